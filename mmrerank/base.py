@@ -1,0 +1,191 @@
+"""Reranker: what every reranker promises, and rank(), the one place that sorts."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from types import TracebackType
+from typing import Self
+
+from mmrerank.errors import InvalidInputError, InvalidResponseError
+from mmrerank.types import Content, Modalities, RerankResult, Scored, Usage
+
+__all__ = ["Reranker", "rank"]
+
+Documents = Sequence["str | Content"]
+
+
+class Reranker(ABC):
+    """Scores documents against a query.
+
+    A subclass gives `_score` (and `_ascore`, where it can wait without a thread); everything else
+    is given here, once. Promise: `score` returns exactly one finite float for each document, in
+    input order, whatever was batched, fanned out, cached or fused.
+
+    `modalities` says what one item of the model can hold; `listwise` is True where a document's
+    score depends on the other documents of the call.
+    """
+
+    model: str
+    modalities: Modalities = Modalities()
+    listwise: bool = False
+
+    def __init__(self, *, on_usage: Callable[[Usage], None] | None = None) -> None:
+        self.on_usage = on_usage
+
+    @abstractmethod
+    def _score(self, query: Content, documents: list[Content]) -> list[Scored]:
+        """Score each of `documents` (at least one), in order."""
+
+    async def _ascore(self, query: Content, documents: list[Content]) -> list[Scored]:
+        return await asyncio.to_thread(self._score, query, documents)
+
+    def score(self, query: str | Content, documents: Documents) -> list[float]:
+        """One score for each document, in input order.
+
+        Raises `InvalidInputError` for an empty query or a document that is neither str nor
+        `Content`; `RerankError` subclasses for what goes wrong while scoring.
+        """
+        return [scored.score for scored in self._scored(query, documents)[1]]
+
+    async def ascore(self, query: str | Content, documents: Documents) -> list[float]:
+        """As `score`, without blocking the event loop."""
+        return [scored.score for scored in (await self._ascored(query, documents))[1]]
+
+    def rerank(
+        self,
+        query: str | Content,
+        documents: Documents,
+        top_n: int | None = None,
+        min_score: float | None = None,
+    ) -> list[RerankResult]:
+        """The documents, best first; equal scores keep their input order.
+
+        `top_n` keeps that many at most (None: all), `min_score` those that score at least as much.
+        """
+        check_cut(top_n, min_score)
+        contents, scored = self._scored(query, documents)
+        return rank(contents, scored, top_n=top_n, min_score=min_score)
+
+    async def arerank(
+        self,
+        query: str | Content,
+        documents: Documents,
+        top_n: int | None = None,
+        min_score: float | None = None,
+    ) -> list[RerankResult]:
+        """As `rerank`, without blocking the event loop."""
+        check_cut(top_n, min_score)
+        contents, scored = await self._ascored(query, documents)
+        return rank(contents, scored, top_n=top_n, min_score=min_score)
+
+    def warm(self, documents: Documents, *, show_progress: bool = False) -> None:
+        """Read documents ahead of any query, at indexing time.
+
+        Does nothing here: a reranker that keeps what it has read overrides it.
+        """
+
+    def close(self) -> None:
+        """Give back connections, devices and memory. Safe to call twice."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(model={self.model!r})"
+
+    def _scored(
+        self, query: str | Content, documents: Documents
+    ) -> tuple[list[Content], list[Scored]]:
+        asked, contents = check_query(query), check_documents(documents)
+        scored = self._score(asked, contents) if contents else []
+        return contents, check_scores(scored, len(contents), self.model)
+
+    async def _ascored(
+        self, query: str | Content, documents: Documents
+    ) -> tuple[list[Content], list[Scored]]:
+        asked, contents = check_query(query), check_documents(documents)
+        scored = await self._ascore(asked, contents) if contents else []
+        return contents, check_scores(scored, len(contents), self.model)
+
+    def _report(self, usage: Usage) -> None:
+        if self.on_usage is not None:
+            self.on_usage(usage)
+
+
+def rank(
+    documents: Sequence[Content],
+    scored: Sequence[Scored],
+    *,
+    top_n: int | None = None,
+    min_score: float | None = None,
+) -> list[RerankResult]:
+    """Sort by score, best first and stable, then cut."""
+    results = [
+        RerankResult(index=i, relevance_score=s.score, parts=s.parts, document=document)
+        for i, (document, s) in enumerate(zip(documents, scored, strict=True))
+    ]
+    results.sort(key=lambda result: -result.relevance_score)
+    if min_score is not None:
+        results = [result for result in results if result.relevance_score >= min_score]
+    return results[:top_n]
+
+
+def check_query(query: str | Content) -> Content:
+    """The query as `Content`; `InvalidInputError` where there is nothing to ask."""
+    content = Content(text=query) if isinstance(query, str) else query
+    if not isinstance(content, Content):
+        raise InvalidInputError(f"a query is a str or a Content, not {type(query).__name__}")
+    if content.is_blank:
+        raise InvalidInputError("the query is empty: give it text or an image")
+    return content
+
+
+def check_documents(documents: Iterable[str | Content]) -> list[Content]:
+    """The documents as `Content`; `InvalidInputError` names the first that is neither kind."""
+    if isinstance(documents, (str, bytes, Content)) or not isinstance(documents, Iterable):
+        raise InvalidInputError(
+            f"documents is a list of str or Content, not one {type(documents).__name__}"
+        )
+    contents: list[Content] = []
+    for i, document in enumerate(documents):
+        content = Content(text=document) if isinstance(document, str) else document
+        if not isinstance(content, Content):
+            raise InvalidInputError(
+                f"documents[{i}] is a {type(document).__name__}; give a str or a Content "
+                "(Content.from_dict reads a dict)"
+            )
+        contents.append(content)
+    return contents
+
+
+def check_cut(top_n: int | None, min_score: float | None) -> None:
+    """Refuse a `top_n` that is no positive integer and a `min_score` that is no number."""
+    if top_n is not None and (not isinstance(top_n, int) or isinstance(top_n, bool) or top_n < 1):
+        raise InvalidInputError(f"top_n is a positive integer or None, not {top_n!r}")
+    if min_score is not None and (
+        not isinstance(min_score, (int, float))
+        or isinstance(min_score, bool)
+        or math.isnan(min_score)
+    ):
+        raise InvalidInputError(f"min_score is a number or None, not {min_score!r}")
+
+
+def check_scores(scored: Sequence[Scored], count: int, model: str) -> list[Scored]:
+    """The invariant of `score`: one finite float a document, whatever `_score` returned."""
+    if len(scored) != count:
+        raise InvalidResponseError(f"{model} gave {len(scored)} scores for {count} documents")
+    for i, one in enumerate(scored):
+        if not math.isfinite(one.score):
+            raise InvalidResponseError(f"{model} gave documents[{i}] the score {one.score}")
+    return [Scored(float(one.score), one.parts) for one in scored]

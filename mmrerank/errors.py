@@ -1,0 +1,165 @@
+"""Every error mmrerank raises.
+
+::
+
+    Exception
+    └── RerankError
+        ├── InvalidInputError (also ValueError)   a query, document or option that cannot be used
+        │   └── UnsupportedModalityError          a model is given what it cannot read
+        ├── ImageError                            an image reference or file that cannot be used
+        ├── DocumentError                         a PDF or other file that cannot be loaded
+        ├── StoreError                            an index that is missing or cannot be used
+        ├── MissingDependencyError (also ImportError)  an optional package is not installed
+        ├── ModelLoadError                        a local model that cannot be loaded
+        └── APIError                              a rerank service refused, failed or did not answer
+            ├── AuthenticationError               401, 403: the key is unknown or not allowed
+            ├── RateLimitError                    429
+            ├── APITimeoutError                   no answer in time
+            ├── APIConnectionError                the service could not be reached
+            └── InvalidResponseError              an answer that is not what was asked for
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "APIConnectionError",
+    "APIError",
+    "APITimeoutError",
+    "AuthenticationError",
+    "DocumentError",
+    "ImageError",
+    "InvalidInputError",
+    "InvalidResponseError",
+    "MissingDependencyError",
+    "ModelLoadError",
+    "RateLimitError",
+    "RerankError",
+    "RerankWarning",
+    "StoreError",
+    "UnsupportedModalityError",
+]
+
+
+class RerankError(Exception):
+    """Base of every error of this package."""
+
+
+class RerankWarning(UserWarning):
+    """Something was left out of a score or of a document, and the work went on."""
+
+
+class InvalidInputError(RerankError, ValueError):
+    """A query, a document or an option cannot be used; the message says which and why."""
+
+
+class UnsupportedModalityError(InvalidInputError):
+    """A model was given text or images that it cannot read."""
+
+
+class ImageError(RerankError):
+    """An image cannot be used. `reference` names it, `reason` says why."""
+
+    def __init__(self, reference: str, reason: str) -> None:
+        super().__init__(reference, reason)
+        self.reference = reference
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"image {self.reference!r}: {self.reason}"
+
+
+class DocumentError(RerankError):
+    """A file cannot be loaded. `path` names it, `page` (from 1) the place if one is known."""
+
+    def __init__(self, path: str, reason: str, *, page: int | None = None) -> None:
+        super().__init__(path, reason)
+        self.path = path
+        self.reason = reason
+        self.page = page
+
+    def __str__(self) -> str:
+        place = f", page {self.page}" if self.page is not None else ""
+        return f"{self.path}{place}: {self.reason}"
+
+
+class StoreError(RerankError):
+    """An index does not exist or cannot be read."""
+
+
+class MissingDependencyError(RerankError, ImportError):
+    """An optional package is not installed. `extra` names what to install."""
+
+    def __init__(self, package: str, extra: str, purpose: str) -> None:
+        super().__init__(
+            f"{purpose} needs {package}, which is not installed; "
+            f'install it with: pip install "mmrerank[{extra}]"'
+        )
+        self.package = package
+        self.extra = extra
+
+
+class ModelLoadError(RerankError):
+    """A local model cannot be loaded; the message says what was found and what is wanted."""
+
+
+class APIError(RerankError):
+    """A rerank service refused a request, failed, or did not answer.
+
+    `status_code` is the HTTP status (None where there was no answer), `code` the service's own
+    name for the error, `request_id` what to quote to its support.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status_code: int | None = None,
+        code: str | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status_code = status_code
+        self.code = code
+        self.request_id = request_id
+
+    def __str__(self) -> str:
+        known = {
+            "status": self.status_code,
+            "code": self.code,
+            "request_id": self.request_id,
+        }
+        facts = ", ".join(f"{name} {value}" for name, value in known.items() if value is not None)
+        message = super().__str__()
+        return f"{message} ({facts})" if facts else message
+
+
+class AuthenticationError(APIError):
+    """The key is missing, unknown, or has no right or no balance (401, 403)."""
+
+
+class RateLimitError(APIError):
+    """Too many requests (429). `retry_after` is in seconds, None where the service did not say."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after: float | None = None,
+        status_code: int | None = None,
+        code: str | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(message, status_code=status_code, code=code, request_id=request_id)
+        self.retry_after = retry_after
+
+
+class APITimeoutError(APIError):
+    """The service did not answer in time."""
+
+
+class APIConnectionError(APIError):
+    """The service could not be reached, or the connection broke."""
+
+
+class InvalidResponseError(APIError):
+    """The answer is not one finite score for each document that was sent."""

@@ -1,0 +1,1 @@
+"""Loaders: files to chunks of text with the images that belong to them."""
