@@ -1,0 +1,168 @@
+"""One score for a document of several parts.
+
+A document that one item of the model can hold is scored whole. Any other is fanned out: its text
+and each of its images become items of their own, equal items are scored once, and their scores
+are fused into one.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from mmrerank.errors import InvalidResponseError, RerankWarning, UnsupportedModalityError
+from mmrerank.types import Content, Modalities, PartScore, Scored
+
+__all__ = ["FanOut", "Fusion", "fan_out", "max_score", "split_query", "weighted_mean"]
+
+Fusion = Callable[[Sequence[PartScore]], float]
+
+
+def max_score(parts: Sequence[PartScore]) -> float:
+    """The best part's score: a document is as relevant as the best thing in it."""
+    return max(part.score for part in parts)
+
+
+def weighted_mean(text: float = 1.0, image: float = 1.0) -> Fusion:
+    """The mean of the parts, texts and images weighted as given (the images share one weight)."""
+
+    def fuse(parts: Sequence[PartScore]) -> float:
+        images = sum(part.kind == "image" for part in parts)
+        weights = [text if part.kind == "text" else image / images for part in parts]
+        total = sum(weights)
+        if total <= 0:
+            return max_score(parts)
+        return sum(w * part.score for w, part in zip(weights, parts, strict=True)) / total
+
+    return fuse
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    kind: Literal["text", "image"]
+    image: int | None
+    item: int
+
+
+@dataclass(frozen=True, slots=True)
+class FanOut:
+    """What to score: `items`, each once; `parts` says which items make up each document."""
+
+    items: list[Content]
+    parts: list[list[_Part]]
+    joint: list[int | None]
+
+    def fuse(self, scores: Sequence[float], fusion: Fusion = max_score) -> list[Scored]:
+        """One `Scored` a document, from one score an item; 0.0 for a document without items."""
+        if len(scores) != len(self.items):
+            raise InvalidResponseError(f"{len(scores)} scores for {len(self.items)} items")
+        if bad := [score for score in scores if not math.isfinite(score)]:
+            raise InvalidResponseError(f"a score is {bad[0]}")
+        return [
+            Scored(scores[item]) if item is not None else _fused(parts, scores, fusion)
+            for parts, item in zip(self.parts, self.joint, strict=True)
+        ]
+
+
+def _fused(parts: list[_Part], scores: Sequence[float], fusion: Fusion) -> Scored:
+    found = tuple(PartScore(part.kind, scores[part.item], part.image) for part in parts)
+    return Scored(fusion(found) if found else 0.0, found)
+
+
+def fan_out(
+    documents: Sequence[Content],
+    modalities: Modalities,
+    *,
+    max_images: int = 4,
+    joint: bool = True,
+) -> FanOut:
+    """Plan the scoring of `documents` with a model that takes `modalities`.
+
+    At most `max_images` images of a document count, the first ones: a maximum over many images
+    rewards having many. `joint=False` fans out also what the model could take as one item.
+    Images of a text-only model are left out with a `RerankWarning`; a document that has nothing
+    else raises `UnsupportedModalityError`.
+    """
+    plan = FanOut([], [], [])
+    places: dict[Content, int] = {}
+
+    def place(item: Content) -> int:
+        if item not in places:
+            places[item] = len(plan.items)
+            plan.items.append(item)
+        return places[item]
+
+    unread = 0
+    for i, document in enumerate(documents):
+        readable = _readable(document, modalities, max_images, i)
+        unread += len(document.images) > 0 and not readable.images
+        several = len(readable.images) + bool((readable.text or "").strip()) > 1
+        if several and joint and fits(readable, modalities):
+            plan.joint.append(place(readable))
+            plan.parts.append([])
+        else:
+            plan.joint.append(None)
+            plan.parts.append(
+                [_Part(kind, k, place(item)) for kind, k, item in _split(readable, modalities)]
+            )
+    if unread:
+        warnings.warn(
+            f"{unread} documents hold images that a text-only model cannot read; "
+            "they are scored on their text",
+            RerankWarning,
+            stacklevel=2,
+        )
+    return plan
+
+
+def _readable(document: Content, modalities: Modalities, max_images: int, i: int) -> Content:
+    if modalities.image:
+        return Content(document.text, document.images[:max_images])
+    if document.text is None:
+        raise UnsupportedModalityError(
+            f"documents[{i}] holds only images, and the model reads only text"
+        )
+    return Content(document.text)
+
+
+def _split(
+    document: Content, modalities: Modalities
+) -> list[tuple[Literal["text", "image"], int | None, Content]]:
+    parts: list[tuple[Literal["text", "image"], int | None, Content]] = []
+    if document.text is not None and (
+        document.text.strip() or (modalities.blank_text and not document.images)
+    ):
+        parts.append(("text", None, Content(document.text)))
+    parts += [("image", k, Content(images=[image])) for k, image in enumerate(document.images)]
+    return parts
+
+
+def fits(content: Content, modalities: Modalities) -> bool:
+    """Can one item of the model hold all of this document?"""
+    has_text = bool((content.text or "").strip())
+    count = len(content.images)
+    return (
+        (count == 0 or modalities.image)
+        and (count < 2 or modalities.several_images)
+        and (not has_text or count == 0 or modalities.text_and_image)
+    )
+
+
+def split_query(query: Content, modalities: Modalities) -> list[Content]:
+    """The query as items that the model takes; their scores are averaged.
+
+    Raises `UnsupportedModalityError` where the model reads no image queries.
+    """
+    count, has_text = len(query.images), bool((query.text or "").strip())
+    if count and not modalities.query_image:
+        raise UnsupportedModalityError("this model takes no image in a query; ask in words")
+    whole = (count < 2 or modalities.query_several_images) and (
+        not has_text or count == 0 or modalities.query_text_and_image
+    )
+    if whole:
+        return [query]
+    texts = [Content(query.text)] if has_text else []
+    return texts + [Content(images=[image]) for image in query.images]

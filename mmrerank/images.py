@@ -1,0 +1,251 @@
+"""Open, check, shrink and encode images. Files and bytes are untrusted input.
+
+A file is opened once, must be a regular file of bounded size, in a format of an allow-list
+(Pillow would start Ghostscript for EPS), and its pixels are counted before they are decoded.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import io
+import math
+import os
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mmrerank.errors import ImageError
+from mmrerank.types import Image
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as PILImage
+
+__all__ = [
+    "FORMATS",
+    "MAX_BYTES",
+    "MAX_PIXELS",
+    "EncodedImage",
+    "check_image",
+    "content_hash",
+    "encode_image",
+    "open_image",
+    "read_bytes",
+    "read_file",
+]
+
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP")
+MAX_BYTES = 64 * 2**20
+MAX_PIXELS = 89_478_485  # Pillow's own limit: 256 MiB of RGB
+
+_JPEG_QUALITY = 90
+_SENDABLE = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp"}
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedImage:
+    """The bytes of a PNG, JPEG or WebP file, ready to send."""
+
+    data: bytes
+    media_type: str
+
+
+def read_file(path: Path, max_bytes: int = MAX_BYTES) -> bytes:
+    """The bytes of a regular file; `ImageError` for anything else (FIFO, device, folder, link loop).
+
+    The file is opened once and checked through its descriptor, so it cannot be swapped in between;
+    it is opened without blocking, so a FIFO without a writer cannot hang the caller.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):  # opening a device can already do something
+            raise ImageError(str(path), "is not a regular file")
+        descriptor = os.open(path, flags)
+    except FileNotFoundError:
+        raise ImageError(str(path), "there is no such file") from None
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the name
+        raise ImageError(str(path), f"cannot be opened: {error}") from None
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise ImageError(str(path), "is not a regular file")
+        data = file.read(max_bytes + 1)
+    if len(data) > max_bytes:
+        raise ImageError(str(path), f"is larger than {max_bytes} bytes")
+    return data
+
+
+def read_bytes(image: Image, max_bytes: int = MAX_BYTES) -> bytes:
+    """The image file's bytes. URLs are not opened here: see `mmrerank.fetch.fetch_image`."""
+    if image.path is not None:
+        return read_file(image.path, max_bytes)
+    if image.data is None:
+        raise ImageError(
+            image.name,
+            "a URL is not opened here; fetch it first (mmrerank.fetch.fetch_image), "
+            'or give the adapter urls="fetch"',
+        )
+    if len(image.data) > max_bytes:
+        raise ImageError(image.name, f"is larger than {max_bytes} bytes")
+    return image.data
+
+
+def content_hash(data: bytes) -> str:
+    """32 hex digits that name these bytes."""
+    return hashlib.sha256(data).hexdigest()[:32]
+
+
+def open_image(image: Image, max_pixels: int | None = None) -> PILImage:
+    """Decode to RGB, upright, the first frame, transparency on white.
+
+    `max_pixels` shrinks to at most that many pixels, keeping the aspect ratio.
+    Raises `ImageError` for what is no image, truncated, too large, or in a format not allowed.
+    """
+    return _decode(read_bytes(image), image.name, max_pixels)
+
+
+def check_image(image: Image, *, decode: bool = False) -> None:
+    """Raise `ImageError` unless this is a whole image within the limits.
+
+    Reads the header and the end of the file; PNG and JPEG are decoded only if `decode` is True,
+    which also finds damage in the middle. A file is checked again only once it has changed.
+    """
+    if image.url is not None:
+        return
+    if image.path is None:
+        _check(read_bytes(image), image.name, decode)
+        return
+    try:
+        status = os.stat(image.path)
+    except (OSError, ValueError):
+        read_file(image.path)  # says what is wrong
+        raise
+    _check_file(image.path, status.st_size, status.st_mtime_ns, status.st_ino, decode)
+
+
+@functools.lru_cache(maxsize=65536)
+def _check_file(path: Path, size: int, mtime_ns: int, inode: int, decode: bool) -> None:
+    """Remembers the files that passed, by size, time and inode."""
+    _check(read_file(path), str(path), decode)
+
+
+def _check(data: bytes, name: str, decode: bool) -> None:
+    picture = _open(data, name)
+    if picture.format == "PNG":
+        _run(picture.verify, name)  # chunk checksums, without decompressing
+    elif picture.format == "JPEG" and b"\xff\xd9" not in data[-65536:]:
+        raise ImageError(name, "is truncated: a JPEG without its end")
+    if decode or picture.format not in ("PNG", "JPEG"):
+        _run(_open(data, name).load, name)
+
+
+def encode_image(image: Image, max_pixels: int) -> EncodedImage:
+    """The image as a service takes it: at most `max_pixels`, PNG, JPEG or WebP.
+
+    Bytes that already fit are passed on as they are. What is shrunk becomes a JPEG, or a PNG
+    where the source is lossless and the PNG is smaller (diagrams, screenshots).
+    """
+    data = read_bytes(image)
+    picture = _open(data, image.name)
+    if _is_sendable(picture, max_pixels):
+        _check(data, image.name, decode=False)
+        return EncodedImage(data, _SENDABLE[str(picture.format)])
+    lossless = picture.format not in ("JPEG", "WEBP")
+    shrunk = _decode(data, image.name, max_pixels)
+    jpeg = _save(shrunk, "JPEG", quality=_JPEG_QUALITY, subsampling=0, optimize=True)
+    png = _save(shrunk, "PNG", optimize=True) if lossless else None
+    if png is not None and len(png) <= len(jpeg):
+        return EncodedImage(png, "image/png")
+    return EncodedImage(jpeg, "image/jpeg")
+
+
+def _is_sendable(picture: PILImage, max_pixels: int) -> bool:
+    """Would every service show these bytes as a reader sees them?"""
+    return (
+        picture.format in _SENDABLE
+        and picture.mode in ("RGB", "L", "P")  # not CMYK, 16 bit or with an alpha channel
+        and not picture.has_transparency_data
+        and picture.width * picture.height <= max_pixels
+        and picture.getexif().get(0x0112, 1) == 1
+        and not getattr(picture, "is_animated", False)
+    )
+
+
+def _save(picture: PILImage, format: str, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, format, **options)
+    return buffer.getvalue()
+
+
+def _open(data: bytes, name: str) -> PILImage:
+    """Read the header and check format and pixel count; no pixel is decoded yet."""
+    from PIL import Image as pil  # 40 ms that a text-only call need not pay
+
+    if not data:
+        raise ImageError(name, "is empty")
+    try:
+        picture = pil.open(io.BytesIO(data), formats=FORMATS)
+    except pil.UnidentifiedImageError:
+        allowed = ", ".join(FORMATS)
+        raise ImageError(name, f"is not an image in an accepted format ({allowed})") from None
+    except Exception as error:  # Pillow's plugins raise many kinds on damaged headers
+        raise ImageError(name, f"cannot be read: {error}") from error
+    if picture.width * picture.height > MAX_PIXELS:
+        raise ImageError(
+            name, f"has {picture.width} x {picture.height} pixels; the limit is {MAX_PIXELS}"
+        )
+    return picture
+
+
+def _run(action: Callable[[], object], name: str) -> None:
+    try:
+        action()
+    except Exception as error:  # as above: OSError, SyntaxError, DecompressionBombError, ...
+        raise ImageError(name, f"is damaged or truncated: {error}") from error
+
+
+def _decode(data: bytes, name: str, max_pixels: int | None) -> PILImage:
+    from PIL import ImageOps
+
+    picture = _open(data, name)
+    target = _fit(picture.size, max_pixels)
+    if picture.format == "JPEG" and target != picture.size:
+        picture.draft(None, target)  # decode at a fraction of the size: several times faster
+    _run(picture.load, name)
+    try:
+        upright = ImageOps.exif_transpose(picture)
+        rgb = _to_rgb(upright)
+    except Exception as error:
+        raise ImageError(name, f"cannot be converted to RGB: {error}") from error
+    target = _fit(rgb.size, max_pixels)
+    return rgb if target == rgb.size else rgb.resize(target, resample=3, reducing_gap=3.0)
+
+
+def _fit(size: tuple[int, int], max_pixels: int | None) -> tuple[int, int]:
+    """The largest size of the same shape with at most `max_pixels` pixels."""
+    width, height = size
+    if max_pixels is None or width * height <= max_pixels:
+        return size
+    scale = math.sqrt(max_pixels / (width * height))
+    return max(1, int(width * scale)), max(1, int(height * scale))
+
+
+def _to_rgb(picture: PILImage) -> PILImage:
+    from PIL import Image as pil
+
+    if picture.mode == "RGB":
+        return picture
+    if picture.mode.startswith(("I", "F")):  # 16 bits and more: Pillow would clip, not scale
+        low, high = picture.convert("F").getextrema()
+        span = max(float(high) - float(low), 1e-9)
+        if picture.mode.startswith("I;16"):
+            low, span = 0.0, 65535.0
+        scaled = picture.convert("F").point(lambda value: value * (255 / span) - low * 255 / span)
+        return scaled.convert("L").convert("RGB")
+    if picture.has_transparency_data:
+        above = picture.convert("RGBA")
+        white = pil.new("RGBA", above.size, "white")
+        return pil.alpha_composite(white, above).convert("RGB")
+    return picture.convert("RGB")
