@@ -14,7 +14,7 @@ from mmrerank.types import Content, Modalities, RerankResult, Scored, Usage
 
 __all__ = ["Reranker", "rank"]
 
-Documents = Sequence["str | Content"]
+Documents = Sequence[str | Content]
 
 
 class Reranker(ABC):

@@ -1,0 +1,1 @@
+"""Rerank services over HTTP: one flow, one small file a service."""

@@ -1,0 +1,1 @@
+"""First stage: embedders that find the candidates to rerank."""

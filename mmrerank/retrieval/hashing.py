@@ -1,0 +1,73 @@
+"""HashingEmbedder, the embedded default of the first stage: no model, no key, no download."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from mmrerank.bm25 import tokenize
+from mmrerank.errors import InvalidInputError, MissingDependencyError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["HashingEmbedder"]
+
+
+class HashingEmbedder:
+    """Texts to unit vectors of `dimensions` floats: hashed words and hashed character n-grams.
+
+    Words (pairs of characters in Chinese, Japanese, Korean, ...) say what a text is about;
+    n-grams of 3 to 5 characters match inflected and misspelt words. Deterministic, the same on
+    every machine; nothing is learnt, so synonyms do not match. A text without words gets a
+    direction of its own, since some stores refuse the zero vector.
+    """
+
+    def __init__(self, dimensions: int = 1024) -> None:
+        if dimensions < 64:
+            raise InvalidInputError("dimensions is at least 64")
+        try:
+            from sklearn.feature_extraction.text import HashingVectorizer
+        except ImportError as error:
+            raise MissingDependencyError("scikit-learn", "chroma", "HashingEmbedder") from error
+        self.dimensions = dimensions
+        share = (dimensions - 1) // 2  # the last dimension stands for "no words"
+        self._words = HashingVectorizer(analyzer=tokenize, n_features=share, norm=None)
+        self._grams = HashingVectorizer(
+            analyzer="char_wb", ngram_range=(3, 5), n_features=dimensions - 1 - share, norm=None
+        )
+
+    def embed_documents(self, texts: Sequence[str]) -> list[list[float]]:
+        """One vector a text, in order."""
+        if not texts:
+            return []
+        rows: list[list[float]] = self._vectors(texts).tolist()
+        return rows
+
+    def embed_query(self, text: str) -> list[float]:
+        """The vector of one query."""
+        return self.embed_documents([text])[0]
+
+    def _vectors(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        import numpy as np
+
+        halves = [_unit(half.transform(texts)) for half in (self._words, self._grams)]
+        vectors = np.zeros((len(texts), self.dimensions))
+        vectors[:, :-1] = np.hstack(halves)
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        vectors[lengths[:, 0] == 0, -1] = 1.0
+        lengths[lengths == 0] = 1.0
+        return np.asarray(vectors / lengths)
+
+
+def _unit(counts: Any) -> NDArray[np.float64]:
+    """Rows of length 1, after the square root of the counts: a word said ten times is not ten
+    times as important."""
+    import numpy as np
+
+    dense = counts.toarray()
+    dense = np.sign(dense) * np.sqrt(np.abs(dense))
+    lengths = np.linalg.norm(dense, axis=1, keepdims=True)
+    lengths[lengths == 0] = 1.0
+    return np.asarray(dense / lengths)
