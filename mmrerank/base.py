@@ -25,12 +25,14 @@ class Reranker(ABC):
     input order, whatever was batched, fanned out, cached or fused.
 
     `modalities` says what one item of the model can hold; `listwise` is True where a document's
-    score depends on the other documents of the call.
+    score depends on the other documents of the call. At most `max_images_per_document` images of a
+    document count, the first ones.
     """
 
     model: str
     modalities: Modalities = Modalities()
     listwise: bool = False
+    max_images_per_document: int = 4
 
     def __init__(self, *, on_usage: Callable[[Usage], None] | None = None) -> None:
         self.on_usage = on_usage

@@ -121,13 +121,19 @@ class ImageResolver:
         except InvalidInputError as error:
             self._fail(ImageError(f"metadata key {self.image_key!r}", str(error)))
             return []
+        return self.resolve(refs, metadata, limit)
+
+    def resolve(
+        self, refs: Sequence[str], metadata: Mapping[str, Any], limit: int | None = None
+    ) -> list[tuple[str, Image]]:
+        """As `find`, for references that stand elsewhere than in the metadata."""
         found: list[tuple[str, Image]] = []
         roots = self._roots(metadata) if refs else []
         for ref in refs:
             if limit is not None and len(found) >= limit:
                 break
             try:
-                found.append((ref, self._open(ref, roots)))
+                found.append((_short(ref), self._open(ref, roots)))
             except ImageError as error:
                 self._fail(error)
         return found

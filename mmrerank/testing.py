@@ -67,7 +67,7 @@ class FakeReranker(Reranker):
 
     def _score(self, query: Content, documents: list[Content]) -> list[Scored]:
         self.calls += 1
-        plan = fan_out(documents, self.modalities)
+        plan = fan_out(documents, self.modalities, max_images=self.max_images_per_document)
         asked = split_query(query, self.modalities)
         images = sum(len(item.images) for item in plan.items)
         self._report(

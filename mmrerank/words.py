@@ -59,6 +59,12 @@ class ImageReader:
         self._memory: dict[str, str] = {}
         self._seen: dict[tuple[str, int, int, int], str] = {}
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_lock": None, "_memory": {}, "_seen": {}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _lock=threading.Lock())
+
     def words(self, image: Image) -> str:
         """The words in the image, "" where there are none. Raises `ImageError`."""
         kept = self._kept_words(image)

@@ -1,0 +1,61 @@
+"""LangChain documents to Content, and results back to copies of the caller's own documents."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from langchain_core.documents import Document
+
+from mmrerank.errors import InvalidInputError
+from mmrerank.loaders.base import Chunk
+from mmrerank.refs import (
+    BEST_IMAGE_KEY,
+    RELEVANCE_KEY,
+    RETRIEVAL_RANK_KEY,
+    RETRIEVAL_SCORE_KEY,
+)
+from mmrerank.roots import ImageResolver
+from mmrerank.types import Content, RerankResult
+
+__all__ = ["from_chunk", "to_contents", "with_scores"]
+
+
+def to_contents(
+    documents: Sequence[Document | str], resolver: ImageResolver, max_images: int
+) -> tuple[list[Content], list[list[str]]]:
+    """Each document's text and images, and the references of those images."""
+    contents: list[Content] = []
+    names: list[list[str]] = []
+    for i, document in enumerate(documents):
+        if isinstance(document, str):
+            document = Document(page_content=document)
+        if not isinstance(document, Document):
+            raise InvalidInputError(
+                f"documents[{i}] is a {type(document).__name__}, not a Document or a str"
+            )
+        found = resolver.find(document.metadata, max_images)
+        contents.append(Content(document.page_content, [image for _, image in found]))
+        names.append([name for name, _ in found])
+    return contents, names
+
+
+def with_scores(document: Document, result: RerankResult, refs: Sequence[str]) -> Document:
+    """A copy with scores in its metadata; the id stays, and the input is not touched.
+
+    `retrieval_rank` counts from 1. A score that an earlier reranker left is kept as
+    `retrieval_score`.
+    """
+    metadata = dict(document.metadata)
+    metadata.pop(BEST_IMAGE_KEY, None)
+    if RELEVANCE_KEY in metadata:
+        metadata[RETRIEVAL_SCORE_KEY] = metadata[RELEVANCE_KEY]
+    metadata[RELEVANCE_KEY] = result.relevance_score
+    metadata[RETRIEVAL_RANK_KEY] = result.index + 1
+    if result.best_image is not None:
+        metadata[BEST_IMAGE_KEY] = refs[result.best_image]
+    return document.model_copy(update={"metadata": metadata})
+
+
+def from_chunk(chunk: Chunk) -> Document:
+    """A loader's chunk as a document, with the chunk's id."""
+    return Document(id=chunk.id, page_content=chunk.text, metadata=chunk.metadata)

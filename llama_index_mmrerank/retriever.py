@@ -1,0 +1,32 @@
+"""MultimodalRetriever: any LlamaIndex retriever followed by a reranker."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llama_index.core.base.base_retriever import BaseRetriever
+from llama_index.core.schema import NodeWithScore, QueryBundle
+
+from llama_index_mmrerank.postprocessor import MultimodalRerank
+
+__all__ = ["MultimodalRetriever"]
+
+
+class MultimodalRetriever(BaseRetriever):
+    """Retrieves with `retriever` (give it a generous `similarity_top_k`) and reranks the nodes.
+
+    For places that take a retriever and no postprocessors.
+    """
+
+    def __init__(self, retriever: BaseRetriever, rerank: MultimodalRerank, **options: Any) -> None:
+        super().__init__(**options)
+        self._retriever = retriever
+        self._rerank = rerank
+
+    def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        found = self._retriever.retrieve(query_bundle)
+        return self._rerank.postprocess_nodes(found, query_bundle)
+
+    async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        found = await self._retriever.aretrieve(query_bundle)
+        return await self._rerank.apostprocess_nodes(found, query_bundle)
