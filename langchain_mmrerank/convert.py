@@ -26,9 +26,8 @@ def to_contents(
     """Each document's text and images, and the references of those images."""
     contents: list[Content] = []
     names: list[list[str]] = []
-    for i, document in enumerate(documents):
-        if isinstance(document, str):
-            document = Document(page_content=document)
+    for i, given in enumerate(documents):
+        document = Document(page_content=given) if isinstance(given, str) else given
         if not isinstance(document, Document):
             raise InvalidInputError(
                 f"documents[{i}] is a {type(document).__name__}, not a Document or a str"

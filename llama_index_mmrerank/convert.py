@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
@@ -144,7 +143,5 @@ def from_chunk(chunk: Chunk) -> Document:
         metadata=chunk.metadata,
         excluded_embed_metadata_keys=[*hidden, "page"],
         excluded_llm_metadata_keys=hidden,
-        relationships={
-            NodeRelationship.SOURCE: RelatedNodeInfo(node_id=source_id(chunk.source))
-        },
+        relationships={NodeRelationship.SOURCE: RelatedNodeInfo(node_id=source_id(chunk.source))},
     )

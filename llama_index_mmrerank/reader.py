@@ -8,10 +8,10 @@ from typing import Any, TypeVar
 
 from llama_index.core.readers.base import BaseReader
 from llama_index.core.schema import BaseNode, Document, MetadataMode
-
-from llama_index_mmrerank.convert import from_chunk, with_hidden_keys
 from mmrerank.loaders.attach import FigureIndex
 from mmrerank.loaders.pdf import PDFLoader
+
+from llama_index_mmrerank.convert import from_chunk, with_hidden_keys
 
 __all__ = ["MultimodalPDFReader", "attach_images"]
 
@@ -31,7 +31,7 @@ class MultimodalPDFReader(BaseReader):
         self.image_root = image_root
         self.options = options
 
-    def lazy_load_data(  # type: ignore[override]  # the base takes *args
+    def lazy_load_data(
         self, file: str | os.PathLike[str], extra_info: dict[str, Any] | None = None
     ) -> Iterator[Document]:
         """One document a chunk, page by page; `extra_info` is added to their metadata."""
@@ -40,7 +40,7 @@ class MultimodalPDFReader(BaseReader):
             document.metadata.update(extra_info or {})
             yield document
 
-    def load_data(  # type: ignore[override]
+    def load_data(
         self, file: str | os.PathLike[str], extra_info: dict[str, Any] | None = None
     ) -> list[Document]:
         """All of the file's documents."""

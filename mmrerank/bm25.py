@@ -46,7 +46,7 @@ def tokenize(text: str) -> list[str]:
 
 
 def _singular(word: str) -> str:
-    """figures -> figure, queries -> query, losses -> loss; class and analysis stay."""
+    """Figures -> figure, queries -> query, losses -> loss; class and analysis stay."""
     if len(word) < 4 or not word.endswith("s") or word.endswith(("ss", "us", "is")):
         return word
     if word.endswith("ies") and len(word) > 4:

@@ -140,16 +140,8 @@ class AuthenticationError(APIError):
 class RateLimitError(APIError):
     """Too many requests (429). `retry_after` is in seconds, None where the service did not say."""
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        retry_after: float | None = None,
-        status_code: int | None = None,
-        code: str | None = None,
-        request_id: str | None = None,
-    ) -> None:
-        super().__init__(message, status_code=status_code, code=code, request_id=request_id)
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message, status_code=429)
         self.retry_after = retry_after
 
 

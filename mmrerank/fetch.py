@@ -48,7 +48,9 @@ def _get(
     target: httpx.URL, url: str, max_bytes: int, deadline: float, allow_private: bool
 ) -> tuple[int, str | None, bytes]:
     if target.scheme not in ("http", "https") or not target.host:
-        raise ImageError(url, f"leads to {target.scheme or 'no scheme'}, which is not http or https")
+        raise ImageError(
+            url, f"leads to {target.scheme or 'no scheme'}, which is not http or https"
+        )
     address = _address(target, url, allow_private)
     headers = {"Host": target.netloc.decode(), "Accept": "image/*"}
     try:

@@ -15,7 +15,7 @@ import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from mmrerank.errors import ImageError
 from mmrerank.types import Image
@@ -181,13 +181,14 @@ def _save(picture: PILImage, format: str, **options: object) -> bytes:
 
 def _open(data: bytes, name: str) -> PILImage:
     """Read the header and check format and pixel count; no pixel is decoded yet."""
-    from PIL import Image as pil  # 40 ms that a text-only call need not pay
+    from PIL import Image as Pillow  # 40 ms that a text-only call need not pay
+    from PIL import UnidentifiedImageError
 
     if not data:
         raise ImageError(name, "is empty")
     try:
-        picture = pil.open(io.BytesIO(data), formats=FORMATS)
-    except pil.UnidentifiedImageError:
+        picture = Pillow.open(io.BytesIO(data), formats=FORMATS)
+    except UnidentifiedImageError:
         allowed = ", ".join(FORMATS)
         raise ImageError(name, f"is not an image in an accepted format ({allowed})") from None
     except Exception as error:  # Pillow's plugins raise many kinds on damaged headers
@@ -233,19 +234,24 @@ def _fit(size: tuple[int, int], max_pixels: int | None) -> tuple[int, int]:
 
 
 def _to_rgb(picture: PILImage) -> PILImage:
-    from PIL import Image as pil
+    from PIL import Image as Pillow
 
     if picture.mode == "RGB":
         return picture
     if picture.mode.startswith(("I", "F")):  # 16 bits and more: Pillow would clip, not scale
-        low, high = picture.convert("F").getextrema()
-        span = max(float(high) - float(low), 1e-9)
-        if picture.mode.startswith("I;16"):
-            low, span = 0.0, 65535.0
-        scaled = picture.convert("F").point(lambda value: value * (255 / span) - low * 255 / span)
-        return scaled.convert("L").convert("RGB")
+        return _scaled(picture).convert("RGB")
     if picture.has_transparency_data:
         above = picture.convert("RGBA")
-        white = pil.new("RGBA", above.size, "white")
-        return pil.alpha_composite(white, above).convert("RGB")
+        white = Pillow.new("RGBA", above.size, "white")
+        return Pillow.alpha_composite(white, above).convert("RGB")
     return picture.convert("RGB")
+
+
+def _scaled(picture: PILImage) -> PILImage:
+    """A picture of 16 or more bits a pixel, brought to 8 bits over its whole range."""
+    wide = picture.convert("F")
+    low, high = cast("tuple[float, float]", wide.getextrema())
+    if picture.mode.startswith("I;16"):
+        low, high = 0.0, 65535.0
+    factor = 255 / max(high - low, 1e-9)
+    return wide.point(lambda value: value * factor - low * factor).convert("L")

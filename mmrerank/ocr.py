@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mmrerank.base import Documents, Reranker, check_documents
 from mmrerank.bm25 import BM25, tokenize
+from mmrerank.display import progress
 from mmrerank.errors import InvalidInputError
 from mmrerank.types import Content, Image, Modalities, PartScore, Scored, Usage
 from mmrerank.words import ImageReader, default_cache_dir
@@ -51,7 +52,9 @@ class OCRReranker(Reranker):
         if max_images_per_document < 1:
             raise InvalidInputError("max_images_per_document is at least 1")
         self.max_images_per_document = max_images_per_document
-        self._reader = ImageReader(default_cache_dir() if cache_dir == "auto" else cache_dir, ocr=ocr)
+        self._reader = ImageReader(
+            default_cache_dir() if cache_dir == "auto" else cache_dir, ocr=ocr
+        )
 
     def warm(self, documents: Documents, *, show_progress: bool = False) -> None:
         """Read the words of all images in `documents` now, with a progress bar if asked for."""
@@ -65,11 +68,7 @@ class OCRReranker(Reranker):
     def warm_images(self, images: Sequence[Image], *, show_progress: bool = False) -> None:
         """As `warm`, for images that stand in no document yet."""
         unknown = [image for image in images if not self._reader.is_known(image)]
-        if not unknown:
-            return
-        from rich.progress import track
-
-        for image in track(unknown, "Reading words in images", disable=not show_progress):
+        for image in progress(unknown, "Reading words in images", show=show_progress):
             self._reader.words(image)
 
     def _score(self, query: Content, documents: list[Content]) -> list[Scored]:
@@ -79,7 +78,10 @@ class OCRReranker(Reranker):
             [tokenize(self._reader.words(image)) for image in self._first(document)]
             for document in documents
         ]
-        whole = [text + [w for words in own for w in words] for text, own in zip(texts, images, strict=True)]
+        whole = [
+            text + [w for words in own for w in words]
+            for text, own in zip(texts, images, strict=True)
+        ]
         bm25 = BM25(asked, whole)
         self._report(
             Usage(

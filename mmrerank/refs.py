@@ -68,7 +68,9 @@ def _references(value: object) -> list[str]:
         for name in ("path", "url"):
             if isinstance(value.get(name), str):
                 return [value[name]] if value[name].strip() else []
-        raise InvalidInputError(f"an image reference dict has 'path' or 'url', not {sorted(map(str, value))}")
+        raise InvalidInputError(
+            f"an image reference dict has 'path' or 'url', not {sorted(map(str, value))}"
+        )
     if isinstance(value, Iterable) and not isinstance(value, (bytes, bytearray)):
         return [ref for item in value for ref in _reference_item(item)]
     if hasattr(value, "__fspath__"):

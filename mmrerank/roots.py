@@ -33,29 +33,28 @@ def resolve_path(
     roots: Sequence[Path],
     path_map: Mapping[str, str] | None = None,
 ) -> Path:
-    """The real path of `ref` under the first root that has it.
+    r"""The real path of `ref` under the first root that has it.
 
-    Relative references are read with `/` or `\\`. An absolute path is taken only if it lies under
+    Relative references are read with `/` or `\`. An absolute path is taken only if it lies under
     a root; `path_map={old: new}` first replaces the beginning of paths whose folder has moved.
     Raises `ImageError` for what leaves the roots (`..`, symlinks, absolute), for UNC, device,
     stream and drive-relative names, and where no root has the file.
     """
-    moved = _apply_map(ref, path_map or {})
-    text = moved.replace("\\", "/")
+    text = _apply_map(ref, path_map or {}).replace("\\", "/")
     _refuse_odd_names(ref, text)
     if not roots:
         raise ImageError(ref, "no image_root was given to find it under")
     absolute = text.startswith("/") or bool(_DRIVE.match(text))
     for root in roots:
         real_root = os.path.realpath(root)
-        real = os.path.realpath(moved if absolute else os.path.join(real_root, text))
+        real = os.path.realpath(text if absolute else os.path.join(real_root, text))
         inside = os.path.normcase(real).startswith(os.path.join(os.path.normcase(real_root), ""))
         if inside and os.path.exists(real):
             return Path(real)
         if not inside and not absolute:
             raise ImageError(ref, f"leaves the image root {os.fspath(root)!r}")
     named = ", ".join(repr(os.fspath(root)) for root in roots)
-    if absolute and not any(_is_under(moved, root) for root in roots):
+    if absolute and not any(_is_under(text, root) for root in roots):
         raise ImageError(ref, f"is an absolute path outside the image root {named}")
     raise ImageError(ref, f"there is no such file under the image root {named}")
 
@@ -114,7 +113,9 @@ class ImageResolver:
         if self.urls not in ("refuse", "pass", "fetch"):
             raise InvalidInputError(f"urls is 'refuse', 'pass' or 'fetch', not {self.urls!r}")
 
-    def find(self, metadata: Mapping[str, Any], limit: int | None = None) -> list[tuple[str, Image]]:
+    def find(
+        self, metadata: Mapping[str, Any], limit: int | None = None
+    ) -> list[tuple[str, Image]]:
         """The document's images with their references, in order, at most `limit` of them."""
         try:
             refs = find_refs(metadata, self.image_key)

@@ -34,7 +34,8 @@ half an answer, one result too few, an index twice, an index that was not sent, 
 
 def overlap(query: Content, item: Content) -> float:
     """The share of the query's words that stand in the text; for an image, a fixed number in
-    [0, 1) made from its bytes and the query. Deterministic, and the same on every machine."""
+    [0, 1) made from its bytes and the query. Deterministic, and the same on every machine.
+    """
     if item.images:
         name = content_hash(read_bytes(item.images[0])) + (query.text or "")
         return int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) / 2**32
@@ -112,7 +113,9 @@ class LocalRerankServer:
         self._stopping = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.02,), daemon=True
+        )
 
     @property
     def url(self) -> str:

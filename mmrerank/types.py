@@ -55,7 +55,9 @@ class Image:
     def from_url(cls, url: str, media_type: str | None = None) -> Image:
         """An http or https URL. It is opened only where the caller of a reranker allows it."""
         if not isinstance(url, str) or not re.match(r"https?://", url, re.IGNORECASE):
-            raise InvalidInputError(f"an image URL starts with http:// or https://, not {url!r:.80}")
+            raise InvalidInputError(
+                f"an image URL starts with http:// or https://, not {url!r:.80}"
+            )
         return cls(url=url, media_type=media_type)
 
     @classmethod
@@ -108,7 +110,9 @@ class Content:
         """
         unknown = set(value) - {"text", "image", "images"}
         if unknown:
-            raise InvalidInputError(f"a content dict has text, image, images; not {sorted(unknown)}")
+            raise InvalidInputError(
+                f"a content dict has text, image, images; not {sorted(unknown)}"
+            )
         listed = value.get("images") or ()
         if isinstance(listed, (str, Image, Path)):
             listed = (listed,)
@@ -128,7 +132,9 @@ def _image(value: object) -> Image:
     if isinstance(value, Path):
         return Image.from_path(value)
     if not isinstance(value, str):
-        raise InvalidInputError(f"an image is an Image, a str or a Path, not {type(value).__name__}")
+        raise InvalidInputError(
+            f"an image is an Image, a str or a Path, not {type(value).__name__}"
+        )
     if value[:5].lower() == "data:":
         return Image.from_data_uri(value)
     if re.match(r"https?://", value, re.IGNORECASE):

@@ -94,7 +94,11 @@ def scores_by_index(pairs: Pairs, count: int, model: str) -> list[float]:
             raise InvalidResponseError(f"{model}: index {index!r} is none of the {count} documents")
         if scores[index] is not None:
             raise InvalidResponseError(f"{model}: index {index} is given twice")
-        if not isinstance(score, (int, float)) or isinstance(score, bool) or not math.isfinite(score):
+        if (
+            not isinstance(score, (int, float))
+            or isinstance(score, bool)
+            or not math.isfinite(score)
+        ):
             raise InvalidResponseError(f"{model}: the score of index {index} is {score!r}")
         scores[index] = float(score)
     missing = [i for i, score in enumerate(scores) if score is None]
@@ -119,12 +123,15 @@ def to_error(
         body = answer.content[:300].decode(errors="replace")
     facts = read(body)
     message = f"{model}: {facts.message or 'no reason given'}"
-    known = {"status_code": answer.status, "code": facts.code, "request_id": facts.request_id}
+    error: APIError
     if answer.status == 429:
-        return RateLimitError(message, retry_after=_retry_after(answer), **known)
-    if answer.status in (401, 403):
-        return AuthenticationError(message, **known)
-    return APIError(message, **known)
+        error = RateLimitError(message, retry_after=_retry_after(answer))
+    elif answer.status in (401, 403):
+        error = AuthenticationError(message)
+    else:
+        error = APIError(message)
+    error.status_code, error.code, error.request_id = answer.status, facts.code, facts.request_id
+    return error
 
 
 def pause_before_retry(error: APIError, attempt: int) -> float | None:
@@ -139,7 +146,7 @@ def pause_before_retry(error: APIError, attempt: int) -> float | None:
     asked = error.retry_after if isinstance(error, RateLimitError) else None
     if asked is not None:
         return asked if asked <= _LONGEST_PAUSE else None
-    return min(8.0, 0.5 * 2**attempt) * random.uniform(0.5, 1.0)
+    return min(8.0, 0.5 * 2.0**attempt) * random.uniform(0.5, 1.0)  # noqa: S311  # no secret
 
 
 def _retry_after(answer: Response) -> float | None:

@@ -8,6 +8,7 @@ are read. Nothing in this file waits: see `drive`.
 from __future__ import annotations
 
 import base64
+import functools
 import json
 import math
 import threading
@@ -29,7 +30,7 @@ from mmrerank.http.answers import (
     scores_by_index,
     to_error,
 )
-from mmrerank.http.clients import check_url, ssl_context
+from mmrerank.http.clients import Secret, check_url, ssl_context
 from mmrerank.http.drive import Call, Pause, Request, Response, drive, drive_async
 from mmrerank.images import encode_image
 from mmrerank.types import Content, Image, Scored, Usage
@@ -80,7 +81,7 @@ class HTTPReranker(Reranker):
         self.max_images_per_document = max_images_per_document
         self.fusion = fusion
         self.send_urls = send_urls
-        self._api_key = api_key
+        self._api_key = Secret(api_key) if api_key is not None else None
         self._headers = dict(headers or {})
         self._given_client, self._given_async_client = client, async_client
         self._own_client: httpx.Client | None = None
@@ -125,7 +126,9 @@ class HTTPReranker(Reranker):
         queries = split_query(query, self.modalities)
         tally = Tally(len(documents), plan, len(queries))
         calls = [
-            self._call(asked, batch, tally) for asked in queries for batch in self._split(plan.items)
+            self._call(asked, batch, tally)
+            for asked in queries
+            for batch in self._split(plan.items)
         ]
         return plan, calls, tally
 
@@ -165,9 +168,13 @@ class HTTPReranker(Reranker):
 
     def _request(self, query: Content, items: list[Content]) -> Request:
         path, body = self._encode(query, items)
-        headers = {"Content-Type": "application/json", "Accept": "application/json", **self._headers}
+        headers = {
+            "Content-Type": "application/json",
+            "Accept": "application/json",
+            **self._headers,
+        }
         if self._api_key is not None:
-            headers["Authorization"] = f"Bearer {self._api_key}"
+            headers["Authorization"] = f"Bearer {self._api_key.reveal()}"
         return Request(self.base_url + path, headers, json.dumps(body).encode())
 
     def _scores(self, answer: Response, count: int, tally: Tally) -> list[float]:
@@ -225,22 +232,25 @@ class HTTPReranker(Reranker):
         await self.aclose()
 
     def __getstate__(self) -> dict[str, Any]:
-        """For pickling and copying: without key, clients and lock."""
-        dropped = {
-            "_api_key": None,
-            "_own_client": None,
-            "_given_client": None,
-            "_given_async_client": None,
-            "_lock": None,
-        }
-        return {**self.__dict__, **dropped}
+        """For pickling: without key, clients and lock. An unpickled reranker looks for its key
+        in the environment."""
+        dropped = ("_api_key", "_own_client", "_given_client", "_given_async_client", "_lock")
+        return {**self.__dict__, **dict.fromkeys(dropped)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._lock = threading.Lock()
-        self._api_key = self._key_from_environment()
+        key = self._key_from_environment()
+        self._api_key = Secret(key) if key is not None else None
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """A copy in the same process keeps the key and the caller's own clients."""
+        copied = type(self).__new__(type(self))
+        copied.__dict__.update(self.__dict__, _own_client=None, _lock=threading.Lock())
+        return copied
+
+    __copy__ = functools.partialmethod(__deepcopy__, {})
 
     @classmethod
     def _key_from_environment(cls) -> str | None:
-        """The key for a reranker that was unpickled: a pickle never holds one."""
         return None

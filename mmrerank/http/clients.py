@@ -10,7 +10,32 @@ import httpx
 
 from mmrerank.errors import InvalidInputError
 
-__all__ = ["check_url", "ssl_context"]
+__all__ = ["Secret", "check_url", "ssl_context"]
+
+
+class Secret:
+    """A key that shows in no repr, log or traceback, and in no pickle."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The key itself."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret('**********')"
+
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Secret:
+        return self
+
+    def __reduce__(self) -> tuple[object, ...]:
+        raise TypeError("a key is not pickled")
 
 
 @functools.cache
@@ -29,7 +54,9 @@ def check_url(url: str, *, with_key: bool) -> str:
     except (httpx.InvalidURL, TypeError) as error:
         raise InvalidInputError(f"base_url {url!r} is no URL: {error}") from None
     if parsed.scheme not in ("http", "https") or not parsed.host:
-        raise InvalidInputError(f"base_url {url!r} does not begin with http:// or https:// and a host")
+        raise InvalidInputError(
+            f"base_url {url!r} does not begin with http:// or https:// and a host"
+        )
     if parsed.userinfo:
         raise InvalidInputError("base_url holds a user name or password; use api_key or headers")
     if with_key and parsed.scheme == "http" and not _is_loopback(parsed.host):

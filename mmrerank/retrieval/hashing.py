@@ -63,7 +63,8 @@ class HashingEmbedder:
 
 def _unit(counts: Any) -> NDArray[np.float64]:
     """Rows of length 1, after the square root of the counts: a word said ten times is not ten
-    times as important."""
+    times as important.
+    """
     import numpy as np
 
     dense = counts.toarray()

@@ -1,0 +1,197 @@
+"""The command line: mmrerank index, search and demo.
+
+Exit codes: 0 done, 1 something could not be done (said on standard error), 2 wrong usage,
+130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import importlib
+import inspect
+import json
+import os
+import sys
+import tempfile
+import warnings
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.text import Text
+
+from mmrerank import __version__
+from mmrerank.base import Reranker
+from mmrerank.display import clean, hits_table, progress
+from mmrerank.errors import InvalidInputError, RerankError
+
+if TYPE_CHECKING:
+    from mmrerank.store import Hit
+
+__all__ = ["main"]
+
+RERANKERS = {
+    "ocr": "mmrerank.ocr:OCRReranker",
+    "jina": "mmrerank.http.jina:JinaReranker",
+}
+"""What `--reranker` takes, and `none`, which leaves the vector search's order."""
+
+_errors = Console(stderr=True, highlight=False)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; its exit code."""
+    options = _parser().parse_args(argv)
+    warnings.showwarning = _show_warning
+    try:
+        code: int = options.run(options)
+    except RerankError as error:
+        _say_error(error)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # the reader of a pipe has gone: head, less
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="mmrerank", description="Search PDFs by their text and rerank by text and figures."
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    index = commands.add_parser("index", help="put PDFs into an index")
+    index.add_argument("files", nargs="+", metavar="FILE")
+    index.add_argument("--store", required=True, metavar="DIR", help="the index's folder")
+    index.add_argument("--password", help="for PDFs that want one")
+    index.add_argument(
+        "--no-ocr", action="store_true", help="do not read words in images now (search will)"
+    )
+    index.set_defaults(run=_index)
+
+    search = commands.add_parser("search", help="search an index and rerank what it finds")
+    search.add_argument("query")
+    search.add_argument("--store", required=True, metavar="DIR", help="the index's folder")
+    search.add_argument("--reranker", choices=[*RERANKERS, "none"], default="ocr")
+    search.add_argument("--model", help="the reranker's model, where it has several")
+    search.add_argument("--base-url", help="the rerank service's address, if not its own")
+    search.add_argument("--top-n", type=_positive, default=5, metavar="N")
+    search.add_argument("--fetch-k", type=_positive, default=50, metavar="K", help="candidates")
+    search.add_argument("--json", action="store_true", help="print results as JSON")
+    search.set_defaults(run=_search)
+
+    demo = commands.add_parser("demo", help="the whole job on a report that comes along")
+    demo.add_argument("--store", metavar="DIR", help="keep the demo's index there")
+    demo.set_defaults(run=_demo)
+    return parser
+
+
+def _positive(value: str) -> int:
+    number = int(value)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number
+
+
+def _index(options: argparse.Namespace) -> int:
+    from mmrerank.store import Store
+
+    store = Store(options.store, create=True)
+    failed = 0
+    for path in progress(options.files, "Indexing", show=len(options.files) > 1):
+        try:
+            chunks, images = index_file(
+                store, path, password=options.password, ocr=not options.no_ocr
+            )
+        except RerankError as error:
+            _say_error(error)
+            failed += 1
+        else:
+            _errors.print(Text(clean(f"{path}: {chunks} chunks, {images} images")))
+    _errors.print(f"{options.store}: {len(store)} chunks in all")
+    if failed:
+        _errors.print(f"{failed} of {len(options.files)} files could not be indexed")
+    return 1 if failed else 0
+
+
+def index_file(
+    store: Any, path: str, *, password: str | None = None, ocr: bool = True
+) -> tuple[int, int]:
+    """Index one PDF, reading the words in its images with a progress bar; counts of both."""
+    from mmrerank.ocr import OCRReranker
+    from mmrerank.store import load_pdf
+
+    chunks = load_pdf(store, path, password)
+    images = store.images(chunks)
+    if ocr:
+        OCRReranker().warm_images(images, show_progress=True)
+    store.replace(chunks[0].source, chunks)
+    return len(chunks), len(images)
+
+
+def _search(options: argparse.Namespace) -> int:
+    from mmrerank.store import Store
+
+    store = Store(options.store)
+    with make_reranker(options.reranker, model=options.model, base_url=options.base_url) as used:
+        hits = store.search(
+            options.query,
+            used,
+            top_n=options.top_n,
+            fetch_k=options.fetch_k,
+            show_progress=True,
+        )
+    if options.json:
+        print(json.dumps([_as_json(hit) for hit in hits], indent=2))
+    else:
+        Console().print(hits_table(hits, options.query))
+    return 0
+
+
+def make_reranker(name: str, **given: str | None) -> AbstractContextManager[Reranker | None]:
+    """The reranker that `--reranker` names, to be closed at the end; None for `none`."""
+    if name == "none":
+        return contextlib.nullcontext()
+    module, _, kind = RERANKERS[name].partition(":")
+    build = getattr(importlib.import_module(module), kind)
+    options = {key: value for key, value in given.items() if value is not None}
+    try:
+        inspect.signature(build).bind(**options)
+    except TypeError as error:
+        raise InvalidInputError(f"--reranker {name}: {error}") from None
+    reranker: Reranker = build(**options)
+    return reranker
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from mmrerank.demo.run import run_demo
+
+    with tempfile.TemporaryDirectory(prefix="mmrerank-demo-") as folder:
+        return run_demo(options.store or folder, Console())
+
+
+def _as_json(hit: Hit) -> dict[str, Any]:
+    """A hit as plain data; its text without terminal escapes, as in the table."""
+    row = dataclasses.asdict(hit)
+    row["text"], row["source"] = clean(hit.text), clean(hit.source)
+    for image in row["images"]:
+        image["caption"] = clean(image["caption"])
+    return row
+
+
+def _say_error(error: RerankError) -> None:
+    _errors.print(Text(f"error: {clean(str(error))}", style="red"))
+
+
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
+    _errors.print(Text(f"warning: {clean(str(message))}", style="yellow"))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,151 @@
+"""Numbered captions and the words that refer to them, as text: no file is opened here.
+
+A label is "figure " or "table " and a number, in whatever language the document speaks:
+"Abb. 3.1", "图 3.1" and "FIGURE 3.1" all give "figure 3.1", so that one lookup serves them all.
+Numbers look like "3", "3.1", "1-2", "A.1" or "S3"; a caption of one panel keeps its letter ("2a").
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["Caption", "find_caption", "find_references", "panel_base", "without_contents"]
+
+_FIGURE_WORD = r"figures?|figuras?|figuur|figs?\.?|abbildung(?:en)?|abb\.?|рис(?:унки|унок|\.)"
+_TABLE_WORD = r"tables?|tab\.|tabell?en?|tabelle|tablas?|tabelas?|tabella|tableau|таблица"
+_NOT_IN_WORD = r"(?<![^\W_])"
+_NUMBER = r"(?:[A-Z]{1,2}[.\-]?)?\d{1,4}(?:[.\-‐‑–]\d{1,3}(?!\d)){0,3}"
+# "(a)", "(a, b)" and "a" or "b-d" right behind the number name panels of the same figure.
+_PANEL = r"(?:\s?\([a-zA-Z](?:\s?[-–,]\s?[a-zA-Z])*\)|[a-zA-Z](?:[-–,][a-z](?![a-z]))?)?"
+_END = r"(?![a-zA-ZÀ-ɏЀ-ӿ])"  # Chinese and Japanese go on without a space
+
+_CAPTION = re.compile(
+    rf"\s*(?:(?P<figure>(?i:{_FIGURE_WORD})\s*|[图圖図]\s*)|(?P<table>(?i:{_TABLE_WORD})\s*|表\s*))"
+    rf"(?P<number>{_NUMBER})(?P<panel>[a-z]?)(?![^\W_])"
+    r"(?P<rest>\s*[.:：|∣—–](?=\s|$|[^\W\d_a-zA-Z])\s*|\s*$|\s+(?=[^\Wa-zß-öø-ÿа-я]|[(\"“„«]))"
+)
+_FIRST = re.compile(
+    rf"(?:{_NOT_IN_WORD}(?P<word>(?i:{_FIGURE_WORD}))\s*|[图圖図]\s*)"
+    rf"(?P<number>{_NUMBER})(?P<panel>{_PANEL}){_END}"
+)
+_NEXT = re.compile(
+    r"\s*(?P<join>,\s*(?:and|und|et|y|e)\b|,|、|and\b|und\b|et\b|y\b|e\b|or\b|oder\b|&|和|及|与|と|"
+    r"to\b|through\b|bis\b|a\b|[-–—~至])\s*"
+    rf"(?P<number>{_NUMBER})(?P<panel>{_PANEL}){_END}"
+)
+_RANGE_JOINS = {"to", "through", "bis", "a", "-", "–", "—", "~", "至"}
+_LONGEST_RANGE = 50  # "Figures 1-2000" is a catalogue number, not two thousand references
+_LEADERS = re.compile(r"(?:\.\s?){4,}\s*[\divxlc]+\s*$", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """The start of a numbered caption.
+
+    `title` is the offset in the text at which the number ends and the title begins. `sure` is
+    False where no mark follows the number ("Fig. 3 Overview"), which prose may look like too.
+    """
+
+    kind: Literal["figure", "table"]
+    label: str
+    title: int
+    sure: bool
+
+
+def find_caption(text: str) -> Caption | None:
+    """The caption that `text` (one block of text) begins with; None if it is prose.
+
+    "Figure 7 shows ..." is prose: a small letter follows the number. So is an entry of a list
+    of figures, which ends in dots and a page number.
+    """
+    match = _CAPTION.match(text)
+    if match is None or _LEADERS.search(text.split("\n", 1)[0]):
+        return None
+    kind: Literal["figure", "table"] = "figure" if match["figure"] else "table"
+    label = f"{kind} {_plain(match['number'])}{match['panel']}"
+    return Caption(
+        kind, label, match.end(), sure=match["rest"] == "" or bool(match["rest"].strip())
+    )
+
+
+def find_references(text: str, known: Collection[str]) -> list[str]:
+    """The labels among `known` that `text` refers to, in text order and each once.
+
+    Reads "Fig. 3", "Figs. 3 and 4", "Figures 3-5", "Figure 2(a)", "Abb. 3.1", "图 3". Whether
+    "3-5" is one label or a range is decided by what the document has; a panel ("2a") that has no
+    caption of its own stands for its figure ("2"), and a figure for its captioned panels.
+    """
+    numbers = {label.removeprefix("figure ") for label in known if label.startswith("figure ")}
+    panels: dict[str, list[str]] = {}
+    for number in sorted(numbers):
+        panels.setdefault(panel_base(number), []).append(number)
+    found: dict[str, None] = {}
+    for number, panel in _mentions(text, numbers):
+        if number + panel in numbers:
+            found[f"figure {number}{panel}"] = None
+        elif number in numbers:
+            found[f"figure {number}"] = None
+        else:
+            found.update((f"figure {name}", None) for name in panels.get(number, ()))
+    return list(found)
+
+
+def panel_base(number: str) -> str:
+    """The figure that a panel belongs to: "2" for "2a", and a plain number itself."""
+    return number[:-1] if number[-1:].islower() else number
+
+
+def without_contents(text: str) -> str:
+    """The text without the lines of a table of contents (dots, then a page number).
+
+    A list of figures names every figure and explains none.
+    """
+    return "\n".join(line for line in text.split("\n") if not _LEADERS.search(line))
+
+
+def _mentions(text: str, known: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Every (number, panel letter or "") that `text` mentions, ranges written out."""
+    for first in _FIRST.finditer(text):
+        word = (first["word"] or "").lower().rstrip(".")
+        plural = word in ("figures", "figs", "figuras", "abbildungen", "")
+        number, at = _plain(first["number"]), first.end()
+        yield from _read(number, first["panel"], known)
+        while following := _NEXT.match(text, at):
+            join = following["join"].strip()
+            # "In Figure 3, 20 users ..." is no list; "Figures 3, 4" and "Figure 3, and 4" are.
+            if join == "," and not plural:
+                break
+            last, number, at = number, _plain(following["number"]), following.end()
+            if join in _RANGE_JOINS:
+                yield from ((between, "") for between in _between(last, number)[1:-1])
+            yield from _read(number, following["panel"], known)
+
+
+def _read(number: str, panel: str, known: Collection[str]) -> list[tuple[str, str]]:
+    """One written number: itself, or the range that its hyphen makes of two known numbers."""
+    letter = panel.strip(" ()")[:1].lower()
+    if number in known or number + letter in known:
+        return [(number, letter)]
+    for hyphen in re.finditer("-", number):
+        left, right = number[: hyphen.start()], number[hyphen.end() :]
+        if left in known or right in known:
+            return [(between, "") for between in _between(left, right)]
+    return [(number, letter)]
+
+
+def _between(first: str, last: str) -> list[str]:
+    """All numbers from `first` to `last` ("1.2" to "1.4"); just the two if that is no range."""
+    start, end = re.search(r"\d+$", first), re.search(r"\d+$", last)
+    if start is None or end is None or first[: start.start()] != last[: end.start()]:
+        return [first, last]
+    low, high = int(start[0]), int(end[0])
+    if not 0 <= high - low <= _LONGEST_RANGE:
+        return [first, last]
+    return [f"{first[: start.start()]}{value}" for value in range(low, high + 1)]
+
+
+def _plain(number: str) -> str:
+    return re.sub("[‐‑–]", "-", number)

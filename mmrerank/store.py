@@ -1,0 +1,203 @@
+"""A folder with one Chroma collection and the images of its chunks, as the command line keeps it.
+
+Both frameworks read it: the collection is `COLLECTION`, the image root `DIR/images`, the
+embeddings are those of `HashingEmbedder`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mmrerank.base import Reranker, check_query
+from mmrerank.errors import DocumentError, InvalidInputError, MissingDependencyError, StoreError
+from mmrerank.loaders.base import Chunk
+from mmrerank.refs import IMAGES_KEY, read_refs
+from mmrerank.retrieval.hashing import HashingEmbedder
+from mmrerank.roots import ImageResolver
+from mmrerank.types import Content, Image
+from mmrerank.words import loader_facts
+
+__all__ = ["COLLECTION", "Hit", "HitImage", "Store"]
+
+COLLECTION = "mmrerank"
+_BATCH = 500  # chunks a write; Chroma refuses more than some thousands at once
+
+
+@dataclass(frozen=True, slots=True)
+class HitImage:
+    """An image of a result, with what the loader knew of it."""
+
+    path: str
+    page: int | None
+    caption: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """One result of a search. Ranks count from 1; `retrieval_score` is a cosine similarity."""
+
+    rank: int
+    score: float
+    retrieval_rank: int
+    retrieval_score: float
+    source: str
+    page: int
+    text: str
+    images: list[HitImage]
+    best_image: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    metadata: dict[str, Any]
+    content: Content
+    refs: list[str]
+    similarity: float
+
+
+class Store:
+    """An index in a folder. Raises `StoreError` where `create` is False and there is none."""
+
+    def __init__(self, folder: str | Path, *, create: bool = False) -> None:
+        self.folder = Path(folder)
+        self.image_root = self.folder / "images"
+        if not create and not (self.folder / "chroma.sqlite3").is_file():
+            raise StoreError(
+                f"there is no index in {self.folder}; "
+                f"make one with: mmrerank index FILES... --store {self.folder}"
+            )
+        self._embedder = HashingEmbedder()
+        self._collection = self._open(create=create)
+
+    def _open(self, *, create: bool) -> Any:
+        try:
+            import chromadb
+            from chromadb.config import Settings
+        except ImportError as error:
+            raise MissingDependencyError("chromadb", "chroma", "an index") from error
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            client = chromadb.PersistentClient(
+                str(self.folder), Settings(anonymized_telemetry=False)
+            )
+            if not create:
+                return client.get_collection(COLLECTION, embedding_function=None)
+            # No embedding function: Chroma's default would download a model on first use.
+            return client.get_or_create_collection(
+                COLLECTION, embedding_function=None, metadata={"hnsw:space": "cosine"}
+            )
+        except Exception as error:  # Chroma raises its own, sqlite's and its Rust core's
+            raise StoreError(f"the index in {self.folder} cannot be opened: {error}") from error
+
+    def __len__(self) -> int:
+        return int(self._collection.count())
+
+    def replace(self, source: str, chunks: list[Chunk]) -> None:
+        """Put a file's chunks in place of all that was indexed of it before.
+
+        Deleted first: Chroma's `add` silently keeps the old text of an id that exists.
+        """
+        self._collection.delete(where={"source": source})
+        for start in range(0, len(chunks), _BATCH):
+            batch = chunks[start : start + _BATCH]
+            texts = [chunk.text for chunk in batch]
+            self._collection.add(
+                ids=[chunk.id for chunk in batch],
+                embeddings=self._embedder.embed_documents(texts),
+                documents=texts,
+                metadatas=[chunk.metadata for chunk in batch],
+            )
+
+    def images(self, chunks: Iterable[Chunk]) -> list[Image]:
+        """The images of chunks, each once."""
+        refs = {link.figure.ref: None for chunk in chunks for link in chunk.links}
+        return [Image.from_path(self.image_root / ref) for ref in refs]
+
+    def search(
+        self,
+        query: str,
+        reranker: Reranker | None,
+        *,
+        top_n: int = 5,
+        fetch_k: int = 50,
+        show_progress: bool = False,
+    ) -> list[Hit]:
+        """The best `top_n` of the `fetch_k` nearest chunks; without a reranker, the nearest."""
+        check_query(query)
+        if top_n < 1 or fetch_k < 1:
+            raise InvalidInputError("top_n and fetch_k are at least 1")
+        candidates = self._nearest(query, max(fetch_k, top_n))
+        if reranker is None:
+            return [
+                _hit(i, i, candidate, candidate.similarity, None, self.image_root)
+                for i, candidate in enumerate(candidates[:top_n])
+            ]
+        contents = [candidate.content for candidate in candidates]
+        reranker.warm(contents, show_progress=show_progress)
+        hits: list[Hit] = []
+        for rank, result in enumerate(reranker.rerank(query, contents, top_n=top_n)):
+            found = candidates[result.index]
+            best = None if result.best_image is None else found.refs[result.best_image]
+            score = result.relevance_score
+            hits.append(_hit(rank, result.index, found, score, best, self.image_root))
+        return hits
+
+    def _nearest(self, query: str, k: int) -> list[_Candidate]:
+        try:
+            found = self._collection.query(
+                query_embeddings=[self._embedder.embed_query(query)],
+                n_results=min(k, max(1, len(self))),
+                include=["documents", "metadatas", "distances"],
+            )
+        except Exception as error:  # an index made with other embeddings, or a damaged one
+            raise StoreError(f"the index in {self.folder} cannot be searched: {error}") from error
+        resolver = ImageResolver(self.image_root)
+        rows = zip(found["documents"][0], found["metadatas"][0], found["distances"][0], strict=True)
+        candidates: list[_Candidate] = []
+        for text, metadata, distance in rows:
+            images = resolver.find(metadata or {})
+            content = Content(text or "", [image for _, image in images])
+            refs = [ref for ref, _ in images]
+            candidates.append(_Candidate(dict(metadata or {}), content, refs, 1.0 - distance))
+        return candidates
+
+
+def _hit(
+    rank: int, index: int, found: _Candidate, score: float, best: str | None, root: Path
+) -> Hit:
+    return Hit(
+        rank=rank + 1,
+        score=float(score),
+        retrieval_rank=index + 1,
+        retrieval_score=float(found.similarity),
+        source=str(found.metadata.get("source", "")),
+        page=int(found.metadata.get("page", 0)),
+        text=found.content.text or "",
+        images=[_hit_image(ref, root) for ref in read_refs(found.metadata.get(IMAGES_KEY))],
+        best_image=best,
+    )
+
+
+def _hit_image(ref: str, root: Path) -> HitImage:
+    facts = loader_facts(root / ref)
+    page = facts.get("page")
+    return HitImage(
+        path=ref,
+        page=page if isinstance(page, int) else None,
+        caption=str(facts.get("caption") or ""),
+    )
+
+
+def load_pdf(store: Store, path: str, password: str | None = None) -> list[Chunk]:
+    """A PDF's chunks under its absolute path, its images saved in the store."""
+    from mmrerank.loaders.pdf import PDFLoader
+
+    source = os.path.abspath(path)
+    chunks = PDFLoader(source, image_root=store.image_root, password=password).load()
+    if not chunks:
+        raise DocumentError(source, "holds neither text nor images")
+    return chunks

@@ -1,0 +1,53 @@
+"""Fixtures that more than one test file uses. No network, no key, no GPU."""
+
+from __future__ import annotations
+
+import io
+import socket
+from pathlib import Path
+
+import pytest
+from PIL import Image as Pillow
+from PIL import ImageDraw
+
+DATA = Path(__file__).parent / "data"
+
+
+@pytest.fixture(autouse=True)
+def own_environment(monkeypatch, tmp_path_factory):
+    """Each test has a cache of its own, and no key of the person who runs it."""
+    monkeypatch.setenv("MMRERANK_CACHE", str(tmp_path_factory.mktemp("cache")))
+    for name in ("JINA_API_KEY", "JINAAI_API_KEY", "OPENAI_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch):
+    """Loopback and Unix sockets only."""
+    connect = socket.socket.connect
+
+    def guarded(self, address):
+        if isinstance(address, tuple) and address[0] not in ("127.0.0.1", "::1", "localhost"):
+            raise AssertionError(f"a test connects to {address}")
+        return connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+def png(text: str = "", size: tuple[int, int] = (400, 120), color: str = "white") -> bytes:
+    """A PNG with words on it, large enough for OCR."""
+    picture = Pillow.new("RGB", size, color)
+    ImageDraw.Draw(picture).text((15, 30), text, fill="black", font_size=32)
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def image_root(tmp_path: Path) -> Path:
+    """A folder with figures: words.png says "turbine torque", blank.png nothing."""
+    root = tmp_path / "images"
+    root.mkdir()
+    (root / "words.png").write_bytes(png("turbine torque"))
+    (root / "blank.png").write_bytes(png())
+    return root

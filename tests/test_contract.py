@@ -1,0 +1,205 @@
+"""Every reranker keeps the same promises, sync and async."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import math
+import pickle
+import threading
+
+import pytest
+from conftest import png
+
+from mmrerank import (
+    Content,
+    Image,
+    InvalidInputError,
+    JinaReranker,
+    OCRReranker,
+    Reranker,
+    RerankResult,
+)
+from mmrerank.testing import FakeReranker, LocalRerankServer
+
+FIGURE = Image.from_bytes(png("turbine torque"))
+DOCUMENTS = [
+    "the torque of a turbine",
+    Content(text="a chunk beside its figure", images=[FIGURE]),
+    "",
+    Content(images=[FIGURE]),
+    "the torque of a turbine",
+    Content(text="", images=[]),
+    "nothing in common",
+]
+
+
+@pytest.fixture(params=["fake", "ocr", "jina"])
+def reranker(request):
+    if request.param == "fake":
+        yield FakeReranker()
+    elif request.param == "ocr":
+        yield OCRReranker()
+    else:
+        with (
+            LocalRerankServer() as server,
+            JinaReranker(api_key=server.api_key, base_url=server.url) as made,
+        ):
+            yield made
+
+
+@pytest.fixture(params=["sync", "async"])
+def call(request):
+    """`call(reranker, "score", ...)`: the method, or its async twin run to its end."""
+
+    def run(reranker, name, *args, **options):
+        if request.param == "sync":
+            return getattr(reranker, name)(*args, **options)
+        return asyncio.run(getattr(reranker, f"a{name}")(*args, **options))
+
+    return run
+
+
+def test_one_finite_float_for_each_document_in_order(reranker, call):
+    scores = call(reranker, "score", "turbine torque", DOCUMENTS)
+    assert len(scores) == len(DOCUMENTS)
+    assert all(type(score) is float and math.isfinite(score) for score in scores)
+    assert scores[0] == scores[4]  # equal documents, equal scores
+    assert scores[0] > scores[6]
+
+
+def test_results_are_sorted_stably_and_point_at_the_input(reranker, call):
+    results = call(reranker, "rerank", "turbine torque", DOCUMENTS)
+    assert all(isinstance(result, RerankResult) for result in results)
+    assert sorted(result.index for result in results) == list(range(len(DOCUMENTS)))
+    keys = [(-result.relevance_score, result.index) for result in results]
+    assert keys == sorted(keys)
+    for result in results:
+        given = DOCUMENTS[result.index]
+        assert result.document == (Content(given) if isinstance(given, str) else given)
+
+
+def test_rerank_and_score_agree(reranker, call):
+    scores = call(reranker, "score", "turbine torque", DOCUMENTS)
+    for result in call(reranker, "rerank", "turbine torque", DOCUMENTS):
+        assert result.relevance_score == pytest.approx(scores[result.index], abs=1e-6)
+
+
+@pytest.mark.parametrize("top_n", [1, 3, 7, 100])
+def test_top_n(reranker, call, top_n):
+    everything = call(reranker, "rerank", "turbine torque", DOCUMENTS)
+    assert call(reranker, "rerank", "turbine torque", DOCUMENTS, top_n=top_n) == everything[:top_n]
+
+
+def test_min_score(reranker, call):
+    everything = call(reranker, "rerank", "turbine torque", DOCUMENTS)
+    line = everything[2].relevance_score
+    kept = call(reranker, "rerank", "turbine torque", DOCUMENTS, min_score=line)
+    assert [r.index for r in kept] == [r.index for r in everything if r.relevance_score >= line]
+    assert call(reranker, "rerank", "turbine torque", DOCUMENTS, min_score=1e9) == []
+
+
+def test_no_documents_give_no_results(reranker, call):
+    assert call(reranker, "score", "turbine", []) == []
+    assert call(reranker, "rerank", "turbine", [], top_n=3) == []
+
+
+@pytest.mark.parametrize("query", ["", "  \n", Content(text=""), None, 7])
+def test_an_empty_query_is_refused(reranker, call, query):
+    with pytest.raises(InvalidInputError, match="query"):
+        call(reranker, "score", query, DOCUMENTS)
+
+
+@pytest.mark.parametrize("documents", ["one text", [None], [{"text": "x"}], Content("x"), None])
+def test_documents_of_another_kind_are_refused(reranker, call, documents):
+    with pytest.raises(InvalidInputError, match="documents"):
+        call(reranker, "score", "turbine", documents)
+
+
+@pytest.mark.parametrize("cut", [{"top_n": 0}, {"top_n": -1}, {"top_n": 1.5}, {"top_n": True},
+                                 {"min_score": math.nan}, {"min_score": "x"}])  # fmt: skip
+def test_an_unusable_cut_is_refused(reranker, call, cut):
+    with pytest.raises(InvalidInputError, match=next(iter(cut))):
+        call(reranker, "rerank", "turbine", DOCUMENTS, **cut)
+
+
+def test_the_image_that_scored_best_is_named(reranker, call):
+    blank = Image.from_bytes(png())
+    document = Content(text="unrelated words", images=[blank, FIGURE])
+    (result,) = call(reranker, "rerank", "turbine torque", [document])
+    images = {part.image: part.score for part in result.parts if part.image is not None}
+    assert set(images) == {0, 1}
+    best = max(images, key=images.__getitem__)
+    assert result.best_image == best
+
+
+def test_an_image_can_be_the_query(reranker, call):
+    scores = call(reranker, "score", Content(images=[FIGURE]), DOCUMENTS)
+    assert len(scores) == len(DOCUMENTS)
+    both = call(reranker, "score", Content("torque", [FIGURE]), DOCUMENTS)
+    assert len(both) == len(DOCUMENTS)
+
+
+def test_the_input_is_not_changed(reranker, call):
+    documents = list(DOCUMENTS)
+    before = copy.copy(documents)
+    call(reranker, "rerank", "turbine torque", documents, top_n=2)
+    assert documents == before
+
+
+def test_usage_is_reported_with_counts(reranker, call):
+    seen = []
+    reranker.on_usage = seen.append
+    call(reranker, "score", "turbine torque", DOCUMENTS)
+    (usage,) = seen
+    assert usage.model == reranker.model
+    assert usage.documents == len(DOCUMENTS)
+    assert usage.images >= 1
+
+
+def test_several_threads_get_the_same_scores(reranker):
+    expected = reranker.score("turbine torque", DOCUMENTS)
+    found = []
+    threads = [
+        threading.Thread(target=lambda: found.append(reranker.score("turbine torque", DOCUMENTS)))
+        for _ in range(6)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [expected] * 6
+
+
+def test_ascore_leaves_the_loop_free(reranker):
+    async def both():
+        ticks = 0
+        task = asyncio.create_task(reranker.ascore("turbine torque", DOCUMENTS * 5))
+        while not task.done():
+            await asyncio.sleep(0)
+            ticks += 1
+        return await task, ticks
+
+    scores, ticks = asyncio.run(both())
+    assert len(scores) == 5 * len(DOCUMENTS)
+    assert ticks > 2
+
+
+def test_survives_pickle_and_copy_without_secrets(reranker, call, monkeypatch):
+    reranker.on_usage = None
+    assert b"test-key" not in pickle.dumps(reranker)
+    assert "test-key" not in repr(reranker)
+    assert "test-key" not in repr(vars(copy.deepcopy(reranker)))
+    monkeypatch.setenv("JINA_API_KEY", "test-key")
+    again = pickle.loads(pickle.dumps(reranker))
+    assert call(again, "score", "turbine torque", DOCUMENTS) == pytest.approx(
+        reranker.score("turbine torque", DOCUMENTS)
+    )
+    again.close()
+
+
+def test_warm_and_close_can_be_called_twice(reranker):
+    for _ in range(2):
+        reranker.warm(DOCUMENTS)
+        reranker.close()
+    assert isinstance(reranker, Reranker)
