@@ -120,7 +120,9 @@ def fan_out(
 
 def _readable(document: Content, modalities: Modalities, max_images: int, i: int) -> Content:
     if modalities.image:
-        return Content(document.text, document.images[:max_images])
+        images = document.images[:max_images]
+        blank = not (document.text or "").strip()
+        return Content(None if blank and images else document.text, images)
     if document.text is None:
         raise UnsupportedModalityError(
             f"documents[{i}] holds only images, and the model reads only text"

@@ -12,6 +12,7 @@ import functools
 import json
 import math
 import threading
+import weakref
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
@@ -207,6 +208,7 @@ class HTTPReranker(Reranker):
         with self._lock:
             if self._own_client is None:
                 self._own_client = httpx.Client(timeout=self.timeout, verify=ssl_context())
+                weakref.finalize(self, self._own_client.close)  # for those who never close
             return self._own_client
 
     def close(self) -> None:

@@ -1,0 +1,287 @@
+"""The Jina reranker against a real server on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import threading
+import time
+import traceback
+
+import httpx
+import pytest
+from conftest import png
+
+from mmrerank import (
+    APIConnectionError,
+    APIError,
+    APITimeoutError,
+    AuthenticationError,
+    Content,
+    Image,
+    ImageError,
+    InvalidInputError,
+    InvalidResponseError,
+    JinaReranker,
+    RateLimitError,
+    RerankWarning,
+    UnsupportedModalityError,
+)
+from mmrerank.images import open_image
+from mmrerank.testing import LocalRerankServer
+
+FIGURE = Image.from_bytes(png("turbine torque"))
+DOCUMENTS = ["turbine torque", Content("beside a figure", [FIGURE]), "else"]
+
+
+def scores_of(reranker, mode, documents=DOCUMENTS):
+    if mode == "sync":
+        return reranker.score("turbine torque", documents)
+    return asyncio.run(reranker.ascore("turbine torque", documents))
+
+
+@pytest.fixture(params=["sync", "async"])
+def mode(request):
+    return request.param
+
+
+def test_the_request_is_jinas(mode):
+    with LocalRerankServer() as server:
+        scores_of(JinaReranker(api_key=server.api_key, base_url=server.url), mode)
+    (body,) = server.requests
+    assert set(body) == {"model", "query", "documents", "return_documents"}
+    assert body["model"] == "jina-reranker-m0"
+    assert body["return_documents"] is False
+    assert body["query"] == "turbine torque"
+    assert body["documents"][0] == {"text": "turbine torque"}
+    assert [list(document) for document in body["documents"]] == [["text"], ["text"], ["image"], ["text"]]  # fmt: skip
+    assert body["documents"][2]["image"].startswith("data:image/png;base64,")
+
+
+def test_blank_text_is_not_sent_and_scores_zero(mode):
+    with LocalRerankServer() as server:
+        reranker = JinaReranker(api_key=server.api_key, base_url=server.url)
+        assert scores_of(reranker, mode, ["", "  ", "turbine"])[:2] == [0.0, 0.0]
+        assert len(server.requests[0]["documents"]) == 1
+        assert scores_of(reranker, mode, ["", " "]) == [0.0, 0.0]
+        assert len(server.requests) == 1
+
+
+def test_equal_parts_are_sent_once(mode):
+    with LocalRerankServer() as server:
+        reranker = JinaReranker(api_key=server.api_key, base_url=server.url)
+        scores_of(reranker, mode, ["same", "same", Content("same", [FIGURE]), Content(images=[FIGURE])])  # fmt: skip
+        assert len(server.requests[0]["documents"]) == 2
+
+
+def test_large_images_are_shrunk_to_what_the_model_reads(mode):
+    large = Image.from_bytes(png("large", size=(2000, 1500)))
+    with LocalRerankServer() as server:
+        reranker = JinaReranker(api_key=server.api_key, base_url=server.url)
+        scores_of(reranker, mode, [Content(images=[large])])
+    sent = Image.from_data_uri(server.requests[0]["documents"][0]["image"])
+    picture = open_image(sent)
+    assert 500_000 < picture.width * picture.height <= 602_112
+
+
+def test_large_calls_are_split_and_keep_their_order(mode):
+    documents = [f"turbine number {i}" if i % 3 else f"number {i}" for i in range(200)]
+    with LocalRerankServer(latency=0.05) as server:
+        reranker = JinaReranker(api_key=server.api_key, base_url=server.url, max_concurrency=2)
+        scores = scores_of(reranker, mode, documents)
+    assert len(server.requests) == 4
+    assert server.most_at_once == 2
+    assert [score > 0 for score in scores] == [bool(i % 3) for i in range(200)]
+
+
+def test_a_listwise_model_is_never_split(mode):
+    with LocalRerankServer() as server:
+        reranker = JinaReranker("jina-reranker-v3", api_key=server.api_key, base_url=server.url)
+        scores_of(reranker, mode, [f"document {i}" for i in range(200)])
+    assert reranker.listwise
+    assert len(server.requests) == 1
+
+
+def test_a_text_model_leaves_images_out_with_a_warning(mode):
+    with LocalRerankServer() as server:
+        reranker = JinaReranker("jina-reranker-v3", api_key=server.api_key, base_url=server.url)
+        with pytest.warns(RerankWarning, match="text-only"):
+            scores_of(reranker, mode)
+        with pytest.raises(UnsupportedModalityError):
+            reranker.score("x", [Content(images=[FIGURE])])
+        with pytest.raises(UnsupportedModalityError):
+            reranker.score(Content(images=[FIGURE]), ["x"])
+
+
+FAULTS = [
+    (400, APIError, "scripted 400"),
+    (401, AuthenticationError, "scripted 401"),
+    (403, AuthenticationError, "TEST_403"),
+    (422, APIError, "scripted 422"),
+    (429, RateLimitError, "429"),
+    (500, APIError, "r-1"),
+    (503, APIError, "503"),
+    ("timeout", APITimeoutError, "in time"),
+    ("drop", APIConnectionError, "reached"),
+    ("truncated", InvalidResponseError, "JSON"),
+    ("no_json", InvalidResponseError, "JSON"),
+    ("missing", InvalidResponseError, "no score"),
+    ("repeated", InvalidResponseError, "twice"),
+    ("foreign", InvalidResponseError, "index"),
+    ("nan", InvalidResponseError, "nan"),
+]
+
+
+@pytest.mark.parametrize(("fault", "error", "message"), FAULTS)
+def test_each_fault_is_its_typed_error(mode, fault, error, message, caplog):
+    caplog.set_level(logging.DEBUG)
+    with LocalRerankServer(faults=[fault]) as server:
+        reranker = JinaReranker(
+            api_key=server.api_key, base_url=server.url, max_retries=0, timeout=0.5
+        )
+        with pytest.raises(error, match=message) as caught:
+            scores_of(reranker, mode)
+        reranker.close()
+    shown = "".join(traceback.format_exception(caught.value)) + caplog.text + repr(caught.value)
+    assert server.api_key not in shown
+    assert "base64," not in shown
+    gc.collect()
+
+
+def test_passing_faults_are_retried(mode, monkeypatch):
+    monkeypatch.setattr("mmrerank.http.answers.random.uniform", lambda *_: 0.01)
+    seen = []
+    with LocalRerankServer(faults=[503, "drop"]) as server:
+        reranker = JinaReranker(api_key=server.api_key, base_url=server.url, on_usage=seen.append)
+        scores = scores_of(reranker, mode)
+        assert scores == scores_of(reranker, mode)
+        reranker.close()
+    assert (seen[0].requests, seen[0].retries) == (3, 2)
+
+
+@pytest.mark.parametrize("fault", [400, 401, 403, 422, "nan"])
+def test_final_faults_are_not_retried(mode, fault):
+    with LocalRerankServer(faults=[fault]) as server:
+        reranker = JinaReranker(api_key=server.api_key, base_url=server.url, max_retries=5)
+        with pytest.raises(APIError):
+            scores_of(reranker, mode)
+        reranker.close()
+    assert len(server.requests) == 1
+
+
+def test_one_failing_batch_fails_the_call(mode):
+    documents = [f"document {i}" for i in range(300)]
+    with LocalRerankServer(faults=[None, None, 400], latency=0.02) as server:
+        reranker = JinaReranker(api_key=server.api_key, base_url=server.url)
+        with pytest.raises(APIError, match="scripted 400"):
+            scores_of(reranker, mode, documents)
+        reranker.close()
+
+
+def test_an_unknown_key_is_an_authentication_error(mode):
+    with LocalRerankServer() as server:
+        reranker = JinaReranker(api_key="wrong", base_url=server.url)
+        with pytest.raises(AuthenticationError, match="AUTH_INVALID_API_KEY") as caught:
+            scores_of(reranker, mode)
+        reranker.close()
+    assert caught.value.status_code == 401
+
+
+def test_nobody_listens(mode):
+    with LocalRerankServer() as server:
+        url = server.url
+    reranker = JinaReranker(api_key="k", base_url=url, max_retries=0)
+    with pytest.raises(APIConnectionError):
+        scores_of(reranker, mode)
+    reranker.close()
+
+
+def test_cancelling_stops_at_once():
+    async def run():
+        with LocalRerankServer(faults=["timeout"] * 4) as server:
+            reranker = JinaReranker(api_key=server.api_key, base_url=server.url)
+            task = asyncio.create_task(reranker.ascore("x", [f"d{i}" for i in range(250)]))
+            await asyncio.sleep(0.3)
+            task.cancel()
+            start = time.monotonic()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            return time.monotonic() - start
+
+    assert asyncio.run(run()) < 1
+
+
+def test_keys_come_from_either_frameworks_variable(monkeypatch):
+    with pytest.raises(AuthenticationError, match="JINA_API_KEY"):
+        JinaReranker()
+    for name in ("JINA_API_KEY", "JINAAI_API_KEY"):
+        monkeypatch.setenv(name, "from-environment")
+        assert JinaReranker()._api_key.reveal() == "from-environment"
+        monkeypatch.delenv(name)
+
+
+@pytest.mark.parametrize("model", ["jina-reranker-m0-v1", "jina-m0", "jinaai/jina-reranker-m0"])
+def test_a_wrong_model_name_names_the_right_one(model):
+    with pytest.raises(InvalidInputError, match="'jina-reranker-m0'"):
+        JinaReranker(model, api_key="k")
+
+
+@pytest.mark.parametrize(
+    "url", ["http://example.org", "ftp://localhost", "not a url", "https://u:p@example.org", ""]
+)
+def test_an_address_that_would_leak_the_key_is_refused(url):
+    with pytest.raises(InvalidInputError, match="base_url"):
+        JinaReranker(api_key="k", base_url=url)
+
+
+def test_urls_are_sent_only_when_allowed(mode):
+    document = Content(images=[Image.from_url("https://example.org/figure.png")])
+    with LocalRerankServer(lambda query, item: 0.5) as server:
+        options = {"api_key": server.api_key, "base_url": server.url}
+        with pytest.raises(ImageError, match="send_urls"):
+            scores_of(JinaReranker(**options), mode, [document])
+        assert scores_of(JinaReranker(send_urls=True, **options), mode, [document]) == [0.5]
+    assert server.requests[0]["documents"] == [{"image": "https://example.org/figure.png"}]
+
+
+def test_a_client_of_ones_own_is_used_and_not_closed():
+    seen = []
+
+    def look(request):
+        seen.append(request.url.path)
+
+    with (
+        LocalRerankServer() as server,
+        httpx.Client(event_hooks={"request": [look]}) as client,
+    ):
+        reranker = JinaReranker(api_key=server.api_key, base_url=server.url, client=client)
+        reranker.score("x", ["y"])
+        reranker.close()
+        assert not client.is_closed
+    assert seen == ["/v1/rerank"]
+
+
+def test_a_closed_reranker_opens_again():
+    with LocalRerankServer() as server:
+        reranker = JinaReranker(api_key=server.api_key, base_url=server.url)
+        first = reranker.score("turbine", ["turbine"])
+        reranker.close()
+        assert reranker.score("turbine", ["turbine"]) == first
+        reranker.close()
+
+
+def test_async_calls_of_two_loops_in_two_threads():
+    with LocalRerankServer() as server:
+        reranker = JinaReranker(api_key=server.api_key, base_url=server.url)
+        found = []
+        threads = [
+            threading.Thread(target=lambda: found.append(scores_of(reranker, "async")))
+            for _ in range(4)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(found) == 4
+    assert all(scores == found[0] for scores in found)
