@@ -66,23 +66,18 @@ class ImageReader:
         self.__dict__.update(state, _lock=threading.Lock())
 
     def words(self, image: Image) -> str:
-        """The words in the image, "" where there are none. Raises `ImageError`."""
-        kept = self._kept_words(image)
-        if is_readable(kept) or not self._ocr:
-            return kept
-        return f"{kept} {self._ocr_words(image)}".strip()
+        """The words in the image and its caption, "" where there are none. Raises `ImageError`."""
+        facts = loader_facts(image.path) if image.path is not None else {}
+        caption, kept = (str(facts.get(name) or "") for name in ("caption", "words"))
+        read = "" if is_readable(kept) or not self._ocr else self._ocr_words(image)
+        return " ".join(part for part in (caption, kept, read) if part)
 
     def is_known(self, image: Image) -> bool:
         """Are the words there without running OCR now?"""
-        if not self._ocr or is_readable(self._kept_words(image)):
+        facts = loader_facts(image.path) if image.path is not None else {}
+        if not self._ocr or is_readable(str(facts.get("words") or "")):
             return True
         return self._remembered(self._key(image)) is not None
-
-    def _kept_words(self, image: Image) -> str:
-        if image.path is None:
-            return ""
-        facts = loader_facts(image.path)
-        return " ".join(str(facts[name]) for name in ("caption", "words") if facts.get(name))
 
     def _key(self, image: Image) -> str:
         """The hash of the image's bytes; a file that has not changed is hashed once."""
