@@ -65,7 +65,7 @@ class BM25:
     """
 
     k1 = 1.2
-    b = 0.75
+    b = 0.5
 
     def __init__(self, query: Sequence[str], texts: Sequence[Sequence[str]]) -> None:
         self._asked = Counter(query)
@@ -81,7 +81,9 @@ class BM25:
         counts = Counter(word for word in text if word in self._asked)
         if not counts or not self._highest:
             return 0.0
-        length = len(text) / self._mean_length if self._mean_length else 1.0
+        # A heading of three words is not a better answer for being short: texts below the mean
+        # length are not rewarded, only longer ones are held to it.
+        length = max(1.0, len(text) / self._mean_length)
         norm = self.k1 * (1 - self.b + self.b * length)
         total = sum(
             self._asked[w] * self._idf[w] * c * (self.k1 + 1) / (c + norm)

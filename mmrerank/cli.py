@@ -113,10 +113,10 @@ def _index(options: argparse.Namespace) -> int:
             _say_error(error)
             failed += 1
         else:
-            _errors.print(Text(clean(f"{path}: {chunks} chunks, {images} images")))
-    _errors.print(f"{options.store}: {len(store)} chunks in all")
+            _say(f"{path}: {_count(chunks, 'chunk')}, {_count(images, 'image')}")
+    _say(f"{options.store}: {_count(len(store), 'chunk')} in all")
     if failed:
-        _errors.print(f"{failed} of {len(options.files)} files could not be indexed")
+        _say(f"{failed} of {_count(len(options.files), 'file')} could not be indexed", "red")
     return 1 if failed else 0
 
 
@@ -161,10 +161,11 @@ def make_reranker(name: str, **given: str | None) -> AbstractContextManager[Rera
     module, _, kind = RERANKERS[name].partition(":")
     build = getattr(importlib.import_module(module), kind)
     options = {key: value for key, value in given.items() if value is not None}
-    try:
-        inspect.signature(build).bind(**options)
-    except TypeError as error:
-        raise InvalidInputError(f"--reranker {name}: {error}") from None
+    takes = inspect.signature(build).parameters
+    open_ended = any(one.kind is inspect.Parameter.VAR_KEYWORD for one in takes.values())
+    for key in options:
+        if key not in takes and not open_ended:
+            raise InvalidInputError(f"--reranker {name} takes no --{key.replace('_', '-')}")
     reranker: Reranker = build(**options)
     return reranker
 
@@ -186,11 +187,20 @@ def _as_json(hit: Hit) -> dict[str, Any]:
 
 
 def _say_error(error: RerankError) -> None:
-    _errors.print(Text(f"error: {clean(str(error))}", style="red"))
+    _say(f"error: {error}", "red")
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
-    _errors.print(Text(f"warning: {clean(str(message))}", style="yellow"))
+    _say(f"warning: {message}", "yellow")
+
+
+def _say(line: str, style: str = "") -> None:
+    """One line on standard error; results alone go to standard output."""
+    _errors.print(Text(clean(line), style=style), soft_wrap=True)
+
+
+def _count(number: int, name: str) -> str:
+    return f"{number} {name}{'' if number == 1 else 's'}"
 
 
 if __name__ == "__main__":

@@ -1,0 +1,7 @@
+"""`python -m mmrerank`: the command line."""
+
+import sys
+
+from mmrerank.cli import main
+
+sys.exit(main())
