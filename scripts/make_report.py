@@ -36,6 +36,8 @@ from reportlab.platypus import (
 
 DEFAULT_OUT = Path(__file__).resolve().parent.parent / "mmrerank" / "demo" / "report.pdf"
 UNNUMBERED = ("Glossary", "References")
+PASTED = ("answer_places", "fan_out", "state_reuse")
+"""Figures that stand in the report as pictures, without a text layer."""
 MARGIN = (A4[0] - figures.WIDTH) / 2
 
 BODY_STYLE = ParagraphStyle(
@@ -174,7 +176,11 @@ class Typesetter:
 
     def figure(self, rest: str) -> list[Flowable]:
         name, _, words = rest.partition(" ")
-        return [Spacer(0, 3), getattr(figures, name)(), self.caption(words)]
+        drawing = getattr(figures, name)()
+        if name in PASTED:
+            picture = Image(report_scan.pasted(drawing), drawing.width, drawing.height)
+            return [Spacer(0, 3), picture, self.caption(words)]
+        return [Spacer(0, 3), drawing, self.caption(words)]
 
     def side(self, rest: str) -> Table:
         """Paragraphs on the left, the scanned picture with its caption on the right."""

@@ -1,4 +1,4 @@
-"""The raster figure of the demo report: a typed loan card, as if scanned."""
+"""The raster figures of the demo report: a loan card, as if scanned, and pasted charts."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import random
 
 import pymupdf
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont, ImageOps
+from reportlab.graphics import renderPDF
+from reportlab.graphics.shapes import Drawing
 
 # x and y in points, words, font, size
 CARD_LINES = (
@@ -64,3 +66,14 @@ def index_card() -> io.BytesIO:
     grainy.save(scan, "JPEG", quality=78, optimize=True)
     scan.seek(0)
     return scan
+
+
+def pasted(drawing: Drawing) -> io.BytesIO:
+    """A drawing as a PNG picture, as charts that were pasted from a spreadsheet are."""
+    with pymupdf.open(stream=renderPDF.drawToString(drawing), filetype="pdf") as page:
+        pixels = page[0].get_pixmap(dpi=160)
+    picture = Image.frombytes("RGB", (pixels.width, pixels.height), pixels.samples)
+    png = io.BytesIO()
+    picture.quantize(64).save(png, "PNG", optimize=True)
+    png.seek(0)
+    return png
