@@ -12,13 +12,14 @@ from rich.table import Table
 from rich.text import Text
 
 from mmrerank.bm25 import tokenize
+from mmrerank.demo import QUESTIONS, REPORT
 from mmrerank.display import figure_line, snippet
 from mmrerank.ocr import OCRReranker
 from mmrerank.store import Hit, Store, load_pdf
 
 __all__ = ["run_demo"]
 
-_HERE = Path(__file__).parent
+
 _FETCHED = 30
 
 
@@ -38,13 +39,13 @@ def run_demo(folder: str | Path, console: Console) -> int:
     """Index the report in `folder`, ask its questions, print both orders; exit code 0 if the
     reranking brought the figures nearer to the top on average."""
     store, reranker = Store(folder, create=True), OCRReranker()
-    console.print(f"Loading {_HERE / 'report.pdf'} ...", highlight=False)
-    chunks = load_pdf(store, str(_HERE / "report.pdf"))
+    console.print(f"Loading {REPORT} ...", highlight=False)
+    chunks = load_pdf(store, REPORT)
     reranker.warm_images(store.images(chunks), show_progress=True)
     store.replace(chunks[0].source, chunks)
     console.print(f"{len(chunks)} chunks, {len(store.images(chunks))} figures\n")
 
-    questions = json.loads((_HERE / "questions.json").read_text(encoding="utf-8"))
+    questions = json.loads(Path(QUESTIONS).read_text(encoding="utf-8"))
     answered: list[_Answered] = []
     for asked in questions:
         question, figure = asked["question"], asked["figure"]

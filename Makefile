@@ -1,0 +1,48 @@
+# Everything goes into .venv; pip's output into .venv/install.log.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install
+LOG := .venv/install.log
+OR_SHOW := >> $(LOG) 2>&1 || { tail -n 40 $(LOG); exit 1; }
+
+.PHONY: install demo test lint notebooks clean
+
+install: .venv/installed
+
+demo: .venv/demo
+	$(BIN)/mmrerank demo
+
+test: .venv/installed
+	$(BIN)/python -m pytest -n 2
+
+lint: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+notebooks: .venv/installed
+	$(BIN)/python scripts/run_notebooks.py notebooks/*.ipynb
+
+clean:
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+.venv/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+		|| { echo "Python 3.11, 3.12 or 3.13 is needed: make PYTHON=python3.12 ..."; exit 1; }
+	$(PYTHON) -m venv .venv
+	@$(PIP) --upgrade pip $(OR_SHOW)
+	@touch $@
+
+# The demo needs neither framework nor torch, and is there in a minute.
+.venv/demo: .venv/python pyproject.toml
+	@echo "Installing what the demo needs into .venv ..."
+	@$(PIP) -e ".[chroma,pdf,ocr]" $(OR_SHOW)
+	@touch $@
+
+# torch first and pinned: whatever else asks for torch is then content with it.
+.venv/installed: .venv/python pyproject.toml
+	@echo "Installing everything into .venv; this takes some minutes ..."
+	@$(PIP) torch==2.13.0 $(OR_SHOW)
+	@$(PIP) -e ".[dev]" $(OR_SHOW)
+	@touch $@ .venv/demo
