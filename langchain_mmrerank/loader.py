@@ -8,10 +8,10 @@ from typing import Any
 
 from langchain_core.document_loaders import BaseLoader
 from langchain_core.documents import Document
-from mmrerank.loaders.attach import FigureIndex
-from mmrerank.loaders.pdf import PDFLoader
 
 from langchain_mmrerank.convert import from_chunk
+from mmrerank.loaders.attach import FigureIndex
+from mmrerank.loaders.pdf import PDFLoader
 
 __all__ = ["MultimodalPDFLoader", "attach_images"]
 

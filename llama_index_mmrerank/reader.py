@@ -8,10 +8,10 @@ from typing import Any, TypeVar
 
 from llama_index.core.readers.base import BaseReader
 from llama_index.core.schema import BaseNode, Document, MetadataMode
-from mmrerank.loaders.attach import FigureIndex
-from mmrerank.loaders.pdf import PDFLoader
 
 from llama_index_mmrerank.convert import from_chunk, with_hidden_keys
+from mmrerank.loaders.attach import FigureIndex
+from mmrerank.loaders.pdf import PDFLoader
 
 __all__ = ["MultimodalPDFReader", "attach_images"]
 

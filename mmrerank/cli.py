@@ -148,7 +148,7 @@ def _search(options: argparse.Namespace) -> int:
             show_progress=True,
         )
     if options.json:
-        print(json.dumps([_as_json(hit) for hit in hits], indent=2))
+        sys.stdout.write(json.dumps([_as_json(hit) for hit in hits], indent=2) + "\n")
     else:
         Console().print(hits_table(hits, options.query))
     return 0

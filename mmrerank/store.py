@@ -6,7 +6,6 @@ embeddings are those of `HashingEmbedder`.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -196,7 +195,7 @@ def load_pdf(store: Store, path: str, password: str | None = None) -> list[Chunk
     """A PDF's chunks under its absolute path, its images saved in the store."""
     from mmrerank.loaders.pdf import PDFLoader
 
-    source = os.path.abspath(path)
+    source = str(Path(path).absolute())
     chunks = PDFLoader(source, image_root=store.image_root, password=password).load()
     if not chunks:
         raise DocumentError(source, "holds neither text nor images")

@@ -35,7 +35,9 @@ def make_pdf(path: Path, *pages: str, image: bytes | None = None) -> Path:
 @pytest.fixture
 def store(tmp_path):
     """An index of two PDFs; the answer about the turbine stands in a picture."""
-    first = make_pdf(tmp_path / "a.pdf", "The hall is old. See Figure 1.", image=png("turbine torque"))
+    first = make_pdf(
+        tmp_path / "a.pdf", "The hall is old. See Figure 1.", image=png("turbine torque")
+    )
     second = make_pdf(tmp_path / "b.pdf", "A turbine is a machine.", "A torque wrench is a tool.")
     folder = tmp_path / "store"
     assert main(["index", str(first), str(second), "--store", str(folder)]) == 0

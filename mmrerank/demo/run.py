@@ -36,8 +36,10 @@ class _Answered:
 
 
 def run_demo(folder: str | Path, console: Console) -> int:
-    """Index the report in `folder`, ask its questions, print both orders; exit code 0 if the
-    reranking brought the figures nearer to the top on average."""
+    """Index the report in `folder`, ask its questions and print both orders.
+
+    Exit code 0 if reranking brought the figures nearer to the top on average.
+    """
     store, reranker = Store(folder, create=True), OCRReranker()
     console.print(f"Loading {REPORT} ...", highlight=False)
     chunks = load_pdf(store, REPORT)
@@ -112,9 +114,7 @@ def _show_all(answered: Sequence[_Answered], console: Console) -> None:
     for name in ("figure", "answer", "vector search", "reranked"):
         table.add_column(name, justify="left" if name == "answer" else "right")
     for one in answered:
-        table.add_row(
-            one.question, one.figure, one.answer, _rank(one.before), _rank(one.after)
-        )
+        table.add_row(one.question, one.figure, one.answer, _rank(one.before), _rank(one.after))
     console.print(table)
     console.print(
         f"Mean reciprocal rank: {_mrr([a.before for a in answered]):.2f} by vector search, "

@@ -234,8 +234,10 @@ class HTTPReranker(Reranker):
         await self.aclose()
 
     def __getstate__(self) -> dict[str, Any]:
-        """For pickling: without key, clients and lock. An unpickled reranker looks for its key
-        in the environment."""
+        """For pickling: without key, clients and lock.
+
+        An unpickled reranker looks for its key in the environment.
+        """
         dropped = ("_api_key", "_own_client", "_given_client", "_given_async_client", "_lock")
         return {**self.__dict__, **dict.fromkeys(dropped)}
 

@@ -6,6 +6,7 @@ import hashlib
 import importlib
 import json
 import uuid
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -28,6 +29,7 @@ __all__ = [
     "part_inside",
     "save_figure",
     "source_id",
+    "strongest",
     "union",
 ]
 
@@ -99,6 +101,14 @@ def chunk_id(source: str, position: int, content: str) -> str:
 def source_id(source: str) -> str:
     """The id of a whole file, which its chunks name as their parent."""
     return hashlib.sha256(source.encode()).hexdigest()[:32]
+
+
+def strongest(links: Iterable[Link]) -> list[Link]:
+    """The links by score, each image once: equal pixels are one image."""
+    best: dict[str, Link] = {}
+    for link in sorted(links, key=lambda link: -link.score):
+        best.setdefault(link.figure.ref, link)
+    return list(best.values())
 
 
 def need(module: str, *, extra: str, purpose: str) -> Any:

@@ -17,15 +17,15 @@ __all__ = ["Caption", "find_caption", "find_references", "panel_base", "without_
 _FIGURE_WORD = r"figures?|figuras?|figuur|figs?\.?|abbildung(?:en)?|abb\.?|рис(?:унки|унок|\.)"
 _TABLE_WORD = r"tables?|tab\.|tabell?en?|tabelle|tablas?|tabelas?|tabella|tableau|таблица"
 _NOT_IN_WORD = r"(?<![^\W_])"
-_NUMBER = r"(?:[A-Z]{1,2}[.\-]?)?\d{1,4}(?:[.\-‐‑–]\d{1,3}(?!\d)){0,3}"
+_NUMBER = r"(?:[A-Z]{1,2}[.\-]?)?\d{1,4}(?:[.\-\u2010\u2011\u2013]\d{1,3}(?!\d)){0,3}"
 # "(a)", "(a, b)" and "a" or "b-d" right behind the number name panels of the same figure.
-_PANEL = r"(?:\s?\([a-zA-Z](?:\s?[-–,]\s?[a-zA-Z])*\)|[a-zA-Z](?:[-–,][a-z](?![a-z]))?)?"
+_PANEL = r"(?:\s?\([a-zA-Z](?:\s?[-\u2013,]\s?[a-zA-Z])*\)|[a-zA-Z](?:[-\u2013,][a-z](?![a-z]))?)?"
 _END = r"(?![a-zA-ZÀ-ɏЀ-ӿ])"  # Chinese and Japanese go on without a space
 
 _CAPTION = re.compile(
     rf"\s*(?:(?P<figure>(?i:{_FIGURE_WORD})\s*|[图圖図]\s*)|(?P<table>(?i:{_TABLE_WORD})\s*|表\s*))"
     rf"(?P<number>{_NUMBER})(?P<panel>[a-z]?)(?![^\W_])"
-    r"(?P<rest>\s*[.:：|∣—–](?=\s|$|[^\W\d_a-zA-Z])\s*|\s*$|\s+(?=[^\Wa-zß-öø-ÿа-я]|[(\"“„«]))"
+    r"(?P<rest>\s*[.:\uff1a|\u2223\u2014\u2013](?=\s|$|[^\W\d_a-zA-Z])\s*|\s*$|\s+(?=[^\Wa-zß-öø-ÿа-я]|[(\"“„«]))"
 )
 _FIRST = re.compile(
     rf"(?:{_NOT_IN_WORD}(?P<word>(?i:{_FIGURE_WORD}))\s*|[图圖図]\s*)"
@@ -33,10 +33,10 @@ _FIRST = re.compile(
 )
 _NEXT = re.compile(
     r"\s*(?P<join>,\s*(?:and|und|et|y|e)\b|,|、|and\b|und\b|et\b|y\b|e\b|or\b|oder\b|&|和|及|与|と|"
-    r"to\b|through\b|bis\b|a\b|[-–—~至])\s*"
+    r"to\b|through\b|bis\b|a\b|[-\u2013\u2014~至])\s*"
     rf"(?P<number>{_NUMBER})(?P<panel>{_PANEL}){_END}"
 )
-_RANGE_JOINS = {"to", "through", "bis", "a", "-", "–", "—", "~", "至"}
+_RANGE_JOINS = {"to", "through", "bis", "a", "-", "\u2013", "\u2014", "~", "至"}
 _LONGEST_RANGE = 50  # "Figures 1-2000" is a catalogue number, not two thousand references
 _LEADERS = re.compile(r"(?:\.\s?){4,}\s*[\divxlc]+\s*$", re.IGNORECASE)
 
@@ -148,4 +148,4 @@ def _between(first: str, last: str) -> list[str]:
 
 
 def _plain(number: str) -> str:
-    return re.sub("[‐‑–]", "-", number)
+    return re.sub("[\u2010\u2011\u2013]", "-", number)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Any
 
-from mmrerank.loaders.base import Box, need, union
+from mmrerank.loaders.base import Box, need, part_inside, union
 from mmrerank.loaders.captions import Caption, find_caption
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "PageChunk",
     "Piece",
     "chunk_page",
+    "gather",
     "in_reading_order",
     "is_panel_caption",
     "is_prose",
@@ -27,11 +28,14 @@ __all__ = [
 
 _GUTTER = 5.0  # points of white between two columns, at the least
 _COLUMN_SHARE = 0.2  # of the width of what is cut: narrower things are cells, not columns
+_INSIDE = 0.8  # of a block's area: it is part of a figure
 _FULL_LINE = 0.8  # of the block's width: a line that goes so far was wrapped, not ended
 _HEADING_SIZE = 1.15  # times the size of most text of the page
 _BETWEEN_BLOCKS = "\n\n"
 _PANEL_CAPTION = re.compile(r"\([a-z]\)\s")
-_SENTENCE_END = re.compile(r"[.!?。！？][\"')\]”’»]*\s+(?=[^\Wa-zß-öø-ÿ\d_])|[。！？]")
+_SENTENCE_END = re.compile(
+    r"[.!?。\uff01\uff1f][\"')\]”\u2019»]*\s+(?=[^\Wa-zß-öø-ÿ\d_])|[。\uff01\uff1f]"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,20 +90,20 @@ def read_blocks(page: Any) -> list[Block]:
     # Without TEXT_PRESERVE_IMAGES, or every image would be copied; without ligatures, so that
     # "figure" is found where the page sets one glyph for "fi".
     flags = pymupdf.TEXT_MEDIABOX_CLIP | pymupdf.TEXT_USE_CID_FOR_UNKNOWN_UNICODE
+    turn = page.rotation_matrix if page.rotation else None
     blocks: list[Block] = []
     for raw in page.get_text("dict", flags=flags)["blocks"]:
-        lines = [line for found in raw.get("lines", ()) if (line := _line(found, page))]
+        lines = [line for found in raw.get("lines", ()) if (line := _line(found, turn))]
         blocks.extend(_block(part) for part in _apart(lines))
     return in_reading_order(blocks)
 
 
-def _line(raw: dict[str, Any], page: Any) -> Line | None:
+def _line(raw: dict[str, Any], turn: Any) -> Line | None:
     text = "".join(span["text"] for span in raw["spans"])
     if not text.strip():
         return None
     box, direction = raw["bbox"], raw["dir"]
-    if page.rotation:  # PyMuPDF gives text in the coordinates of the page before it is turned
-        turn = page.rotation_matrix
+    if turn is not None:  # PyMuPDF gives text in the coordinates of the page before it is turned
         box = tuple(need("pymupdf", extra="pdf", purpose="loading a PDF").Rect(box) * turn)
         direction = (
             direction[0] * turn.a + direction[1] * turn.c,
@@ -262,6 +266,31 @@ def text_columns(lines: Iterable[Box], page_width: float) -> list[tuple[float, f
     columns[0] = (min(box[0] for box in boxes), columns[0][1])
     columns[-1] = (columns[-1][0], max(box[2] for box in boxes))
     return columns
+
+
+def gather(blocks: Sequence[Block], figures: Sequence[Box]) -> list[Block]:
+    """The blocks with the labels inside each figure put together where the first of them stands.
+
+    Axis numbers and the like are kept as one line, not as a paragraph each.
+    """
+    gathered: list[Block] = []
+    places: dict[int, int] = {}
+    for block in blocks:
+        inside = (i for i, box in enumerate(figures) if part_inside(block.box, box) > _INSIDE)
+        figure = next(inside, None) if block.caption is None else None
+        if figure is None:
+            gathered.append(block)
+        elif figure not in places:
+            places[figure] = len(gathered)
+            gathered.append(block)
+        else:
+            first = gathered[places[figure]]
+            gathered[places[figure]] = Block(
+                union(first.box, block.box),
+                f"{first.text} {block.text}",
+                first.lines + block.lines,
+            )
+    return gathered
 
 
 def chunk_page(blocks: Sequence[Block], chunk_size: int) -> list[PageChunk]:

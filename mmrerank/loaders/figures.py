@@ -102,16 +102,18 @@ def _image_key(info: dict[str, Any]) -> ImageKey:
 
 
 def _images(page: Any, whole: Box, repeated: Collection[ImageKey]) -> Iterator[Box]:
+    turn = page.rotation_matrix if page.rotation else None
     for info in page.get_image_info():
         # A strip of a picture may be a few pixels high; what is small both ways is a bullet.
         small = max(info["width"], info["height"]) < _SMALLEST_IMAGE
-        shown = overlap(_as_shown(info["bbox"], page), whole)
+        shown = overlap(_as_shown(info["bbox"], turn), whole)
         if shown and not small and _image_key(info) not in repeated:
             yield shown
 
 
 def _paths(page: Any, whole: Box) -> Iterator[tuple[Box, bool]]:
     """The box of each visible path, cut to its clip, and whether it is straight."""
+    turn = page.rotation_matrix if page.rotation else None
     clips: list[tuple[int, Box]] = []
     for path in page.get_cdrawings(extended=True):
         while clips and clips[-1][0] >= path["level"]:
@@ -120,16 +122,18 @@ def _paths(page: Any, whole: Box) -> Iterator[tuple[Box, bool]]:
             clips.append((path["level"], path["scissor"]))
         elif path["type"] != "group" and _is_visible(path):
             box = overlap(path["rect"], clips[-1][1]) if clips else path["rect"]
-            shown = overlap(_as_shown(box, page), whole) if box else None
+            shown = overlap(_as_shown(box, turn), whole) if box else None
             if shown:
                 yield shown, _is_straight(path["items"])
 
 
-def _as_shown(box: Box, page: Any) -> Box:
-    if not page.rotation:
+def _as_shown(box: Box, turn: Any) -> Box:
+    """PyMuPDF gives boxes in the coordinates of the page before it is turned."""
+    if turn is None:
         return box
     pymupdf = need("pymupdf", extra="pdf", purpose="loading a PDF")
-    return tuple(pymupdf.Rect(box) * page.rotation_matrix)
+    x0, y0, x1, y1 = pymupdf.Rect(box) * turn
+    return (x0, y0, x1, y1)
 
 
 def _is_visible(path: dict[str, Any]) -> bool:
@@ -232,6 +236,7 @@ class _Layout:
         self.columns = text_columns([line.box for b in prose for line in b.lines], whole[2])
         gutters = [(a[1], 0.0, b[0], whole[3]) for a, b in pairwise(self.columns)]
         barriers = [grown(block.box, 0.0, 2.0) for block in prose + self.captions]
+        images = [image for image in images if _is_content(image, whole)]
         images = [_cut_back(_cut_back(i, barriers), gutters, least=0.65) for i in images]
         paths = [path for path in paths if not self._is_rule(path[0])]
         found = components(paths, images, whole, barriers + gutters)
@@ -250,7 +255,8 @@ class _Layout:
         if min(width, height) > _RULE_THICKNESS:
             return False
         widths = [x1 - x0 for x0, x1 in self.columns if x0 - 5.0 <= box[0] < x1]
-        return height > self.whole[3] / 2 or width > 0.9 * min(widths, default=self.whole[2])
+        long = min([0.7 * self.whole[2], *(0.9 * width for width in widths)])
+        return height > self.whole[3] / 2 or width > long
 
     def regions(self) -> list[Region]:
         """What captions own, then what is left and looks like a figure; tables are left out."""
@@ -339,10 +345,10 @@ class _Layout:
         for _ in range(3):  # the numbers at an axis, its title, the second line of that
             near = grown(box, reach, reach)
             for label in self.labels:
-                wider = union(box, label.box)
-                free = not any(_runs_into(wider, stop, box) for stop in text)
-                if overlap(label.box, near) and self._is_label(label, drawn) and free:
-                    box = wider
+                if overlap(label.box, near) and self._is_label(label, drawn):
+                    wider = union(box, label.box)
+                    blocked = any(_runs_into(wider, stop, box) for stop in text)
+                    box = box if blocked else wider
         outside = [label.box for label in self.labels if part_inside(label.box, box) < 0.5]
         with_margin = _cut_back(grown(box, _MARGIN, _MARGIN), stops + outside, least=0.5)
         return overlap(union(box, with_margin), self.whole) or box
@@ -431,10 +437,11 @@ def _cut_back(box: Box, stops: Sequence[Box], least: float = 0.75) -> Box:
 
     The box of an image is larger than what shows of it where the page clips or fades it.
     """
+    uncut = area(box)
     for stop in stops:
         if area(overlap(box, stop)) > 0.0:
             x0, y0, x1, y1 = box
             cuts = [(stop[2], y0, x1, y1), (x0, stop[3], x1, y1), (x0, y0, stop[0], y1)]
             best = max([*cuts, (x0, y0, x1, stop[1])], key=area)
-            box = best if area(best) >= least * area(box) else box
+            box = best if area(best) >= least * uncut else box
     return box

@@ -28,14 +28,16 @@ from mmrerank.loaders.base import (
     need,
     part_inside,
     save_figure,
+    strongest,
 )
 from mmrerank.loaders.captions import find_references, without_contents
-from mmrerank.loaders.chunking import Block, PageChunk, chunk_page, read_blocks
+from mmrerank.loaders.chunking import Block, PageChunk, chunk_page, gather, read_blocks
 from mmrerank.loaders.figures import ImageKey, Region, find_regions, image_keys
 
 __all__ = ["PDFLoader", "PDFReading", "open_pdf"]
 
 _MOST_PIXELS = 1_200_000
+_MOST_SIDE = 4000  # pixels
 _LEAST_SIDE = 32  # pixels: vision models refuse or blur less
 _REPEATED, _REPEATED_PAGES = 0.25, 3  # part of the pages, and pages at the least
 
@@ -168,6 +170,7 @@ class PDFReading:
         if wrong := [number for number in wanted if not 1 <= number <= document.page_count]:
             raise InvalidInputError(f"{source} has {document.page_count} pages, no page {wrong[0]}")
         self.numbers: list[int] = []
+        self._latest: tuple[int, list[Block]] = (0, [])
         self._regions = dict(self._survey(wanted))
         self._figures: dict[_Key, Figure | None] = {}
         self._labels: dict[str, list[_Key]] = {}
@@ -219,7 +222,9 @@ class PDFReading:
         return {image for image, count in counts.items() if count >= least}
 
     def _blocks(self, number: int) -> list[Block]:
-        return read_blocks(self._document.load_page(number - 1))
+        if self._latest[0] != number:  # a page's chunks and its figures ask for the same text
+            self._latest = (number, read_blocks(self._document.load_page(number - 1)))
+        return self._latest[1]
 
     def _warn(self, number: int, message: str) -> None:
         warnings.warn(f"{self._source}, page {number}: {message}", RerankWarning, stacklevel=2)
@@ -246,7 +251,8 @@ class PDFReading:
         """The second pass: page, chunk and links, strongest first, in reading order."""
         for number in self.numbers:
             here = {key: region for key, region in self._regions.items() if key[0] == number}
-            chunks = chunk_page(self._blocks(number), chunk_size)
+            blocks = gather(self._blocks(number), [region.box for region in here.values()])
+            chunks = chunk_page(blocks, chunk_size)
             if not chunks and here:
                 chunks = [PageChunk(())]  # a page that is nothing but an image is not lost
             near = [_nearest(region, chunks) for region in here.values()]
@@ -259,7 +265,7 @@ class PDFReading:
                     for key, (place, kind, score) in zip(here, near, strict=True)
                     if place == index and not here[key].label
                 )
-                yield number, chunk, _strongest(links)
+                yield number, chunk, strongest(links)
 
     def _links(self, found: Iterable[tuple[_Key, LinkKind, float]]) -> list[Link]:
         return [
@@ -286,7 +292,7 @@ class PDFReading:
                 kind=region.kind,
                 caption=region.caption.text if region.caption else "",
                 label=region.label,
-                words=_words(read_blocks(page), region.box),
+                words=_words(self._blocks(number), region.box),
             )
         return self._figures[key]
 
@@ -296,7 +302,7 @@ def _rendered(page: Any, box: Box, dpi: int) -> bytes:
     pymupdf = need("pymupdf", extra="pdf", purpose="loading a PDF")
     width, height = max(box[2] - box[0], 1.0), max(box[3] - box[1], 1.0)
     scale = max(dpi / 72.0, _LEAST_SIDE / min(width, height))
-    scale = min(scale, math.sqrt(_MOST_PIXELS / (width * height)))
+    scale = min(scale, math.sqrt(_MOST_PIXELS / (width * height)), _MOST_SIDE / max(width, height))
     pixels = page.get_pixmap(matrix=pymupdf.Matrix(scale, scale), clip=pymupdf.Rect(box))
     return bytes(pixels.tobytes("png"))
 
@@ -339,11 +345,3 @@ def _nearest(region: Region, chunks: Sequence[PageChunk]) -> tuple[int, LinkKind
         return in_column.index(min(in_column)), "column", 0.5
     on_page = [distance(chunk, column=False) for chunk in chunks]
     return on_page.index(min(on_page)) if on_page else 0, "page", 0.3
-
-
-def _strongest(links: Iterable[Link]) -> list[Link]:
-    """The links by score, each image once: equal pixels are one image."""
-    best: dict[str, Link] = {}
-    for link in sorted(links, key=lambda link: -link.score):
-        best.setdefault(link.figure.ref, link)
-    return list(best.values())
