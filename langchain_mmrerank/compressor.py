@@ -33,15 +33,15 @@ class MultimodalRerank(BaseDocumentCompressor):
     query may be a `Content` too, to ask with an image. Errors are those of `mmrerank.errors`.
     """
 
-    reranker: Reranker
+    reranker: Reranker = Field(exclude=True)
     top_n: int | None = Field(default=None, ge=1)
     """How many documents to keep; None keeps all."""
     min_score: float | None = None
     """Documents that score less are left out."""
-    image_root: Any = None
+    image_root: Any = Field(default=None, exclude=True)
     """The folder that image references are relative to; several; or a function of a document's
     metadata that names them."""
-    image_key: Any = IMAGES_KEY
+    image_key: Any = Field(default=IMAGES_KEY, exclude=True)
     """The metadata key of the image references; several; or a function of the metadata."""
     path_map: Mapping[str, str] | None = None
     """`{old: new}` beginnings of paths, for folders that have moved."""
@@ -59,15 +59,16 @@ class MultimodalRerank(BaseDocumentCompressor):
         callbacks: Callbacks | None = None,
     ) -> list[Document]:
         """The documents, best first; copies with scores in their metadata."""
-        contents, refs = self._contents(documents)
-        results: list[RerankResult] = []
+        reranked: list[Document] = []
 
         def work(counts: dict[str, Any]) -> dict[str, Any]:
-            results.extend(self.reranker.rerank(query, contents, self.top_n, self.min_score))
-            return {"documents": len(results)}
+            contents, refs = self._contents(documents)
+            results = self.reranker.rerank(query, contents, self.top_n, self.min_score)
+            reranked.extend(_picked(documents, results, refs))
+            return _counts(contents, results)
 
-        self._span(work).invoke(self._counts(contents), _config(callbacks))
-        return [with_scores(documents[r.index], r, refs[r.index]) for r in results]
+        self._span(work).invoke(self._asked(documents), _config(callbacks))
+        return reranked
 
     async def acompress_documents(
         self,
@@ -76,15 +77,16 @@ class MultimodalRerank(BaseDocumentCompressor):
         callbacks: Callbacks | None = None,
     ) -> list[Document]:
         """As `compress_documents`, without blocking the event loop."""
-        contents, refs = await asyncio.to_thread(self._contents, documents)
-        results: list[RerankResult] = []
+        reranked: list[Document] = []
 
         async def work(counts: dict[str, Any]) -> dict[str, Any]:
-            results.extend(await self.reranker.arerank(query, contents, self.top_n, self.min_score))
-            return {"documents": len(results)}
+            contents, refs = await asyncio.to_thread(self._contents, documents)
+            results = await self.reranker.arerank(query, contents, self.top_n, self.min_score)
+            reranked.extend(_picked(documents, results, refs))
+            return _counts(contents, results)
 
-        await self._span(work).ainvoke(self._counts(contents), _config(callbacks))
-        return [with_scores(documents[r.index], r, refs[r.index]) for r in results]
+        await self._span(work).ainvoke(self._asked(documents), _config(callbacks))
+        return reranked
 
     def rerank(
         self,
@@ -126,14 +128,25 @@ class MultimodalRerank(BaseDocumentCompressor):
         )
         return to_contents(documents, resolver, self.reranker.max_images_per_document)
 
-    def _counts(self, contents: Sequence[Content]) -> dict[str, Any]:
-        """All that a trace gets to see of the documents."""
-        images = sum(len(content.images) for content in contents)
-        return {"model": self.reranker.model, "documents": len(contents), "images": images}
+    def _asked(self, documents: Sequence[Document]) -> dict[str, Any]:
+        """All that a trace gets to see of the input."""
+        return {"model": self.reranker.model, "documents": len(documents)}
 
     def _span(self, work: Callable[[dict[str, Any]], Any]) -> RunnableLambda[Any, Any]:
         """A child run of its own: the retriever around a compressor gives it none."""
         return RunnableLambda(work, name=type(self).__name__)
+
+
+def _picked(
+    documents: Sequence[Document], results: Sequence[RerankResult], refs: list[list[str]]
+) -> list[Document]:
+    return [with_scores(documents[r.index], r, refs[r.index]) for r in results]
+
+
+def _counts(contents: Sequence[Content], results: Sequence[RerankResult]) -> dict[str, Any]:
+    """All that a trace gets to see of the work."""
+    images = sum(len(content.images) for content in contents)
+    return {"documents": len(results), "images_read": images}
 
 
 def _config(callbacks: Callbacks | None) -> RunnableConfig:

@@ -71,10 +71,12 @@ def to_contents(
         node = item.node
         own = resolver.resolve(_own_refs(node), node.metadata, max_images)
         found = own + resolver.find(node.metadata, max_images - len(own))
-        unique = dict(found)
+        unique: dict[Image, str] = {}  # a node may name its own image in its metadata too
+        for name, image in found:
+            unique.setdefault(image, name)
         text = node.get_content(metadata_mode=metadata_mode)
-        contents.append(Content(text, list(unique.values())))
-        names.append(list(unique))
+        contents.append(Content(text, list(unique)))
+        names.append(list(unique.values()))
     return contents, names
 
 

@@ -195,7 +195,7 @@ def load_pdf(store: Store, path: str, password: str | None = None) -> list[Chunk
     """A PDF's chunks under its absolute path, its images saved in the store."""
     from mmrerank.loaders.pdf import PDFLoader
 
-    source = str(Path(path).absolute())
+    source = str(Path(path).resolve())
     chunks = PDFLoader(source, image_root=store.image_root, password=password).load()
     if not chunks:
         raise DocumentError(source, "holds neither text nor images")
