@@ -75,14 +75,12 @@ class Store:
     def _open(self, *, create: bool) -> Any:
         try:
             import chromadb
-            from chromadb.config import Settings
         except ImportError as error:
             raise MissingDependencyError("chromadb", "chroma", "an index") from error
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            client = chromadb.PersistentClient(
-                str(self.folder), Settings(anonymized_telemetry=False)
-            )
+            # With Chroma's default settings, as the frameworks open it: two in one process must agree.
+            client = chromadb.PersistentClient(str(self.folder))
             if not create:
                 return client.get_collection(COLLECTION, embedding_function=None)
             # No embedding function: Chroma's default would download a model on first use.
