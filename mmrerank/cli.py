@@ -25,7 +25,7 @@ from rich.text import Text
 
 from mmrerank import __version__
 from mmrerank.base import Reranker
-from mmrerank.display import clean, hits_table, progress
+from mmrerank.display import clean, hits_table
 from mmrerank.errors import InvalidInputError, RerankError
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def _index(options: argparse.Namespace) -> int:
 
     store = Store(options.store, create=True)
     failed = 0
-    for path in progress(options.files, "Indexing", show=len(options.files) > 1):
+    for path in options.files:
         try:
             chunks, images = index_file(
                 store, path, password=options.password, ocr=not options.no_ocr

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Sized
 from pathlib import PurePath
 from typing import TYPE_CHECKING, TypeVar
 
@@ -52,14 +52,18 @@ def snippet(text: str, words: Sequence[str] = (), width: int = 160) -> str:
     return f"{head}{cut}{tail}"
 
 
-def progress(items: Sequence[T], description: str, *, show: bool) -> Iterable[T]:
-    """The items, with a progress bar on standard error (or in the notebook) where `show`."""
-    if not show or not items:
+def progress(items: Iterable[T], description: str, *, show: bool) -> Iterable[T]:
+    """The items, with a progress bar on standard error (or in the notebook) where `show`.
+
+    Where the number of items is not known beforehand, the bar only moves.
+    """
+    count = len(items) if isinstance(items, Sized) else None
+    if not show or count == 0:
         return items
     from rich.console import Console
     from rich.progress import track
 
-    return track(items, description, console=Console(stderr=True))
+    return track(items, description, total=count, console=Console(stderr=True))
 
 
 def hits_table(hits: Sequence[Hit], query: str) -> Table:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mmrerank.base import Reranker, check_query
+from mmrerank.display import clean, progress
 from mmrerank.errors import DocumentError, InvalidInputError, MissingDependencyError, StoreError
 from mmrerank.loaders.base import Chunk
 from mmrerank.refs import IMAGES_KEY, read_refs
@@ -194,7 +195,9 @@ def load_pdf(store: Store, path: str, password: str | None = None) -> list[Chunk
     from mmrerank.loaders.pdf import PDFLoader
 
     source = str(Path(path).resolve())
-    chunks = PDFLoader(source, image_root=store.image_root, password=password).load()
+    loader = PDFLoader(source, image_root=store.image_root, password=password)
+    name = clean(Path(path).name)
+    chunks = list(progress(loader.lazy_load(), f"Loading {name}", show=True))
     if not chunks:
         raise DocumentError(source, "holds neither text nor images")
     return chunks

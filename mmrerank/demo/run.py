@@ -41,11 +41,11 @@ def run_demo(folder: str | Path, console: Console) -> int:
     Exit code 0 if reranking brought the figures nearer to the top on average.
     """
     store, reranker = Store(folder, create=True), OCRReranker()
-    console.print(f"Loading {REPORT} ...", highlight=False)
     chunks = load_pdf(store, REPORT)
     reranker.warm_images(store.images(chunks), show_progress=True)
     store.replace(chunks[0].source, chunks)
-    console.print(f"{len(chunks)} chunks, {len(store.images(chunks))} figures\n")
+    counts = f"{len(chunks)} chunks, {len(store.images(chunks))} figures"
+    console.print(f"{REPORT}: {counts}\n", highlight=False, soft_wrap=True)
 
     questions = json.loads(Path(QUESTIONS).read_text(encoding="utf-8"))
     answered: list[_Answered] = []
