@@ -100,9 +100,8 @@ class MultimodalRerank(BaseDocumentCompressor):
         `top_n` here comes before the compressor's own.
         """
         contents, refs = self._contents(documents)
-        return _as_dicts(
-            self.reranker.rerank(query, contents, top_n or self.top_n, self.min_score), refs
-        )
+        most = self.top_n if top_n is None else top_n
+        return _as_dicts(self.reranker.rerank(query, contents, most, self.min_score), refs)
 
     async def arerank(
         self,
@@ -113,7 +112,8 @@ class MultimodalRerank(BaseDocumentCompressor):
     ) -> list[dict[str, Any]]:
         """As `rerank`, without blocking the event loop."""
         contents, refs = await asyncio.to_thread(self._contents, documents)
-        results = await self.reranker.arerank(query, contents, top_n or self.top_n, self.min_score)
+        most = self.top_n if top_n is None else top_n
+        results = await self.reranker.arerank(query, contents, most, self.min_score)
         return _as_dicts(results, refs)
 
     def warm(self, documents: Sequence[Document], *, show_progress: bool = False) -> None:

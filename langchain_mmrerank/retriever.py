@@ -60,8 +60,10 @@ class MultimodalRetriever(BaseRetriever):
         return await compressor.acompress_documents(found, query, run_manager.get_child())
 
     def _cut_to(self, top_n: int | None) -> MultimodalRerank:
-        wanted = top_n or self.top_n
-        return self.compressor.model_copy(update={"top_n": wanted}) if wanted else self.compressor
+        most = self.top_n if top_n is None else top_n
+        if most is None:
+            return self.compressor
+        return self.compressor.model_copy(update={"top_n": most})
 
     def _search(self, query: str, k: int) -> list[Document]:
         try:

@@ -20,19 +20,24 @@ _UNSPACED = (
 _RUN = re.compile(rf"([{_UNSPACED}]+)|([^\W_{_UNSPACED}]+)")
 
 # Words that carry no meaning of their own: with few candidates their idf alone does not show it.
+# Those of other languages only where English has no content word of the same letters (not "die").
 _STOP_WORDS = frozenset(
     "a an and are as at be been but by can could did do does for from had has have how i if in "
     "into is it its many me much my no not of on or our shall she should so such than that the "
     "their them then there these they this those to was we were what when where which who whom "
-    "whose why will with would you your".split()
+    "whose why will with would you your "
+    "auf aus das dass dem den der des ein eine einem einen einer fur im ist mit nicht oder sich "
+    "sind und vom von welche welchem welchen welcher welches werden wie wird zu zum zur "
+    "au aux avec ce cette dans du elle est et les le la ou quel quelle quels que qui sont sur un une "
+    "al como cual de del el en es esta las los para por se una y che di gli il nel per".split()
 )
 
 
 def tokenize(text: str) -> list[str]:
     """Lower-case words without accents; pairs of characters in scripts without word spaces.
 
-    A lone character of such a script is a token of its own. English stop words are left out, and
-    the plural s of a word of Latin letters is dropped.
+    A lone character of such a script is a token of its own. Stop words are left out, and the
+    plural s of a word of Latin letters is dropped.
     """
     folded = unicodedata.normalize("NFKD", text.casefold())
     plain = "".join(c for c in folded if not unicodedata.combining(c) or c in "\u3099\u309a")
