@@ -136,14 +136,17 @@ def _with_ours(keys: Sequence[str]) -> list[str]:
 def from_chunk(chunk: Chunk) -> Document:
     """A loader's chunk as a document, with the chunk's id and its file as its source.
 
-    Its metadata is for programs, save the page: a path would only blur an embedding.
+    Its metadata is for programs, save the page: a path would only blur an embedding. A chunk that
+    is nothing but images shows its page there too, since LlamaIndex leaves out nodes that have
+    nothing to embed.
     """
     hidden = [*OUR_KEYS, "source", "position"]
+    unembedded = [*hidden, "page"] if chunk.text.strip() else hidden
     return Document(
         id_=chunk.id,
-        text=chunk.text,
+        text_resource=MediaResource(text=chunk.text),  # which a `text` of "" would not make
         metadata=chunk.metadata,
-        excluded_embed_metadata_keys=[*hidden, "page"],
-        excluded_llm_metadata_keys=hidden,
+        excluded_embed_metadata_keys=unembedded,
+        excluded_llm_metadata_keys=list(hidden),
         relationships={NodeRelationship.SOURCE: RelatedNodeInfo(node_id=source_id(chunk.source))},
     )
