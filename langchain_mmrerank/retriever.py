@@ -44,8 +44,9 @@ class MultimodalRetriever(BaseRetriever):
         top_n: int | None = None,
         fetch_k: int | None = None,
     ) -> list[Document]:
-        found = self._search(query, fetch_k or self.fetch_k)
-        return self._cut_to(top_n).compress_documents(found, query, run_manager.get_child())
+        compressor = self._cut_to(top_n)
+        found = self._search(query, self._depth(fetch_k, compressor))
+        return compressor.compress_documents(found, query, run_manager.get_child())
 
     async def _aget_relevant_documents(
         self,
@@ -55,9 +56,13 @@ class MultimodalRetriever(BaseRetriever):
         top_n: int | None = None,
         fetch_k: int | None = None,
     ) -> list[Document]:
-        found = await self._asearch(query, fetch_k or self.fetch_k)
         compressor = self._cut_to(top_n)
+        found = await self._asearch(query, self._depth(fetch_k, compressor))
         return await compressor.acompress_documents(found, query, run_manager.get_child())
+
+    def _depth(self, fetch_k: int | None, compressor: MultimodalRerank) -> int:
+        """How many candidates to fetch: what the call says, else never fewer than are wanted."""
+        return fetch_k if fetch_k is not None else max(self.fetch_k, compressor.top_n or 1)
 
     def _cut_to(self, top_n: int | None) -> MultimodalRerank:
         most = self.top_n if top_n is None else top_n

@@ -5,6 +5,7 @@ Both adapters use `ImageResolver`; nothing else in the package turns a reference
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import warnings
@@ -176,5 +177,8 @@ class ImageResolver:
 
 
 def _short(ref: str) -> str:
-    """A reference for messages: a data URI is cut before its bytes."""
-    return ref[:40] if ref[:5].lower() == "data:" else ref
+    """A reference for messages and metadata: a data URI by a hash of it, not by its bytes."""
+    if ref[:5].lower() != "data:":
+        return ref
+    kind = ref.partition(";")[0][:40]
+    return f"{kind};sha256={hashlib.sha256(ref.encode()).hexdigest()[:16]}"

@@ -70,8 +70,8 @@ def test_an_image_is_fetched_also_after_a_redirect(server):
     ],
 )
 def test_everything_else_is_refused(server, path, reason):
+    limit = 0.3 if path == "/slow" else 20
     with pytest.raises(ImageError, match=reason):
-        limit = 0.3 if path == "/slow" else 20
         fetch_image(f"{server}{path}", allow_private=True, max_bytes=50_000, timeout=limit)
 
 

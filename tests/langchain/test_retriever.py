@@ -1,0 +1,183 @@
+"""MultimodalRetriever: a vector store and a reranker in one retriever."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import chromadb
+import pytest
+from langchain_chroma import Chroma
+from langchain_core.documents import Document
+from langchain_core.tracers.run_collector import RunCollectorCallbackHandler
+from langchain_core.vectorstores import InMemoryVectorStore, VectorStore
+from langchain_tests.integration_tests import RetrieversIntegrationTests
+from pydantic import ValidationError
+
+from langchain_mmrerank import MultimodalRerank, MultimodalRetriever, TextEmbeddings
+from mmrerank import ImageError, InvalidInputError, OCRReranker
+from mmrerank.testing import FakeReranker
+
+TEXTS = ["a turbine", "the torque of a turbine", "a cat", "a dog", "torque and turbines"]
+
+
+def in_memory(texts=TEXTS):
+    store = InMemoryVectorStore(TextEmbeddings())
+    store.add_documents([Document(text, id=str(i)) for i, text in enumerate(texts)])
+    return store
+
+
+class TestStandard(RetrieversIntegrationTests):
+    """LangChain's own tests of a retriever."""
+
+    @property
+    def retriever_constructor(self):
+        return MultimodalRetriever
+
+    @property
+    def retriever_constructor_params(self):
+        compressor = MultimodalRerank(reranker=FakeReranker())
+        return {"vector_store": in_memory(), "compressor": compressor}
+
+    @property
+    def retriever_query_example(self):
+        return "turbine torque"
+
+    @property
+    def num_results_arg_name(self):
+        return "top_n"
+
+
+@pytest.fixture(params=["invoke", "ainvoke"])
+def ask(request):
+    """`ask(retriever, question, **options)`"""
+
+    def run(retriever, *args, **options):
+        if request.param == "invoke":
+            return retriever.invoke(*args, **options)
+        return asyncio.run(retriever.ainvoke(*args, **options))
+
+    return run
+
+
+def test_the_score_of_the_store_is_kept_beside_the_new_one(ask):
+    store = in_memory()
+    retriever = MultimodalRetriever(
+        vector_store=store, compressor=MultimodalRerank(reranker=FakeReranker())
+    )
+    found = ask(retriever, "turbine torque")
+    nearest = store.similarity_search_with_score("turbine torque", k=5)
+    earlier = {d.id: (rank, score) for rank, (d, score) in enumerate(nearest, start=1)}
+    assert {d.id for d in found} == set(earlier)
+    for document in found:
+        rank, score = earlier[document.id]
+        assert document.metadata["retrieval_rank"] == rank
+        assert document.metadata["retrieval_score"] == pytest.approx(score)
+        assert type(document.metadata["retrieval_score"]) is float
+        assert type(document.metadata["relevance_score"]) is float
+    json.dumps([document.metadata for document in found])
+
+
+def test_the_store_keeps_its_documents_as_they_were(ask):
+    store = in_memory()
+    ask(
+        MultimodalRetriever(
+            vector_store=store, compressor=MultimodalRerank(reranker=FakeReranker())
+        ),
+        "turbine torque",
+    )
+    assert all(document.metadata == {} for document in store.similarity_search("turbine", k=5))
+
+
+def test_fetch_k_candidates_are_read_and_top_n_come_back(ask):
+    reranker = FakeReranker()
+    seen = []
+    reranker.on_usage = seen.append
+    retriever = MultimodalRetriever(
+        vector_store=in_memory(),
+        compressor=MultimodalRerank(reranker=reranker, top_n=3),
+        fetch_k=4,
+    )
+    assert len(ask(retriever, "turbine")) == 3
+    assert len(ask(retriever, "turbine", top_n=1)) == 1
+    assert len(ask(retriever, "turbine", top_n=10, fetch_k=2)) == 2
+    assert [usage.documents for usage in seen] == [4, 4, 2]
+    assert retriever.compressor.top_n == 3
+    with pytest.raises(InvalidInputError, match="top_n"):
+        ask(retriever, "turbine", top_n=0)
+
+
+def test_a_filter_goes_to_the_store(ask, image_root):
+    store = Chroma(
+        collection_name="filtered",
+        client=chromadb.EphemeralClient(),
+        embedding_function=TextEmbeddings(),
+    )
+    store.add_documents([
+        Document("turbine torque", id="old", metadata={"year": 1999}),
+        Document("see figure", id="new", metadata={"year": 2020, "images": '["blank.png"]'}),
+    ])  # fmt: skip
+    retriever = MultimodalRetriever(
+        vector_store=store,
+        compressor=MultimodalRerank(reranker=OCRReranker(ocr=False), image_root=image_root),
+        search_kwargs={"filter": {"year": 2020}},
+    )
+    (found,) = ask(retriever, "turbine torque")
+    assert found.id == "new"
+    store.delete_collection()
+
+
+class Scoreless(VectorStore):
+    """A store that implements what LangChain asks for and no more."""
+
+    def __init__(self, texts):
+        self.texts = texts
+
+    def similarity_search(self, query, k=4, **kwargs):
+        return [Document(text) for text in self.texts[:k]]
+
+    @classmethod
+    def from_texts(cls, texts, embedding, metadatas=None, **kwargs):
+        return cls(texts)
+
+
+def test_a_store_that_gives_no_scores_works_too(ask):
+    retriever = MultimodalRetriever(
+        vector_store=Scoreless(TEXTS), compressor=MultimodalRerank(reranker=FakeReranker())
+    )
+    found = ask(retriever, "torque", top_n=2)
+    assert [document.page_content for document in found] == [TEXTS[1], TEXTS[4]]
+    assert "retrieval_score" not in found[0].metadata
+
+
+def test_errors_come_through_and_the_rerank_has_a_run_of_its_own(ask):
+    store = in_memory()
+    retriever = MultimodalRetriever(
+        vector_store=store, compressor=MultimodalRerank(reranker=FakeReranker())
+    )
+    collector = RunCollectorCallbackHandler()
+    ask(retriever, "turbine", {"callbacks": [collector]})
+    store.add_documents([Document("turbine", metadata={"images": "x.png"})])
+    with pytest.raises(ImageError, match="image_root"):
+        ask(retriever, "turbine", {"callbacks": [collector]})
+    fine, broken = collector.traced_runs
+    assert [run.name for run in fine.child_runs] == ["MultimodalRerank"]
+    assert fine.child_runs[0].error is None
+    assert "image_root" in broken.child_runs[0].error
+
+
+def test_unknown_options_are_refused():
+    with pytest.raises(ValidationError, match="fetch"):
+        MultimodalRetriever(
+            vector_store=in_memory(),
+            compressor=MultimodalRerank(reranker=FakeReranker()),
+            fetch=3,
+        )
+
+
+def test_never_fewer_candidates_than_are_wanted(ask):
+    retriever = MultimodalRetriever(
+        vector_store=in_memory(), compressor=MultimodalRerank(reranker=FakeReranker()), fetch_k=2
+    )
+    assert len(ask(retriever, "turbine torque")) == 2
+    assert len(ask(retriever, "turbine torque", top_n=4)) == 4

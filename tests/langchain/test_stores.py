@@ -1,0 +1,346 @@
+"""From a PDF through each vector store to a reranked answer with its figure."""
+
+from __future__ import annotations
+
+import copy
+import json
+import uuid
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import chromadb
+import pymupdf
+import pytest
+import tiktoken
+from langchain_chroma import Chroma
+from langchain_classic.retrievers import ContextualCompressionRetriever
+from langchain_core.documents import Document
+from langchain_core.vectorstores import InMemoryVectorStore
+from langchain_qdrant import QdrantVectorStore
+from langchain_text_splitters import RecursiveCharacterTextSplitter, TokenTextSplitter
+
+import mmrerank.demo
+from langchain_mmrerank import (
+    MultimodalPDFLoader,
+    MultimodalRerank,
+    MultimodalRetriever,
+    TextEmbeddings,
+    attach_images,
+)
+from mmrerank import OCRReranker
+from mmrerank.refs import read_refs
+from mmrerank.words import loader_facts
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)  # langchain-community is being sunset
+    from langchain_community.document_loaders import PyMuPDFLoader
+    from langchain_community.vectorstores import FAISS
+    from langchain_community.vectorstores import Chroma as OldChroma
+
+REPORT = Path(mmrerank.demo.__file__).with_name("report.pdf")
+QUESTIONS = json.loads(REPORT.with_name("questions.json").read_text(encoding="utf-8"))
+QUESTION = "On which shelf and in which box is drawing 4471-C?"  # Figure 4: a raster picture
+TEXT_ONLY = Document("A chunk without any image.", id=uuid.uuid4().hex, metadata={"source": "x"})
+
+
+@dataclass
+class Report:
+    documents: list[Document]
+    root: Path
+    rerank: MultimodalRerank
+    figure: str
+    """The reference of the figure that answers QUESTION."""
+
+
+@pytest.fixture(scope="session")
+def report(tmp_path_factory):
+    """The demo report, loaded once; its pictures read by OCR once."""
+    root = tmp_path_factory.mktemp("report-images")
+    documents = MultimodalPDFLoader(REPORT, image_root=root).load()
+    reranker = OCRReranker(cache_dir=tmp_path_factory.getbasetemp() / "ocr")
+    rerank = MultimodalRerank(reranker=reranker, image_root=root, top_n=5)
+    rerank.warm(documents)
+    captions = {path.stem: loader_facts(path)["caption"] for path in root.glob("*.png")}
+    (figure,) = [name for name, text in captions.items() if text.startswith("Figure 4:")]
+    return Report(documents, root, rerank, f"{figure}.png")
+
+
+def reopened_chroma(documents, folder):
+    Chroma("report", TextEmbeddings(), str(folder)).add_documents(documents)
+    return Chroma("report", TextEmbeddings(), str(folder))
+
+
+def reopened_community_chroma(documents, folder):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # deprecated, and still in many projects
+        OldChroma("report", TextEmbeddings(), str(folder)).add_documents(documents)
+        return OldChroma("report", TextEmbeddings(), str(folder))
+
+
+def reopened_faiss(documents, folder):
+    FAISS.from_documents(documents, TextEmbeddings()).save_local(str(folder))
+    return FAISS.load_local(str(folder), TextEmbeddings(), allow_dangerous_deserialization=True)
+
+
+def reopened_qdrant(documents, folder):
+    first = QdrantVectorStore.from_documents(
+        documents, TextEmbeddings(), path=str(folder), collection_name="report"
+    )
+    first.client.close()
+    return QdrantVectorStore.from_existing_collection("report", TextEmbeddings(), path=str(folder))
+
+
+def reloaded_in_memory(documents, folder):
+    store = InMemoryVectorStore(TextEmbeddings())
+    store.add_documents(documents)
+    store.dump(str(folder / "store.json"))
+    return InMemoryVectorStore.load(str(folder / "store.json"), TextEmbeddings())
+
+
+STORES = {
+    "langchain_chroma": reopened_chroma,
+    "community_chroma": reopened_community_chroma,
+    "faiss": reopened_faiss,
+    "qdrant": reopened_qdrant,
+    "in_memory": reloaded_in_memory,
+}
+
+
+@pytest.fixture(params=STORES)
+def store(request, report, tmp_path):
+    """Each store with the report and one chunk without images, closed and opened again."""
+    made = STORES[request.param]([*report.documents, TEXT_ONLY], tmp_path)
+    yield made
+    if isinstance(made, QdrantVectorStore):
+        made.client.close()
+
+
+def retriever(store, rerank, k=30):
+    return ContextualCompressionRetriever(
+        base_compressor=rerank, base_retriever=store.as_retriever(search_kwargs={"k": k})
+    )
+
+
+# -- the loader
+
+
+def test_the_loader_gives_one_document_at_a_time_with_flat_metadata(tmp_path):
+    loader = MultimodalPDFLoader(REPORT, image_root=tmp_path, pages=[3, 4])
+    stream = loader.lazy_load()
+    first = next(stream)
+    assert isinstance(first, Document)
+    documents = [first, *stream]
+    assert {document.metadata["page"] for document in documents} == {3, 4}
+    for document in documents:
+        assert document.metadata["source"] == str(REPORT)
+        assert all(type(value) in (str, int, float, bool) for value in document.metadata.values())
+        for ref in read_refs(document.metadata.get("images")):
+            assert (tmp_path / ref).is_file()
+    assert any("images" in document.metadata for document in documents)
+    assert any("images" not in document.metadata for document in documents)
+
+
+def test_loading_the_same_file_again_gives_the_same_documents(report, tmp_path):
+    again = MultimodalPDFLoader(str(REPORT), image_root=tmp_path).load()
+    assert again == report.documents
+    assert len({document.id for document in again}) == len(again)
+
+
+# -- the stores
+
+
+def test_documents_come_back_from_each_store_with_their_images(store, report):
+    given = {document.page_content: document for document in report.documents}
+    found = store.similarity_search(QUESTION, k=100)
+    assert len(found) == len(report.documents) + 1
+    for document in found:
+        if document.page_content == TEXT_ONLY.page_content:
+            assert "images" not in document.metadata
+            continue
+        before = given[document.page_content]
+        assert before.metadata.items() <= document.metadata.items()
+        if not isinstance(store, OldChroma):  # which gives no ids back
+            # Qdrant writes ids as UUIDs, into the metadata.
+            assert uuid.UUID(document.id or document.metadata["_id"]) == uuid.UUID(before.id)
+
+
+def test_the_chunk_with_the_figure_comes_first_from_each_store(store, report):
+    first, *others = retriever(store, report.rerank).invoke(QUESTION)
+    assert len(others) == 4
+    assert report.figure in read_refs(first.metadata["images"])
+    assert first.metadata["best_image"] == report.figure
+    assert "R12" not in first.page_content  # the answer stands in the picture alone
+    assert (report.root / first.metadata["best_image"]).is_file()
+
+
+def test_a_chunk_without_images_breaks_no_batch(store, report):
+    question = "A chunk without any image"
+    first, *_ = retriever(store, report.rerank).invoke(question)
+    assert first.page_content == TEXT_ONLY.page_content
+    assert "best_image" not in first.metadata
+
+
+def test_the_retriever_keeps_the_score_of_each_store(store, report):
+    one = MultimodalRetriever(vector_store=store, compressor=report.rerank, fetch_k=30, top_n=1)
+    (first,) = one.invoke(QUESTION)
+    assert first.metadata["best_image"] == report.figure
+    assert type(first.metadata["retrieval_score"]) is float
+
+
+async def test_works_from_each_store_in_an_event_loop(store, report):
+    first, *_ = await retriever(store, report.rerank).ainvoke(QUESTION)
+    assert first.metadata["best_image"] == report.figure
+
+
+def test_every_question_of_the_demo_finds_its_figure(report, tmp_path):
+    store = reopened_chroma(report.documents, tmp_path)
+    captions = {path.name: loader_facts(path)["caption"] for path in report.root.glob("*.png")}
+    for asked in QUESTIONS:
+        first, *_ = retriever(store, report.rerank).invoke(asked["question"])
+        assert captions[first.metadata["best_image"]].startswith(f"{asked['figure']}:"), asked
+
+
+# -- indexing again
+
+
+def write_pdf(path, *pages):
+    document = pymupdf.open()
+    for text in pages:
+        page = document.new_page()
+        page.insert_text((72, 72), text)
+        page.draw_rect((72, 200, 300, 400), fill=(0.5, 0.1, 0.1))
+        page.insert_text((72, 420), "Figure 1: A red field.")
+    document.save(path)
+    document.close()
+
+
+@pytest.fixture(params=["langchain_chroma", "community_chroma"])
+def chroma(request, tmp_path):
+    """An empty Chroma that persists."""
+    return STORES[request.param]([TEXT_ONLY], tmp_path / "store")
+
+
+def test_indexing_the_same_file_twice_leaves_one_copy(chroma, report):
+    for _ in range(2):
+        chroma.add_documents(report.documents)
+    assert len(chroma.get()["ids"]) == len(report.documents) + 1
+
+
+def test_indexing_a_changed_file_leaves_no_old_text(chroma, tmp_path):
+    path = tmp_path / "file.pdf"
+    for numbers in ("41", "77"):
+        write_pdf(path, f"The torque is {numbers}.", "A page that stays as it is.")
+        old = chroma.get(where={"source": str(path)})["ids"]
+        if old:
+            chroma.delete(old)
+        chroma.add_documents(MultimodalPDFLoader(path, image_root=tmp_path / "images").load())
+    texts = chroma.get()["documents"]
+    assert any("77" in text for text in texts)
+    assert not any("41" in text for text in texts)
+    assert sum("stays" in text for text in texts) == 1
+    assert TEXT_ONLY.page_content in texts
+
+
+# -- splitters after the loader
+
+
+@pytest.fixture
+def byte_tokens(monkeypatch):
+    """tiktoken downloads its vocabularies; this one, of single bytes, is made here."""
+    encoding = tiktoken.Encoding(
+        "bytes",
+        pat_str=r"\s?\S+|\s+",
+        mergeable_ranks={bytes([i]): i for i in range(256)},
+        special_tokens={},
+    )
+    monkeypatch.setitem(tiktoken.registry.ENCODINGS, "bytes", encoding)
+    return "bytes"
+
+
+@pytest.mark.parametrize("kind", ["characters", "tokens"])
+def test_text_splitters_keep_the_images(report, tmp_path, byte_tokens, kind):
+    splitter = (
+        RecursiveCharacterTextSplitter(chunk_size=300, chunk_overlap=30)
+        if kind == "characters"
+        else TokenTextSplitter(byte_tokens, chunk_size=300, chunk_overlap=30)
+    )
+    pieces = splitter.split_documents(report.documents)
+    assert len(pieces) > 1.5 * len(report.documents)
+    parents = {d.metadata["position"]: d.metadata for d in report.documents}
+    assert all(piece.metadata == parents[piece.metadata["position"]] for piece in pieces)
+
+    store = reopened_chroma(pieces, tmp_path)
+    first, *_ = retriever(store, report.rerank, k=60).invoke(QUESTION)
+    assert first.metadata["best_image"] == report.figure
+
+
+# -- documents that another loader made
+
+
+def test_an_index_of_another_loaders_documents_gets_its_images(report, tmp_path):
+    pages = PyMuPDFLoader(str(REPORT)).load()
+    assert pages[0].metadata["page"] == 0  # that loader counts from 0
+    store = reopened_chroma(pages, tmp_path / "store")
+
+    found = store.similarity_search(QUESTION, k=8)
+    before = copy.deepcopy(found)
+    attached = attach_images(found, REPORT, image_root=report.root)
+    assert found == before
+    assert [d.id for d in attached] == [d.id for d in found]
+    assert [d.page_content for d in attached] == [d.page_content for d in found]
+    first, *_ = report.rerank.compress_documents(attached, QUESTION)
+    assert first.metadata["page"] == 3
+    assert first.metadata["best_image"] == report.figure
+
+    store.update_documents([d.id for d in attached], attached)
+    assert len(store.get()["ids"]) == len(pages)
+    again = Chroma("report", TextEmbeddings(), str(tmp_path / "store"))
+    first, *_ = retriever(again, report.rerank, k=8).invoke(QUESTION)
+    assert first.metadata["best_image"] == report.figure
+
+
+def test_images_are_attached_to_split_pages_and_not_to_another_file(report):
+    pages = PyMuPDFLoader(str(REPORT)).load()
+    pieces = RecursiveCharacterTextSplitter(chunk_size=600).split_documents(pages)
+    stranger = Document("Figure 4 shows a cat.", metadata={"source": "/other/cats.pdf", "page": 3})
+    *attached, other = attach_images([*pieces, stranger], REPORT, image_root=report.root)
+    assert other == stranger
+    with_figure = [d for d in attached if report.figure in read_refs(d.metadata.get("images"))]
+    assert with_figure
+    assert len(with_figure) < len(attached)
+    assert all("Figure 4" in d.page_content or d.metadata["page"] == 3 for d in with_figure)
+
+
+def test_a_collection_of_another_program_is_served_as_it_is(report, tmp_path):
+    """Written with chromadb itself: paths of its own, some as lists, under its own key."""
+    client = chromadb.PersistentClient(str(tmp_path))
+    collection = client.create_collection("theirs", embedding_function=None)
+    texts = ["a page of an archive", "a page without a picture"]
+    collection.add(
+        ids=["1", "2"],
+        documents=texts,
+        embeddings=TextEmbeddings().embed_documents(texts),
+        metadatas=[{"img_paths": [f"/their/folder/{report.figure}"]}, {"other": 1}],
+    )
+    theirs = Chroma("theirs", TextEmbeddings(), client=client)
+    rerank = MultimodalRerank(
+        reranker=report.rerank.reranker,
+        image_root=report.root,
+        image_key="img_paths",
+        path_map={"/their/folder": str(report.root)},
+    )
+    first, second = retriever(theirs, rerank).invoke(QUESTION)
+    assert (first.id, second.id) == ("1", "2")
+    assert first.metadata["best_image"] == f"/their/folder/{report.figure}"
+
+
+def test_each_store_takes_a_page_that_is_only_a_picture(report, tmp_path):
+    blank = Document("", id=uuid.uuid4().hex, metadata={"images": json.dumps([report.figure])})
+    for name, reopened in STORES.items():
+        (tmp_path / name).mkdir()
+        store = reopened([blank, TEXT_ONLY], tmp_path / name)
+        first, *_ = retriever(store, report.rerank).invoke(QUESTION)
+        assert first.metadata["best_image"] == report.figure, name
+        if isinstance(store, QdrantVectorStore):
+            store.client.close()
