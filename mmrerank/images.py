@@ -31,6 +31,7 @@ __all__ = [
     "check_image",
     "content_hash",
     "encode_image",
+    "image_size",
     "open_image",
     "read_bytes",
     "read_file",
@@ -104,6 +105,13 @@ def open_image(image: Image, max_pixels: int | None = None) -> PILImage:
     Raises `ImageError` for what is no image, truncated, too large, or in a format not allowed.
     """
     return _decode(read_bytes(image), image.name, max_pixels)
+
+
+def image_size(image: Image) -> tuple[int, int]:
+    """Width and height as `open_image` gives them, from the header alone."""
+    picture = _open(read_bytes(image), image.name)
+    turned = picture.getexif().get(0x0112, 1) >= 5
+    return (picture.height, picture.width) if turned else (picture.width, picture.height)
 
 
 def check_image(image: Image, *, decode: bool = False) -> None:
