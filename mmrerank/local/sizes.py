@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from mmrerank.errors import ImageError
@@ -10,7 +11,7 @@ from mmrerank.images import image_size
 from mmrerank.local.batching import ImagePart
 from mmrerank.types import Image
 
-__all__ = ["PixelRule"]
+__all__ = ["PixelRule", "fit_images"]
 
 _MAX_ASPECT = 200  # the published preprocessing refuses more
 
@@ -65,3 +66,28 @@ class PixelRule:
                 math.ceil(side * scale / self.factor) * self.factor for side in (width, height)
             )
         return w, h
+
+
+def fit_images(
+    rule: PixelRule, images: Sequence[Image], room: int, *, shrink: bool
+) -> list[ImagePart]:
+    """The images of one document or query, which together take at most `room` tokens.
+
+    An image's tokens are never cut. With `shrink`, all images are made small enough to share the
+    room; else the first that does not fit raises `ImageError`, and so does one that cannot be made
+    small enough.
+    """
+    parts = [rule.part(image) for image in images]
+    if shrink and sum(part.tokens + 2 for part in parts) > room:
+        share = room // len(parts) - 2
+        parts = [rule.part(image, max(share, 1)) for image in images]
+    used = 0
+    for part in parts:
+        used += part.tokens + 2  # one token before an image and one after it
+        if used > room:
+            raise ImageError(
+                part.image.name,
+                f"takes {part.tokens} tokens and {room - used + part.tokens + 2} are left; raise "
+                "max_length, give fewer images, or allow shrink_images",
+            )
+    return parts

@@ -9,11 +9,14 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
+from mmrerank.errors import ModelLoadError
 from mmrerank.images import open_image
 from mmrerank.local.batching import ImagePart, Prompt
+from mmrerank.local.loading import Checkpoint
 
-__all__ = ["CallFeatures", "ImageFeatures", "VisionTower"]
+__all__ = ["CallFeatures", "ImageFeatures", "VisionTower", "load_tower"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,3 +102,17 @@ def _batches(parts: list[ImagePart], budget: int) -> list[list[ImagePart]]:
         batches[-1].append(part)
         used += part.tokens
     return [batch for batch in batches if batch]
+
+
+def load_tower(checkpoint: Checkpoint, visual: Any, device: Any) -> VisionTower:
+    """The tower with the image processor that the checkpoint's preprocessor_config.json asks for."""
+    checkpoint.file("preprocessor_config.json")
+    try:
+        processor = Qwen2VLImageProcessorPil.from_pretrained(
+            checkpoint.name, revision=checkpoint.revision
+        )
+    except Exception as error:  # as with the weights: many kinds
+        raise ModelLoadError(
+            f"{checkpoint.model}: its preprocessor_config.json cannot be used: {error}"
+        ) from error
+    return VisionTower(visual, processor, device=device)
