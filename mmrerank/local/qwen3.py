@@ -15,13 +15,14 @@ from mmrerank.types import Content, Modalities, Usage
 if TYPE_CHECKING:
     from mmrerank.local.engine import Engine, Head
 
-__all__ = ["Qwen3Reranker"]
+__all__ = ["Qwen3Reranker", "yes_no_head"]
 
 SYSTEM = (
     "system\nJudge whether the Document meets the requirements based on the Query and the "
     'Instruct provided. Note that the answer can only be "yes" or "no".'
 )
 _INSTRUCTION = "Given a web search query, retrieve relevant passages that answer the query"
+_LEAST_ROOM = 16  # a smaller max_length cannot be meant
 _CAUSAL, _CLASSIFIER = "Qwen3ForCausalLM", "Qwen3ForSequenceClassification"
 
 
@@ -88,15 +89,13 @@ class Qwen3Reranker(LocalReranker):
             quantization=self._quantization,
             keep=("score", "lm_head"),
         )
-        head = single_row(model.score.weight[0]) if classifier else self._yes_no(model)
+        if classifier:
+            head = single_row(model.score.weight[0])
+        else:
+            head = yes_no_head(model.lm_head, self._tokenizer)
         return Engine(
             Decoder(model.model, mrope=False), head, device=self.device, budget=self._budget
         )
-
-    def _yes_no(self, model: Any) -> Head:
-        words = [self._tokenizer.word(word) for word in ("yes", "no")]
-        yes, no = model.lm_head.weight[words].float()
-        return single_row(yes - no)
 
     def _template(self) -> None:
         start, end = (self._tokenizer.control(name) for name in ("<|im_start|>", "<|im_end|>"))
@@ -104,15 +103,17 @@ class Qwen3Reranker(LocalReranker):
         before: list[str | Control] = [start, SYSTEM, end, "\n", start, "user\n"]
         after = [end, "\n", start, "assistant\n", think[0], "\n\n", think[1], "\n\n"]
         (self._before, _), (self._after, _) = self._tokenizer.assemble([before, after])
+        instruction = self._tokenizer.encode([f"<Instruct>: {self.instruction}\n"])[0]
         self._room = self.max_length - len(self._before) - len(self._after)
-        if self._room < 32:
+        self._query_room = (self._room - len(instruction)) // 2
+        if self._query_room < _LEAST_ROOM:
             raise InvalidInputError(
-                f"max_length={self.max_length} leaves {self._room} tokens for instruction, query "
-                "and document; 32 are the least"
+                f"max_length={self.max_length} leaves {self._room} tokens, of which the "
+                f"instruction takes {len(instruction)}; query and document need {_LEAST_ROOM} each"
             )
 
     def _prompts(self, query: Content, items: Sequence[Content]) -> tuple[list[Prompt], bool]:
-        asked, query_cut = self._tokenizer.head(query.text or "", self._room // 2)
+        asked, query_cut = self._tokenizer.head(query.text or "", self._query_room)
         head = f"<Instruct>: {self.instruction}\n<Query>: {asked}\n<Document>: "
         bodies = self._tokenizer.encode([head + (item.text or "") for item in items])
         return [
@@ -121,6 +122,12 @@ class Qwen3Reranker(LocalReranker):
             )
             for body in bodies
         ], query_cut
+
+
+def yes_no_head(lm_head: Any, tokenizer: Tokenizer) -> Head:
+    """The logit of `yes` less that of `no`: of the whole vocabulary only these two rows count."""
+    yes, no = lm_head.weight[[tokenizer.word(word) for word in ("yes", "no")]].float()
+    return single_row(yes - no)
 
 
 def single_row(weight: Any) -> Head:
