@@ -3,11 +3,11 @@
 Importing this package needs neither: a class asks for them when a model is constructed.
 """
 
-# from mmrerank.local.base import LocalReranker
-# from mmrerank.local.cross_encoder import CrossEncoderReranker
-# from mmrerank.local.jina_m0 import JinaM0Reranker
-# from mmrerank.local.qwen3 import Qwen3Reranker
-# from mmrerank.local.qwen3_vl import Qwen3VLReranker
+from mmrerank.local.base import LocalReranker
+from mmrerank.local.cross_encoder import CrossEncoderReranker
+from mmrerank.local.jina_m0 import JinaM0Reranker
+from mmrerank.local.qwen3 import Qwen3Reranker
+from mmrerank.local.qwen3_vl import Qwen3VLReranker
 
 __all__ = [
     "CrossEncoderReranker",

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import math
 import threading
 import warnings
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from mmrerank.base import Reranker
@@ -21,6 +20,7 @@ from mmrerank.local.loading import (
     Quantization,
     pick_device,
     pick_dtype,
+    progress_bar,
     require,
 )
 from mmrerank.types import Content, Scored, Usage
@@ -28,9 +28,9 @@ from mmrerank.types import Content, Scored, Usage
 if TYPE_CHECKING:
     from mmrerank.local.engine import Engine
 
-__all__ = ["LocalReranker"]
+__all__ = ["LocalReranker", "default_budget"]
 
-_CPU_BUDGET, _GPU_BUDGET = 2048, 16384  # tokens of a batch; more were not faster when measured
+_CPU_BUDGET, _GPU_BUDGET = 2048, 16384
 
 
 class LocalReranker(Reranker):
@@ -80,8 +80,7 @@ class LocalReranker(Reranker):
         require("transformers")
         self.device = pick_device(device)
         self.dtype = pick_dtype(dtype, self.device)
-        small = self.device.type == "cpu"
-        self._budget = max_batch_tokens or (_CPU_BUDGET if small else _GPU_BUDGET)
+        self._budget = max_batch_tokens or default_budget(self.device)
         self._engine: Engine | None = self._load(Checkpoint(self.model, revision))
 
     @abstractmethod
@@ -115,8 +114,9 @@ class LocalReranker(Reranker):
             asked = [
                 self._prompts(part, plan.items) for part in split_query(query, self.modalities)
             ]
-            with self._progress(sum(len(prompts) for prompts, _ in asked)) as step:
-                logits = [engine.logits(prompts, step) for prompts, _ in asked]
+            total = sum(len(prompts) for prompts, _ in asked)
+            with progress_bar(self.show_progress, total, "rerank") as step:
+                logits = [engine.compute(prompts, step) for prompts, _ in asked]
         self._tell(documents, plan, asked)
         found = [self._mean(column) for column in zip(*logits, strict=True)]
         self._check(plan, found)
@@ -172,13 +172,10 @@ class LocalReranker(Reranker):
             )
         )
 
-    @contextlib.contextmanager
-    def _progress(self, total: int) -> Iterator[Callable[[int], Any] | None]:
-        if not self.show_progress:
-            yield None
-            return
-        with require("tqdm.auto").tqdm(total=total, desc="rerank", unit="doc") as bar:
-            yield bar.update
+
+def default_budget(device: Any) -> int:
+    """Tokens of a batch: more than this was not faster where it was measured."""
+    return _CPU_BUDGET if device.type == "cpu" else _GPU_BUDGET
 
 
 def _sigmoid(logit: float) -> float:

@@ -1,4 +1,4 @@
-"""Computes the logits of prompts: shared prefix, batches, and what to do when memory runs out."""
+"""Computes what a head makes of prompts: shared prefix, batches, and what to do when memory runs out."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _GPU_SLACK = 0.1  # the part of a row that may be padding where each kernel laun
 class Engine:
     """A decoder, the tower for its images if it has one, and the head that reads the score.
 
-    `head` maps (prompts, hidden) in float32 to (prompts,) logits. `budget` is the most tokens of
+    `head` maps (prompts, hidden) in float32 to (prompts,) logits, or to (prompts, n). `budget` is the most tokens of
     one batch; it is halved for good when memory runs out.
     """
 
@@ -46,8 +46,11 @@ class Engine:
         self.device, self.budget = device, budget
 
     @torch.inference_mode()
-    def logits(self, prompts: Sequence[Prompt], progress: Progress | None = None) -> list[float]:
-        """One logit a prompt, in order; NaN stays NaN. Raises `RerankError` out of memory."""
+    def compute(self, prompts: Sequence[Prompt], progress: Progress | None = None) -> list[Any]:
+        """What the head makes of each prompt, in order: a float, or a list of them.
+
+        NaN stays NaN. Raises `RerankError` where not even one prompt fits into memory.
+        """
         features = CallFeatures(self.tower, prompts, lambda: self.budget)
         shared = shared_prefix(prompts)
         prefix = None
@@ -55,11 +58,11 @@ class Engine:
             prefix = self._prefix(prompts[0], shared, features)
         else:
             shared = 0
-        found = [float("nan")] * len(prompts)
-        for rectangles, logits in self._batches(prompts, shared, prefix, features):
+        found: list[Any] = [None] * len(prompts)
+        for rectangles, values in self._batches(prompts, shared, prefix, features):
             rows = [row for rectangle in rectangles for row in rectangle.rows]
-            for row, logit in zip(rows, logits, strict=True):
-                found[row] = logit
+            for row, value in zip(rows, values, strict=True):
+                found[row] = value
             features.release(rows)
             if progress is not None:
                 progress(len(rows))
@@ -80,27 +83,27 @@ class Engine:
         shared: int,
         prefix: State | None,
         features: CallFeatures,
-    ) -> Iterator[tuple[list[Rectangle], list[float]]]:
-        """Each batch and its logits, in the order of `plan_batches`; smaller ones after a failure."""
+    ) -> Iterator[tuple[list[Rectangle], list[Any]]]:
+        """Each batch and its values, in the order of `plan_batches`; smaller ones after a failure."""
         lengths = [len(prompt) - shared for prompt in prompts]
         slack = 0.0 if self.device.type == "cpu" else _GPU_SLACK
         left = plan_batches(lengths, self.budget, slack=slack)
         while left:
             batch = left[0]
-            logits = None
+            values = None
             try:
-                logits = self._run(self._pack(prompts, batch, shared, features), prefix)
+                values = self._run(self._pack(prompts, batch, shared, features), prefix)
             except Exception as error:
                 if not _out_of_memory(error):
                     raise
                 self._shrink(batch, error)
-            if logits is None:  # outside the handler: the traceback holds on to the batch's memory
+            if values is None:  # outside the handler: the traceback holds on to the batch's memory
                 _free(self.device)
                 rows = [row for one in left for rectangle in one for row in rectangle.rows]
                 left = plan_batches(lengths, self.budget, slack=slack, rows=rows)
             else:
                 left.pop(0)
-                yield batch, logits
+                yield batch, values
 
     def _shrink(self, batch: list[Rectangle], error: Exception) -> None:
         tokens = sum(rectangle.tokens for rectangle in batch)
@@ -113,11 +116,11 @@ class Engine:
             stacklevel=2,
         )
 
-    def _run(self, packed: Packed, prefix: State | None) -> list[float]:
+    def _run(self, packed: Packed, prefix: State | None) -> list[Any]:
         hidden = self.decoder.last_hidden(packed, prefix)
         # float32: in bfloat16 a logit is a multiple of 1/16 and the best candidates tie
-        logits: list[float] = self.head(hidden.float()).tolist()
-        return logits
+        values: list[Any] = self.head(hidden.float()).tolist()
+        return values
 
     def _pack(
         self,

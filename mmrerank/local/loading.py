@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from mmrerank.errors import InvalidInputError, MissingDependencyError, ModelLoadError
 
-__all__ = ["Checkpoint", "DType", "Quantization", "pick_device", "pick_dtype", "require"]
+__all__ = ["Checkpoint", "DType", "Quantization", "pick_device", "pick_dtype", "progress_bar", "require"]
 
 DType = Literal["auto", "bfloat16", "float16", "float32"]
 Quantization = Literal["int8", "int4"]
@@ -124,12 +124,13 @@ class Checkpoint:
         dtype: Any,
         quantization: Quantization | None = None,
         keep: tuple[str, ...] = (),
+        unused: tuple[str, ...] = (),
         **options: Any,
     ) -> Any:
         """The model with its weights, in evaluation mode; from safetensors only.
 
         Every parameter of the model must be in the files and every tensor of the files in the
-        model. `keep` are modules that quantisation leaves alone.
+        model, but for those named `unused`. `keep` are modules that quantisation leaves alone.
         """
         if quantization is not None:
             options |= _quantized(quantization, device, keep)
@@ -145,10 +146,10 @@ class Checkpoint:
                 **options,
             )
         for what in ("missing_keys", "unexpected_keys", "mismatched_keys", "error_msgs"):
-            if info.get(what):
-                some = sorted(str(key) for key in info[what])[:3]
+            found = sorted(str(key) for key in info.get(what) or () if key not in unused)
+            if found:
                 raise ModelLoadError(
-                    f"{self.model}: {len(info[what])} {what.replace('_', ' ')}, such as {some}"
+                    f"{self.model}: {len(found)} {what.replace('_', ' ')}, such as {found[:3]}"
                 )
         model.eval().requires_grad_(False)
         return model if quantization is not None else model.to(device)
@@ -170,6 +171,16 @@ def _quantized(quantization: str, device: Any, keep: tuple[str, ...]) -> dict[st
         llm_int8_skip_modules=list(keep) or None,
     )
     return {"quantization_config": config, "device_map": {"": str(device)}}
+
+
+@contextlib.contextmanager
+def progress_bar(show: bool, total: int, what: str) -> Iterator[Callable[[int], Any] | None]:
+    """What to call with a number of finished items; None where no bar is wanted."""
+    if not show:
+        yield None
+        return
+    with require("tqdm.auto").tqdm(total=total, desc=what, unit="doc") as bar:
+        yield bar.update
 
 
 @contextlib.contextmanager

@@ -1,0 +1,1 @@
+"""The first stage: embedders, retrievers, rank fusion."""
