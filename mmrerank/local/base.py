@@ -106,9 +106,7 @@ class LocalReranker(Reranker):
                 getattr(torch, self.device.type).empty_cache()
 
     def _score(self, query: Content, documents: list[Content]) -> list[Scored]:
-        plan = fan_out(
-            documents, self.modalities, max_images=self._max_images, joint=self._joint
-        )
+        plan = fan_out(documents, self.modalities, max_images=self._max_images, joint=self._joint)
         with self._lock:
             engine = self._open()
             asked = [

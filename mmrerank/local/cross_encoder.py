@@ -8,12 +8,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from mmrerank.base import Reranker
-from mmrerank.errors import (
-    InvalidInputError,
-    MissingDependencyError,
-    ModelLoadError,
-    RerankError,
-)
+from mmrerank.errors import InvalidInputError, ModelLoadError, RerankError
 from mmrerank.fusion import fan_out, split_query
 from mmrerank.local.loading import Checkpoint, DType, pick_device, pick_dtype, require
 from mmrerank.types import Content, Modalities, Scored, Usage
@@ -58,10 +53,7 @@ class CrossEncoderReranker(Reranker):
         self._encoder: Any = self._load(Checkpoint(self.model, revision), max_length)
 
     def _load(self, checkpoint: Checkpoint, max_length: int | None) -> Any:
-        try:
-            library = require("sentence_transformers", "a cross-encoder")
-        except MissingDependencyError as error:
-            raise MissingDependencyError(error.package, "cross-encoder", "a cross-encoder") from None
+        library = require("sentence_transformers", "a cross-encoder", "cross-encoder")
         try:
             encoder = library.CrossEncoder(
                 checkpoint.name,
@@ -74,7 +66,9 @@ class CrossEncoderReranker(Reranker):
         except Exception as error:  # many kinds, as with transformers
             raise ModelLoadError(f"{self.model} cannot be loaded: {error}") from error
         if encoder.num_labels != 1:
-            raise ModelLoadError(f"{self.model} has {encoder.num_labels} labels; a reranker has one")
+            raise ModelLoadError(
+                f"{self.model} has {encoder.num_labels} labels; a reranker has one"
+            )
         return encoder
 
     def close(self) -> None:
@@ -97,7 +91,5 @@ class CrossEncoderReranker(Reranker):
                 show_progress_bar=self.show_progress,
                 activation_fn=nn.Identity() if self._logits else nn.Sigmoid(),
             )
-        self._report(
-            Usage(model=self.model, documents=len(documents), parts=len(pairs), images=0)
-        )
+        self._report(Usage(model=self.model, documents=len(documents), parts=len(pairs), images=0))
         return plan.fuse([float(score) for score in scores])

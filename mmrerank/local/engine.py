@@ -75,7 +75,9 @@ class Engine:
         except Exception as error:
             if not _out_of_memory(error):
                 raise
-            raise RerankError(f"out of memory with the {length} tokens before a document") from error
+            raise RerankError(
+                f"out of memory with the {length} tokens before a document"
+            ) from error
 
     def _batches(
         self,
@@ -146,15 +148,16 @@ class Engine:
                 last.append(start + length - 1)
                 start += rectangle.width
         embeddings = self.decoder.embed(torch.from_numpy(ids).to(self.device))
-        rows_, deepstack = None, []
+        image_rows: Tensor | None = None
+        deepstack: list[Tensor] = []
         if places:
-            rows_, embeddings, deepstack = self._with_images(embeddings, places)
+            image_rows, embeddings, deepstack = self._with_images(embeddings, places)
         return Packed(
             embeddings=embeddings,
             positions=torch.from_numpy(positions).to(self.device),
             rectangles=rectangles,
             last=torch.tensor(last, device=self.device),
-            image_rows=rows_,
+            image_rows=image_rows,
             deepstack=deepstack,
         )
 

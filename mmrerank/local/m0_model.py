@@ -20,15 +20,16 @@ KEY_MAPPING = {
 }
 
 
-class JinaVLForRanking(Qwen2VLPreTrainedModel):  # type: ignore[misc,no-any-unimported]
+class JinaVLForRanking(Qwen2VLPreTrainedModel):  # type: ignore[no-untyped-call]
     """The backbone `model` and the head `score`: Linear(h, h), ReLU, Linear(h, 1)."""
 
-    def __init__(self, config: Qwen2VLConfig) -> None:  # type: ignore[no-any-unimported]
+    def __init__(self, config: Qwen2VLConfig) -> None:
         super().__init__(config)
-        hidden = config.text_config.hidden_size
+        text: Any = config.text_config
+        hidden = text.hidden_size
         self.model: Any = Qwen2VLModel(config)
         self.score = nn.Sequential(nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, 1))
-        self.post_init()
+        self.post_init()  # type: ignore[no-untyped-call]
 
     def head(self, hidden: Tensor) -> Tensor:
         """(prompts, hidden) -> (prompts,)"""

@@ -101,7 +101,16 @@ class Qwen3Reranker(LocalReranker):
         start, end = (self._tokenizer.control(name) for name in ("<|im_start|>", "<|im_end|>"))
         think = [self._tokenizer.control(name) for name in ("<think>", "</think>")]
         before: list[str | Control] = [start, SYSTEM, end, "\n", start, "user\n"]
-        after = [end, "\n", start, "assistant\n", think[0], "\n\n", think[1], "\n\n"]
+        after: list[str | Control] = [
+            end,
+            "\n",
+            start,
+            "assistant\n",
+            think[0],
+            "\n\n",
+            think[1],
+            "\n\n",
+        ]
         (self._before, _), (self._after, _) = self._tokenizer.assemble([before, after])
         instruction = self._tokenizer.encode([f"<Instruct>: {self.instruction}\n"])[0]
         self._room = self.max_length - len(self._before) - len(self._after)
@@ -117,9 +126,7 @@ class Qwen3Reranker(LocalReranker):
         head = f"<Instruct>: {self.instruction}\n<Query>: {asked}\n<Document>: "
         bodies = self._tokenizer.encode([head + (item.text or "") for item in items])
         return [
-            Prompt(
-                [*self._before, *body[: self._room], *self._after], cut=len(body) > self._room
-            )
+            Prompt([*self._before, *body[: self._room], *self._after], cut=len(body) > self._room)
             for body in bodies
         ], query_cut
 

@@ -62,9 +62,7 @@ class PixelRule:
             )
         elif w * h < self.min_pixels:
             scale = math.sqrt(self.min_pixels / (width * height))
-            w, h = (
-                math.ceil(side * scale / self.factor) * self.factor for side in (width, height)
-            )
+            w, h = (math.ceil(side * scale / self.factor) * self.factor for side in (width, height))
         return w, h
 
 

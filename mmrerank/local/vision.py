@@ -109,7 +109,7 @@ def load_tower(checkpoint: Checkpoint, visual: Any, device: Any) -> VisionTower:
     checkpoint.file("preprocessor_config.json")
     try:
         processor = Qwen2VLImageProcessorPil.from_pretrained(
-            checkpoint.name, revision=checkpoint.revision
+            checkpoint.name, revision=checkpoint.revision or "main"
         )
     except Exception as error:  # as with the weights: many kinds
         raise ModelLoadError(

@@ -97,9 +97,7 @@ class Qwen3Embedder:
             quantization=quantization,
             unused=("lm_head.weight",),
         )
-        return Engine(
-            Decoder(model, mrope=False), self._unit, device=self.device, budget=budget
-        )
+        return Engine(Decoder(model, mrope=False), self._unit, device=self.device, budget=budget)
 
     def _unit(self, hidden: Any) -> Any:
         """(texts, hidden) -> (texts, dimensions), each of length 1."""
