@@ -30,7 +30,7 @@ class Engine:
     """A decoder, the tower for its images if it has one, and the head that reads the score.
 
     `head` maps (prompts, hidden) in float32 to (prompts,) logits, or to (prompts, n). `budget` is the most tokens of
-    one batch; it is halved for good when memory runs out.
+    one batch; it is halved for good when memory runs out. `slack` is how much of a row may be padding.
     """
 
     def __init__(
@@ -44,6 +44,7 @@ class Engine:
     ) -> None:
         self.decoder, self.head, self.tower = decoder, head, tower
         self.device, self.budget = device, budget
+        self.slack = 0.0 if device.type == "cpu" else _GPU_SLACK
 
     @torch.inference_mode()
     def compute(self, prompts: Sequence[Prompt], progress: Progress | None = None) -> list[Any]:
@@ -88,8 +89,7 @@ class Engine:
     ) -> Iterator[tuple[list[Rectangle], list[Any]]]:
         """Each batch and its values, in the order of `plan_batches`; smaller ones after a failure."""
         lengths = [len(prompt) - shared for prompt in prompts]
-        slack = 0.0 if self.device.type == "cpu" else _GPU_SLACK
-        left = plan_batches(lengths, self.budget, slack=slack)
+        left = plan_batches(lengths, self.budget, slack=self.slack)
         while left:
             batch = left[0]
             values = None
@@ -102,7 +102,7 @@ class Engine:
             if values is None:  # outside the handler: the traceback holds on to the batch's memory
                 _free(self.device)
                 rows = [row for one in left for rectangle in one for row in rectangle.rows]
-                left = plan_batches(lengths, self.budget, slack=slack, rows=rows)
+                left = plan_batches(lengths, self.budget, slack=self.slack, rows=rows)
             else:
                 left.pop(0)
                 yield batch, values

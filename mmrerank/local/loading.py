@@ -33,7 +33,7 @@ def require(package: str, purpose: str = "a local model", extra: str = "local") 
     try:
         return importlib.import_module(package)
     except ModuleNotFoundError as error:
-        if error.name is not None and error.name.split(".")[0] != package.split(".")[0]:
+        if error.name is not None and error.name.partition(".")[0] != package.partition(".")[0]:
             raise
         raise MissingDependencyError(package, extra, purpose) from None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from mmrerank.errors import ImageError
 from mmrerank.images import image_size
@@ -49,13 +49,13 @@ class PixelRule:
         most = self.max_pixels
         if max_tokens is not None:
             most = min(most, max_tokens * self.factor**2)
-        return replace(self, max_pixels=most)._resized(width, height)
+        return self._resized(width, height, most)
 
-    def _resized(self, width: int, height: int) -> tuple[int, int]:
+    def _resized(self, width: int, height: int, max_pixels: int) -> tuple[int, int]:
         least = 1 if self.thin else 0
         w, h = (max(least, round(side / self.factor)) * self.factor for side in (width, height))
-        if w * h > self.max_pixels:
-            scale = math.sqrt(width * height / self.max_pixels)
+        if w * h > max_pixels:
+            scale = math.sqrt(width * height / max_pixels)
             w, h = (
                 max(1, math.floor(side / scale / self.factor)) * self.factor
                 for side in (width, height)

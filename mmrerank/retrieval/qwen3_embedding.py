@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import math
 import threading
 import warnings
 from collections.abc import Sequence
@@ -148,6 +149,6 @@ class Qwen3Embedder:
             with progress_bar(self.show_progress, len(prompts), "embed") as step:
                 vectors: list[list[float]] = self._engine.compute(prompts, step)
         for i, vector in enumerate(vectors):
-            if any(value != value for value in vector):
+            if not all(map(math.isfinite, vector)):
                 raise InvalidResponseError(f"{self.model} gave texts[{i}] no finite vector")
         return vectors
