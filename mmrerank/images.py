@@ -41,6 +41,7 @@ FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP")
 MAX_BYTES = 64 * 2**20
 MAX_PIXELS = 89_478_485  # Pillow's own limit: 256 MiB of RGB
 
+_PNG_METADATA = (b"eXIf", b"Raw profile type", b"adobe.xmp")
 _JPEG_QUALITY = 90
 _SENDABLE = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp"}
 
@@ -109,8 +110,11 @@ def open_image(image: Image, max_pixels: int | None = None) -> PILImage:
 
 def image_size(image: Image) -> tuple[int, int]:
     """Width and height as `open_image` gives them, from the header alone."""
-    picture = _open(read_bytes(image), image.name)
-    turned = picture.getexif().get(0x0112, 1) >= 5
+    data = read_bytes(image)
+    picture = _open(data, image.name)
+    # Pillow decodes a whole PNG to look for EXIF data behind the pixels; few have any
+    may_turn = picture.format != "PNG" or any(mark in data for mark in _PNG_METADATA)
+    turned = may_turn and picture.getexif().get(0x0112, 1) >= 5
     return (picture.height, picture.width) if turned else (picture.width, picture.height)
 
 

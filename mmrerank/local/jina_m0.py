@@ -112,7 +112,7 @@ class JinaM0Reranker(LocalReranker):
             device=self.device,
             dtype=self.dtype,
             quantization=self._quantization,
-            keep=("score", "visual"),
+            keep=("score", "model.visual"),
             key_mapping=KEY_MAPPING,
         )
         model.score.float()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -107,11 +108,9 @@ class Checkpoint:
     def config(self, *, model_type: str, architectures: tuple[str, ...], reranker: str) -> Any:
         """The native config; refuses a checkpoint that is not one of `architectures`."""
         transformers = require("transformers")
-        self.file("config.json")
+        path = self.file("config.json")
         with _as_load_error(self.model, "its config.json cannot be read"):
-            raw, _ = transformers.PreTrainedConfig.get_config_dict(
-                self.name, revision=self.revision
-            )
+            raw = dict(json.loads(path.read_text(encoding="utf-8")))
         found = raw.get("architectures") or []
         if raw.get("model_type") != model_type or not set(found) & set(architectures):
             raise ModelLoadError(

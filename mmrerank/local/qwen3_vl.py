@@ -107,7 +107,7 @@ class Qwen3VLReranker(LocalReranker):
             device=self.device,
             dtype=self.dtype,
             quantization=self._quantization,
-            keep=("lm_head", "visual"),
+            keep=("lm_head", "model.visual"),
         )
         return Engine(
             Decoder(model.model.language_model, mrope=True),
