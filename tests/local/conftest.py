@@ -7,10 +7,19 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("torch")
+torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 from golden_cases import CLASSES, GOLDEN, load
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread():
+    """Threads only wait for each other with models this small, and much longer on a busy machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(params=list(CLASSES))
@@ -27,6 +36,7 @@ def loaded():
         key = (name, tuple(sorted(kwargs.items())))
         if key not in made:
             made[key] = load(name, **kwargs)
+        made[key]._engine.budget, made[key]._engine.slack = 2048, 0.0  # a test may change them
         return made[key]
 
     return get

@@ -33,12 +33,15 @@ def expect(found: list[float], wanted: list[float]) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:cut to fit:mmrerank.errors.RerankWarning")
-@pytest.mark.parametrize("budget", [1, 700, 10**6], ids=["one-by-one", "few", "all"])
-@pytest.mark.parametrize("slack", [0.0, 0.9], ids=["packed", "padded"])
+@pytest.mark.parametrize(
+    ("budget", "slack"),
+    [(1, 0.0), (700, 0.0), (10**6, 0.0), (10**6, 0.9)],
+    ids=["one-by-one", "few", "packed", "padded"],
+)
 def test_scores_whatever_the_batches(loaded, golden, budget, slack):
     name, case, query, documents = golden
-    reranker = loaded(name, max_batch_tokens=budget, **options(case))
-    reranker._engine.slack = slack
+    reranker = loaded(name, **options(case))
+    reranker._engine.budget, reranker._engine.slack = budget, slack
     expect(reranker.score(query, documents), case["scores"])
 
 
