@@ -1,3 +1,4 @@
+# ruff: noqa: E402, I001, SLF001 -- the folders of this file come first on the path
 """Local models against the published scoring code and sentence-transformers, on this machine.
 
     python benchmarks/local.py qwen3 --documents 100 --rounds 3
@@ -115,8 +116,8 @@ def sides(model: str, folder: Path, count: int) -> dict[str, Callable[[], Side]]
 
         made = {"mmrerank": ours, "published, batches of 8": theirs}
         for size in (32, 16, 8, 4, 2, 1):
-            made[f"sentence-transformers, batches of {size}"] = (
-                lambda size=size: sentence_transformers(path, size, documents)
+            made[f"sentence-transformers, batches of {size}"] = lambda size=size: (
+                sentence_transformers(path, size, documents)
             )
         return made
     make, new, old_class = {

@@ -10,7 +10,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
-from golden_cases import CLASSES, GOLDEN, load
+from golden_cases import CLASSES, GOLDEN, load  # noqa: E402 -- needs torch
 
 
 @pytest.fixture(autouse=True, scope="session")
