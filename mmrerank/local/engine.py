@@ -23,6 +23,7 @@ Head = Callable[[Tensor], Tensor]
 Progress = Callable[[int], None]
 
 _MIN_PREFIX = 8  # tokens; a pass of its own reads all weights once and must be worth that
+_PATCHES = 4  # that the tower reads for one token of a prompt
 _GPU_SLACK = 0.1  # the part of a row that may be padding where each kernel launch costs
 
 
@@ -52,7 +53,7 @@ class Engine:
 
         NaN stays NaN. Raises `RerankError` where not even one prompt fits into memory.
         """
-        features = CallFeatures(self.tower, prompts, lambda: self.budget)
+        features = CallFeatures(self.tower, prompts, lambda: self.budget // _PATCHES)
         shared = shared_prefix(prompts)
         prefix = None
         if shared >= _MIN_PREFIX:

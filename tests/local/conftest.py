@@ -36,7 +36,7 @@ def loaded():
         key = (name, tuple(sorted(kwargs.items())))
         if key not in made:
             made[key] = load(name, **kwargs)
-        made[key]._engine.budget, made[key]._engine.slack = 2048, 0.0  # a test may change them
+        made[key]._engine.budget, made[key]._engine.slack = 1024, 0.0  # a test may change them
         return made[key]
 
     return get
