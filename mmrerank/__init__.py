@@ -32,16 +32,26 @@ from mmrerank.types import Content, Image, Modalities, PartScore, RerankResult, 
 if TYPE_CHECKING:
     from mmrerank.http.jina import JinaReranker
     from mmrerank.loaders.pdf import PDFLoader
+    from mmrerank.local.cross_encoder import CrossEncoderReranker
+    from mmrerank.local.jina_m0 import JinaM0Reranker
+    from mmrerank.local.qwen3 import Qwen3Reranker
+    from mmrerank.local.qwen3_vl import Qwen3VLReranker
     from mmrerank.ocr import OCRReranker
     from mmrerank.retrieval.hashing import HashingEmbedder
+    from mmrerank.retrieval.qwen3_embedding import Qwen3Embedder
 
 __version__ = "0.1.0"
 
 _LAZY = {
+    "CrossEncoderReranker": "mmrerank.local.cross_encoder",
     "HashingEmbedder": "mmrerank.retrieval.hashing",
+    "JinaM0Reranker": "mmrerank.local.jina_m0",
     "JinaReranker": "mmrerank.http.jina",
     "OCRReranker": "mmrerank.ocr",
     "PDFLoader": "mmrerank.loaders.pdf",
+    "Qwen3Embedder": "mmrerank.retrieval.qwen3_embedding",
+    "Qwen3Reranker": "mmrerank.local.qwen3",
+    "Qwen3VLReranker": "mmrerank.local.qwen3_vl",
 }
 
 __all__ = [
@@ -50,12 +60,14 @@ __all__ = [
     "APITimeoutError",
     "AuthenticationError",
     "Content",
+    "CrossEncoderReranker",
     "DocumentError",
     "HashingEmbedder",
     "Image",
     "ImageError",
     "InvalidInputError",
     "InvalidResponseError",
+    "JinaM0Reranker",
     "JinaReranker",
     "MissingDependencyError",
     "Modalities",
@@ -63,6 +75,9 @@ __all__ = [
     "OCRReranker",
     "PDFLoader",
     "PartScore",
+    "Qwen3Embedder",
+    "Qwen3Reranker",
+    "Qwen3VLReranker",
     "RateLimitError",
     "RerankError",
     "RerankResult",

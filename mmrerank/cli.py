@@ -36,6 +36,10 @@ __all__ = ["main"]
 RERANKERS = {
     "ocr": "mmrerank.ocr:OCRReranker",
     "jina": "mmrerank.http.jina:JinaReranker",
+    "jina-m0": "mmrerank.local.jina_m0:JinaM0Reranker",
+    "qwen3": "mmrerank.local.qwen3:Qwen3Reranker",
+    "qwen3-vl": "mmrerank.local.qwen3_vl:Qwen3VLReranker",
+    "cross-encoder": "mmrerank.local.cross_encoder:CrossEncoderReranker",
 }
 """What `--reranker` takes, and `none`, which leaves the vector search's order."""
 

@@ -31,6 +31,7 @@ __all__ = [
     "check_image",
     "content_hash",
     "encode_image",
+    "image_size",
     "open_image",
     "read_bytes",
     "read_file",
@@ -40,6 +41,7 @@ FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP")
 MAX_BYTES = 64 * 2**20
 MAX_PIXELS = 89_478_485  # Pillow's own limit: 256 MiB of RGB
 
+_PNG_METADATA = (b"eXIf", b"Raw profile type", b"adobe.xmp")
 _JPEG_QUALITY = 90
 _SENDABLE = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp"}
 
@@ -104,6 +106,16 @@ def open_image(image: Image, max_pixels: int | None = None) -> PILImage:
     Raises `ImageError` for what is no image, truncated, too large, or in a format not allowed.
     """
     return _decode(read_bytes(image), image.name, max_pixels)
+
+
+def image_size(image: Image) -> tuple[int, int]:
+    """Width and height as `open_image` gives them, from the header alone."""
+    data = read_bytes(image)
+    picture = _open(data, image.name)
+    # Pillow decodes a whole PNG to look for EXIF data behind the pixels; few have any
+    may_turn = picture.format != "PNG" or any(mark in data for mark in _PNG_METADATA)
+    turned = may_turn and picture.getexif().get(0x0112, 1) >= 5
+    return (picture.height, picture.width) if turned else (picture.width, picture.height)
 
 
 def check_image(image: Image, *, decode: bool = False) -> None:

@@ -202,7 +202,10 @@ class Modalities:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """What one call of a reranker used; given to `on_usage`. Counts only, never content."""
+    """What one call of a reranker used; given to `on_usage`. Counts only, never content.
+
+    `truncated` counts the documents that were cut to fit, and the query if it was.
+    """
 
     model: str
     documents: int
@@ -211,3 +214,4 @@ class Usage:
     requests: int = 0
     retries: int = 0
     total_tokens: int | None = None
+    truncated: int = 0

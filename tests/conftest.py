@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import socket
 from pathlib import Path
 
 import pytest
-from PIL import Image as Pillow
-from PIL import ImageDraw
-
-DATA = Path(__file__).parent / "data"
+from helpers import png
 
 
 @pytest.fixture(autouse=True)
@@ -32,15 +28,6 @@ def no_network(monkeypatch):
         return connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
-
-
-def png(text: str = "", size: tuple[int, int] = (400, 120), color: str = "white") -> bytes:
-    """A PNG with words on it, large enough for OCR."""
-    picture = Pillow.new("RGB", size, color)
-    ImageDraw.Draw(picture).text((15, 30), text, fill="black", font_size=32)
-    buffer = io.BytesIO()
-    picture.save(buffer, "PNG")
-    return buffer.getvalue()
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pymupdf
 import pytest
-from conftest import png
+from helpers import png
 
 from mmrerank import JinaReranker
 from mmrerank.cli import main

@@ -9,7 +9,7 @@ import pickle
 import threading
 
 import pytest
-from conftest import png
+from helpers import png
 
 from mmrerank import (
     Content,

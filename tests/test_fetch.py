@@ -7,7 +7,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from conftest import png
+from helpers import png
 
 from mmrerank import ImageError
 from mmrerank.fetch import fetch_image

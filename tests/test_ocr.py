@@ -7,7 +7,7 @@ import sys
 import threading
 
 import pytest
-from conftest import png
+from helpers import png
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from conftest import DATA, png
+from helpers import DATA, png
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

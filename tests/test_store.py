@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import chromadb
 import pytest
-from conftest import png
+from helpers import png
 
 from mmrerank import InvalidInputError, OCRReranker, StoreError
 from mmrerank.images import content_hash

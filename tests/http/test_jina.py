@@ -11,7 +11,7 @@ import traceback
 
 import httpx
 import pytest
-from conftest import png
+from helpers import png
 
 from mmrerank import (
     APIConnectionError,

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import png
+from helpers import png
 from langchain_classic.retrievers import ContextualCompressionRetriever
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.documents import Document

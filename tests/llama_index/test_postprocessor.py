@@ -11,7 +11,7 @@ import time
 
 import numpy as np
 import pytest
-from conftest import png
+from helpers import png
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.instrumentation import get_dispatcher
 from llama_index.core.instrumentation.event_handlers import BaseEventHandler

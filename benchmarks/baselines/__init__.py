@@ -1,0 +1,1 @@
+"""The ways to score that `benchmarks/local.py` compares with."""

@@ -1,0 +1,199 @@
+"""Computes what a head makes of prompts: shared prefix, batches, and what to do when memory runs out."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mmrerank.errors import RerankError, RerankWarning
+from mmrerank.local.batching import Prompt, Rectangle, plan_batches, shared_prefix
+from mmrerank.local.decoder import Decoder, Packed, State
+from mmrerank.local.vision import CallFeatures, ImageFeatures, VisionTower
+
+__all__ = ["Engine"]
+
+Head = Callable[[Tensor], Tensor]
+Progress = Callable[[int], None]
+
+_MIN_PREFIX = 8  # tokens; a pass of its own reads all weights once and must be worth that
+_PATCHES = 4  # that the tower reads for one token of a prompt
+_GPU_SLACK = 0.1  # the part of a row that may be padding where each kernel launch costs
+
+
+class Engine:
+    """A decoder, the tower for its images if it has one, and the head that reads the score.
+
+    `head` maps (prompts, hidden) in float32 to (prompts,) logits, or to (prompts, n). `budget` is the most tokens of
+    one batch; it is halved for good when memory runs out. `slack` is how much of a row may be padding.
+    """
+
+    def __init__(
+        self,
+        decoder: Decoder,
+        head: Head,
+        *,
+        device: Any,
+        budget: int,
+        tower: VisionTower | None = None,
+    ) -> None:
+        self.decoder, self.head, self.tower = decoder, head, tower
+        self.device, self.budget = device, budget
+        self.slack = 0.0 if device.type == "cpu" else _GPU_SLACK
+
+    @torch.inference_mode()
+    def compute(self, prompts: Sequence[Prompt], progress: Progress | None = None) -> list[Any]:
+        """What the head makes of each prompt, in order: a float, or a list of them.
+
+        NaN stays NaN. Raises `RerankError` where not even one prompt fits into memory.
+        """
+        features = CallFeatures(self.tower, prompts, lambda: self.budget // _PATCHES)
+        shared = shared_prefix(prompts)
+        prefix = None
+        if shared >= _MIN_PREFIX:
+            prefix = self._prefix(prompts[0], shared, features)
+        else:
+            shared = 0
+        found: list[Any] = [None] * len(prompts)
+        for rectangles, values in self._batches(prompts, shared, prefix, features):
+            rows = [row for rectangle in rectangles for row in rectangle.rows]
+            for row, value in zip(rows, values, strict=True):
+                found[row] = value
+            features.release(rows)
+            if progress is not None:
+                progress(len(rows))
+        return found
+
+    def _prefix(self, prompt: Prompt, length: int, features: CallFeatures) -> State:
+        alone = [Rectangle((0,), (length,))]
+        try:
+            return self.decoder.state(self._pack([prompt], alone, 0, features))
+        except Exception as error:
+            if not _out_of_memory(error):
+                raise
+            raise RerankError(
+                f"out of memory with the {length} tokens before a document"
+            ) from error
+
+    def _batches(
+        self,
+        prompts: Sequence[Prompt],
+        shared: int,
+        prefix: State | None,
+        features: CallFeatures,
+    ) -> Iterator[tuple[list[Rectangle], list[Any]]]:
+        """Each batch and its values, in the order of `plan_batches`; smaller ones after a failure."""
+        lengths = [len(prompt) - shared for prompt in prompts]
+        left = plan_batches(lengths, self.budget, slack=self.slack)
+        while left:
+            batch = left[0]
+            values = None
+            try:
+                values = self._run(self._pack(prompts, batch, shared, features), prefix)
+            except Exception as error:
+                if not _out_of_memory(error):
+                    raise
+                self._shrink(batch, error)
+            if values is None:  # outside the handler: the traceback holds on to the batch's memory
+                _free(self.device)
+                rows = [row for one in left for rectangle in one for row in rectangle.rows]
+                left = plan_batches(lengths, self.budget, slack=self.slack, rows=rows)
+            else:
+                left.pop(0)
+                yield batch, values
+
+    def _shrink(self, batch: list[Rectangle], error: Exception) -> None:
+        tokens = sum(rectangle.tokens for rectangle in batch)
+        if sum(len(rectangle.rows) for rectangle in batch) == 1:
+            raise RerankError(f"out of memory with one document of {tokens} tokens") from error
+        self.budget = max(1, min(self.budget, tokens) // 2)
+        warnings.warn(
+            f"out of memory with a batch of {tokens} tokens; going on with {self.budget}",
+            RerankWarning,
+            stacklevel=2,
+        )
+
+    def _run(self, packed: Packed, prefix: State | None) -> list[Any]:
+        hidden = self.decoder.last_hidden(packed, prefix)
+        # float32: in bfloat16 a logit is a multiple of 1/16 and the best candidates tie
+        values: list[Any] = self.head(hidden.float()).tolist()
+        return values
+
+    def _pack(
+        self,
+        prompts: Sequence[Prompt],
+        rectangles: list[Rectangle],
+        skip: int,
+        features: CallFeatures,
+    ) -> Packed:
+        """The rectangles' tokens, each prompt from its token `skip` on, for `length` tokens."""
+        features.read([row for rectangle in rectangles for row in rectangle.rows])
+        total = sum(rectangle.tokens for rectangle in rectangles)
+        ids = np.zeros(total, dtype=np.int64)
+        positions = np.zeros((3, total), dtype=np.int64)
+        places: list[tuple[int, ImageFeatures]] = []
+        last: list[int] = []
+        start = 0
+        for rectangle in rectangles:
+            for row, length in zip(rectangle.rows, rectangle.lengths, strict=True):
+                prompt, end = prompts[row], skip + length
+                ids[start : start + length] = prompt.ids[skip:end]
+                positions[:, start : start + length] = prompt.positions()[:, skip:end]
+                places += _inside(prompt, skip, end, start - skip, features)
+                last.append(start + length - 1)
+                start += rectangle.width
+        embeddings = self.decoder.embed(torch.from_numpy(ids).to(self.device))
+        image_rows: Tensor | None = None
+        deepstack: list[Tensor] = []
+        if places:
+            image_rows, embeddings, deepstack = self._with_images(embeddings, places)
+        return Packed(
+            embeddings=embeddings,
+            positions=torch.from_numpy(positions).to(self.device),
+            rectangles=rectangles,
+            last=torch.tensor(last, device=self.device),
+            image_rows=image_rows,
+            deepstack=deepstack,
+        )
+
+    def _with_images(
+        self, embeddings: Tensor, places: list[tuple[int, ImageFeatures]]
+    ) -> tuple[Tensor, Tensor, list[Tensor]]:
+        counts = [(start, found.tokens.shape[0]) for start, found in places]
+        rows = torch.from_numpy(np.concatenate([np.arange(s, s + n) for s, n in counts]))
+        rows = rows.to(self.device)
+        tokens = torch.cat([found.tokens for _, found in places])
+        layers = range(len(places[0][1].deepstack))
+        deepstack = [torch.cat([found.deepstack[i] for _, found in places]) for i in layers]
+        return rows, embeddings.index_copy(0, rows, tokens.to(embeddings.dtype)), deepstack
+
+
+def _inside(
+    prompt: Prompt, begin: int, end: int, shift: int, features: CallFeatures
+) -> Iterator[tuple[int, ImageFeatures]]:
+    """The images of tokens `begin` to `end`, cut to them, and the row where each begins."""
+    for placed in prompt.images:
+        first, behind = max(placed.start, begin), min(placed.start + placed.part.tokens, end)
+        if first < behind:
+            found = features[placed.part]
+            yield first + shift, found.cut(first - placed.start, behind - placed.start)
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    """CUDA has a class for it; the CPU's allocator and MPS only have words."""
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    words = ("out of memory", "not enough memory", "can't allocate memory")
+    return isinstance(error, RuntimeError) and any(word in str(error).lower() for word in words)
+
+
+def _free(device: Any) -> None:
+    gc.collect()
+    with contextlib.suppress(AttributeError):  # the CPU has no cache to empty
+        getattr(torch, device.type).empty_cache()

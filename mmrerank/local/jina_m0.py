@@ -1,0 +1,153 @@
+"""jina-reranker-m0: text and images on both sides. https://huggingface.co/jinaai/jina-reranker-m0
+
+The weights are CC-BY-NC-4.0: not for commercial use without a licence from their authors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+from mmrerank.errors import InvalidInputError
+from mmrerank.fusion import Fusion, max_score
+from mmrerank.local.base import LocalReranker
+from mmrerank.local.batching import Prompt
+from mmrerank.local.loading import Checkpoint, DType, Quantization
+from mmrerank.local.sizes import PixelRule, fit_images
+from mmrerank.local.tokens import Control, ImageTokens, Piece, Tokenizer
+from mmrerank.types import Content, Modalities, Usage
+
+if TYPE_CHECKING:
+    from mmrerank.local.engine import Engine
+
+__all__ = ["JinaM0Reranker"]
+
+_SCORE_TOKEN = Control(100)  # any token would do; the weights were trained with this one
+_LOGIT_BIAS = 2.65
+_MIN_QUERY, _MIN_DOCUMENT = 1, 4
+_PIXELS = PixelRule(factor=28, min_pixels=4 * 28 * 28, max_pixels=768 * 28 * 28)
+
+
+class JinaM0Reranker(LocalReranker):
+    """jina-reranker-m0. One item is a text or an image, as the model was trained.
+
+    A document of text and images is scored part by part, and `fusion` makes one score of it; a
+    query of several parts likewise, by their mean. `joint=True` puts all parts of a document into
+    one prompt instead, images first, and so with the query; the model was not trained for that.
+
+    A document has at most `max_length - max_query_length` tokens, whatever the query is, and a
+    query `max_query_length`; longer text is cut on the right. `instruction` becomes a line before
+    the prompt.
+    """
+
+    def __init__(
+        self,
+        model: str = "jinaai/jina-reranker-m0",
+        *,
+        device: str = "auto",
+        dtype: DType = "auto",
+        revision: str | None = None,
+        max_length: int = 10240,
+        max_query_length: int = 512,
+        instruction: str | None = None,
+        max_batch_tokens: int | None = None,
+        quantization: Quantization | None = None,
+        scores: Literal["probability", "logit"] = "probability",
+        fusion: Fusion = max_score,
+        joint: bool = False,
+        max_images_per_document: int = 4,
+        shrink_images: bool = False,
+        show_progress: bool = False,
+        on_usage: Callable[[Usage], None] | None = None,
+    ) -> None:
+        if max_query_length < _MIN_QUERY or max_length - max_query_length < _MIN_DOCUMENT:
+            raise InvalidInputError(
+                f"max_length={max_length} and max_query_length={max_query_length} leave no room "
+                "for a document or for a query"
+            )
+        self.max_query_length = max_query_length
+        self.modalities = Modalities(
+            image=True,
+            query_image=True,
+            blank_text=True,
+            text_and_image=joint,
+            several_images=joint,
+            query_text_and_image=joint,
+            query_several_images=joint,
+        )
+        super().__init__(
+            model,
+            device=device,
+            dtype=dtype,
+            revision=revision,
+            max_length=max_length,
+            instruction=instruction,
+            max_batch_tokens=max_batch_tokens,
+            quantization=quantization,
+            scores=scores,
+            fusion=fusion,
+            joint=joint,
+            max_images_per_document=max_images_per_document,
+            shrink_images=shrink_images,
+            show_progress=show_progress,
+            on_usage=on_usage,
+        )
+
+    def _load(self, checkpoint: Checkpoint) -> Engine:
+        from mmrerank.local.decoder import Decoder
+        from mmrerank.local.engine import Engine
+        from mmrerank.local.m0_model import KEY_MAPPING, JinaVLForRanking
+        from mmrerank.local.vision import load_tower
+
+        config = checkpoint.config(
+            model_type="qwen2_vl", architectures=("JinaVLForRanking",), reranker="JinaM0Reranker"
+        )
+        self._tokenizer = Tokenizer(checkpoint.file("tokenizer.json"), self.model)
+        self._image_tokens = ImageTokens(
+            config.vision_start_token_id, config.image_token_id, config.vision_end_token_id
+        )
+        model = checkpoint.load(
+            JinaVLForRanking,
+            config,
+            device=self.device,
+            dtype=self.dtype,
+            quantization=self._quantization,
+            keep=("score", "model.visual"),
+            key_mapping=KEY_MAPPING,
+        )
+        model.score.float()
+
+        def head(hidden: Any) -> Any:
+            return model.head(hidden) - _LOGIT_BIAS
+
+        return Engine(
+            Decoder(model.model.language_model, mrope=True),
+            head,
+            device=self.device,
+            budget=self._budget,
+            tower=load_tower(checkpoint, model.model.visual, self.device),
+        )
+
+    def _prompts(self, query: Content, items: Sequence[Content]) -> tuple[list[Prompt], bool]:
+        asked, query_cut = self._side(query, self.max_query_length)
+        prefix = f"{self.instruction}\n" if self.instruction else ""
+        room = self.max_length - self.max_query_length
+        sides = [self._side(item, room) for item in items]
+        documents: list[list[Piece]] = [
+            [f"{prefix}**Document**:\n", *side, "\n**Query**:\n", *asked, _SCORE_TOKEN]
+            for side, _ in sides
+        ]
+        made = self._tokenizer.assemble(documents, self._image_tokens)
+        return [
+            Prompt(ids, tuple(images), cut)
+            for (ids, images), (_, cut) in zip(made, sides, strict=True)
+        ], query_cut
+
+    def _side(self, content: Content, room: int) -> tuple[list[Piece], bool]:
+        """The images and then the text of a document or query, and whether the text was cut."""
+        parts = fit_images(_PIXELS, content.images, room, shrink=self._shrink_images)
+        if content.text is None or (parts and not content.text.strip()):
+            return [*parts], False
+        used = sum(part.tokens + 2 for part in parts)
+        text, cut = self._tokenizer.head(content.text, room - used)
+        return [*parts, *(["\n"] if parts else []), text], cut

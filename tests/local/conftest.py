@@ -1,0 +1,52 @@
+"""Fixtures of the local models. No network, no GPU, no large weights."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("transformers")
+
+from golden_cases import CLASSES, GOLDEN, load
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread():
+    """Threads only wait for each other with models this small, and much longer on a busy machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(params=list(CLASSES))
+def name(request) -> str:
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def loaded():
+    """`loaded(name)`: a reranker that tests share and do not change."""
+    made = {}
+
+    def get(name: str, **kwargs):
+        key = (name, tuple(sorted(kwargs.items())))
+        if key not in made:
+            made[key] = load(name, **kwargs)
+        made[key]._engine.budget, made[key]._engine.slack = 1024, 0.0  # a test may change them
+        return made[key]
+
+    return get
+
+
+@pytest.fixture
+def copied(tmp_path):
+    """`copied(name)`: a copy of a checkpoint, to be damaged."""
+
+    def make(name: str) -> Path:
+        return Path(shutil.copytree(GOLDEN / name, tmp_path / name))
+
+    return make
