@@ -1,0 +1,91 @@
+"""Local models where users meet them: both adapters, embeddings, the command line."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+from golden_cases import GOLDEN, load
+from helpers import png
+
+from mmrerank import Content, Image
+from mmrerank.cli import main
+from mmrerank.loaders.base import Chunk, Figure, Link
+from mmrerank.store import Store
+
+IMAGES = GOLDEN / "images"
+TEXTS = ["RAG combines retrieval with generation.", "Python is a programming language."]
+
+
+@pytest.fixture(params=["jina-reranker-m0", "qwen3-vl-reranker"])
+def reranker(request, loaded):
+    return loaded(request.param)
+
+
+def test_langchain_documents_with_images(reranker):
+    from langchain_core.documents import Document
+
+    from langchain_mmrerank import MultimodalRerank
+
+    documents = [
+        Document(TEXTS[0], id="a", metadata={"images": '["1_300x200.png", "0_56x56.png"]'}),
+        Document(TEXTS[1], id="b"),
+    ]
+    compressor = MultimodalRerank(reranker=reranker, image_root=IMAGES)
+    found = compressor.compress_documents(documents, "How does RAG work?")
+    again = asyncio.run(compressor.acompress_documents(documents, "How does RAG work?"))
+    assert [d.metadata for d in found] == [d.metadata for d in again]
+    images = [Image.from_path(IMAGES / name) for name in ("1_300x200.png", "0_56x56.png")]
+    scores = reranker.score("How does RAG work?", [Content(TEXTS[0], images), TEXTS[1]])
+    assert {d.id: d.metadata["relevance_score"] for d in found} == pytest.approx(
+        dict(zip("ab", scores, strict=True)), abs=1e-5
+    )
+
+
+def test_llama_index_nodes_and_a_query_with_an_image(reranker):
+    from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
+
+    from llama_index_mmrerank import MultimodalRerank
+
+    nodes = [NodeWithScore(node=TextNode(text=text), score=0.5) for text in TEXTS]
+    nodes[1].node.metadata["images"] = '["0_56x56.png"]'
+    rerank = MultimodalRerank(reranker=reranker, image_root=IMAGES)
+    picture = IMAGES / "1_300x200.png"
+    asked = QueryBundle("How does RAG work?", image_path=str(picture))
+    found = rerank.postprocess_nodes(nodes, asked)
+    query = Content("How does RAG work?", [Image.from_path(picture)])
+    documents = [TEXTS[0], Content(TEXTS[1], [Image.from_path(IMAGES / "0_56x56.png")])]
+    scores = sorted(reranker.score(query, documents), reverse=True)
+    assert [node.score for node in found] == pytest.approx(scores, abs=1e-5)
+
+
+@pytest.mark.parametrize("name", ["jina-m0", "qwen3", "qwen3-vl"])
+def test_the_command_line_takes_them(name, tmp_path, capsys):
+    store = Store(tmp_path, create=True)
+    store.image_root.mkdir()
+    (store.image_root / "a.png").write_bytes(png("turbine"))
+    figure = Figure("a.png", "a.pdf", 1, (0, 0, 1, 1), "raster")
+    link = Link(figure, "reference", 1.0)
+    with_image = () if name == "qwen3" else (link,)
+    store.replace("a.pdf", [Chunk("1", TEXTS[0], "a.pdf", 1, 0, with_image)])
+    store.replace("b.pdf", [Chunk("2", TEXTS[1], "b.pdf", 1, 0)])
+    folder = {"jina-m0": "jina-reranker-m0", "qwen3": "qwen3-reranker"}.get(
+        name, f"{name}-reranker"
+    )
+    arguments = ["search", "RAG", "--store", str(tmp_path), "--reranker", name, "--json"]
+    assert main([*arguments, "--model", str(GOLDEN / folder)]) == 0
+    hits = json.loads(capsys.readouterr().out)
+    assert len(hits) == 2
+    assert all(0 <= hit["score"] <= 1 for hit in hits)
+    assert main([*arguments, "--model", str(tmp_path)]) == 1
+    shown = capsys.readouterr().err
+    assert "error:" in shown
+    assert "Traceback" not in shown
+
+
+def test_a_reranker_that_is_closed_says_so():
+    reranker = load("qwen3-reranker")
+    reranker.close()
+    with pytest.raises(Exception, match="closed"):
+        reranker.score("x", ["y"])
