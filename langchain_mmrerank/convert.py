@@ -41,13 +41,14 @@ def to_contents(
 def with_scores(document: Document, result: RerankResult, refs: Sequence[str]) -> Document:
     """A copy with scores in its metadata; the id stays, and the input is not touched.
 
-    `retrieval_rank` counts from 1. A score that an earlier reranker left is kept as
-    `retrieval_score`.
+    `retrieval_rank` counts from 1. The first score that a document came with, a
+    store's or an earlier reranker's, is kept as `retrieval_score`.
     """
     metadata = dict(document.metadata)
     metadata.pop(BEST_IMAGE_KEY, None)
-    if RELEVANCE_KEY in metadata:
-        metadata[RETRIEVAL_SCORE_KEY] = metadata[RELEVANCE_KEY]
+    earlier = metadata.get(RELEVANCE_KEY)
+    if isinstance(earlier, (int, float)):
+        metadata.setdefault(RETRIEVAL_SCORE_KEY, float(earlier))
     metadata[RELEVANCE_KEY] = result.relevance_score
     metadata[RETRIEVAL_RANK_KEY] = result.index + 1
     if result.best_image is not None:

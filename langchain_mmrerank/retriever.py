@@ -14,6 +14,7 @@ from langchain_core.vectorstores import VectorStore
 from pydantic import ConfigDict, Field
 
 from langchain_mmrerank.compressor import MultimodalRerank
+from mmrerank.errors import InvalidInputError
 from mmrerank.refs import RETRIEVAL_SCORE_KEY
 
 __all__ = ["MultimodalRetriever"]
@@ -62,6 +63,8 @@ class MultimodalRetriever(BaseRetriever):
 
     def _depth(self, fetch_k: int | None, compressor: MultimodalRerank) -> int:
         """How many candidates to fetch: what the call says, else never fewer than are wanted."""
+        if fetch_k is not None and fetch_k < 1:
+            raise InvalidInputError(f"fetch_k is at least 1, not {fetch_k}")
         return fetch_k if fetch_k is not None else max(self.fetch_k, compressor.top_n or 1)
 
     def _cut_to(self, top_n: int | None) -> MultimodalRerank:

@@ -70,13 +70,14 @@ class MultimodalRerank(BaseNodePostprocessor):
     def _postprocess_nodes(
         self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
     ) -> list[NodeWithScore]:
-        query = to_content(query_bundle)
+        query = to_content(query_bundle) if nodes else None
         reranked: list[NodeWithScore] = []
         self._start(nodes, query)
         try:
-            contents, refs = self._contents(nodes)
-            results = self.reranker.rerank(query, contents, self.top_n, self.min_score)
-            reranked = _picked(nodes, results, refs)
+            if query is not None:
+                contents, refs = self._contents(nodes)
+                results = self.reranker.rerank(query, contents, self.top_n, self.min_score)
+                reranked = _picked(nodes, results, refs)
         finally:
             _dispatcher.event(ReRankEndEvent(nodes=_without_content(reranked)))
         return reranked
@@ -84,13 +85,14 @@ class MultimodalRerank(BaseNodePostprocessor):
     async def _apostprocess_nodes(
         self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
     ) -> list[NodeWithScore]:
-        query = to_content(query_bundle)
+        query = to_content(query_bundle) if nodes else None
         reranked: list[NodeWithScore] = []
         self._start(nodes, query)
         try:
-            contents, refs = await asyncio.to_thread(self._contents, nodes)
-            results = await self.reranker.arerank(query, contents, self.top_n, self.min_score)
-            reranked = _picked(nodes, results, refs)
+            if query is not None:
+                contents, refs = await asyncio.to_thread(self._contents, nodes)
+                results = await self.reranker.arerank(query, contents, self.top_n, self.min_score)
+                reranked = _picked(nodes, results, refs)
         finally:
             _dispatcher.event(ReRankEndEvent(nodes=_without_content(reranked)))
         return reranked
@@ -102,10 +104,10 @@ class MultimodalRerank(BaseNodePostprocessor):
         most = self.reranker.max_images_per_document
         return to_contents(nodes, resolver, most, self.metadata_mode)
 
-    def _start(self, nodes: Sequence[NodeWithScore], query: Content) -> None:
+    def _start(self, nodes: Sequence[NodeWithScore], query: Content | None) -> None:
         _dispatcher.event(
             ReRankStartEvent(
-                query=query.text or "",
+                query=(query.text if query is not None else None) or "",
                 nodes=_without_content(nodes),
                 top_n=self.top_n or len(nodes),
                 model_name=self.reranker.model,

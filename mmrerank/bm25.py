@@ -17,7 +17,8 @@ _UNSPACED = (
     "\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff"
     "\U00020000-\U0003ffff"
 )
-_RUN = re.compile(rf"([{_UNSPACED}]+)|([^\W_{_UNSPACED}]+)")
+# Vowel signs of Indic scripts are part of a word, though Unicode does not count them as letters.
+_RUN = re.compile(rf"([{_UNSPACED}]+)|((?:[^\W_{_UNSPACED}]|[\u0900-\u0dff])+)")
 
 # Words that carry no meaning of their own: with few candidates their idf alone does not show it.
 # Those of other languages only where English has no content word of the same letters (not "die").
@@ -26,18 +27,18 @@ _STOP_WORDS = frozenset(
     "into is it its many me much my no not of on or our shall she should so such than that the "
     "their them then there these they this those to was we were what when where which who whom "
     "whose why will with would you your "
-    "auf aus das dass dem den der des ein eine einem einen einer fur im ist mit nicht oder sich "
+    "auf aus das dass dem der des ein eine einem einen einer im ist nicht oder sich "
     "sind und vom von welche welchem welchen welcher welches werden wie wird zu zum zur "
-    "au aux avec ce cette dans du elle est et les le la ou quel quelle quels que qui sont sur un une "
-    "al como cual de del el en es esta las los para por se una y che di gli il nel per".split()
+    "au aux avec ce cette dans du elle est et les le la ou quel quelle quels que qui sont un une "
+    "al como cual de del el en es esta las los para por se una y che di gli il nel".split()
 )
 
 
-def tokenize(text: str) -> list[str]:
+def tokenize(text: str, *, stop_words: bool = False) -> list[str]:
     """Lower-case words without accents; pairs of characters in scripts without word spaces.
 
-    A lone character of such a script is a token of its own. Stop words are left out, and the
-    plural s of a word of Latin letters is dropped.
+    A lone character of such a script is a token of its own. Stop words are left out
+    unless asked for, and the plural s of a word of Latin letters is dropped.
     """
     folded = unicodedata.normalize("NFKD", text.casefold())
     plain = "".join(c for c in folded if not unicodedata.combining(c) or c in "\u3099\u309a")
@@ -45,7 +46,7 @@ def tokenize(text: str) -> list[str]:
     for match in _RUN.finditer(unicodedata.normalize("NFKC", plain)):
         if run := match[1]:
             tokens += [run[i : i + 2] for i in range(len(run) - 1)] or [run]
-        elif match[2] not in _STOP_WORDS:
+        elif stop_words or match[2] not in _STOP_WORDS:
             tokens.append(_singular(match[2]))
     return tokens
 

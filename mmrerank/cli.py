@@ -11,6 +11,7 @@ import contextlib
 import dataclasses
 import importlib
 import inspect
+import io
 import json
 import os
 import sys
@@ -49,9 +50,12 @@ _errors = Console(stderr=True, highlight=False)
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; its exit code."""
     options = _parser().parse_args(argv)
-    warnings.showwarning = _show_warning
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal or file that is not UTF-8
+        sys.stdout.reconfigure(errors="replace")
     try:
-        code: int = options.run(options)
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            code: int = options.run(options)
     except RerankError as error:
         _say_error(error)
         return 1

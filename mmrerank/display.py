@@ -19,10 +19,11 @@ __all__ = ["clean", "figure_line", "hits_table", "progress", "snippet"]
 
 T = TypeVar("T")
 
-# Escape sequences with their parameters: CSI, OSC and the other strings, two-character ones.
+# Escape sequences with their parameters: CSI; OSC and other strings if they end; two characters.
+# One-byte controls (C1) only go themselves: text in a wrong encoding is full of them.
 _ESCAPES = re.compile(
-    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"
-    r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"
+    r"\x1b\[[0-?]*[ -/]*[@-~]?"
+    r"|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)"
     r"|\x1b[ -/]*[0-~]?"
 )
 
@@ -33,10 +34,11 @@ def clean(text: str) -> str:
     Tabs and line ends stay. Documents are untrusted: printed raw, they could rewrite the screen.
     """
     bare = _ESCAPES.sub("", text)
-    return "".join(c for c in bare if c in "\n\t" or unicodedata.category(c) not in _UNPRINTED)
+    return "".join(c for c in bare if c in _KEPT or unicodedata.category(c) not in _UNPRINTED)
 
 
 _UNPRINTED = ("Cc", "Cf", "Cs", "Co", "Cn")
+_KEPT = "\n\t\u200c\u200d\u00ad"  # joiners and soft hyphens are part of spelling
 
 
 def snippet(text: str, words: Sequence[str] = (), width: int = 160) -> str:
@@ -77,7 +79,7 @@ def hits_table(hits: Sequence[Hit], query: str) -> Table:
     table.add_column("where", overflow="fold", max_width=30)
     table.add_column("text and images", ratio=1)
     for hit in hits:
-        place = f"{clean(PurePath(hit.source).name)}, page {hit.page}"
+        place = clean(PurePath(hit.source).name) + (f", page {hit.page}" if hit.page else "")
         body = "\n".join([snippet(hit.text, tokenize(query)), figure_line(hit)]).strip()
         row = (str(hit.rank), f"{hit.score:.3f}", str(hit.retrieval_rank), place, body)
         table.add_row(*map(Text, row))

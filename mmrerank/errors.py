@@ -40,6 +40,9 @@ __all__ = [
 ]
 
 
+_LONGEST_NAME = 200
+
+
 class RerankError(Exception):
     """Base of every error of this package."""
 
@@ -60,6 +63,8 @@ class ImageError(RerankError):
     """An image cannot be used. `reference` names it, `reason` says why."""
 
     def __init__(self, reference: str, reason: str) -> None:
+        if len(reference) > _LONGEST_NAME:  # bytes that were taken for a name stay out of messages
+            reference = f"{reference[:_LONGEST_NAME]}…"
         super().__init__(reference, reason)
         self.reference = reference
         self.reason = reason
@@ -90,12 +95,16 @@ class MissingDependencyError(RerankError, ImportError):
     """An optional package is not installed. `extra` names what to install."""
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:
-        super().__init__(
-            f"{purpose} needs {package}, which is not installed; "
-            f'install it with: pip install "mmrerank[{extra}]"'
-        )
+        super().__init__(package, extra, purpose)
         self.package = package
         self.extra = extra
+        self.purpose = purpose
+
+    def __str__(self) -> str:
+        return (
+            f"{self.purpose} needs {self.package}, which is not installed; "
+            f'install it with: pip install "mmrerank[{self.extra}]"'
+        )
 
 
 class ModelLoadError(RerankError):

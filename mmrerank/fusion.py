@@ -27,7 +27,10 @@ def max_score(parts: Sequence[PartScore]) -> float:
 
 
 def weighted_mean(text: float = 1.0, image: float = 1.0) -> Fusion:
-    """The mean of the parts, texts and images weighted as given (the images share one weight)."""
+    """The mean of the parts, texts and images weighted as given (the images share one weight).
+
+    A document that has only parts of weight 0 gets the best of their scores.
+    """
 
     def fuse(parts: Sequence[PartScore]) -> float:
         images = sum(part.kind == "image" for part in parts)

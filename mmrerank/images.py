@@ -30,6 +30,7 @@ __all__ = [
     "EncodedImage",
     "check_image",
     "content_hash",
+    "decode_image",
     "encode_image",
     "image_size",
     "open_image",
@@ -54,14 +55,19 @@ class EncodedImage:
     media_type: str
 
 
-def read_file(path: Path, max_bytes: int = MAX_BYTES) -> bytes:
+def read_file(path: Path, max_bytes: int = MAX_BYTES, root: Path | None = None) -> bytes:
     """The bytes of a regular file; `ImageError` for anything else (FIFO, device, folder, link loop).
 
     The file is opened once and checked through its descriptor, so it cannot be swapped in between;
-    it is opened without blocking, so a FIFO without a writer cannot hang the caller.
+    it is opened without blocking, so a FIFO without a writer cannot hang the caller. With `root`
+    it must lie under that folder now, whatever it was when the path was made.
     """
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
+        if root is not None:
+            flags |= getattr(os, "O_NOFOLLOW", 0)
+            if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root)):
+                raise ImageError(str(path), f"has left the image root {str(root)!r}")
         if not stat.S_ISREG(os.stat(path).st_mode):  # opening a device can already do something
             raise ImageError(str(path), "is not a regular file")
         descriptor = os.open(path, flags)
@@ -82,7 +88,7 @@ def read_file(path: Path, max_bytes: int = MAX_BYTES) -> bytes:
 def read_bytes(image: Image, max_bytes: int = MAX_BYTES) -> bytes:
     """The image file's bytes. URLs are not opened here: see `mmrerank.fetch.fetch_image`."""
     if image.path is not None:
-        return read_file(image.path, max_bytes)
+        return read_file(image.path, max_bytes, image.root)
     if image.data is None:
         raise ImageError(
             image.name,
@@ -105,24 +111,32 @@ def open_image(image: Image, max_pixels: int | None = None) -> PILImage:
     `max_pixels` shrinks to at most that many pixels, keeping the aspect ratio.
     Raises `ImageError` for what is no image, truncated, too large, or in a format not allowed.
     """
-    return _decode(read_bytes(image), image.name, max_pixels)
+    return decode_image(read_bytes(image), image.name, max_pixels)
 
 
 def image_size(image: Image) -> tuple[int, int]:
     """Width and height as `open_image` gives them, from the header alone."""
     data = read_bytes(image)
     picture = _open(data, image.name)
-    # Pillow decodes a whole PNG to look for EXIF data behind the pixels; few have any
-    may_turn = picture.format != "PNG" or any(mark in data for mark in _PNG_METADATA)
-    turned = may_turn and picture.getexif().get(0x0112, 1) >= 5
+    turned = _orientation(picture, data, image.name) >= 5
     return (picture.height, picture.width) if turned else (picture.width, picture.height)
+
+
+def _orientation(picture: PILImage, data: bytes, name: str) -> int:
+    """The EXIF orientation, 1 to 8."""
+    # Pillow decodes a whole PNG to look for EXIF data behind the pixels; few have any.
+    if picture.format == "PNG" and not any(mark in data for mark in _PNG_METADATA):
+        return 1
+    _run(picture.getexif, name)
+    found = picture.getexif().get(0x0112, 1)
+    return found if isinstance(found, int) else 1
 
 
 def check_image(image: Image, *, decode: bool = False) -> None:
     """Raise `ImageError` unless this is a whole image within the limits.
 
-    Reads the header and the end of the file; PNG and JPEG are decoded only if `decode` is True,
-    which also finds damage in the middle. A file is checked again only once it has changed.
+    Checks a PNG's checksums and a JPEG's stream; their pixels are decoded only if `decode` is True,
+    which finds all damage. A file is checked again only once it has changed.
     """
     if image.url is not None:
         return
@@ -132,23 +146,24 @@ def check_image(image: Image, *, decode: bool = False) -> None:
     try:
         status = os.stat(image.path)
     except (OSError, ValueError):
-        read_file(image.path)  # says what is wrong
+        read_bytes(image)  # says what is wrong
         raise
-    _check_file(image.path, status.st_size, status.st_mtime_ns, status.st_ino, decode)
+    _check_file(image, status.st_size, status.st_mtime_ns, status.st_ino, decode)
 
 
 @functools.lru_cache(maxsize=65536)
-def _check_file(path: Path, size: int, mtime_ns: int, inode: int, decode: bool) -> None:
+def _check_file(image: Image, size: int, mtime_ns: int, inode: int, decode: bool) -> None:
     """Remembers the files that passed, by size, time and inode."""
-    _check(read_file(path), str(path), decode)
+    _check(read_bytes(image), image.name, decode)
 
 
 def _check(data: bytes, name: str, decode: bool) -> None:
     picture = _open(data, name)
     if picture.format == "PNG":
         _run(picture.verify, name)  # chunk checksums, without decompressing
-    elif picture.format == "JPEG" and b"\xff\xd9" not in data[-65536:]:
-        raise ImageError(name, "is truncated: a JPEG without its end")
+    elif picture.format == "JPEG" and not decode:
+        picture.draft(None, (1, 1))  # reads all of the stream, at an eighth of the size
+        _run(picture.load, name)
     if decode or picture.format not in ("PNG", "JPEG"):
         _run(_open(data, name).load, name)
 
@@ -161,11 +176,12 @@ def encode_image(image: Image, max_pixels: int) -> EncodedImage:
     """
     data = read_bytes(image)
     picture = _open(data, image.name)
-    if _is_sendable(picture, max_pixels):
+    upright = _orientation(picture, data, image.name) == 1
+    if upright and _is_sendable(picture, max_pixels):
         _check(data, image.name, decode=False)
         return EncodedImage(data, _SENDABLE[str(picture.format)])
     lossless = picture.format not in ("JPEG", "WEBP")
-    shrunk = _decode(data, image.name, max_pixels)
+    shrunk = decode_image(data, image.name, max_pixels)
     jpeg = _save(shrunk, "JPEG", quality=_JPEG_QUALITY, subsampling=0, optimize=True)
     png = _save(shrunk, "PNG", optimize=True) if lossless else None
     if png is not None and len(png) <= len(jpeg):
@@ -180,7 +196,6 @@ def _is_sendable(picture: PILImage, max_pixels: int) -> bool:
         and picture.mode in ("RGB", "L", "P")  # not CMYK, 16 bit or with an alpha channel
         and not picture.has_transparency_data
         and picture.width * picture.height <= max_pixels
-        and picture.getexif().get(0x0112, 1) == 1
         and not getattr(picture, "is_animated", False)
     )
 
@@ -219,7 +234,8 @@ def _run(action: Callable[[], object], name: str) -> None:
         raise ImageError(name, f"is damaged or truncated: {error}") from error
 
 
-def _decode(data: bytes, name: str, max_pixels: int | None) -> PILImage:
+def decode_image(data: bytes, name: str, max_pixels: int | None) -> PILImage:
+    """As `open_image`, for bytes that were read before; `name` is for messages."""
     from PIL import ImageOps
 
     picture = _open(data, name)

@@ -72,10 +72,17 @@ class OCRReranker(Reranker):
             self._reader.words(image)
 
     def _score(self, query: Content, documents: list[Content]) -> list[Scored]:
-        asked = self._tokens(query.text, query.images)
-        texts = [tokenize(document.text or "") for document in documents]
+        words = " ".join([query.text or "", *map(self._reader.words, query.images)])
+        asked = tokenize(words)
+        all_words = not asked  # "The Who": where there is nothing else, stop words count
+        if all_words:
+            asked = tokenize(words, stop_words=True)
+        texts = [tokenize(document.text or "", stop_words=all_words) for document in documents]
         images = [
-            [tokenize(self._reader.words(image)) for image in self._first(document)]
+            [
+                tokenize(self._reader.words(image), stop_words=all_words)
+                for image in document.images[: self.max_images_per_document]
+            ]
             for document in documents
         ]
         whole = [
@@ -95,13 +102,6 @@ class OCRReranker(Reranker):
             Scored(bm25.score(words), _parts(bm25, document, text, own))
             for document, words, text, own in zip(documents, whole, texts, images, strict=True)
         ]
-
-    def _first(self, document: Content) -> tuple[Image, ...]:
-        return document.images[: self.max_images_per_document]
-
-    def _tokens(self, text: str | None, images: Sequence[Image]) -> list[str]:
-        words = tokenize(text or "")
-        return words + [w for image in images for w in tokenize(self._reader.words(image))]
 
 
 def _parts(

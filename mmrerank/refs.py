@@ -40,6 +40,8 @@ ImageKey = str | Sequence[str] | Callable[[Mapping[str, Any]], object]
 """Where a document's image references stand: a metadata key, several, or a function of the
 metadata that returns them in any form `read_refs` reads."""
 
+_OnError = Callable[[InvalidInputError], None]
+_DEEPEST = 8  # lists within lists; metadata is untrusted
 _MARKER = re.compile(r"\[\[img:[0-9a-f]{16}\]\]")
 _CUT = re.compile(r" ?\[\[img:[0-9a-f]{16}\]\]")
 
@@ -50,20 +52,37 @@ def write_refs(refs: Iterable[str]) -> str | None:
     return json.dumps(unique, ensure_ascii=False) if unique else None
 
 
-def read_refs(value: object) -> list[str]:
+def read_refs(
+    value: object, on_error: Callable[[InvalidInputError], None] | None = None
+) -> list[str]:
     """The references in a metadata value, in order and each once.
 
     Reads a list, a tuple, a JSON list in a string, a plain path or URL, and dicts with `path` or
-    `url`; None, "" and an empty list give no references. Anything else raises `InvalidInputError`.
+    `url`; None, NaN (a missing value of pandas), "" and an empty list give no references. Anything
+    else raises `InvalidInputError`, or is left out of a list and given to `on_error`.
     """
-    return list(dict.fromkeys(_references(value)))
+    return list(dict.fromkeys(_references(value, on_error or _raise)))
 
 
-def _references(value: object) -> list[str]:
-    if value is None:
+def _raise(error: InvalidInputError) -> None:
+    raise error
+
+
+def _references(value: object, on_error: _OnError, depth: int = 0) -> list[str]:
+    try:
+        return _read(value, on_error, depth)
+    except InvalidInputError as error:
+        on_error(error)
+        return []
+
+
+def _read(value: object, on_error: _OnError, depth: int) -> list[str]:
+    if depth > _DEEPEST:
+        raise InvalidInputError("image references are nested too deeply")
+    if value is None or value != value:  # noqa: PLR0124  # NaN is the value that is not itself
         return []
     if isinstance(value, str):
-        return _from_text(value)
+        return _from_text(value, on_error, depth)
     if isinstance(value, Mapping):
         for name in ("path", "url"):
             if isinstance(value.get(name), str):
@@ -72,36 +91,44 @@ def _references(value: object) -> list[str]:
             f"an image reference dict has 'path' or 'url', not {sorted(map(str, value))}"
         )
     if isinstance(value, Iterable) and not isinstance(value, (bytes, bytearray)):
-        return [ref for item in value for ref in _reference_item(item)]
+        return [ref for item in value for ref in _reference_item(item, on_error, depth + 1)]
     if hasattr(value, "__fspath__"):
         return [str(value)]
     raise InvalidInputError(f"image references are str, list or dict, not {type(value).__name__}")
 
 
-def _reference_item(item: object) -> list[str]:
+def _reference_item(item: object, on_error: _OnError, depth: int) -> list[str]:
     """One item of a list: a str is a reference as it stands, not JSON within JSON."""
     if isinstance(item, str):
         return [item] if item.strip() else []
-    return _references(item)
+    return _references(item, on_error, depth)
 
 
-def _from_text(text: str) -> list[str]:
+def _from_text(text: str, on_error: _OnError, depth: int) -> list[str]:
     stripped = text.strip()
     if stripped[:1] in ("[", "{"):
         try:
             parsed = json.loads(stripped)
         except (ValueError, RecursionError):
             return [stripped]  # a file name may begin with a bracket
-        return _references(parsed)
+        return _references(parsed, on_error, depth + 1)
     return [stripped] if stripped else []
 
 
-def find_refs(metadata: Mapping[str, Any], image_key: ImageKey = IMAGES_KEY) -> list[str]:
-    """The references that a document's metadata gives under `image_key`, in order."""
+def find_refs(
+    metadata: Mapping[str, Any],
+    image_key: ImageKey = IMAGES_KEY,
+    on_error: Callable[[InvalidInputError], None] | None = None,
+) -> list[str]:
+    """The references that a document's metadata gives under `image_key`, in order.
+
+    `on_error` as for `read_refs`.
+    """
     if callable(image_key):
-        return read_refs(image_key(metadata))
+        return read_refs(image_key(metadata), on_error)
     keys = [image_key] if isinstance(image_key, str) else image_key
-    return list(dict.fromkeys(ref for key in keys for ref in read_refs(metadata.get(key))))
+    found = (ref for key in keys for ref in read_refs(metadata.get(key), on_error))
+    return list(dict.fromkeys(found))
 
 
 def marker(ref: str) -> str:

@@ -41,7 +41,14 @@ def resolve_path(
     Raises `ImageError` for what leaves the roots (`..`, symlinks, absolute), for UNC, device,
     stream and drive-relative names, and where no root has the file.
     """
-    text = _apply_map(ref, path_map or {}).replace("\\", "/")
+    return _find_path(ref, roots, path_map)[0]
+
+
+def _find_path(
+    ref: str, roots: Sequence[Path], path_map: Mapping[str, str] | None
+) -> tuple[Path, Path]:
+    """The real path, and the real path of the root it lies under."""
+    text = _apply_map(ref.replace("\\", "/"), path_map or {})
     _refuse_odd_names(ref, text)
     if not roots:
         raise ImageError(ref, "no image_root was given to find it under")
@@ -51,7 +58,7 @@ def resolve_path(
         real = os.path.realpath(text if absolute else os.path.join(real_root, text))
         inside = os.path.normcase(real).startswith(os.path.join(os.path.normcase(real_root), ""))
         if inside and os.path.exists(real):
-            return Path(real)
+            return Path(real), Path(real_root)
         if not inside and not absolute:
             raise ImageError(ref, f"leaves the image root {os.fspath(root)!r}")
     named = ", ".join(repr(os.fspath(root)) for root in roots)
@@ -67,15 +74,21 @@ def _is_under(path: str, root: Path) -> bool:
 def _apply_map(ref: str, path_map: Mapping[str, str]) -> str:
     """Replace the longest old beginning that ends where a path segment ends."""
     for old in sorted(path_map, key=len, reverse=True):
-        head = old.rstrip("/\\")
-        if head and ref.startswith(head) and ref[len(head) : len(head) + 1] in ("", "/", "\\"):
-            return path_map[old].rstrip("/\\") + ref[len(head) :]
+        head = old.replace("\\", "/").rstrip("/")
+        windows = bool(_DRIVE.match(head))  # C:\\Data and c:/data are one folder
+        begins = ref.lower().startswith(head.lower()) if windows else ref.startswith(head)
+        if begins and ref[len(head) : len(head) + 1] in ("", "/"):
+            return path_map[old].replace("\\", "/").rstrip("/") + ref[len(head) :]
     return ref
 
 
 def _refuse_odd_names(ref: str, text: str) -> None:
     if not text.strip() or "\0" in text:
         raise ImageError(ref, "is empty or holds a null character")
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:
+        raise ImageError(ascii(ref), "holds half of a surrogate pair") from None
     if text.startswith("//"):
         raise ImageError(ref, "is a network (UNC) or device path")
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", text):  # file:, ftp:, s3: ...
@@ -107,6 +120,12 @@ class ImageResolver:
     urls: Literal["refuse", "pass", "fetch"] = "refuse"
 
     def __post_init__(self) -> None:
+        if not callable(self.image_root):
+            _folders(self.image_root)
+        if not (isinstance(self.image_key, (str, Sequence)) or callable(self.image_key)):
+            raise InvalidInputError(
+                f"image_key is a str, several or a function, not {self.image_key!r}"
+            )
         if self.on_image_error not in ("raise", "warn"):
             raise InvalidInputError(
                 f"on_image_error is 'raise' or 'warn', not {self.on_image_error!r}"
@@ -118,11 +137,10 @@ class ImageResolver:
         self, metadata: Mapping[str, Any], limit: int | None = None
     ) -> list[tuple[str, Image]]:
         """The document's images with their references, in order, at most `limit` of them."""
-        try:
-            refs = find_refs(metadata, self.image_key)
-        except InvalidInputError as error:
-            self._fail(ImageError(f"metadata key {self.image_key!r}", str(error)))
-            return []
+        name = f"metadata key {self.image_key!r}"
+        refs = find_refs(
+            metadata, self.image_key, lambda error: self._fail(ImageError(name, str(error)))
+        )
         return self.resolve(refs, metadata, limit)
 
     def resolve(
@@ -141,12 +159,7 @@ class ImageResolver:
         return found
 
     def _roots(self, metadata: Mapping[str, Any]) -> list[Path]:
-        named = self.image_root(metadata) if callable(self.image_root) else self.image_root
-        if named is None:
-            return []
-        if isinstance(named, (str, os.PathLike)):
-            return [Path(named)]
-        return [Path(root) for root in named]
+        return _folders(self.image_root(metadata) if callable(self.image_root) else self.image_root)
 
     def _open(self, ref: str, roots: Sequence[Path]) -> Image:
         decode = self.on_image_error == "warn"  # find all damage now, while it can be left out
@@ -161,7 +174,8 @@ class ImageResolver:
         if ref[:5].lower() == "data:":
             return Image.from_data_uri(ref)
         if not _URL.match(ref):
-            return Image.from_path(resolve_path(ref, roots, self.path_map))
+            path, root = _find_path(ref, roots, self.path_map)
+            return Image(path=path, root=root)
         if self.urls == "refuse":
             raise ImageError(ref, 'is a URL; say urls="fetch" or urls="pass" to allow them')
         if self.urls == "pass":
@@ -176,9 +190,21 @@ class ImageResolver:
         warnings.warn(f"{error}; left out", RerankWarning, stacklevel=4)
 
 
+def _folders(named: object) -> list[Path]:
+    """The folders that an `image_root` names. An empty one would open the working directory."""
+    if named is None:
+        return []
+    roots = [named] if isinstance(named, (str, os.PathLike)) else named
+    if not isinstance(roots, Sequence) or not all(
+        isinstance(root, (str, os.PathLike)) and os.fspath(root) for root in roots
+    ):
+        raise InvalidInputError(f"image_root is a folder, several or a function, not {named!r}")
+    return [Path(root) for root in roots]
+
+
 def _short(ref: str) -> str:
     """A reference for messages and metadata: a data URI by a hash of it, not by its bytes."""
     if ref[:5].lower() != "data:":
         return ref
     kind = ref.partition(";")[0][:40]
-    return f"{kind};sha256={hashlib.sha256(ref.encode()).hexdigest()[:16]}"
+    return f"{kind};sha256={hashlib.sha256(ref.encode(errors='replace')).hexdigest()[:16]}"

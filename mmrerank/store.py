@@ -45,7 +45,7 @@ class Hit:
     retrieval_rank: int
     retrieval_score: float
     source: str
-    page: int
+    page: int | None
     text: str
     images: list[HitImage]
     best_image: str | None
@@ -97,18 +97,25 @@ class Store:
     def replace(self, source: str, chunks: list[Chunk]) -> None:
         """Put a file's chunks in place of all that was indexed of it before.
 
-        Deleted first: Chroma's `add` silently keeps the old text of an id that exists.
+        What is new is written first (`upsert`: Chroma's `add` keeps the old text of an id that
+        exists), then what is left over of the old is deleted: a failure loses nothing.
         """
-        self._collection.delete(where={"source": source})
-        for start in range(0, len(chunks), _BATCH):
-            batch = chunks[start : start + _BATCH]
-            texts = [chunk.text for chunk in batch]
-            self._collection.add(
-                ids=[chunk.id for chunk in batch],
-                embeddings=self._embedder.embed_documents(texts),
-                documents=texts,
-                metadatas=[chunk.metadata for chunk in batch],
-            )
+        try:
+            before = set(self._collection.get(where={"source": source}, include=[])["ids"])
+            for start in range(0, len(chunks), _BATCH):
+                batch = chunks[start : start + _BATCH]
+                texts = [chunk.text for chunk in batch]
+                self._collection.upsert(
+                    ids=[chunk.id for chunk in batch],
+                    embeddings=self._embedder.embed_documents(texts),
+                    documents=texts,
+                    metadatas=[chunk.metadata for chunk in batch],
+                )
+            left = sorted(before - {chunk.id for chunk in chunks})
+            for start in range(0, len(left), _BATCH):
+                self._collection.delete(ids=left[start : start + _BATCH])
+        except Exception as error:  # other embeddings in the collection, a full disk, ...
+            raise StoreError(f"{source} cannot be written to {self.folder}: {error}") from error
 
     def images(self, chunks: Iterable[Chunk]) -> list[Image]:
         """The images of chunks, each once."""
@@ -128,7 +135,12 @@ class Store:
         check_query(query)
         if top_n < 1 or fetch_k < 1:
             raise InvalidInputError("top_n and fetch_k are at least 1")
-        candidates = self._nearest(query, max(fetch_k, top_n))
+        if not len(self):
+            raise StoreError(
+                f"the index in {self.folder} holds nothing; "
+                f"add files with: mmrerank index FILES... --store {self.folder}"
+            )
+        candidates = self._nearest(query, max(fetch_k, top_n), with_images=reranker is not None)
         if reranker is None:
             return [
                 _hit(i, i, candidate, candidate.similarity, None, self.image_root)
@@ -144,7 +156,7 @@ class Store:
             hits.append(_hit(rank, result.index, found, score, best, self.image_root))
         return hits
 
-    def _nearest(self, query: str, k: int) -> list[_Candidate]:
+    def _nearest(self, query: str, k: int, *, with_images: bool) -> list[_Candidate]:
         try:
             found = self._collection.query(
                 query_embeddings=[self._embedder.embed_query(query)],
@@ -153,35 +165,43 @@ class Store:
             )
         except Exception as error:  # an index made with other embeddings, or a damaged one
             raise StoreError(f"the index in {self.folder} cannot be searched: {error}") from error
-        resolver = ImageResolver(self.image_root)
+        # An image that is gone costs its own part of a score, not the whole search.
+        resolver = ImageResolver(self.image_root, on_image_error="warn")
+        space = (self._collection.metadata or {}).get("hnsw:space", "l2")
         rows = zip(found["documents"][0], found["metadatas"][0], found["distances"][0], strict=True)
         candidates: list[_Candidate] = []
         for text, metadata, distance in rows:
-            images = resolver.find(metadata or {})
+            images = resolver.find(metadata or {}) if with_images else []
             content = Content(text or "", [image for _, image in images])
             refs = [ref for ref, _ in images]
-            candidates.append(_Candidate(dict(metadata or {}), content, refs, 1.0 - distance))
+            # Of unit vectors: Chroma's l2 is the squared distance.
+            similarity = 1.0 - (distance / 2 if space == "l2" else distance)
+            candidates.append(_Candidate(dict(metadata or {}), content, refs, similarity))
         return candidates
 
 
 def _hit(
     rank: int, index: int, found: _Candidate, score: float, best: str | None, root: Path
 ) -> Hit:
+    page = found.metadata.get("page")
     return Hit(
         rank=rank + 1,
         score=float(score),
         retrieval_rank=index + 1,
         retrieval_score=float(found.similarity),
         source=str(found.metadata.get("source", "")),
-        page=int(found.metadata.get("page", 0)),
+        page=page if isinstance(page, int) else None,
         text=found.content.text or "",
-        images=[_hit_image(ref, root) for ref in read_refs(found.metadata.get(IMAGES_KEY))],
+        images=[
+            _hit_image(ref, root)
+            for ref in read_refs(found.metadata.get(IMAGES_KEY), on_error=lambda _: None)
+        ],
         best_image=best,
     )
 
 
 def _hit_image(ref: str, root: Path) -> HitImage:
-    facts = loader_facts(root / ref)
+    facts = loader_facts(Image(path=root / ref, root=root))
     page = facts.get("page")
     return HitImage(
         path=ref,

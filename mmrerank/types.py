@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -29,6 +29,8 @@ class Image:
     data: bytes | None = field(default=None, repr=False)
     url: str | None = None
     media_type: str | None = None
+    root: Path | None = None
+    """Where given, the file must lie under this folder also when it is opened."""
 
     def __post_init__(self) -> None:
         given = [source for source in (self.path, self.data, self.url) if source is not None]
@@ -93,14 +95,15 @@ class Content:
     def __init__(self, text: str | None = None, images: Sequence[Image] = ()) -> None:
         if text is not None and not isinstance(text, str):
             raise InvalidInputError(f"text is a str or None, not {type(text).__name__}")
-        if isinstance(images, (str, bytes, Image)) or not all(
-            isinstance(image, Image) for image in images
-        ):
+        if isinstance(images, (str, bytes, Image)) or not isinstance(images, Iterable):
+            raise InvalidInputError(f"images is a sequence of Image, not {type(images).__name__}")
+        images = tuple(images)
+        if not all(isinstance(image, Image) for image in images):
             raise InvalidInputError("images is a sequence of Image")
         if text is None and not images:
             raise InvalidInputError("a Content holds text or images; neither was given")
         object.__setattr__(self, "text", text)
-        object.__setattr__(self, "images", tuple(images))
+        object.__setattr__(self, "images", images)
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> Content:
@@ -108,6 +111,8 @@ class Content:
 
         An image is an `Image`, or a str that is a data URI, an http(s) URL or else a path.
         """
+        if not isinstance(value, Mapping):
+            raise InvalidInputError(f"a content dict is a mapping, not {type(value).__name__}")
         unknown = set(value) - {"text", "image", "images"}
         if unknown:
             raise InvalidInputError(
@@ -116,6 +121,8 @@ class Content:
         listed = value.get("images") or ()
         if isinstance(listed, (str, Image, Path)):
             listed = (listed,)
+        if not isinstance(listed, Iterable):
+            raise InvalidInputError(f"images is a list, not {type(listed).__name__}")
         single = value.get("image")
         given = ([single] if single is not None else []) + list(listed)
         return cls(text=value.get("text"), images=[_image(item) for item in given])

@@ -8,40 +8,44 @@ import os
 import re
 import tempfile
 import threading
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from platformdirs import user_cache_path
 
-from mmrerank.errors import ImageError, MissingDependencyError
-from mmrerank.images import content_hash, open_image, read_bytes, read_file
+from mmrerank.errors import ImageError, MissingDependencyError, RerankWarning
+from mmrerank.images import content_hash, decode_image, read_bytes, read_file
 from mmrerank.types import Image
 
 __all__ = ["ImageReader", "default_cache_dir", "loader_facts"]
 
 OCR_PIXELS = 1_600_000  # a page at about 130 dpi; more costs time and finds no more words
+LEAST_SIDE = 8  # pixels; smaller letters are not read
 FEW_WORDS = 5  # a text layer with fewer is not trusted to hold what the picture says
 
 _SIDECAR_BYTES = 2**20
+_SIDECAR_KEYS = {"page", "box", "words"}
 _ENGINE = "rapidocr-3"  # part of the cache's key: another engine reads other words
 
 
 def default_cache_dir() -> Path:
     """Where OCR words are kept: `MMRERANK_CACHE`, else the user's cache folder."""
     named = os.environ.get("MMRERANK_CACHE")
-    return Path(named) if named else user_cache_path("mmrerank")
+    return Path(named).expanduser() if named else user_cache_path("mmrerank")
 
 
-def loader_facts(path: Path) -> dict[str, Any]:
+def loader_facts(image: Image) -> dict[str, Any]:
     """What a loader wrote beside an image it saved (page, caption, words, ...); {} without it."""
-    if path.suffix == ".json":
+    if image.path is None or image.path.suffix == ".json":
         return {}
     try:
-        facts = json.loads(read_file(path.with_suffix(".json"), _SIDECAR_BYTES))
+        facts = json.loads(read_file(image.path.with_suffix(".json"), _SIDECAR_BYTES, image.root))
     except (ImageError, ValueError, RecursionError):
-        return {}  # absent, or another program's file: the image itself still tells
-    return facts if isinstance(facts, dict) else {}
+        return {}  # absent or damaged: the image itself still tells
+    ours = isinstance(facts, dict) and facts.keys() >= _SIDECAR_KEYS
+    return facts if ours else {}  # annotation tools keep JSON beside images too
 
 
 class ImageReader:
@@ -67,37 +71,36 @@ class ImageReader:
 
     def words(self, image: Image) -> str:
         """The words in the image and its caption, "" where there are none. Raises `ImageError`."""
-        facts = loader_facts(image.path) if image.path is not None else {}
+        facts = loader_facts(image)
         caption, kept = (str(facts.get(name) or "") for name in ("caption", "words"))
         read = "" if is_readable(kept) or not self._ocr else self._ocr_words(image)
         return " ".join(part for part in (caption, kept, read) if part)
 
     def is_known(self, image: Image) -> bool:
         """Are the words there without running OCR now?"""
-        facts = loader_facts(image.path) if image.path is not None else {}
-        if not self._ocr or is_readable(str(facts.get("words") or "")):
+        if not self._ocr or is_readable(str(loader_facts(image).get("words") or "")):
             return True
         return self._remembered(self._key(image)) is not None
 
     def _key(self, image: Image) -> str:
         """The hash of the image's bytes; a file that has not changed is hashed once."""
-        if image.path is None:
+        place = _place(image)
+        if place is None:
             return content_hash(read_bytes(image))
-        try:
-            status = os.stat(image.path)
-        except (OSError, ValueError):
-            return content_hash(read_file(image.path))  # says what is wrong
-        place = (str(image.path), status.st_size, status.st_mtime_ns, status.st_ino)
         if place not in self._seen:
-            self._seen[place] = content_hash(read_file(image.path))
+            self._seen[place] = content_hash(read_bytes(image))
         return self._seen[place]
 
     def _ocr_words(self, image: Image) -> str:
-        key = self._key(image)
+        words = self._remembered(self._key(image))
+        if words is not None:
+            return words
+        data = read_bytes(image)  # read once: what is hashed is what is read by OCR
+        key = content_hash(data)
         with self._lock:  # one at a time: the engine uses all cores, and nothing is read twice
             words = self._remembered(key)
             if words is None:
-                words = _read(image)
+                words = _read(data, image.name)
                 self._remember(key, words)
         return words
 
@@ -117,11 +120,31 @@ class ImageReader:
         self._memory[key] = words
         if self._folder is None:
             return
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor, temporary = tempfile.mkstemp(dir=self._folder)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(words)
-        os.replace(temporary, self._folder / f"{key}.txt")
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            descriptor, temporary = tempfile.mkstemp(dir=self._folder)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(words)
+            os.replace(temporary, self._folder / f"{key}.txt")
+        except OSError as error:
+            warnings.warn(
+                f"words in images cannot be kept in {self._folder}: {error}; "
+                "they are kept in memory only",
+                RerankWarning,
+                stacklevel=2,
+            )
+            self._folder = None
+
+
+def _place(image: Image) -> tuple[str, int, int, int] | None:
+    """What tells whether a file is the one that was read before; None for bytes."""
+    if image.path is None:
+        return None
+    try:
+        status = os.stat(image.path)
+    except (OSError, ValueError):
+        return None  # reading it will say what is wrong
+    return str(image.path), status.st_size, status.st_mtime_ns, status.st_ino
 
 
 def is_readable(words: str) -> bool:
@@ -136,11 +159,18 @@ def is_readable(words: str) -> bool:
     return odd < 0.1 * len(visible)
 
 
-def _read(image: Image) -> str:
+def _read(data: bytes, name: str) -> str:
     import numpy as np  # a dependency of the OCR engine
 
-    picture = open_image(image, OCR_PIXELS)
-    found = _engine()(np.asarray(picture)[:, :, ::-1])  # the engine wants BGR
+    picture = decode_image(data, name, OCR_PIXELS)
+    if min(picture.size) < LEAST_SIDE:
+        return ""  # a rule, not a picture; the engine fails on it
+    try:
+        found = _engine()(np.asarray(picture)[:, :, ::-1])  # the engine wants BGR
+    except MissingDependencyError:
+        raise
+    except Exception as error:  # what the engine raises for a picture has no common kind
+        raise ImageError(name, f"its words cannot be read: {error}") from error
     return " ".join(found.txts or ())
 
 

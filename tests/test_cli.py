@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -147,10 +148,28 @@ def test_wrong_usage_is_exit_code_2(arguments, capsys):
     assert caught.value.code == 2
 
 
-def test_a_missing_image_file_is_named(store, capsys):
+@pytest.mark.filterwarnings("default::mmrerank.errors.RerankWarning")
+def test_a_missing_image_is_named_and_the_search_goes_on(store, capsys):
     shutil.rmtree(store / "images")
-    assert main(["search", "turbine", "--store", str(store)]) == 1
-    assert "image '" in capsys.readouterr().err
+    assert main(["search", "turbine", "--store", str(store)]) == 0
+    shown = capsys.readouterr()
+    assert "warning: image '" in shown.err
+    assert "a.pdf" in shown.out
+    assert main(["search", "turbine", "--store", str(store), "--reranker", "none"]) == 0
+    assert "warning" not in capsys.readouterr().err
+
+
+def test_an_index_of_nothing_is_no_empty_result(tmp_path, capsys):
+    assert main(["index", "missing.pdf", "--store", str(tmp_path)]) == 1
+    assert main(["search", "x", "--store", str(tmp_path)]) == 1
+    assert "holds nothing" in capsys.readouterr().err
+
+
+def test_a_terminal_that_is_not_utf_8(store):
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    command = [sys.executable, "-m", "mmrerank", "search", "torque", "--store", str(store)]
+    done = subprocess.run(command, capture_output=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize(
@@ -159,7 +178,13 @@ def test_a_missing_image_file_is_named(store, capsys):
         ("\x1b[31mred\x1b[0m", "red"),
         ("\x1b]8;;http://evil\x07link\x1b]8;;\x07", "link"),
         ("\x1b]0;title\x1b\\x", "x"),
-        ("\x9b2Jcleared", "cleared"),
+        ("\x9b2Jcleared", "2Jcleared"),
+        ("\x1b]no end", "no end"),
+        (
+            "“shut” at 40 bar, “set” at 60".encode().decode("latin-1"),
+            "âshutâ at 40 bar, âsetâ at 60",
+        ),
+        ("می\u200cخواهم", "می\u200cخواهم"),
         ("a\rb\x08c\x00", "abc"),
         ("right\u202eto left\u2066", "rightto left"),
         ("plain\n\ttext é 漢字 😀", "plain\n\ttext é 漢字 😀"),

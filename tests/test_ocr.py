@@ -11,7 +11,14 @@ from helpers import png
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmrerank import Content, Image, ImageError, MissingDependencyError, OCRReranker
+from mmrerank import (
+    Content,
+    Image,
+    ImageError,
+    MissingDependencyError,
+    OCRReranker,
+    RerankWarning,
+)
 from mmrerank.bm25 import BM25, tokenize
 from mmrerank.words import ImageReader, is_readable
 
@@ -27,6 +34,8 @@ from mmrerank.words import ImageReader, is_readable
         ("재랭커", "재랭커는 이미지를 읽는다", "날씨가 좋다"),
         ("ราคาสินค้า", "ตารางราคาสินค้าใหม่", "อากาศดี"),
         ("ﬁgure ＡＢＣ", "figures abc", "nothing"),
+        ("किताब", "यह किताब है", "तबक"),
+        ("The Who", "who is it", "else"),
     ],
 )
 def test_words_of_many_scripts_match(query, text, other):
@@ -61,7 +70,7 @@ def test_a_chunk_is_found_by_the_words_in_its_image(image_root):
 
 
 def test_words_kept_by_a_loader_come_before_ocr(image_root):
-    facts = {"words": "alpha beta gamma delta epsilon", "caption": "Figure 1"}
+    facts = {"words": "alpha beta gamma delta epsilon", "caption": "Figure 1", "page": 1, "box": []}
     (image_root / "blank.json").write_text(json.dumps(facts))
     image = Image.from_path(image_root / "blank.png")
     reader = ImageReader(None, ocr=False)
@@ -83,7 +92,7 @@ def test_garbled_text_layers_are_not_believed():
 
 def test_no_image_is_read_twice(image_root, tmp_path, monkeypatch):
     reads = []
-    monkeypatch.setattr("mmrerank.words._read", lambda image: reads.append(image.name) or "torque")
+    monkeypatch.setattr("mmrerank.words._read", lambda data, name: reads.append(name) or "torque")
     (image_root / "copy.png").write_bytes((image_root / "words.png").read_bytes())
     documents = [
         Content(images=[Image.from_path(image_root / name)]) for name in ("words.png", "copy.png")
@@ -111,6 +120,20 @@ def test_a_damaged_cache_is_read_again(image_root, tmp_path):
     (entry,) = (tmp_path / "ocr").rglob("*.txt")
     entry.write_bytes(b"\xff\xfe\xff")
     assert "turbine" in ImageReader(tmp_path).words(image)
+
+
+def test_a_rule_has_no_words(tmp_path):
+    rule = Image.from_bytes(png(size=(3000, 1)))
+    assert OCRReranker().score("x", [Content("x", [rule])])[0] > 0
+
+
+def test_a_cache_that_cannot_be_written_is_said_once(image_root, tmp_path):
+    (tmp_path / "file").write_text("")
+    reranker = OCRReranker(cache_dir=tmp_path / "file")
+    document = Content("x", [Image.from_path(image_root / "words.png")])
+    with pytest.warns(RerankWarning, match="cannot be kept"):
+        first = reranker.score("turbine", [document])
+    assert reranker.score("turbine", [document]) == first
 
 
 def test_warm_shows_progress_and_reads_ahead(image_root, capsys):

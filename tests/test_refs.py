@@ -44,6 +44,22 @@ def test_every_form_in_use_is_read(value, refs):
     assert read_refs(value) == refs
 
 
+def test_nesting_is_bounded():
+    endless: list = []
+    endless.append(endless)
+    for bad in (endless, "[" * 900 + "]" * 900):
+        with pytest.raises(InvalidInputError, match="deep"):
+            read_refs(bad)
+
+
+def test_a_bad_item_may_be_reported_and_the_others_kept():
+    errors: list = []
+    assert read_refs(["a.png", {"file": "y"}, "b.png"], errors.append) == ["a.png", "b.png"]
+    metadata = {"images": "a.png", "x": float("nan"), "y": 3}
+    assert find_refs(metadata, ["images", "x", "y"], errors.append) == ["a.png"]
+    assert len(errors) == 2
+
+
 @pytest.mark.parametrize("bad", [3, 1.5, True, {"name": "x"}, "[3]", [[{"a": 1}]], b"x"])
 def test_other_forms_are_refused(bad):
     with pytest.raises(InvalidInputError):

@@ -90,9 +90,31 @@ def test_several_roots_and_moved_folders(image_root, tmp_path):
     assert resolve_path("only.png", [image_root, other]).parent == other
     moved = {"/old/place": str(image_root), "C:\\data": str(image_root)}
     assert resolve_path("/old/place/words.png", [image_root], moved).name == "words.png"
-    assert resolve_path("C:\\data\\words.png", [image_root], moved).name == "words.png"
+    for written in ("C:\\data\\words.png", "c:/Data/words.png", "C:/data\\words.png"):
+        assert resolve_path(written, [image_root], moved).name == "words.png"
     with pytest.raises(ImageError):
         resolve_path("/old/placebo/words.png", [image_root], moved)
+
+
+def test_a_file_that_is_swapped_after_it_was_resolved_is_not_read(image_root, outside):
+    ((_, image),) = ImageResolver(image_root).find({"images": "words.png"})
+    (image_root / "words.png").unlink()
+    (image_root / "words.png").symlink_to(outside)
+    with pytest.raises(ImageError, match="left the image root"):
+        open_image(image)
+
+
+@pytest.mark.parametrize("value", ['["\\ud800.png"]', "\ud800.png", "data:\ud800", "A" * 400_000])
+def test_odd_text_is_an_image_error_without_its_bytes(image_root, value):
+    with pytest.raises(ImageError) as caught:
+        ImageResolver(image_root).find({"images": value})
+    assert len(str(caught.value)) < 600
+
+
+@pytest.mark.parametrize("options", [{"image_root": ""}, {"image_root": 3}, {"image_root": ["a", ""]}, {"image_key": None}])  # fmt: skip
+def test_unusable_options_are_refused(options):
+    with pytest.raises(InvalidInputError):
+        ImageResolver(**options)
 
 
 def test_without_a_root_nothing_is_opened(image_root):

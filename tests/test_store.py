@@ -6,7 +6,7 @@ import chromadb
 import pytest
 from helpers import png
 
-from mmrerank import InvalidInputError, OCRReranker, StoreError
+from mmrerank import InvalidInputError, OCRReranker, RerankWarning, StoreError
 from mmrerank.images import content_hash
 from mmrerank.loaders.base import Chunk, Figure, Link
 from mmrerank.store import COLLECTION, Store
@@ -100,5 +100,25 @@ def test_unusable_counts_are_refused(store, options):
         store.search("turbine", None, **options)
 
 
-def test_an_empty_index_finds_nothing(tmp_path):
-    assert Store(tmp_path, create=True).search("x", FakeReranker()) == []
+def test_an_empty_index_is_a_store_error(tmp_path):
+    with pytest.raises(StoreError, match="holds nothing"):
+        Store(tmp_path, create=True).search("x", FakeReranker())
+
+
+def test_what_cannot_be_written_loses_nothing(store):
+    with pytest.raises(StoreError, match=r"a\.pdf"):
+        store.replace("a.pdf", [chunk(1, "half of a pair \ud800")])
+    assert len(store) == 2
+
+
+def test_odd_metadata_of_others_is_no_matter(store):
+    collection = chromadb.PersistentClient(str(store.folder)).get_collection(COLLECTION)
+    collection.add(
+        ids=["x"],
+        embeddings=[[1.0] + [0.0] * 1023],
+        documents=["turbine"],
+        metadatas=[{"page": "iv", "images": '[{"file": 1}]'}],
+    )
+    with pytest.warns(RerankWarning, match="images"):
+        hits = store.search("turbine", FakeReranker())
+    assert {hit.page for hit in hits} == {1, 2, None}

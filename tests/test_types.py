@@ -52,8 +52,13 @@ def test_content_needs_text_or_images():
     assert not Content(images=[Image.from_path("a.png")]).is_blank
 
 
+def test_images_may_come_from_a_generator():
+    image = Image.from_path("a.png")
+    assert Content("x", (one for one in [image])).images == (image,)
+
+
 def test_content_refuses_other_kinds():
-    for bad in ({"text": 3}, {"images": "a.png"}, {"images": [b"x"]}):
+    for bad in ({"text": 3}, {"images": "a.png"}, {"images": [b"x"]}, {"text": "", "images": 3}):
         with pytest.raises(InvalidInputError):
             Content(**bad)
 

@@ -43,7 +43,7 @@ QUESTION = "turbine torque"
 @pytest.fixture
 def figures(image_root):
     """The image root; beside words.png stand its words, as a loader leaves them."""
-    facts = {"words": "turbine torque in newton metres by speed", "page": 3}
+    facts = {"words": "turbine torque in newton metres by speed", "page": 3, "box": []}
     (image_root / "words.json").write_text(json.dumps(facts))
     return image_root
 
@@ -289,7 +289,9 @@ def test_tenants_have_image_roots_of_their_own(tmp_path, compress):
     for tenant, words in (("a", "turbine torque"), ("b", "cat food")):
         (tmp_path / tenant).mkdir()
         (tmp_path / tenant / "figure.png").write_bytes(png(words))
-        (tmp_path / tenant / "figure.json").write_text(json.dumps({"words": words}))
+        (tmp_path / tenant / "figure.json").write_text(
+            json.dumps({"words": words, "page": 1, "box": []})
+        )
     rerank = MultimodalRerank(
         reranker=OCRReranker(ocr=False), image_root=lambda metadata: tmp_path / metadata["tenant"]
     )

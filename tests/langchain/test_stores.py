@@ -28,7 +28,7 @@ from langchain_mmrerank import (
     TextEmbeddings,
     attach_images,
 )
-from mmrerank import OCRReranker
+from mmrerank import Image, OCRReranker
 from mmrerank.refs import read_refs
 from mmrerank.words import loader_facts
 
@@ -61,7 +61,9 @@ def report(tmp_path_factory):
     reranker = OCRReranker(cache_dir=tmp_path_factory.getbasetemp() / "ocr")
     rerank = MultimodalRerank(reranker=reranker, image_root=root, top_n=5)
     rerank.warm(documents)
-    captions = {path.stem: loader_facts(path)["caption"] for path in root.glob("*.png")}
+    captions = {
+        path.stem: loader_facts(Image.from_path(path))["caption"] for path in root.glob("*.png")
+    }
     (figure,) = [name for name, text in captions.items() if text.startswith("Figure 4:")]
     return Report(documents, root, rerank, f"{figure}.png")
 
@@ -195,7 +197,10 @@ async def test_works_from_each_store_in_an_event_loop(store, report):
 
 def test_every_question_of_the_demo_finds_its_figure(report, tmp_path):
     store = reopened_chroma(report.documents, tmp_path)
-    captions = {path.name: loader_facts(path)["caption"] for path in report.root.glob("*.png")}
+    captions = {
+        path.name: loader_facts(Image.from_path(path))["caption"]
+        for path in report.root.glob("*.png")
+    }
     for asked in QUESTIONS:
         first, *_ = retriever(store, report.rerank).invoke(asked["question"])
         assert captions[first.metadata["best_image"]].startswith(f"{asked['figure']}:"), asked

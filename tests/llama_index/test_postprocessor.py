@@ -57,7 +57,7 @@ FIGURE_BASE64 = base64.b64encode(FIGURE).decode()
 @pytest.fixture
 def figures(image_root):
     """The image root; beside words.png stand its words, as a reader leaves them."""
-    facts = {"words": "turbine torque in newton metres by speed", "page": 3}
+    facts = {"words": "turbine torque in newton metres by speed", "page": 3, "box": []}
     (image_root / "words.json").write_text(json.dumps(facts))
     return image_root
 

@@ -42,7 +42,7 @@ from llama_index_mmrerank import (
     TextEmbedding,
     attach_images,
 )
-from mmrerank import DocumentError, OCRReranker
+from mmrerank import DocumentError, Image, OCRReranker
 from mmrerank.refs import read_refs
 from mmrerank.words import loader_facts
 
@@ -70,7 +70,9 @@ def report(tmp_path_factory):
     reranker = OCRReranker(cache_dir=tmp_path_factory.getbasetemp() / "ocr")
     rerank = MultimodalRerank(reranker=reranker, image_root=root, top_n=5)
     rerank.warm(nodes)
-    captions = {path.stem: loader_facts(path)["caption"] for path in root.glob("*.png")}
+    captions = {
+        path.stem: loader_facts(Image.from_path(path))["caption"] for path in root.glob("*.png")
+    }
     (figure,) = [name for name, text in captions.items() if text.startswith("Figure 4:")]
     return Report(nodes, root, rerank, f"{figure}.png")
 

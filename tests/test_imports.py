@@ -1,0 +1,34 @@
+"""Imports point one way, and importing the core costs next to nothing."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+from mmrerank import MissingDependencyError
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_the_import_rules_hold():
+    command = Path(sys.executable).with_name("lint-imports")
+    done = subprocess.run([command], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_importing_the_core_loads_nothing_heavy():
+    code = (
+        "import sys, mmrerank\n"
+        "heavy = {'torch', 'transformers', 'langchain_core', 'llama_index', 'chromadb', 'pymupdf',"
+        " 'numpy', 'httpx', 'sklearn', 'onnxruntime'}\n"
+        "print(heavy & sys.modules.keys())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+def test_errors_survive_another_process():
+    error = MissingDependencyError("pymupdf", "pdf", "loading a PDF")
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
