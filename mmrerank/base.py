@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
@@ -132,14 +133,24 @@ def rank(
     top_n: int | None = None,
     min_score: float | None = None,
 ) -> list[RerankResult]:
-    """Sort by score, best first and stable, then cut."""
+    """Sort by score, best first and stable, then cut. `min_score` keeps what has no score."""
     results = [
-        RerankResult(index=i, relevance_score=s.score, parts=s.parts, document=document)
+        RerankResult(
+            index=i,
+            relevance_score=s.score,
+            parts=s.parts,
+            document=document,
+            is_scored=s.is_scored,
+        )
         for i, (document, s) in enumerate(zip(documents, scored, strict=True))
     ]
     results.sort(key=lambda result: -result.relevance_score)
     if min_score is not None:
-        results = [result for result in results if result.relevance_score >= min_score]
+        results = [
+            result
+            for result in results
+            if result.relevance_score >= min_score or not result.is_scored
+        ]
     return results[:top_n]
 
 
@@ -190,4 +201,4 @@ def check_scores(scored: Sequence[Scored], count: int, model: str) -> list[Score
     for i, one in enumerate(scored):
         if not math.isfinite(one.score):
             raise InvalidResponseError(f"{model} gave documents[{i}] the score {one.score}")
-    return [Scored(float(one.score), one.parts) for one in scored]
+    return [dataclasses.replace(one, score=float(one.score)) for one in scored]

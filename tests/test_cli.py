@@ -78,7 +78,7 @@ def test_the_table_names_the_image_that_won(store, capsys):
 
 def test_jina_serves_the_command_line_too(store, capsys, monkeypatch):
     with LocalRerankServer() as server:
-        monkeypatch.setenv("JINA_API_KEY", JinaReranker(api_key=server.api_key)._api_key.reveal())
+        monkeypatch.setenv("JINA_API_KEY", server.api_key)
         hits = search(
             capsys, "turbine", "--store", str(store), "--reranker", "jina", "--base-url", server.url
         )

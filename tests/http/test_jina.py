@@ -217,7 +217,7 @@ def test_keys_come_from_either_frameworks_variable(monkeypatch):
         JinaReranker()
     for name in ("JINA_API_KEY", "JINAAI_API_KEY"):
         monkeypatch.setenv(name, "from-environment")
-        assert JinaReranker()._api_key.reveal() == "from-environment"
+        assert JinaReranker()._connection.secret == "from-environment"
         monkeypatch.delenv(name)
 
 
