@@ -30,7 +30,16 @@ from mmrerank.fusion import max_score, weighted_mean
 from mmrerank.types import Content, Image, Modalities, PartScore, RerankResult, Scored, Usage
 
 if TYPE_CHECKING:
+    from mmrerank.http.cache import ScoreCache
+    from mmrerank.http.cohere import CohereReranker
+    from mmrerank.http.dashscope import DashScopeReranker
+    from mmrerank.http.infinity import InfinityReranker
     from mmrerank.http.jina import JinaReranker
+    from mmrerank.http.llamacpp import LlamaCppReranker
+    from mmrerank.http.nvidia import NVIDIAReranker
+    from mmrerank.http.sglang import SGLangReranker
+    from mmrerank.http.tei import TEIReranker
+    from mmrerank.http.vllm import VLLMReranker
     from mmrerank.loaders.pdf import PDFLoader
     from mmrerank.ocr import OCRReranker
     from mmrerank.retrieval.hashing import HashingEmbedder
@@ -40,6 +49,15 @@ __version__ = "0.1.0"
 _LAZY = {
     "HashingEmbedder": "mmrerank.retrieval.hashing",
     "JinaReranker": "mmrerank.http.jina",
+    "CohereReranker": "mmrerank.http.cohere",
+    "DashScopeReranker": "mmrerank.http.dashscope",
+    "InfinityReranker": "mmrerank.http.infinity",
+    "LlamaCppReranker": "mmrerank.http.llamacpp",
+    "NVIDIAReranker": "mmrerank.http.nvidia",
+    "SGLangReranker": "mmrerank.http.sglang",
+    "TEIReranker": "mmrerank.http.tei",
+    "VLLMReranker": "mmrerank.http.vllm",
+    "ScoreCache": "mmrerank.http.cache",
     "OCRReranker": "mmrerank.ocr",
     "PDFLoader": "mmrerank.loaders.pdf",
 }
@@ -49,17 +67,22 @@ __all__ = [
     "APIError",
     "APITimeoutError",
     "AuthenticationError",
+    "CohereReranker",
     "Content",
+    "DashScopeReranker",
     "DocumentError",
     "HashingEmbedder",
     "Image",
     "ImageError",
+    "InfinityReranker",
     "InvalidInputError",
     "InvalidResponseError",
     "JinaReranker",
+    "LlamaCppReranker",
     "MissingDependencyError",
     "Modalities",
     "ModelLoadError",
+    "NVIDIAReranker",
     "OCRReranker",
     "PDFLoader",
     "PartScore",
@@ -68,10 +91,14 @@ __all__ = [
     "RerankResult",
     "RerankWarning",
     "Reranker",
+    "SGLangReranker",
+    "ScoreCache",
     "Scored",
     "StoreError",
+    "TEIReranker",
     "UnsupportedModalityError",
     "Usage",
+    "VLLMReranker",
     "__version__",
     "max_score",
     "weighted_mean",

@@ -36,6 +36,14 @@ __all__ = ["main"]
 RERANKERS = {
     "ocr": "mmrerank.ocr:OCRReranker",
     "jina": "mmrerank.http.jina:JinaReranker",
+    "vllm": "mmrerank.http.vllm:VLLMReranker",
+    "sglang": "mmrerank.http.sglang:SGLangReranker",
+    "tei": "mmrerank.http.tei:TEIReranker",
+    "infinity": "mmrerank.http.infinity:InfinityReranker",
+    "cohere": "mmrerank.http.cohere:CohereReranker",
+    "dashscope": "mmrerank.http.dashscope:DashScopeReranker",
+    "nvidia": "mmrerank.http.nvidia:NVIDIAReranker",
+    "llamacpp": "mmrerank.http.llamacpp:LlamaCppReranker",
 }
 """What `--reranker` takes, and `none`, which leaves the vector search's order."""
 
