@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import socket
 from pathlib import Path
 
@@ -17,8 +18,8 @@ DATA = Path(__file__).parent / "data"
 def own_environment(monkeypatch, tmp_path_factory):
     """Each test has a cache of its own, and no key of the person who runs it."""
     monkeypatch.setenv("MMRERANK_CACHE", str(tmp_path_factory.mktemp("cache")))
-    for name in ("JINA_API_KEY", "JINAAI_API_KEY", "OPENAI_API_KEY"):
-        monkeypatch.delenv(name, raising=False)
+    for name in [name for name in os.environ if name.endswith("_API_KEY")]:
+        monkeypatch.delenv(name)
 
 
 @pytest.fixture(autouse=True)

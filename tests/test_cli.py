@@ -12,7 +12,6 @@ import pymupdf
 import pytest
 from conftest import png
 
-from mmrerank import JinaReranker
 from mmrerank.cli import main
 from mmrerank.display import clean, snippet
 from mmrerank.testing import LocalRerankServer
