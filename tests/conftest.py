@@ -35,6 +35,18 @@ def no_network(monkeypatch):
     monkeypatch.setattr(socket.socket, "connect", guarded)
 
 
+@pytest.fixture(params=["sync", "async"])
+def mode(request):
+    """Both ways of calling a reranker; see `scores_of` in tests/http/wire.py."""
+    return request.param
+
+
+@pytest.fixture
+def no_waiting(monkeypatch):
+    """Back-off without the waiting; what a service asks for is still waited for."""
+    monkeypatch.setattr("mmrerank.http.answers.random.uniform", lambda *_: 0.01)
+
+
 def png(text: str = "", size: tuple[int, int] = (400, 120), color: str = "white") -> bytes:
     """A PNG with words on it, large enough for OCR."""
     picture = Pillow.new("RGB", size, color)

@@ -41,11 +41,6 @@ def scores_of(reranker, mode, documents=DOCUMENTS):
     return asyncio.run(reranker.ascore("turbine torque", documents))
 
 
-@pytest.fixture(params=["sync", "async"])
-def mode(request):
-    return request.param
-
-
 def test_the_request_is_jinas(mode):
     with LocalRerankServer() as server:
         scores_of(JinaReranker(api_key=server.api_key, base_url=server.url), mode)
