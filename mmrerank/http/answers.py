@@ -22,6 +22,7 @@ from mmrerank.errors import (
 from mmrerank.http.drive import Response
 
 __all__ = [
+    "LONGEST_PAUSE",
     "ErrorFacts",
     "Pairs",
     "asked_pause",
@@ -36,7 +37,7 @@ __all__ = [
 Pairs = Sequence[tuple[Any, Any]]
 
 _PASSING = (408, 429, 500, 502, 503, 504)
-_LONGEST_PAUSE = 60.0  # seconds; a service that asks for more gets its error raised
+LONGEST_PAUSE = 60.0  # seconds; a service that asks for more gets its error raised
 _BASE64 = re.compile(r"(data:[\w/+.-]+;base64,)?[A-Za-z0-9+/_=-]{60,}")
 _SPENT = ("x-ratelimit-remaining-requests", "x-ratelimit-remaining-tokens", "ratelimit-remaining")
 _RESETS = ("x-ratelimit-reset-requests", "x-ratelimit-reset-tokens", "ratelimit-reset")
@@ -192,7 +193,7 @@ def pause_before_retry(error: APIError, attempt: int, asked: float | None) -> fl
     if not passing and error.status_code not in _PASSING:
         return None
     if asked is not None:
-        return asked if asked <= _LONGEST_PAUSE else None
+        return asked if asked <= LONGEST_PAUSE else None
     return min(8.0, 0.5 * 2.0**attempt) * random.uniform(0.5, 1.0)  # noqa: S311  # no secret
 
 

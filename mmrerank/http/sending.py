@@ -11,7 +11,13 @@ from typing import Any
 import httpx
 
 from mmrerank.errors import APIError, APITimeoutError
-from mmrerank.http.answers import ErrorFacts, asked_pause, pause_before_retry, to_error
+from mmrerank.http.answers import (
+    LONGEST_PAUSE,
+    ErrorFacts,
+    asked_pause,
+    pause_before_retry,
+    to_error,
+)
 from mmrerank.http.connection import Connection
 from mmrerank.http.drive import Pause, Request, Response, Step
 from mmrerank.http.work import Work
@@ -47,7 +53,7 @@ class Sender:
             yield from self._pause(rate.reserve(tokens), None)
             answer = yield from self._redirected(request)
             asked = asked_pause(answer.headers) if isinstance(answer, Response) else None
-            if asked:
+            if asked is not None and asked <= LONGEST_PAUSE:
                 rate.hold(asked)
             if isinstance(answer, Response) and answer.status == 200:
                 return answer

@@ -17,6 +17,13 @@ def scores_of(reranker, mode, query, documents):
     return asyncio.run(reranker.ascore(query, documents))
 
 
+def results_of(reranker, mode, query, documents, **cut):
+    """As `scores_of`, sorted and cut."""
+    if mode == "sync":
+        return reranker.rerank(query, documents, **cut)
+    return asyncio.run(reranker.arerank(query, documents, **cut))
+
+
 def wait_until(condition, seconds=2.0):
     end = time.monotonic() + seconds
     while not condition() and time.monotonic() < end:
