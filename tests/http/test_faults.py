@@ -69,7 +69,6 @@ def server():
     with LocalRerankServer() as made:
         yield made
         made.stopping.set()
-        gc.collect()
         assert wait_until(lambda: made.connections == 0)
 
 

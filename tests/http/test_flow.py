@@ -334,3 +334,18 @@ def test_the_environments_certificates_hold(authority, monkeypatch):
     monkeypatch.setenv("SSL_CERT_FILE", str(path))
     with LocalRerankServer(ssl_context=context) as server, reranker_for(server) as reranker:
         assert reranker.score("x", ["x"]) == [1.0]
+
+
+def test_a_client_of_ones_own_is_used_and_not_closed():
+    seen = []
+    with (
+        LocalRerankServer() as server,
+        httpx.Client(
+            event_hooks={"request": [lambda request: seen.append(request.url.path)]}
+        ) as client,
+    ):
+        reranker = reranker_for(server, client=client)
+        reranker.score("x", ["y"])
+        reranker.close()
+        assert not client.is_closed
+    assert seen == ["/v1/rerank"]
