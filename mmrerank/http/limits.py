@@ -28,7 +28,7 @@ class Limits:
     """
 
     documents: int = 64
-    images: int = 8
+    images: int = 20
     tokens: int | None = None
     bytes: int = 8 * 2**20
 

@@ -25,7 +25,7 @@ class NVIDIAReranker(HTTPReranker):
     scale = "logit"
     max_pixels = 1800 * 32 * 32
     tokens_per_image = 1800
-    limits = Limits(documents=512, images=16, bytes=16 * 2**20)
+    limits = Limits(documents=512, images=20, bytes=16 * 2**20)
 
     def __init__(
         self,

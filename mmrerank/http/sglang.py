@@ -24,7 +24,7 @@ class SGLangReranker(HTTPReranker):
 
     key_names = ("SGLANG_API_KEY",)
     fetches_urls = True
-    limits = Limits(documents=64, images=16, bytes=16 * 2**20)
+    limits = Limits(documents=64, images=20, bytes=16 * 2**20)
 
     def __init__(
         self,
