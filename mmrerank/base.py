@@ -6,14 +6,18 @@ import asyncio
 import dataclasses
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from types import TracebackType
 from typing import Self
 
 from mmrerank.errors import InvalidInputError, InvalidResponseError
 from mmrerank.types import Content, Modalities, RerankResult, Scored, Usage
 
-__all__ = ["Reranker", "rank"]
+__all__ = ["Reranker", "collected_usage", "rank"]
+
+_collecting: ContextVar[list[Usage] | None] = ContextVar("mmrerank_usage", default=None)
 
 Documents = Sequence[str | Content]
 
@@ -122,8 +126,25 @@ class Reranker(ABC):
         return contents, check_scores(scored, len(contents), self.model)
 
     def _report(self, usage: Usage) -> None:
+        if (collecting := _collecting.get()) is not None:
+            collecting.append(usage)
         if self.on_usage is not None:
             self.on_usage(usage)
+
+
+@contextmanager
+def collected_usage() -> Iterator[list[Usage]]:
+    """The list that the usage of calls within the block goes into, beside `on_usage`.
+
+    Of this thread's or task's own calls only, so that an adapter can tell its callbacks of them
+    though others use the same reranker.
+    """
+    collected: list[Usage] = []
+    token = _collecting.set(collected)
+    try:
+        yield collected
+    finally:
+        _collecting.reset(token)
 
 
 def rank(
