@@ -31,7 +31,7 @@ from mmrerank.http.clients import find_key
 from mmrerank.http.connection import Connection
 from mmrerank.http.drive import Call, Response, drive, drive_async
 from mmrerank.http.encoding import encoded_image, take
-from mmrerank.http.limits import Limits, split, token_count
+from mmrerank.http.limits import Limits, split, spread, token_count
 from mmrerank.http.sending import Sender
 from mmrerank.http.work import Work, digest, keys_of
 from mmrerank.types import Content, Image, Scored, Usage
@@ -229,10 +229,12 @@ class HTTPReranker(Reranker):
             missing = work.missing(i)
             keys = iter(missing)
             encoded = functools.cache(functools.partial(self._query, query))
-            batches = split(list(missing.values()), query, self.limits, self.tokens_per_image)
+            items = list(missing.values())
+            limits = spread(items, self.limits, self.max_concurrency)
+            batches = split(items, query, limits, self.tokens_per_image)
             self._warn_if_split(len(batches))
-            for items in batches:
-                named = dict(zip(itertools.islice(keys, len(items)), items, strict=True))
+            for batch in batches:
+                named = dict(zip(itertools.islice(keys, len(batch)), batch, strict=True))
                 calls.append(self._call(work, query, encoded, named))
         return calls
 

@@ -188,6 +188,7 @@ def _post(client: httpx.Client, step: Request, deadline: float) -> Response | AP
                 _check(content, deadline)
         finally:
             got.close()
+            _let_go(got)
     except (httpx.HTTPError, httpx.StreamError) as error:
         return _failure(error)
     except APIError as error:
@@ -209,6 +210,7 @@ async def _post_async(
                     _check(content, deadline)
             finally:
                 await got.aclose()
+                _let_go(got)
     except (httpx.HTTPError, httpx.StreamError) as error:
         return _failure(error)
     except TimeoutError:
@@ -254,6 +256,13 @@ def _late() -> APITimeoutError:
 def _response(got: httpx.Response, content: bytes) -> Response:
     headers = {name.lower(): value for name, value in got.headers.items()}
     return Response(got.status_code, headers, content)
+
+
+def _let_go(got: httpx.Response) -> None:
+    """Break httpx's cycle of response and stream: it holds the request's body, and so its images,
+    until the garbage collector finds it.
+    """
+    got.stream = httpx.ByteStream(b"")
 
 
 def _failure(error: httpx.HTTPError | httpx.StreamError) -> APIError:

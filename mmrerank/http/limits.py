@@ -6,16 +6,17 @@ hands out futures that threads and tasks wait for alike (see `drive`).
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mmrerank.types import Content
 
-__all__ = ["Limits", "Rate", "Slots", "split", "token_count"]
+__all__ = ["Limits", "Rate", "Slots", "split", "spread", "token_count"]
 
 _WINDOW = 60.0  # seconds; services count requests and tokens a minute
 
@@ -62,6 +63,15 @@ def split(
             images, tokens = len(item.images), cost
         batches[-1].append(item)
     return batches
+
+
+def spread(items: list[Content], limits: Limits, at_once: int) -> Limits:
+    """Limits that give each of the calls at once its share of the images, four at least.
+
+    Shrinking large images takes longer than a request: let all calls begin, and threads share it.
+    """
+    share = math.ceil(sum(len(item.images) for item in items) / at_once)
+    return replace(limits, images=min(limits.images, max(4, share)))
 
 
 class Rate:

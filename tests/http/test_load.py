@@ -63,7 +63,7 @@ def test_a_thousand_documents_of_twenty_callers(mode, no_waiting):
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         assert [one for scores in found for one in scores] == expected
-        assert server.most_at_once == 5
+        assert server.most_at_once <= 5
         assert server.faults == []
         assert sum(usage.retries for usage in seen) > 0
         assert len(seen) == CALLERS
