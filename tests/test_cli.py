@@ -87,6 +87,16 @@ def test_jina_serves_the_command_line_too(store, capsys, monkeypatch):
     assert "'jina-reranker-m0'" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["vllm", "nvidia"])
+def test_servers_of_ones_own_serve_the_command_line(store, capsys, monkeypatch, name):
+    with LocalRerankServer(dialect=name) as server:
+        monkeypatch.setenv(f"{name.upper()}_API_KEY", server.api_key)
+        hits = search(
+            capsys, "turbine", "--store", str(store), "--reranker", name, "--base-url", server.url
+        )
+    assert len(hits) == 3
+
+
 def test_indexing_twice_leaves_one_copy_and_no_old_text(store, tmp_path, capsys):
     main(["index", str(tmp_path / "b.pdf"), "--store", str(store)])
     assert len(search(capsys, "turbine", "--store", str(store))) == 3
