@@ -114,14 +114,10 @@ class HTTPReranker(Reranker):
             tokens_per_minute=tokens_per_minute,
             max_retries=max_retries + 1,
         )
-        if deadline <= 0 or (isinstance(timeout, (int, float)) and timeout <= 0):
-            raise InvalidInputError("timeout and deadline are seconds, above 0")
+        _check_seconds(timeout, deadline)
         if on_error not in ("raise", "keep_order"):
             raise InvalidInputError(f"on_error is 'raise' or 'keep_order', not {on_error!r}")
-        if instruction is not None and not self.takes_instruction:
-            raise InvalidInputError(f"{type(self).__name__} ({model}) takes no instruction")
-        if send_urls and not self.fetches_urls:
-            raise InvalidInputError(f"{type(self).__name__} fetches no URLs: send_urls is no use")
+        self._refuse_what_it_does_not_take(model, instruction, send_urls=send_urls)
         self.model, self.instruction = model, instruction
         self.deadline, self.max_retries, self.max_concurrency = deadline, max_retries, max_concurrency  # fmt: skip
         self.max_images_per_document, self.fusion = max_images_per_document, fusion
@@ -129,9 +125,7 @@ class HTTPReranker(Reranker):
         self.send_urls, self.cache, self.on_error = send_urls, cache, on_error
         self._connection = Connection(
             base_url,
-            find_key(
-                api_key, self.key_names, needed_by=type(self).__name__ if self.needs_key else None
-            ),
+            find_key(api_key, self.key_names, type(self).__name__ if self.needs_key else None),
             key_names=self.key_names,
             headers=headers,
             timeout=timeout,
@@ -142,6 +136,14 @@ class HTTPReranker(Reranker):
             async_client=async_client,
             pace=(max_concurrency, requests_per_minute, tokens_per_minute),
         )
+
+    def _refuse_what_it_does_not_take(
+        self, model: str, instruction: str | None, *, send_urls: bool
+    ) -> None:
+        if instruction is not None and not self.takes_instruction:
+            raise InvalidInputError(f"{type(self).__name__} ({model}) takes no instruction")
+        if send_urls and not self.fetches_urls:
+            raise InvalidInputError(f"{type(self).__name__} fetches no URLs: send_urls is no use")
 
     # -- what a service gives
 
@@ -325,3 +327,8 @@ def _check_numbers(**numbers: int | None) -> None:
         if number is not None and number < 1:
             least = 0 if name == "max_retries" else 1
             raise InvalidInputError(f"{name} is at least {least}")
+
+
+def _check_seconds(timeout: float | httpx.Timeout, deadline: float) -> None:
+    if deadline <= 0 or (isinstance(timeout, (int, float)) and timeout <= 0):
+        raise InvalidInputError("timeout and deadline are seconds, above 0")

@@ -242,3 +242,25 @@ def test_a_timeout_may_be_httpxs_own():
         timeout = httpx.Timeout(5, read=0.2)
         with make("jina", server, timeout=timeout) as reranker:
             assert reranker.score("x", ["x"]) == [1.0]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"max_concurrency": 0},
+        {"max_retries": -1},
+        {"max_pixels": 0},
+        {"requests_per_minute": 0},
+        {"tokens_per_minute": 0},
+        {"max_images_per_document": 0},
+        {"timeout": 0},
+        {"deadline": -1},
+        {"on_error": "ignore"},
+        {"verify": "no/such/file.pem"},
+        {"base_url": "ftp://x"},
+        {"base_url": "http://127.0.0.1/?key=x"},
+    ],
+)
+def test_options_that_cannot_be_used_are_refused(options):
+    with pytest.raises(InvalidInputError, match=next(iter(options)).split("_")[0]):
+        VLLMReranker(**options)
