@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import socket
+import ssl
 import threading
 import time
 
@@ -79,7 +81,7 @@ def _get(
         "Accept": "image/*",
         "Accept-Encoding": "identity",  # a few packed bytes could unpack to gigabytes
     }
-    client = httpx.Client(trust_env=False, timeout=_left(deadline, name))
+    client = httpx.Client(trust_env=False, verify=_certificates(), timeout=_left(deadline, name))
     # httpx limits each wait, not their sum: a server could send its headers a byte at a time.
     watchdog = threading.Timer(_left(deadline, name), client.close)
     watchdog.daemon = True
@@ -104,6 +106,12 @@ def _get(
         raise ImageError(name, f"cannot be fetched: {error}") from None
     finally:
         watchdog.cancel()
+
+
+@functools.cache
+def _certificates() -> ssl.SSLContext:
+    """Read once: it takes longer than many a fetch."""
+    return httpx.create_ssl_context(trust_env=False)
 
 
 def _body(response: httpx.Response, name: str, max_bytes: int, deadline: float) -> bytes:
