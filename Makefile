@@ -5,7 +5,7 @@ PIP := $(BIN)/python -m pip install
 LOG := .venv/install.log
 OR_SHOW := >> $(LOG) 2>&1 || { tail -n 40 $(LOG); exit 1; }
 
-.PHONY: install demo test lint notebooks clean
+.PHONY: install demo test lint notebooks infinity clean
 
 install: .venv/installed
 
@@ -24,8 +24,14 @@ lint: .venv/installed
 notebooks: .venv/installed
 	$(BIN)/python scripts/run_notebooks.py notebooks/*.ipynb
 
+# Infinity's server in an environment of its own: it wants older packages than we do.
+infinity: .venv/installed
+	$(PYTHON) -m venv .venv-infinity
+	@.venv-infinity/bin/python -m pip install "infinity-emb[server,torch,optimum]==0.0.78" "transformers<4.49" $(OR_SHOW)
+	$(BIN)/python -m pytest tests/http/test_infinity.py
+
 clean:
-	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-infinity build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .venv/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \

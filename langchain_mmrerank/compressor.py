@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
-from langchain_core.callbacks import Callbacks
+from langchain_core.callbacks import (
+    Callbacks,
+    adispatch_custom_event,
+    dispatch_custom_event,
+)
 from langchain_core.documents import BaseDocumentCompressor, Document
 from langchain_core.runnables import RunnableConfig, RunnableLambda
 from pydantic import ConfigDict, Field
 
 from langchain_mmrerank.convert import to_contents, with_scores
-from mmrerank.base import Reranker
+from mmrerank.base import Reranker, collected_usage
 from mmrerank.refs import BEST_IMAGE_KEY, IMAGES_KEY, RELEVANCE_KEY
 from mmrerank.roots import ImageResolver
 from mmrerank.types import Content, RerankResult
 
-__all__ = ["MultimodalRerank"]
+__all__ = ["USAGE_EVENT", "MultimodalRerank"]
+
+USAGE_EVENT = "mmrerank_usage"
+"""The name of the custom event that callbacks get, with the counts of a `mmrerank.Usage`."""
 
 
 class MultimodalRerank(BaseDocumentCompressor):
@@ -30,7 +38,8 @@ class MultimodalRerank(BaseDocumentCompressor):
 
     What comes back are copies of the documents, best first, with `relevance_score`,
     `retrieval_rank` (from 1) and, where an image helped, `best_image` in their metadata. The
-    query may be a `Content` too, to ask with an image. Errors are those of `mmrerank.errors`.
+    query may be a `Content` too, to ask with an image. Callbacks get a span, and a custom event
+    `mmrerank_usage` with the counts of each call. Errors are those of `mmrerank.errors`.
     """
 
     reranker: Reranker = Field(exclude=True)
@@ -63,7 +72,12 @@ class MultimodalRerank(BaseDocumentCompressor):
 
         def work(counts: dict[str, Any]) -> dict[str, Any]:
             contents, refs = self._contents(documents)
-            results = self.reranker.rerank(query, contents, self.top_n, self.min_score)
+            with collected_usage() as usage:
+                try:
+                    results = self.reranker.rerank(query, contents, self.top_n, self.min_score)
+                finally:
+                    for one in usage:
+                        dispatch_custom_event(USAGE_EVENT, dataclasses.asdict(one))
             reranked.extend(_picked(documents, results, refs))
             return _counts(contents, results)
 
@@ -81,7 +95,14 @@ class MultimodalRerank(BaseDocumentCompressor):
 
         async def work(counts: dict[str, Any]) -> dict[str, Any]:
             contents, refs = await asyncio.to_thread(self._contents, documents)
-            results = await self.reranker.arerank(query, contents, self.top_n, self.min_score)
+            with collected_usage() as usage:
+                try:
+                    results = await self.reranker.arerank(
+                        query, contents, self.top_n, self.min_score
+                    )
+                finally:
+                    for one in usage:
+                        await adispatch_custom_event(USAGE_EVENT, dataclasses.asdict(one))
             reranked.extend(_picked(documents, results, refs))
             return _counts(contents, results)
 

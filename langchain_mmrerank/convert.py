@@ -10,6 +10,7 @@ from mmrerank.errors import InvalidInputError
 from mmrerank.loaders.base import Chunk
 from mmrerank.refs import (
     BEST_IMAGE_KEY,
+    IS_SCORED_KEY,
     RELEVANCE_KEY,
     RETRIEVAL_RANK_KEY,
     RETRIEVAL_SCORE_KEY,
@@ -45,12 +46,15 @@ def with_scores(document: Document, result: RerankResult, refs: Sequence[str]) -
     store's or an earlier reranker's, is kept as `retrieval_score`.
     """
     metadata = dict(document.metadata)
-    metadata.pop(BEST_IMAGE_KEY, None)
+    for stale in (BEST_IMAGE_KEY, IS_SCORED_KEY):
+        metadata.pop(stale, None)
     earlier = metadata.get(RELEVANCE_KEY)
     if isinstance(earlier, (int, float)):
         metadata.setdefault(RETRIEVAL_SCORE_KEY, float(earlier))
     metadata[RELEVANCE_KEY] = result.relevance_score
     metadata[RETRIEVAL_RANK_KEY] = result.index + 1
+    if not result.is_scored:
+        metadata[IS_SCORED_KEY] = False
     if result.best_image is not None:
         metadata[BEST_IMAGE_KEY] = refs[result.best_image]
     return document.model_copy(update={"metadata": metadata})

@@ -22,6 +22,7 @@ from mmrerank.loaders.base import Chunk, source_id
 from mmrerank.refs import (
     BEST_IMAGE_KEY,
     IMAGES_KEY,
+    IS_SCORED_KEY,
     RELEVANCE_KEY,
     RETRIEVAL_RANK_KEY,
     RETRIEVAL_SCORE_KEY,
@@ -40,7 +41,14 @@ __all__ = [
 
 AnyNode = TypeVar("AnyNode", bound=BaseNode)
 
-OUR_KEYS = (IMAGES_KEY, RELEVANCE_KEY, RETRIEVAL_RANK_KEY, RETRIEVAL_SCORE_KEY, BEST_IMAGE_KEY)
+OUR_KEYS = (
+    IMAGES_KEY,
+    RELEVANCE_KEY,
+    RETRIEVAL_RANK_KEY,
+    RETRIEVAL_SCORE_KEY,
+    BEST_IMAGE_KEY,
+    IS_SCORED_KEY,
+)
 """Metadata for programs: excluded from what LLMs and embedders read."""
 
 
@@ -106,10 +114,12 @@ def with_scores(item: NodeWithScore, result: RerankResult, refs: Sequence[str]) 
     `retrieval_rank` counts from 1; `retrieval_score` is the earlier score where there was one.
     """
     metadata: dict[str, Any] = dict(item.node.metadata)
-    for stale in (BEST_IMAGE_KEY, RETRIEVAL_SCORE_KEY):
+    for stale in (BEST_IMAGE_KEY, RETRIEVAL_SCORE_KEY, IS_SCORED_KEY):
         metadata.pop(stale, None)
     metadata[RELEVANCE_KEY] = result.relevance_score
     metadata[RETRIEVAL_RANK_KEY] = result.index + 1
+    if not result.is_scored:
+        metadata[IS_SCORED_KEY] = False
     if item.score is not None:
         metadata[RETRIEVAL_SCORE_KEY] = float(item.score)
     if result.best_image is not None:

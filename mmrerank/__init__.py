@@ -30,7 +30,16 @@ from mmrerank.fusion import max_score, weighted_mean
 from mmrerank.types import Content, Image, Modalities, PartScore, RerankResult, Scored, Usage
 
 if TYPE_CHECKING:
+    from mmrerank.http.cache import ScoreCache
+    from mmrerank.http.cohere import CohereReranker
+    from mmrerank.http.dashscope import DashScopeReranker
+    from mmrerank.http.infinity import InfinityReranker
     from mmrerank.http.jina import JinaReranker
+    from mmrerank.http.llamacpp import LlamaCppReranker
+    from mmrerank.http.nvidia import NVIDIAReranker
+    from mmrerank.http.sglang import SGLangReranker
+    from mmrerank.http.tei import TEIReranker
+    from mmrerank.http.vllm import VLLMReranker
     from mmrerank.loaders.pdf import PDFLoader
     from mmrerank.local.cross_encoder import CrossEncoderReranker
     from mmrerank.local.jina_m0 import JinaM0Reranker
@@ -47,6 +56,15 @@ _LAZY = {
     "HashingEmbedder": "mmrerank.retrieval.hashing",
     "JinaM0Reranker": "mmrerank.local.jina_m0",
     "JinaReranker": "mmrerank.http.jina",
+    "CohereReranker": "mmrerank.http.cohere",
+    "DashScopeReranker": "mmrerank.http.dashscope",
+    "InfinityReranker": "mmrerank.http.infinity",
+    "LlamaCppReranker": "mmrerank.http.llamacpp",
+    "NVIDIAReranker": "mmrerank.http.nvidia",
+    "SGLangReranker": "mmrerank.http.sglang",
+    "TEIReranker": "mmrerank.http.tei",
+    "VLLMReranker": "mmrerank.http.vllm",
+    "ScoreCache": "mmrerank.http.cache",
     "OCRReranker": "mmrerank.ocr",
     "PDFLoader": "mmrerank.loaders.pdf",
     "Qwen3Embedder": "mmrerank.retrieval.qwen3_embedding",
@@ -59,19 +77,24 @@ __all__ = [
     "APIError",
     "APITimeoutError",
     "AuthenticationError",
+    "CohereReranker",
     "Content",
     "CrossEncoderReranker",
+    "DashScopeReranker",
     "DocumentError",
     "HashingEmbedder",
     "Image",
     "ImageError",
+    "InfinityReranker",
     "InvalidInputError",
     "InvalidResponseError",
     "JinaM0Reranker",
     "JinaReranker",
+    "LlamaCppReranker",
     "MissingDependencyError",
     "Modalities",
     "ModelLoadError",
+    "NVIDIAReranker",
     "OCRReranker",
     "PDFLoader",
     "PartScore",
@@ -83,10 +106,14 @@ __all__ = [
     "RerankResult",
     "RerankWarning",
     "Reranker",
+    "SGLangReranker",
+    "ScoreCache",
     "Scored",
     "StoreError",
+    "TEIReranker",
     "UnsupportedModalityError",
     "Usage",
+    "VLLMReranker",
     "__version__",
     "max_score",
     "weighted_mean",

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from types import TracebackType
 from typing import Self
 
 from mmrerank.errors import InvalidInputError, InvalidResponseError
 from mmrerank.types import Content, Modalities, RerankResult, Scored, Usage
 
-__all__ = ["Reranker", "rank"]
+__all__ = ["Reranker", "collected_usage", "rank"]
+
+_collecting: ContextVar[list[Usage] | None] = ContextVar("mmrerank_usage", default=None)
 
 Documents = Sequence[str | Content]
 
@@ -121,8 +126,25 @@ class Reranker(ABC):
         return contents, check_scores(scored, len(contents), self.model)
 
     def _report(self, usage: Usage) -> None:
+        if (collecting := _collecting.get()) is not None:
+            collecting.append(usage)
         if self.on_usage is not None:
             self.on_usage(usage)
+
+
+@contextmanager
+def collected_usage() -> Iterator[list[Usage]]:
+    """The list that the usage of calls within the block goes into, beside `on_usage`.
+
+    Of this thread's or task's own calls only, so that an adapter can tell its callbacks of them
+    though others use the same reranker.
+    """
+    collected: list[Usage] = []
+    token = _collecting.set(collected)
+    try:
+        yield collected
+    finally:
+        _collecting.reset(token)
 
 
 def rank(
@@ -132,14 +154,24 @@ def rank(
     top_n: int | None = None,
     min_score: float | None = None,
 ) -> list[RerankResult]:
-    """Sort by score, best first and stable, then cut."""
+    """Sort by score, best first and stable, then cut. `min_score` keeps what has no score."""
     results = [
-        RerankResult(index=i, relevance_score=s.score, parts=s.parts, document=document)
+        RerankResult(
+            index=i,
+            relevance_score=s.score,
+            parts=s.parts,
+            document=document,
+            is_scored=s.is_scored,
+        )
         for i, (document, s) in enumerate(zip(documents, scored, strict=True))
     ]
     results.sort(key=lambda result: -result.relevance_score)
     if min_score is not None:
-        results = [result for result in results if result.relevance_score >= min_score]
+        results = [
+            result
+            for result in results
+            if result.relevance_score >= min_score or not result.is_scored
+        ]
     return results[:top_n]
 
 
@@ -190,4 +222,4 @@ def check_scores(scored: Sequence[Scored], count: int, model: str) -> list[Score
     for i, one in enumerate(scored):
         if not math.isfinite(one.score):
             raise InvalidResponseError(f"{model} gave documents[{i}] the score {one.score}")
-    return [Scored(float(one.score), one.parts) for one in scored]
+    return [dataclasses.replace(one, score=float(one.score)) for one in scored]

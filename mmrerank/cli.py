@@ -41,6 +41,14 @@ RERANKERS = {
     "qwen3": "mmrerank.local.qwen3:Qwen3Reranker",
     "qwen3-vl": "mmrerank.local.qwen3_vl:Qwen3VLReranker",
     "cross-encoder": "mmrerank.local.cross_encoder:CrossEncoderReranker",
+    "vllm": "mmrerank.http.vllm:VLLMReranker",
+    "sglang": "mmrerank.http.sglang:SGLangReranker",
+    "tei": "mmrerank.http.tei:TEIReranker",
+    "infinity": "mmrerank.http.infinity:InfinityReranker",
+    "cohere": "mmrerank.http.cohere:CohereReranker",
+    "dashscope": "mmrerank.http.dashscope:DashScopeReranker",
+    "nvidia": "mmrerank.http.nvidia:NVIDIAReranker",
+    "llamacpp": "mmrerank.http.llamacpp:LlamaCppReranker",
 }
 """What `--reranker` takes, and `none`, which leaves the vector search's order."""
 

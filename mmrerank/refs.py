@@ -18,6 +18,7 @@ from mmrerank.errors import InvalidInputError
 __all__ = [
     "BEST_IMAGE_KEY",
     "IMAGES_KEY",
+    "IS_SCORED_KEY",
     "RELEVANCE_KEY",
     "RETRIEVAL_RANK_KEY",
     "RETRIEVAL_SCORE_KEY",
@@ -35,6 +36,8 @@ RELEVANCE_KEY = "relevance_score"
 RETRIEVAL_RANK_KEY = "retrieval_rank"
 RETRIEVAL_SCORE_KEY = "retrieval_score"
 BEST_IMAGE_KEY = "best_image"
+IS_SCORED_KEY = "is_scored"
+"""Only where it is False: a failed call left the documents in the order they came."""
 
 ImageKey = str | Sequence[str] | Callable[[Mapping[str, Any]], object]
 """Where a document's image references stand: a metadata key, several, or a function of the

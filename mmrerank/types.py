@@ -160,10 +160,15 @@ class PartScore:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """What a reranker makes of one document: a score, and those of its parts where it has parts."""
+    """What a reranker makes of one document: a score, and those of its parts where it has parts.
+
+    `is_scored` is False where a failure left the score unknown and the caller wanted an answer all
+    the same; the score is 0.0 then.
+    """
 
     score: float
     parts: tuple[PartScore, ...] = ()
+    is_scored: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,12 +177,14 @@ class RerankResult:
 
     `index` is its place in the input. `relevance_score` is higher for more relevant documents.
     `parts` says what each part scored; it is empty where one joint prompt made the score.
+    `is_scored` is False where a failed call left the documents in the order they came.
     """
 
     index: int
     relevance_score: float
     parts: tuple[PartScore, ...] = ()
     document: Content
+    is_scored: bool = True
 
     @property
     def best_image(self) -> int | None:
@@ -212,6 +219,8 @@ class Usage:
     """What one call of a reranker used; given to `on_usage`. Counts only, never content.
 
     `truncated` counts the documents that were cut to fit, and the query if it was.
+    `parts` and `images` count what was scored, `cache_hits` how many of the parts were known and
+    not sent; `bytes_sent` counts request bodies, those of retries too.
     """
 
     model: str
@@ -222,3 +231,5 @@ class Usage:
     retries: int = 0
     total_tokens: int | None = None
     truncated: int = 0
+    bytes_sent: int = 0
+    cache_hits: int = 0

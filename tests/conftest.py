@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from pathlib import Path
 
@@ -13,8 +14,8 @@ from helpers import png
 def own_environment(monkeypatch, tmp_path_factory):
     """Each test has a cache of its own, and no key of the person who runs it."""
     monkeypatch.setenv("MMRERANK_CACHE", str(tmp_path_factory.mktemp("cache")))
-    for name in ("JINA_API_KEY", "JINAAI_API_KEY", "OPENAI_API_KEY"):
-        monkeypatch.delenv(name, raising=False)
+    for name in [name for name in os.environ if name.endswith("_API_KEY")]:
+        monkeypatch.delenv(name)
 
 
 @pytest.fixture(autouse=True)
@@ -28,6 +29,18 @@ def no_network(monkeypatch):
         return connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(params=["sync", "async"])
+def mode(request):
+    """Both ways of calling a reranker; see `scores_of` in tests/http/wire.py."""
+    return request.param
+
+
+@pytest.fixture
+def no_waiting(monkeypatch):
+    """Back-off without the waiting; what a service asks for is still waited for."""
+    monkeypatch.setattr("mmrerank.http.answers.random.uniform", lambda *_: 0.01)
 
 
 @pytest.fixture

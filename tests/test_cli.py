@@ -13,7 +13,6 @@ import pymupdf
 import pytest
 from helpers import png
 
-from mmrerank import JinaReranker
 from mmrerank.cli import main
 from mmrerank.display import clean, snippet
 from mmrerank.testing import LocalRerankServer
@@ -79,7 +78,7 @@ def test_the_table_names_the_image_that_won(store, capsys):
 
 def test_jina_serves_the_command_line_too(store, capsys, monkeypatch):
     with LocalRerankServer() as server:
-        monkeypatch.setenv("JINA_API_KEY", JinaReranker(api_key=server.api_key)._api_key.reveal())
+        monkeypatch.setenv("JINA_API_KEY", server.api_key)
         hits = search(
             capsys, "turbine", "--store", str(store), "--reranker", "jina", "--base-url", server.url
         )
@@ -87,6 +86,16 @@ def test_jina_serves_the_command_line_too(store, capsys, monkeypatch):
               "jina-reranker-m0-v1"])  # fmt: skip
     assert len(hits) == 3
     assert "'jina-reranker-m0'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["vllm", "nvidia"])
+def test_servers_of_ones_own_serve_the_command_line(store, capsys, monkeypatch, name):
+    with LocalRerankServer(dialect=name) as server:
+        monkeypatch.setenv(f"{name.upper()}_API_KEY", server.api_key)
+        hits = search(
+            capsys, "turbine", "--store", str(store), "--reranker", name, "--base-url", server.url
+        )
+    assert len(hits) == 3
 
 
 def test_indexing_twice_leaves_one_copy_and_no_old_text(store, tmp_path, capsys):

@@ -15,12 +15,14 @@ from mmrerank import (
     Content,
     Image,
     InvalidInputError,
-    JinaReranker,
     OCRReranker,
     Reranker,
     RerankResult,
+    UnsupportedModalityError,
 )
+from mmrerank.cli import make_reranker
 from mmrerank.testing import FakeReranker, LocalRerankServer
+from mmrerank.testing_dialects import DIALECTS
 
 FIGURE = Image.from_bytes(png("turbine torque"))
 DOCUMENTS = [
@@ -34,18 +36,37 @@ DOCUMENTS = [
 ]
 
 
-@pytest.fixture(params=["fake", "ocr", "jina"])
+TEXTS = [
+    "the torque of a turbine",
+    "a chunk beside its figure",
+    "",
+    "turbine",
+    "the torque of a turbine",
+    Content(text="", images=[]),
+    "nothing in common",
+]
+
+
+@pytest.fixture(params=["fake", "ocr", *DIALECTS, "vllm:Qwen/Qwen3-VL-Reranker-2B"])
 def reranker(request):
-    if request.param == "fake":
+    name, _, model = request.param.partition(":")
+    if name == "fake":
         yield FakeReranker()
-    elif request.param == "ocr":
+    elif name == "ocr":
         yield OCRReranker()
     else:
+        options = {"model": model} if model else {}
         with (
-            LocalRerankServer() as server,
-            JinaReranker(api_key=server.api_key, base_url=server.url) as made,
+            LocalRerankServer(dialect=name) as server,
+            make_reranker(name, api_key=server.api_key, base_url=server.url, **options) as made,
         ):
             yield made
+
+
+@pytest.fixture
+def documents(reranker):
+    """Texts and images, or texts alone where a document of images only cannot be read."""
+    return list(DOCUMENTS if reranker.modalities.image else TEXTS)
 
 
 @pytest.fixture(params=["sync", "async"])
@@ -60,43 +81,43 @@ def call(request):
     return run
 
 
-def test_one_finite_float_for_each_document_in_order(reranker, call):
-    scores = call(reranker, "score", "turbine torque", DOCUMENTS)
-    assert len(scores) == len(DOCUMENTS)
+def test_one_finite_float_for_each_document_in_order(reranker, call, documents):
+    scores = call(reranker, "score", "turbine torque", documents)
+    assert len(scores) == len(documents)
     assert all(type(score) is float and math.isfinite(score) for score in scores)
     assert scores[0] == scores[4]  # equal documents, equal scores
     assert scores[0] > scores[6]
 
 
-def test_results_are_sorted_stably_and_point_at_the_input(reranker, call):
-    results = call(reranker, "rerank", "turbine torque", DOCUMENTS)
+def test_results_are_sorted_stably_and_point_at_the_input(reranker, call, documents):
+    results = call(reranker, "rerank", "turbine torque", documents)
     assert all(isinstance(result, RerankResult) for result in results)
-    assert sorted(result.index for result in results) == list(range(len(DOCUMENTS)))
+    assert sorted(result.index for result in results) == list(range(len(documents)))
     keys = [(-result.relevance_score, result.index) for result in results]
     assert keys == sorted(keys)
     for result in results:
-        given = DOCUMENTS[result.index]
+        given = documents[result.index]
         assert result.document == (Content(given) if isinstance(given, str) else given)
 
 
-def test_rerank_and_score_agree(reranker, call):
-    scores = call(reranker, "score", "turbine torque", DOCUMENTS)
-    for result in call(reranker, "rerank", "turbine torque", DOCUMENTS):
+def test_rerank_and_score_agree(reranker, call, documents):
+    scores = call(reranker, "score", "turbine torque", documents)
+    for result in call(reranker, "rerank", "turbine torque", documents):
         assert result.relevance_score == pytest.approx(scores[result.index], abs=1e-6)
 
 
 @pytest.mark.parametrize("top_n", [1, 3, 7, 100])
-def test_top_n(reranker, call, top_n):
-    everything = call(reranker, "rerank", "turbine torque", DOCUMENTS)
-    assert call(reranker, "rerank", "turbine torque", DOCUMENTS, top_n=top_n) == everything[:top_n]
+def test_top_n(reranker, call, top_n, documents):
+    everything = call(reranker, "rerank", "turbine torque", documents)
+    assert call(reranker, "rerank", "turbine torque", documents, top_n=top_n) == everything[:top_n]
 
 
-def test_min_score(reranker, call):
-    everything = call(reranker, "rerank", "turbine torque", DOCUMENTS)
+def test_min_score(reranker, call, documents):
+    everything = call(reranker, "rerank", "turbine torque", documents)
     line = everything[2].relevance_score
-    kept = call(reranker, "rerank", "turbine torque", DOCUMENTS, min_score=line)
+    kept = call(reranker, "rerank", "turbine torque", documents, min_score=line)
     assert [r.index for r in kept] == [r.index for r in everything if r.relevance_score >= line]
-    assert call(reranker, "rerank", "turbine torque", DOCUMENTS, min_score=1e9) == []
+    assert call(reranker, "rerank", "turbine torque", documents, min_score=1e9) == []
 
 
 def test_no_documents_give_no_results(reranker, call):
@@ -105,9 +126,9 @@ def test_no_documents_give_no_results(reranker, call):
 
 
 @pytest.mark.parametrize("query", ["", "  \n", Content(text=""), None, 7])
-def test_an_empty_query_is_refused(reranker, call, query):
+def test_an_empty_query_is_refused(reranker, call, query, documents):
     with pytest.raises(InvalidInputError, match="query"):
-        call(reranker, "score", query, DOCUMENTS)
+        call(reranker, "score", query, documents)
 
 
 @pytest.mark.parametrize("documents", ["one text", [None], [{"text": "x"}], Content("x"), None])
@@ -118,50 +139,59 @@ def test_documents_of_another_kind_are_refused(reranker, call, documents):
 
 @pytest.mark.parametrize("cut", [{"top_n": 0}, {"top_n": -1}, {"top_n": 1.5}, {"top_n": True},
                                  {"min_score": math.nan}, {"min_score": "x"}])  # fmt: skip
-def test_an_unusable_cut_is_refused(reranker, call, cut):
+def test_an_unusable_cut_is_refused(reranker, call, cut, documents):
     with pytest.raises(InvalidInputError, match=next(iter(cut))):
-        call(reranker, "rerank", "turbine", DOCUMENTS, **cut)
+        call(reranker, "rerank", "turbine", documents, **cut)
 
 
 def test_the_image_that_scored_best_is_named(reranker, call):
+    if not reranker.modalities.image:
+        pytest.skip("a text model")
     blank = Image.from_bytes(png())
     document = Content(text="unrelated words", images=[blank, FIGURE])
     (result,) = call(reranker, "rerank", "turbine torque", [document])
     images = {part.image: part.score for part in result.parts if part.image is not None}
+    if not result.parts:  # one joint prompt made the score
+        assert reranker.modalities.text_and_image
+        assert result.best_image is None
+        return
     assert set(images) == {0, 1}
     best = max(images, key=images.__getitem__)
     assert result.best_image == best
 
 
-def test_an_image_can_be_the_query(reranker, call):
-    scores = call(reranker, "score", Content(images=[FIGURE]), DOCUMENTS)
-    assert len(scores) == len(DOCUMENTS)
-    both = call(reranker, "score", Content("torque", [FIGURE]), DOCUMENTS)
-    assert len(both) == len(DOCUMENTS)
+def test_an_image_can_be_the_query(reranker, call, documents):
+    if not reranker.modalities.query_image:
+        with pytest.raises(UnsupportedModalityError):
+            call(reranker, "score", Content("torque", [FIGURE]), documents)
+        return
+    scores = call(reranker, "score", Content(images=[FIGURE]), documents)
+    assert len(scores) == len(documents)
+    both = call(reranker, "score", Content("torque", [FIGURE]), documents)
+    assert len(both) == len(documents)
 
 
-def test_the_input_is_not_changed(reranker, call):
-    documents = list(DOCUMENTS)
+def test_the_input_is_not_changed(reranker, call, documents):
     before = copy.copy(documents)
     call(reranker, "rerank", "turbine torque", documents, top_n=2)
     assert documents == before
 
 
-def test_usage_is_reported_with_counts(reranker, call):
+def test_usage_is_reported_with_counts(reranker, call, documents):
     seen = []
     reranker.on_usage = seen.append
-    call(reranker, "score", "turbine torque", DOCUMENTS)
+    call(reranker, "score", "turbine torque", documents)
     (usage,) = seen
     assert usage.model == reranker.model
-    assert usage.documents == len(DOCUMENTS)
-    assert usage.images >= 1
+    assert usage.documents == len(documents)
+    assert (usage.images >= 1) == reranker.modalities.image
 
 
-def test_several_threads_get_the_same_scores(reranker):
-    expected = reranker.score("turbine torque", DOCUMENTS)
+def test_several_threads_get_the_same_scores(reranker, documents):
+    expected = reranker.score("turbine torque", documents)
     found = []
     threads = [
-        threading.Thread(target=lambda: found.append(reranker.score("turbine torque", DOCUMENTS)))
+        threading.Thread(target=lambda: found.append(reranker.score("turbine torque", documents)))
         for _ in range(6)
     ]
     for thread in threads:
@@ -171,35 +201,42 @@ def test_several_threads_get_the_same_scores(reranker):
     assert found == [expected] * 6
 
 
-def test_ascore_leaves_the_loop_free(reranker):
+def test_documents_of_images_only_are_refused_by_text_models(reranker, call):
+    if not reranker.modalities.image:
+        with pytest.raises(UnsupportedModalityError):
+            call(reranker, "score", "turbine", [Content(images=[FIGURE])])
+
+
+def test_ascore_leaves_the_loop_free(reranker, documents):
     async def both():
         ticks = 0
-        task = asyncio.create_task(reranker.ascore("turbine torque", DOCUMENTS * 5))
+        task = asyncio.create_task(reranker.ascore("turbine torque", documents * 5))
         while not task.done():
             await asyncio.sleep(0)
             ticks += 1
         return await task, ticks
 
     scores, ticks = asyncio.run(both())
-    assert len(scores) == 5 * len(DOCUMENTS)
+    assert len(scores) == 5 * len(documents)
     assert ticks > 2
 
 
-def test_survives_pickle_and_copy_without_secrets(reranker, call, monkeypatch):
+def test_survives_pickle_and_copy_without_secrets(reranker, call, monkeypatch, documents):
     reranker.on_usage = None
     assert b"test-key" not in pickle.dumps(reranker)
     assert "test-key" not in repr(reranker)
     assert "test-key" not in repr(vars(copy.deepcopy(reranker)))
-    monkeypatch.setenv("JINA_API_KEY", "test-key")
+    for name in getattr(reranker, "key_names", ()):
+        monkeypatch.setenv(name, "test-key")
     again = pickle.loads(pickle.dumps(reranker))
-    assert call(again, "score", "turbine torque", DOCUMENTS) == pytest.approx(
-        reranker.score("turbine torque", DOCUMENTS)
+    assert call(again, "score", "turbine torque", documents) == pytest.approx(
+        reranker.score("turbine torque", documents)
     )
     again.close()
 
 
-def test_warm_and_close_can_be_called_twice(reranker):
+def test_warm_and_close_can_be_called_twice(reranker, documents):
     for _ in range(2):
-        reranker.warm(DOCUMENTS)
+        reranker.warm(documents)
         reranker.close()
     assert isinstance(reranker, Reranker)

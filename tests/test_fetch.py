@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import socket
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -10,28 +12,45 @@ import pytest
 from helpers import png
 
 from mmrerank import ImageError
-from mmrerank.fetch import fetch_image
+from mmrerank.fetch import _is_public, fetch_image
+
+PNG = {"Content-Type": "image/png"}
+ANSWERS = {
+    "/image": (200, PNG, png()),
+    "/html": (200, {"Content-Type": "text/html"}, b"<html>"),
+    "/svg": (200, {"Content-Type": "image/svg+xml"}, b"<svg/>"),
+    "/large": (200, PNG, b"x" * 100_000),
+    "/packed": (200, {**PNG, "Content-Encoding": "gzip"}, gzip.compress(bytes(10_000_000))),
+    "/loop": (302, {"Location": "/loop"}, b""),
+    "/once": (302, {"Location": "/image"}, b""),
+    "/file": (302, {"Location": "file:///etc/passwd"}, b""),
+    "/private": (302, {"Location": "http://169.254.169.254/latest"}, b""),
+    "/nowhere": (302, {}, b""),
+}
 
 
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
-        if self.path == "/image":
-            self._send(200, {"Content-Type": "image/png"}, png())
-        elif self.path == "/html":
-            self._send(200, {"Content-Type": "text/html"}, b"<html>")
-        elif self.path == "/large":
-            self._send(200, {"Content-Type": "image/png"}, b"x" * 100_000)
-        elif self.path == "/loop":
-            self._send(302, {"Location": "/loop"}, b"")
-        elif self.path == "/once":
-            self._send(302, {"Location": "/image"}, b"")
-        elif self.path == "/file":
-            self._send(302, {"Location": "file:///etc/passwd"}, b"")
-        elif self.path == "/slow":
+        path = self.path.partition("?")[0]
+        if path.startswith("/drip"):
+            self._drip(in_body=path == "/drip-body")
+        elif path == "/headers":
+            self._send(200, PNG, str(self.headers).encode())
+        elif path == "/slow":
             time.sleep(0.6)
-            self._send(200, {"Content-Type": "image/png"}, png())
+            self._send(200, PNG, png())
         else:
-            self._send(404, {}, b"")
+            self._send(*ANSWERS.get(path, (404, {}, b"")))
+
+    def _drip(self, *, in_body):
+        if in_body:
+            self.send_response(200)
+            self.send_header("Content-Type", "image/png")
+            self.end_headers()
+        for _ in range(20):
+            self.wfile.write(b"X-Drop: 1\r\n")
+            self.wfile.flush()
+            time.sleep(0.05)
 
     def _send(self, status, headers, body):
         self.send_response(status)
@@ -67,12 +86,17 @@ def test_an_image_is_fetched_also_after_a_redirect(server):
         ("/file", "not http"),
         ("/none", "404"),
         ("/slow", "in time"),
+        ("/drip", "in time"),
+        ("/drip-body", "in time"),
+        ("/svg", "svg"),
+        ("/packed", "compressed"),
+        ("/nowhere", "without saying"),
     ],
 )
 def test_everything_else_is_refused(server, path, reason):
-    limit = 0.3 if path == "/slow" else 20
+    timeout = 0.3 if reason == "in time" else 10
     with pytest.raises(ImageError, match=reason):
-        fetch_image(f"{server}{path}", allow_private=True, max_bytes=50_000, timeout=limit)
+        fetch_image(f"{server}{path}", allow_private=True, max_bytes=50_000, timeout=timeout)
 
 
 @pytest.mark.parametrize(
@@ -87,8 +111,83 @@ def test_everything_else_is_refused(server, path, reason):
         "http://192.168.1.1/x.png",
         "http://0.0.0.0/x.png",
         "http://2130706433/x.png",
+        "http://[64:ff9b::7f00:1]/x.png",
+        "http://[2002:7f00:1::]/x.png",
+        "http://[fe80::1]/x.png",
+        "http://[fd00::1]/x.png",
+        "http://224.0.0.1/x.png",
+        "http://100.64.0.1/x.png",
     ],
 )
 def test_private_addresses_are_refused(url):
     with pytest.raises(ImageError, match="not a public address"):
         fetch_image(url)
+
+
+@pytest.mark.parametrize(
+    "address", ["8.8.8.8", "2606:4700::1111", "64:ff9b::808:808", "2002:808:808::"]
+)
+def test_public_addresses_are_allowed(address):
+    assert _is_public(address)
+
+
+def resolve_to(monkeypatch, addresses):
+    """Let the name `images.example` mean these, one set of addresses after the other."""
+    found = socket.getaddrinfo
+
+    def resolve(host, port, *args, **options):
+        if host == "images.example":
+            named = addresses.pop(0) if len(addresses) > 1 else addresses[0]
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (one, port)) for one in named]
+        return found(host, port, *args, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+
+
+def test_one_private_address_among_public_ones_is_enough_to_refuse(monkeypatch):
+    resolve_to(monkeypatch, [["8.8.8.8", "10.0.0.1"]])
+    with pytest.raises(ImageError, match=r"10\.0\.0\.1"):
+        fetch_image("http://images.example/x.png")
+
+
+def test_a_redirect_to_a_private_address_is_refused(server, monkeypatch):
+    monkeypatch.setattr("mmrerank.fetch._is_public", lambda address: address == "127.0.0.1")
+    with pytest.raises(ImageError, match=r"169\.254\.169\.254, which is not a public"):
+        fetch_image(f"{server}/private")
+
+
+def test_a_name_is_resolved_once_and_connected_to_as_it_was_checked(server, monkeypatch):
+    port = server.rpartition(":")[2]
+    resolve_to(monkeypatch, [["127.0.0.1"], ["10.0.0.1"]])
+    asked = fetch_image(f"http://images.example:{port}/headers", allow_private=True).decode()
+    assert f"Host: images.example:{port}" in asked
+
+
+def test_no_secret_of_ours_goes_along(server, monkeypatch):
+    monkeypatch.setenv("JINA_API_KEY", "hidden")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    asked = fetch_image(f"{server}/headers", allow_private=True).decode().lower()
+    assert "authorization" not in asked
+    assert "hidden" not in asked
+    assert "cookie" not in asked
+
+
+def test_a_signature_shows_in_no_error(server):
+    for path in ("/none", "/html", "/loop"):
+        with pytest.raises(ImageError) as caught:
+            fetch_image(f"{server}{path}?signature=hidden", allow_private=True)
+        assert "hidden" not in str(caught.value)
+
+
+def test_passwords_and_odd_urls_are_refused():
+    for url in ("http://user:secret@example.org/x.png", "http://[", "file:///etc/passwd", "//x"):
+        with pytest.raises(ImageError) as caught:
+            fetch_image(url)
+        assert "secret" not in str(caught.value)
+
+
+def test_nothing_stays_open(server):
+    before = threading.active_count()
+    for _ in range(5):
+        fetch_image(f"{server}/image", allow_private=True)
+    assert threading.active_count() <= before + 2  # the server's own, about to end

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import email.utils
 import json
 import math
 import random
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from mmrerank.errors import (
@@ -16,23 +19,30 @@ from mmrerank.errors import (
     InvalidResponseError,
     RateLimitError,
 )
-from mmrerank.fusion import FanOut
 from mmrerank.http.drive import Response
-from mmrerank.types import Usage
 
 __all__ = [
+    "LONGEST_PAUSE",
     "ErrorFacts",
-    "Tally",
+    "Pairs",
+    "asked_pause",
     "decoded",
     "pause_before_retry",
+    "read_error",
     "scores_by_index",
+    "sigmoid",
     "to_error",
 ]
 
 Pairs = Sequence[tuple[Any, Any]]
 
 _PASSING = (408, 429, 500, 502, 503, 504)
-_LONGEST_PAUSE = 60.0  # seconds; a service that asks for more gets its error raised
+LONGEST_PAUSE = 60.0  # seconds; a service that asks for more gets its error raised
+_BASE64 = re.compile(r"(data:[\w/+.-]+;base64,)?[A-Za-z0-9+/_=-]{60,}")
+_SPENT = ("x-ratelimit-remaining-requests", "x-ratelimit-remaining-tokens", "ratelimit-remaining")
+_RESETS = ("x-ratelimit-reset-requests", "x-ratelimit-reset-tokens", "ratelimit-reset")
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 class ErrorFacts(NamedTuple):
@@ -43,43 +53,22 @@ class ErrorFacts(NamedTuple):
     request_id: str | None = None
 
 
-class Tally:
-    """Counts of one call of a reranker, for its `Usage`."""
-
-    def __init__(self, documents: int, plan: FanOut, queries: int) -> None:
-        self.documents = documents
-        self.parts = len(plan.items) * queries
-        self.images = sum(len(item.images) for item in plan.items) * queries
-        self.requests = 0
-        self.retries = 0
-        self.tokens = 0
-
-    def usage(self, model: str) -> Usage:
-        """The counts; `total_tokens` is None where the service names none."""
-        return Usage(
-            model=model,
-            documents=self.documents,
-            parts=self.parts,
-            images=self.images,
-            requests=self.requests,
-            retries=self.retries,
-            total_tokens=self.tokens or None,
-        )
+# -- scores
 
 
 def decoded(
     decode: Callable[[Any], tuple[Pairs, int | None]], answer: Response, model: str
-) -> tuple[Pairs, int | None]:
+) -> tuple[Pairs, int]:
     """The answer's (index, score) pairs and tokens; `InvalidResponseError` for another form."""
     try:
         pairs, tokens = decode(json.loads(answer.content))
     except (ValueError, RecursionError) as error:
         raise InvalidResponseError(f"{model}: the answer is not JSON: {error}") from None
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, IndexError) as error:
         raise InvalidResponseError(
-            f"{model}: the answer has not the expected form: {error!r}"
+            f"{model}: the answer has not the expected form: {error!r}"[:300]
         ) from None
-    return pairs, tokens if isinstance(tokens, int) else None
+    return pairs, tokens if isinstance(tokens, int) else 0
 
 
 def scores_by_index(pairs: Pairs, count: int, model: str) -> list[float]:
@@ -91,7 +80,9 @@ def scores_by_index(pairs: Pairs, count: int, model: str) -> list[float]:
     scores: list[float | None] = [None] * count
     for index, score in pairs:
         if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < count:
-            raise InvalidResponseError(f"{model}: index {index!r} is none of the {count} documents")
+            raise InvalidResponseError(
+                f"{model}: index {index!r:.40} is none of the {count} documents"
+            )
         if scores[index] is not None:
             raise InvalidResponseError(f"{model}: index {index} is given twice")
         if (
@@ -99,7 +90,7 @@ def scores_by_index(pairs: Pairs, count: int, model: str) -> list[float]:
             or isinstance(score, bool)
             or not math.isfinite(score)
         ):
-            raise InvalidResponseError(f"{model}: the score of index {index} is {score!r}")
+            raise InvalidResponseError(f"{model}: the score of index {index} is {score!r:.40}")
         scores[index] = float(score)
     missing = [i for i, score in enumerate(scores) if score is None]
     if missing:
@@ -109,10 +100,26 @@ def scores_by_index(pairs: Pairs, count: int, model: str) -> list[float]:
     return [score for score in scores if score is not None]
 
 
+def sigmoid(logit: float) -> float:
+    """A logit as a number from 0 to 1; no logit is too large for it."""
+    if logit >= 0:
+        return 1 / (1 + math.exp(-min(logit, 700.0)))
+    return (shrunk := math.exp(max(logit, -700.0))) / (1 + shrunk)
+
+
+# -- errors
+
+
 def to_error(
-    answer: Response | APIError | None, read: Callable[[Any], ErrorFacts], model: str
+    answer: Response | APIError | None,
+    read: Callable[[Any], ErrorFacts],
+    model: str,
+    secret: str | None = None,
 ) -> APIError:
-    """The typed error for an answer that is no success, or for none at all."""
+    """The typed error for an answer that is no success, or for none at all.
+
+    What the service says is shortened, and rid of `secret` and of base64: services echo input.
+    """
     if isinstance(answer, APIError):
         return answer
     if answer is None:
@@ -120,39 +127,111 @@ def to_error(
     try:
         body = json.loads(answer.content)
     except (ValueError, RecursionError):
-        body = answer.content[:300].decode(errors="replace")
+        body = answer.content[:2000].decode(errors="replace")
     facts = read(body)
-    message = f"{model}: {facts.message or 'no reason given'}"
+    message = f"{model}: {_clean(facts.message, secret, 600) or 'no reason given'}"
     error: APIError
     if answer.status == 429:
-        error = RateLimitError(message, retry_after=_retry_after(answer))
+        error = RateLimitError(message, retry_after=asked_pause(answer.headers))
     elif answer.status in (401, 403):
         error = AuthenticationError(message)
     else:
         error = APIError(message)
-    error.status_code, error.code, error.request_id = answer.status, facts.code, facts.request_id
+    error.status_code = answer.status
+    error.code = _clean(facts.code, secret, 100)
+    error.request_id = _clean(facts.request_id, secret, 100)
     return error
 
 
-def pause_before_retry(error: APIError, attempt: int) -> float | None:
+def read_error(body: Any) -> ErrorFacts:
+    """What an error body says; `body` is parsed JSON, or a str where it was none.
+
+    Reads the forms that services use: `{"message", "code", "request_id"}`, the same under
+    `error` or `detail`, either of those a str, and FastAPI's `{"detail": [{"loc", "msg"}]}`.
+    """
+    if not isinstance(body, dict):
+        return ErrorFacts(str(body))
+    inner = body.get("error") or body.get("detail") or body
+    if isinstance(inner, list):  # FastAPI; its "input" is left out: it holds what was sent
+        said = [_field(one) for one in inner if isinstance(one, dict)]
+        return ErrorFacts("; ".join(said))
+    facts = inner if isinstance(inner, dict) else body
+    message = inner if isinstance(inner, str) else facts.get("message") or facts.get("detail")
+    code = facts.get("code") or facts.get("type") or body.get("error_type")
+    request_id = facts.get("request_id") or body.get("request_id") or body.get("id")
+    return ErrorFacts(str(message or facts), _text(code), _text(request_id))
+
+
+def _field(error: dict[str, Any]) -> str:
+    place = error.get("loc") or error.get("field") or ""
+    named = ".".join(map(str, place)) if isinstance(place, list) else str(place)
+    return f"{named}: {error.get('msg') or error.get('message')}"
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _clean(text: str | None, secret: str | None, length: int) -> Any:
+    if text is None:
+        return None
+    if secret:
+        text = text.replace(secret, "***")
+    return _BASE64.sub("...", text[: 100 * length])[:length]
+
+
+# -- retries
+
+
+def pause_before_retry(error: APIError, attempt: int, asked: float | None) -> float | None:
     """Seconds to wait before asking again; None where asking again cannot help.
 
-    Doubles from half a second, with jitter so that clients do not come back all at once; a
-    `Retry-After` is honoured.
+    Doubles from half a second, with jitter so that clients do not come back all at once; `asked`,
+    what the service asked for (`asked_pause`), is honoured.
     """
     passing = isinstance(error, (APITimeoutError, APIConnectionError))
     if not passing and error.status_code not in _PASSING:
         return None
-    asked = error.retry_after if isinstance(error, RateLimitError) else None
     if asked is not None:
-        return asked if asked <= _LONGEST_PAUSE else None
+        return asked if asked <= LONGEST_PAUSE else None
     return min(8.0, 0.5 * 2.0**attempt) * random.uniform(0.5, 1.0)  # noqa: S311  # no secret
 
 
-def _retry_after(answer: Response) -> float | None:
-    """The header in seconds. Its date form is rare here, and read as none."""
+def asked_pause(headers: Mapping[str, str]) -> float | None:
+    """Seconds that an answer asks to wait: `Retry-After`, or the reset of a limit that is spent.
+
+    `headers` have names in lower case. None where nothing is asked.
+    """
+    asked = _retry_after(headers.get("retry-after", ""))
+    if asked is not None:
+        return asked
+    if not any(headers.get(name, "").strip() == "0" for name in _SPENT):
+        return None
+    resets = [_duration(headers[name]) for name in _RESETS if name in headers]
+    return max((reset for reset in resets if reset is not None), default=None)
+
+
+def _retry_after(value: str) -> float | None:
+    """Seconds, or an HTTP date."""
+    seconds = _duration(value)
+    if seconds is not None or not value:
+        return seconds
     try:
-        seconds = float(answer.headers.get("retry-after", ""))
+        when = email.utils.parsedate_to_datetime(value)
     except ValueError:
         return None
+    if when.tzinfo is None:
+        when = when.replace(tzinfo=dt.UTC)
+    return max(0.0, (when - dt.datetime.now(dt.UTC)).total_seconds())
+
+
+def _duration(value: str) -> float | None:
+    """`12`, `1.5`, `6m0s`, `250ms`; None for anything else."""
+    try:
+        seconds = float(value)
+    except ValueError:
+        parts = _DURATION.findall(value)
+        if not parts or "".join(n + u for n, u in parts) != value.strip():
+            return None
+        seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
     return max(0.0, seconds) if math.isfinite(seconds) else None

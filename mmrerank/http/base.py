@@ -1,39 +1,39 @@
 """HTTPReranker: the flow that every rerank service shares.
 
-Fan out, split into requests, encode, send with retries, check, fuse. A service gives what is its
-own: how a request is written (`_encode`), how an answer (`_decode`) and an error (`_read_error`)
-are read. Nothing in this file waits: see `drive`.
+Fan out, look into the cache, split into requests, encode, send with retries, check, fuse. A
+service gives what is its own: how a document (`_item`) and a request (`_body`) are written, how
+an answer (`_decode`) and an error (`_read_error`) are read, what it takes, and its limits.
+Nothing in this file waits: see `drive`.
 """
 
 from __future__ import annotations
 
-import base64
+import asyncio
 import functools
-import json
-import math
-import threading
-import weakref
+import itertools
+import ssl
+import time
+import warnings
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar, Literal, Self
 
 import httpx
 
 from mmrerank.base import Reranker
-from mmrerank.errors import ImageError, InvalidInputError
-from mmrerank.fusion import FanOut, Fusion, fan_out, max_score, split_query
-from mmrerank.http.answers import (
-    ErrorFacts,
-    Tally,
-    decoded,
-    pause_before_retry,
-    scores_by_index,
-    to_error,
-)
-from mmrerank.http.clients import Secret, check_url, ssl_context
-from mmrerank.http.drive import Call, Pause, Request, Response, drive, drive_async
-from mmrerank.images import encode_image
+from mmrerank.errors import APIError, InvalidInputError, RerankWarning
+from mmrerank.fusion import Fusion, fan_out, max_score, split_query
+from mmrerank.http.answers import ErrorFacts, Pairs, decoded, read_error, scores_by_index, sigmoid
+from mmrerank.http.cache import ScoreCache
+from mmrerank.http.clients import find_key
+from mmrerank.http.connection import Connection
+from mmrerank.http.drive import Call, Response, drive, drive_async
+from mmrerank.http.encoding import encoded_image, take
+from mmrerank.http.limits import Limits, split, spread, token_count
+from mmrerank.http.sending import Sender
+from mmrerank.http.work import Work, digest, keys_of
 from mmrerank.types import Content, Image, Scored, Usage
 
 __all__ = ["HTTPReranker"]
@@ -42,58 +42,128 @@ __all__ = ["HTTPReranker"]
 class HTTPReranker(Reranker):
     """A rerank service.
 
-    `timeout` is in seconds for each wait of a request (connect, write, read). Requests that fail
-    for a passing reason are sent again `max_retries` times. `headers` are added to each request.
-    A `client` or `async_client` of your own (proxies, custom CA) is used and never closed here.
+    `model` as the service names it; `base_url` the service's address without the API's path;
+    `api_key`, or else the first of `key_names` that the environment has ("" sends none).
+
+    - `timeout`: seconds for each wait of a request (connect, write, read), or a `httpx.Timeout`.
+      `deadline`: seconds for a whole call, with its waiting and its retries.
+    - `max_retries`: how often a request that failed for a passing reason is sent again.
+    - `max_concurrency`, `requests_per_minute`, `tokens_per_minute`: limits of all calls of this
+      reranker together, whatever thread or event loop they come from. Tokens are estimated.
+    - `instruction`: what the model is told to look for, where the service takes one.
+    - `max_images_per_document`, `fusion`: see `mmrerank.fusion`. `max_pixels`: images are shrunk
+      to that many before they are sent (None: what the model reads). `send_urls`: image URLs are
+      passed on, for the service to fetch.
+    - `cache`: a `ScoreCache`. `on_usage`: called with the `Usage` of each call, failed ones too.
+    - `on_error`: "raise"; or "keep_order": an `APIError` becomes a `RerankWarning`, and the
+      documents come back in the order they came, `is_scored` False.
+    - `headers` are added to each request. `proxy` and `verify` (a file of certificates, or an
+      `ssl.SSLContext`) as in httpx, whose environment variables hold too. A `client` or
+      `async_client` of your own is used with its own settings, and never closed here.
+      `allow_http_key` lets the key travel unencrypted to other machines.
+
+    Within `async with`, the async calls of that event loop share connections; without it each
+    opens its own. Raises `InvalidInputError` for options that cannot be used,
+    `AuthenticationError` where a key is needed and there is none, `APIError` subclasses for what
+    the service does, `ImageError` for images.
     """
 
-    max_pixels = 602_112
-    max_items_per_request = 64
-    max_images_per_request = 8
+    key_names: ClassVar[tuple[str, ...]] = ()
+    needs_key: ClassVar[bool] = False
+    takes_instruction: bool = False
+    fetches_urls: bool = False
+    scale: Literal["probability", "logit"] = "probability"
+    """Logits are squashed, so that scores are from 0 to 1 whatever the service."""
+    limits: Limits = Limits()
+    max_pixels: int = 602_112
+    tokens_per_image: int = 768
 
     def __init__(
         self,
         model: str,
         *,
-        api_key: str | None = None,
         base_url: str,
-        timeout: float = 60.0,
-        max_retries: int = 2,
-        max_concurrency: int = 4,
+        api_key: str | None = None,
+        timeout: float | httpx.Timeout = 60.0,
+        deadline: float = 300.0,
+        max_retries: int = 3,
+        max_concurrency: int = 5,
+        requests_per_minute: int | None = None,
+        tokens_per_minute: int | None = None,
+        instruction: str | None = None,
         max_images_per_document: int = 4,
         fusion: Fusion = max_score,
+        max_pixels: int | None = None,
         send_urls: bool = False,
+        cache: ScoreCache | None = None,
+        on_error: Literal["raise", "keep_order"] = "raise",
+        on_usage: Callable[[Usage], None] | None = None,
         headers: Mapping[str, str] | None = None,
+        proxy: str | httpx.Proxy | None = None,
+        verify: ssl.SSLContext | str | Path | None = None,
+        allow_http_key: bool = False,
         client: httpx.Client | None = None,
         async_client: httpx.AsyncClient | None = None,
-        on_usage: Callable[[Usage], None] | None = None,
     ) -> None:
         super().__init__(on_usage=on_usage)
-        if min(max_concurrency, max_images_per_document) < 1 or max_retries < 0 or timeout <= 0:
-            raise InvalidInputError(
-                "max_concurrency and max_images_per_document are at least 1, "
-                "max_retries at least 0, timeout above 0"
-            )
-        self.model = model
-        self.base_url = check_url(base_url, with_key=api_key is not None)
-        self.timeout = timeout
-        self.max_retries = max_retries
-        self.max_concurrency = max_concurrency
-        self.max_images_per_document = max_images_per_document
-        self.fusion = fusion
-        self.send_urls = send_urls
-        self._api_key = Secret(api_key) if api_key is not None else None
-        self._headers = dict(headers or {})
-        self._given_client, self._given_async_client = client, async_client
-        self._own_client: httpx.Client | None = None
-        self._lock = threading.Lock()
+        _check_numbers(
+            max_concurrency=max_concurrency,
+            max_images_per_document=max_images_per_document,
+            max_pixels=max_pixels,
+            requests_per_minute=requests_per_minute,
+            tokens_per_minute=tokens_per_minute,
+            max_retries=max_retries + 1,
+        )
+        _check_seconds(timeout, deadline)
+        if on_error not in ("raise", "keep_order"):
+            raise InvalidInputError(f"on_error is 'raise' or 'keep_order', not {on_error!r}")
+        self._refuse_what_it_does_not_take(model, instruction, send_urls=send_urls)
+        self.model, self.instruction = model, instruction
+        self.deadline, self.max_retries, self.max_concurrency = deadline, max_retries, max_concurrency  # fmt: skip
+        self.max_images_per_document, self.fusion = max_images_per_document, fusion
+        self.max_pixels = max_pixels or self.max_pixels
+        self.send_urls, self.cache, self.on_error = send_urls, cache, on_error
+        self._connection = Connection(
+            base_url,
+            find_key(api_key, self.key_names, type(self).__name__ if self.needs_key else None),
+            key_names=self.key_names,
+            headers=headers,
+            timeout=timeout,
+            proxy=proxy,
+            verify=verify,
+            allow_http_key=allow_http_key,
+            client=client,
+            async_client=async_client,
+            pace=(max_concurrency, requests_per_minute, tokens_per_minute),
+        )
+
+    def _refuse_what_it_does_not_take(
+        self, model: str, instruction: str | None, *, send_urls: bool
+    ) -> None:
+        if instruction is not None and not self.takes_instruction:
+            raise InvalidInputError(f"{type(self).__name__} ({model}) takes no instruction")
+        if send_urls and not self.fetches_urls:
+            raise InvalidInputError(f"{type(self).__name__} fetches no URLs: send_urls is no use")
+
+    # -- what a service gives
+
+    def _query(self, query: Content) -> Any:
+        """The query as it stands in a request's JSON."""
+        return query.text
+
+    def _item(self, item: Content) -> Any:
+        """One document as it stands in a request's JSON."""
+        return item.text or ""
 
     @abstractmethod
-    def _encode(self, query: Content, items: list[Content]) -> tuple[str, dict[str, Any]]:
-        """The path (from `base_url`) and the JSON body that ask for scores of `items`."""
+    def _body(self, query: Any, items: list[Any]) -> tuple[str, dict[str, Any]]:
+        """The path (from `base_url`) and the JSON body that ask for the scores of `items`.
+
+        `query` and `items` are what `_query` and `_item` gave.
+        """
 
     @abstractmethod
-    def _decode(self, body: Any) -> tuple[Sequence[tuple[Any, Any]], int | None]:
+    def _decode(self, body: Any) -> tuple[Pairs, int | None]:
         """The answer's (index, score) pairs as they came, and the tokens it was charged for.
 
         May raise KeyError, TypeError or AttributeError where the body has another form.
@@ -101,128 +171,146 @@ class HTTPReranker(Reranker):
 
     def _read_error(self, body: Any) -> ErrorFacts:
         """What an error body says; the body is parsed JSON, or a str where it was none."""
-        return ErrorFacts(str(body)[:300])
+        return read_error(body)
+
+    def _image(self, image: Image) -> str:
+        """A data URI of the image within `max_pixels`, or its URL where that is allowed."""
+        return encoded_image(image, self.max_pixels, pass_urls=self.send_urls)
 
     # -- the flow
 
     def _score(self, query: Content, documents: list[Content]) -> list[Scored]:
-        plan, calls, tally = self._plan(query, documents)
-        scores = drive(calls, self._client(), self.max_concurrency) if calls else []
-        return self._assemble(plan, scores, tally)
+        work = self._prepare(query, documents)
+        try:
+            with work.accounted(self.model, self._report):
+                if calls := self._calls(work):
+                    connection = self._connection
+                    drive(
+                        calls,
+                        connection.client(),
+                        connection.pace.slots,
+                        self.max_concurrency,
+                        work.deadline,
+                    )
+        except APIError as error:
+            return self._unscored(error, len(documents))
+        return work.fused(self.fusion)
 
     async def _ascore(self, query: Content, documents: list[Content]) -> list[Scored]:
-        plan, calls, tally = self._plan(query, documents)
-        if not calls:
-            return self._assemble(plan, [], tally)
-        if self._given_async_client is not None:
-            scores = await drive_async(calls, self._given_async_client, self.max_concurrency)
-        else:
-            # A client belongs to one event loop, and this object to none: a client a call.
-            async with httpx.AsyncClient(timeout=self.timeout, verify=ssl_context()) as client:
-                scores = await drive_async(calls, client, self.max_concurrency)
-        return self._assemble(plan, scores, tally)
+        # In a thread, since images are read and hashed.
+        work = await asyncio.to_thread(self._prepare, query, documents)
+        try:
+            with work.accounted(self.model, self._report):
+                if calls := self._calls(work):
+                    slots = self._connection.pace.slots
+                    async with self._connection.async_client() as client:
+                        await drive_async(calls, client, slots, self.max_concurrency, work.deadline)
+        except APIError as error:
+            return self._unscored(error, len(documents))
+        return work.fused(self.fusion)
 
-    def _plan(self, query: Content, documents: list[Content]) -> tuple[FanOut, list[Call], Tally]:
-        plan = fan_out(documents, self.modalities, max_images=self.max_images_per_document)
+    def _prepare(self, query: Content, documents: list[Content]) -> Work:
+        deadline = time.monotonic() + self.deadline
         queries = split_query(query, self.modalities)
-        tally = Tally(len(documents), plan, len(queries))
-        calls = [
-            self._call(asked, batch, tally)
-            for asked in queries
-            for batch in self._split(plan.items)
-        ]
-        return plan, calls, tally
+        plan = fan_out(documents, self.modalities, max_images=self.max_images_per_document)
+        keys = keys_of(self._context(), queries, plan, listwise=self.listwise)
+        known = self.cache.get(itertools.chain(*keys)) if self.cache is not None else {}
+        work = Work(len(documents), plan, queries, keys, deadline, known)
+        work.tally.add(cache_hits=len(known))
+        return work
 
-    def _split(self, items: list[Content]) -> list[list[Content]]:
-        """Batches in order; all in one where scores depend on the other documents."""
-        if self.listwise:
-            return [items] if items else []
-        batches: list[list[Content]] = []
-        images = 0
-        for item in items:
-            images += len(item.images)
-            if (
-                not batches
-                or len(batches[-1]) >= self.max_items_per_request
-                or images > self.max_images_per_request
-            ):
-                batches.append([])
-                images = len(item.images)
-            batches[-1].append(item)
-        return batches
+    def _context(self) -> bytes:
+        """What a score depends on besides query and documents."""
+        facts = (type(self).__name__, self._connection.base_url, self.model, self.instruction, self.max_pixels)  # fmt: skip
+        return digest(str(fact).encode() for fact in facts)
 
-    def _call(self, query: Content, items: list[Content], tally: Tally) -> Call:
-        """One request with its retries. Its images are encoded when it starts, not before."""
-        request = self._request(query, items)
-        for attempt in range(self.max_retries + 1):
-            tally.requests += 1
-            answer = yield request
-            if isinstance(answer, Response) and answer.status == 200:
-                return self._scores(answer, len(items), tally)
-            error = to_error(answer, self._read_error, self.model)
-            pause = pause_before_retry(error, attempt)
-            if pause is None or attempt == self.max_retries:
-                raise error
-            tally.retries += 1
-            yield Pause(pause)
-        raise AssertionError("unreachable: the last attempt returns or raises")
+    def _calls(self, work: Work) -> list[Call]:
+        """One call a batch. What they find goes into `work.scores`."""
+        calls: list[Call] = []
+        for i, query in enumerate(work.queries):
+            missing = work.missing(i)
+            keys = iter(missing)
+            encoded = functools.cache(functools.partial(self._query, query))
+            items = list(missing.values())
+            limits = spread(items, self.limits, self.max_concurrency)
+            batches = split(items, query, limits, self.tokens_per_image)
+            self._warn_if_split(len(batches))
+            for batch in batches:
+                named = dict(zip(itertools.islice(keys, len(batch)), batch, strict=True))
+                calls.append(self._call(work, query, encoded, named))
+        return calls
 
-    def _request(self, query: Content, items: list[Content]) -> Request:
-        path, body = self._encode(query, items)
-        headers = {
-            "Content-Type": "application/json",
-            "Accept": "application/json",
-            **self._headers,
-        }
-        if self._api_key is not None:
-            headers["Authorization"] = f"Bearer {self._api_key.reveal()}"
-        return Request(self.base_url + path, headers, json.dumps(body).encode())
+    def _call(
+        self,
+        work: Work,
+        query: Content,
+        encoded_query: Callable[[], Any],
+        batch: dict[bytes, Content],
+    ) -> Call:
+        """One batch: a request, or several where the encoded images exceed the bytes of one.
 
-    def _scores(self, answer: Response, count: int, tally: Tally) -> list[float]:
+        Nothing is encoded before the call has its turn, and nothing kept that has been sent.
+        """
+        send = Sender(self._connection, self._read_error, self.model, self.max_retries, work)
+        rest = list(batch.items())
+        while rest:
+            encoded = take((self._item(item) for _, item in rest), self.limits.bytes)
+            now, rest = rest[: len(encoded)], rest[len(encoded) :]
+            self._warn_if_split(2 if rest else 1)
+            request = self._connection.request(*self._body(encoded_query(), encoded))
+            del encoded
+            tokens = sum(
+                token_count(one, self.tokens_per_image) for _, item in now for one in (query, item)
+            )
+            answer = yield from send(request, tokens)
+            scores = self._read(answer, len(now), work)
+            self._keep(work, dict(zip((key for key, _ in now), scores, strict=True)), now)
+        return [work.scores[key] for key in batch]
+
+    def _read(self, answer: Response, count: int, work: Work) -> list[float]:
         pairs, tokens = decoded(self._decode, answer, self.model)
-        tally.tokens += tokens or 0
-        return scores_by_index(pairs, count, self.model)
+        work.tally.add(tokens=tokens)
+        scores = scores_by_index(pairs, count, self.model)
+        return [sigmoid(score) for score in scores] if self.scale == "logit" else scores
 
-    def _assemble(self, plan: FanOut, scores: list[list[float]], tally: Tally) -> list[Scored]:
-        flat = [score for batch in scores for score in batch]
-        count = len(plan.items)
-        asked = [flat[i : i + count] for i in range(0, len(flat), count)] if count else []
-        means = [math.fsum(column) / len(column) for column in zip(*asked, strict=True)]
-        self._report(tally.usage(self.model))
-        return plan.fuse(means, self.fusion)
+    def _keep(
+        self, work: Work, scores: dict[bytes, float], asked: list[tuple[bytes, Content]]
+    ) -> None:
+        """At once, so that what a failing call has paid for is not paid for again."""
+        work.scores.update(scores)
+        if self.cache is None:
+            return
+        # What a URL shows may change unseen.
+        lasting = {key for key, item in asked if all(image.url is None for image in item.images)}
+        self.cache.put({key: score for key, score in scores.items() if key in lasting})
 
-    def _encoded(self, image: Image) -> str:
-        """The image as a data URI within `max_pixels`, or its URL where that is allowed."""
-        if image.url is not None:
-            if self.send_urls:
-                return image.url
-            raise ImageError(image.url, "is a URL; say send_urls=True to let the service fetch it")
-        encoded = encode_image(image, self.max_pixels)
-        return f"data:{encoded.media_type};base64,{base64.b64encode(encoded.data).decode()}"
+    def _warn_if_split(self, batches: int) -> None:
+        if self.listwise and batches > 1:
+            warnings.warn(
+                f"{self.model} scores documents by comparing them, and these exceed one request: "
+                "scores of different requests do not compare well",
+                RerankWarning,
+                stacklevel=2,
+            )
 
-    # -- clients
+    def _unscored(self, error: APIError, count: int) -> list[Scored]:
+        if self.on_error == "raise":
+            raise error
+        warnings.warn(f"not reranked: {error}", RerankWarning, stacklevel=2)
+        return [Scored(0.0, is_scored=False)] * count
 
-    def _client(self) -> httpx.Client:
-        if self._given_client is not None:
-            return self._given_client
-        with self._lock:
-            if self._own_client is None:
-                self._own_client = httpx.Client(timeout=self.timeout, verify=ssl_context())
-                weakref.finalize(self, self._own_client.close)  # for those who never close
-            return self._own_client
+    # -- connections
 
     def close(self) -> None:
         """Close the connections opened here; the next call opens new ones."""
-        with self._lock:
-            client, self._own_client = self._own_client, None
-        if client is not None:
-            client.close()
+        self._connection.close()
 
     async def aclose(self) -> None:
-        """As `close`."""
-        self.close()
+        """As `close`, and those of the running event loop."""
+        await self._connection.aclose()
 
     async def __aenter__(self) -> Self:
+        self._connection.enter()
         return self
 
     async def __aexit__(
@@ -233,28 +321,14 @@ class HTTPReranker(Reranker):
     ) -> None:
         await self.aclose()
 
-    def __getstate__(self) -> dict[str, Any]:
-        """For pickling: without key, clients and lock.
 
-        An unpickled reranker looks for its key in the environment.
-        """
-        dropped = ("_api_key", "_own_client", "_given_client", "_given_async_client", "_lock")
-        return {**self.__dict__, **dict.fromkeys(dropped)}
+def _check_numbers(**numbers: int | None) -> None:
+    for name, number in numbers.items():
+        if number is not None and number < 1:
+            least = 0 if name == "max_retries" else 1
+            raise InvalidInputError(f"{name} is at least {least}")
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self._lock = threading.Lock()
-        key = self._key_from_environment()
-        self._api_key = Secret(key) if key is not None else None
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        """A copy in the same process keeps the key and the caller's own clients."""
-        copied = type(self).__new__(type(self))
-        copied.__dict__.update(self.__dict__, _own_client=None, _lock=threading.Lock())
-        return copied
-
-    __copy__ = functools.partialmethod(__deepcopy__, {})
-
-    @classmethod
-    def _key_from_environment(cls) -> str | None:
-        return None
+def _check_seconds(timeout: float | httpx.Timeout, deadline: float) -> None:
+    if deadline <= 0 or (isinstance(timeout, (int, float)) and timeout <= 0):
+        raise InvalidInputError("timeout and deadline are seconds, above 0")

@@ -1,16 +1,19 @@
-"""What every client needs: a checked address, and certificates read once."""
+"""What every client needs: a checked address, a key that does not show, certificates."""
 
 from __future__ import annotations
 
 import functools
 import ipaddress
+import os
 import ssl
+from pathlib import Path
+from typing import Any
 
 import httpx
 
-from mmrerank.errors import InvalidInputError
+from mmrerank.errors import AuthenticationError, InvalidInputError
 
-__all__ = ["Secret", "check_url", "ssl_context"]
+__all__ = ["Secret", "check_url", "client_options", "find_key"]
 
 
 class Secret:
@@ -38,29 +41,71 @@ class Secret:
         raise TypeError("a key is not pickled")
 
 
+def find_key(given: str | None, names: tuple[str, ...], needed_by: str | None) -> str | None:
+    """The key given, or else the environment's; "" is none, whatever the environment has.
+
+    Raises `AuthenticationError` where there is none and `needed_by` names who needs it.
+    """
+    found = (os.environ[name] for name in names if os.environ.get(name))
+    key = (next(found, None) if given is None else given) or None
+    if key is None and needed_by is not None:
+        raise AuthenticationError(
+            f"{needed_by} needs an API key: pass api_key=..., or set {names[0]} in the environment"
+        )
+    return key
+
+
+def client_options(
+    timeout: float | httpx.Timeout,
+    proxy: str | httpx.Proxy | None,
+    verify: ssl.SSLContext | str | Path | None,
+) -> dict[str, Any]:
+    """What an httpx client is made with. Proxies of the environment hold unless one is given."""
+    if isinstance(verify, (str, Path)):
+        try:
+            verify = ssl.create_default_context(cafile=str(verify))
+        except OSError as error:
+            raise InvalidInputError(f"verify: {verify} holds no certificates: {error}") from None
+    context = verify or _system_context(
+        os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
+    )
+    return {"timeout": timeout, "proxy": proxy, "verify": context}
+
+
 @functools.cache
-def ssl_context() -> ssl.SSLContext:
+def _system_context(file: str | None, folder: str | None) -> ssl.SSLContext:
     """The system's certificates; reading them takes longer than a request on loopback."""
     return httpx.create_ssl_context()
 
 
-def check_url(url: str, *, with_key: bool) -> str:
+def check_url(url: str, *, with_key: bool, allow_http_key: bool = False) -> str:
     """The address without its last slash.
 
-    A key travels over https only, except to this machine itself. Raises `InvalidInputError`.
+    A key travels over https only, except to this machine itself or where `allow_http_key` says
+    so. Raises `InvalidInputError`.
     """
     try:
         parsed = httpx.URL(url)
     except (httpx.InvalidURL, TypeError) as error:
-        raise InvalidInputError(f"base_url {url!r} is no URL: {error}") from None
+        raise InvalidInputError(f"base_url is no URL: {error}") from None
+    if parsed.userinfo:
+        raise InvalidInputError("base_url holds a user name or password; use api_key or headers")
     if parsed.scheme not in ("http", "https") or not parsed.host:
         raise InvalidInputError(
             f"base_url {url!r} does not begin with http:// or https:// and a host"
         )
-    if parsed.userinfo:
-        raise InvalidInputError("base_url holds a user name or password; use api_key or headers")
-    if with_key and parsed.scheme == "http" and not _is_loopback(parsed.host):
-        raise InvalidInputError(f"base_url {url!r} would send the API key unencrypted; use https")
+    if parsed.query or parsed.fragment:
+        raise InvalidInputError("base_url holds a query; give headers instead")
+    if (
+        with_key
+        and not allow_http_key
+        and parsed.scheme == "http"
+        and not _is_loopback(parsed.host)
+    ):
+        raise InvalidInputError(
+            f"base_url {url!r} would send the API key unencrypted; use https, or say "
+            'allow_http_key=True, or api_key="" to send none'
+        )
     return url.rstrip("/")
 
 

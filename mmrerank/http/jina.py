@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import difflib
-import os
-from collections.abc import Sequence
 from typing import Any
 
-from mmrerank.errors import AuthenticationError, InvalidInputError
-from mmrerank.http.answers import ErrorFacts
+from mmrerank.errors import InvalidInputError
+from mmrerank.http.answers import ErrorFacts, Pairs, read_error
 from mmrerank.http.base import HTTPReranker
+from mmrerank.http.limits import Limits
 from mmrerank.types import Content, Modalities
 
 __all__ = ["JinaReranker"]
@@ -22,7 +21,6 @@ _MODELS = {
     "jina-reranker-v2-base-multilingual": _TEXT,
 }
 _LISTWISE = ("jina-reranker-v3", "jina-reranker-v3.5")
-_KEYS = ("JINA_API_KEY", "JINAAI_API_KEY")  # LangChain's name and LlamaIndex's
 
 
 class JinaReranker(HTTPReranker):
@@ -31,71 +29,60 @@ class JinaReranker(HTTPReranker):
     m0 takes text or one image an item: a document with both is fanned out, and its best part
     counts (`fusion`). The key is `api_key`, or else the environment's `JINA_API_KEY` or
     `JINAAI_API_KEY`. Images are shrunk before they are sent to the 602,112 pixels that m0 reads.
+    v3 and v3.5 compare the documents of a call with each other, and are not split.
 
-    Other keywords as for `HTTPReranker`: `timeout`, `max_retries`, `max_concurrency`,
-    `max_images_per_document`, `fusion`, `send_urls`, `headers`, `client`, `async_client`,
-    `on_usage`.
+    Jina's free tier allows `requests_per_minute=500, tokens_per_minute=1_000_000` and 5 calls at
+    once, which is the default here. Other keywords as for `HTTPReranker`.
     """
+
+    key_names = ("JINA_API_KEY", "JINAAI_API_KEY")  # LangChain's name and LlamaIndex's
+    needs_key = True
+    fetches_urls = True
 
     def __init__(
         self,
         model: str = "jina-reranker-m0",
         *,
-        api_key: str | None = None,
         base_url: str = "https://api.jina.ai",
         **options: Any,
     ) -> None:
         if model not in _MODELS:
             raise InvalidInputError(_unknown_model(model))
-        key = api_key or self._key_from_environment()
-        if not key:
-            raise AuthenticationError(
-                f"no Jina API key: pass api_key=..., or set {_KEYS[0]} in the environment "
-                "(keys: https://jina.ai/reranker)"
-            )
-        super().__init__(model, api_key=key, base_url=base_url, **options)
         self.modalities = _MODELS[model]
         self.listwise = model in _LISTWISE
+        if self.listwise:
+            self.limits = Limits(documents=2048)  # the service makes its own blocks of 64
+        super().__init__(model, base_url=base_url, **options)
 
-    @classmethod
-    def _key_from_environment(cls) -> str | None:
-        return next((os.environ[name] for name in _KEYS if os.environ.get(name)), None)
+    def _query(self, query: Content) -> Any:
+        return {"image": self._image(query.images[0])} if query.images else query.text
 
-    def _encode(self, query: Content, items: list[Content]) -> tuple[str, dict[str, Any]]:
-        asked: Any = {"image": self._encoded(query.images[0])} if query.images else query.text
+    def _item(self, item: Content) -> dict[str, str]:
+        if item.images:
+            return {"image": self._image(item.images[0])}
+        return {"text": item.text or ""}
+
+    def _body(self, query: Any, items: list[Any]) -> tuple[str, dict[str, Any]]:
         body = {
             "model": self.model,
-            "query": asked,
-            "documents": [self._document(item) for item in items],
+            "query": query,
+            "documents": items,
             "return_documents": False,  # the service would send every image back
         }
         return "/v1/rerank", body
 
-    def _document(self, item: Content) -> dict[str, str]:
-        if item.images:
-            return {"image": self._encoded(item.images[0])}
-        return {"text": item.text or ""}
-
-    def _decode(self, body: Any) -> tuple[Sequence[tuple[Any, Any]], int | None]:
+    def _decode(self, body: Any) -> tuple[Pairs, int | None]:
         pairs = [(result["index"], result["relevance_score"]) for result in body["results"]]
         return pairs, (body.get("usage") or {}).get("total_tokens")
 
     def _read_error(self, body: Any) -> ErrorFacts:
-        """Three shapes: `detail` an object, `detail` a str, and 422 with a list of `errors`."""
-        if not isinstance(body, dict):
-            return ErrorFacts(str(body)[:300])
-        detail = body.get("detail")
-        facts = detail if isinstance(detail, dict) else body
-        message = str(facts.get("message") or detail or facts)[:300]
-        errors = body.get("errors")
-        for error in errors if isinstance(errors, list) else []:
-            if isinstance(error, dict):
-                message += f"; {error.get('field')}: {error.get('message')}"
-        return ErrorFacts(message[:600], _text(facts.get("code")), _text(facts.get("request_id")))
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)[:100]
+        """As other services', and with 422 a list of `errors` beside `detail`."""
+        facts = read_error(body)
+        errors = body.get("errors") if isinstance(body, dict) else None
+        if not isinstance(errors, list):
+            return facts
+        more = [read_error({"detail": [error]}).message for error in errors]
+        return facts._replace(message="; ".join([facts.message, *more]))
 
 
 def _unknown_model(model: str) -> str:

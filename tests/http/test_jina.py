@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-import gc
-import logging
-import threading
-import time
-import traceback
-
-import httpx
 import pytest
+import wire
 from helpers import png
 
 from mmrerank import (
     APIConnectionError,
-    APIError,
-    APITimeoutError,
     AuthenticationError,
     Content,
     Image,
     ImageError,
     InvalidInputError,
-    InvalidResponseError,
     JinaReranker,
-    RateLimitError,
     RerankWarning,
     UnsupportedModalityError,
 )
@@ -36,14 +25,7 @@ DOCUMENTS = ["turbine torque", Content("beside a figure", [FIGURE]), "else"]
 
 
 def scores_of(reranker, mode, documents=DOCUMENTS):
-    if mode == "sync":
-        return reranker.score("turbine torque", documents)
-    return asyncio.run(reranker.ascore("turbine torque", documents))
-
-
-@pytest.fixture(params=["sync", "async"])
-def mode(request):
-    return request.param
+    return wire.scores_of(reranker, mode, "turbine torque", documents)
 
 
 def test_the_request_is_jinas(mode):
@@ -114,71 +96,6 @@ def test_a_text_model_leaves_images_out_with_a_warning(mode):
             reranker.score(Content(images=[FIGURE]), ["x"])
 
 
-FAULTS = [
-    (400, APIError, "scripted 400"),
-    (401, AuthenticationError, "scripted 401"),
-    (403, AuthenticationError, "TEST_403"),
-    (422, APIError, "scripted 422"),
-    (429, RateLimitError, "429"),
-    (500, APIError, "r-1"),
-    (503, APIError, "503"),
-    ("timeout", APITimeoutError, "in time"),
-    ("drop", APIConnectionError, "reached"),
-    ("truncated", InvalidResponseError, "JSON"),
-    ("no_json", InvalidResponseError, "JSON"),
-    ("missing", InvalidResponseError, "no score"),
-    ("repeated", InvalidResponseError, "twice"),
-    ("foreign", InvalidResponseError, "index"),
-    ("nan", InvalidResponseError, "nan"),
-]
-
-
-@pytest.mark.parametrize(("fault", "error", "message"), FAULTS)
-def test_each_fault_is_its_typed_error(mode, fault, error, message, caplog):
-    caplog.set_level(logging.DEBUG)
-    with LocalRerankServer(faults=[fault]) as server:
-        reranker = JinaReranker(
-            api_key=server.api_key, base_url=server.url, max_retries=0, timeout=0.5
-        )
-        with pytest.raises(error, match=message) as caught:
-            scores_of(reranker, mode)
-        reranker.close()
-    shown = "".join(traceback.format_exception(caught.value)) + caplog.text + repr(caught.value)
-    assert server.api_key not in shown
-    assert "base64," not in shown
-    gc.collect()
-
-
-def test_passing_faults_are_retried(mode, monkeypatch):
-    monkeypatch.setattr("mmrerank.http.answers.random.uniform", lambda *_: 0.01)
-    seen = []
-    with LocalRerankServer(faults=[503, "drop"]) as server:
-        reranker = JinaReranker(api_key=server.api_key, base_url=server.url, on_usage=seen.append)
-        scores = scores_of(reranker, mode)
-        assert scores == scores_of(reranker, mode)
-        reranker.close()
-    assert (seen[0].requests, seen[0].retries) == (3, 2)
-
-
-@pytest.mark.parametrize("fault", [400, 401, 403, 422, "nan"])
-def test_final_faults_are_not_retried(mode, fault):
-    with LocalRerankServer(faults=[fault]) as server:
-        reranker = JinaReranker(api_key=server.api_key, base_url=server.url, max_retries=5)
-        with pytest.raises(APIError):
-            scores_of(reranker, mode)
-        reranker.close()
-    assert len(server.requests) == 1
-
-
-def test_one_failing_batch_fails_the_call(mode):
-    documents = [f"document {i}" for i in range(300)]
-    with LocalRerankServer(faults=[None, None, 400], latency=0.02) as server:
-        reranker = JinaReranker(api_key=server.api_key, base_url=server.url)
-        with pytest.raises(APIError, match="scripted 400"):
-            scores_of(reranker, mode, documents)
-        reranker.close()
-
-
 def test_an_unknown_key_is_an_authentication_error(mode):
     with LocalRerankServer() as server:
         reranker = JinaReranker(api_key="wrong", base_url=server.url)
@@ -197,27 +114,12 @@ def test_nobody_listens(mode):
     reranker.close()
 
 
-def test_cancelling_stops_at_once():
-    async def run():
-        with LocalRerankServer(faults=["timeout"] * 4) as server:
-            reranker = JinaReranker(api_key=server.api_key, base_url=server.url)
-            task = asyncio.create_task(reranker.ascore("x", [f"d{i}" for i in range(250)]))
-            await asyncio.sleep(0.3)
-            task.cancel()
-            start = time.monotonic()
-            with pytest.raises(asyncio.CancelledError):
-                await task
-            return time.monotonic() - start
-
-    assert asyncio.run(run()) < 1
-
-
 def test_keys_come_from_either_frameworks_variable(monkeypatch):
     with pytest.raises(AuthenticationError, match="JINA_API_KEY"):
         JinaReranker()
     for name in ("JINA_API_KEY", "JINAAI_API_KEY"):
         monkeypatch.setenv(name, "from-environment")
-        assert JinaReranker()._api_key.reveal() == "from-environment"
+        assert JinaReranker()._connection.secret == "from-environment"
         monkeypatch.delenv(name)
 
 
@@ -245,23 +147,6 @@ def test_urls_are_sent_only_when_allowed(mode):
     assert server.requests[0]["documents"] == [{"image": "https://example.org/figure.png"}]
 
 
-def test_a_client_of_ones_own_is_used_and_not_closed():
-    seen = []
-
-    def look(request):
-        seen.append(request.url.path)
-
-    with (
-        LocalRerankServer() as server,
-        httpx.Client(event_hooks={"request": [look]}) as client,
-    ):
-        reranker = JinaReranker(api_key=server.api_key, base_url=server.url, client=client)
-        reranker.score("x", ["y"])
-        reranker.close()
-        assert not client.is_closed
-    assert seen == ["/v1/rerank"]
-
-
 def test_a_closed_reranker_opens_again():
     with LocalRerankServer() as server:
         reranker = JinaReranker(api_key=server.api_key, base_url=server.url)
@@ -269,19 +154,3 @@ def test_a_closed_reranker_opens_again():
         reranker.close()
         assert reranker.score("turbine", ["turbine"]) == first
         reranker.close()
-
-
-def test_async_calls_of_two_loops_in_two_threads():
-    with LocalRerankServer() as server:
-        reranker = JinaReranker(api_key=server.api_key, base_url=server.url)
-        found = []
-        threads = [
-            threading.Thread(target=lambda: found.append(scores_of(reranker, "async")))
-            for _ in range(4)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    assert len(found) == 4
-    assert all(scores == found[0] for scores in found)

@@ -1,0 +1,136 @@
+"""Scores that are remembered: in memory, or in an sqlite file that outlives the process."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from mmrerank.errors import InvalidInputError, RerankWarning
+
+__all__ = ["ScoreCache"]
+
+T = TypeVar("T")
+
+_AT_ONCE = 500  # sqlite takes some thousand parameters a statement; older ones 999
+
+
+class ScoreCache:
+    """Remembers scores for `HTTPReranker(cache=...)`; several rerankers may share one.
+
+    ::
+
+        reranker = JinaReranker(cache=ScoreCache())                  # in memory
+        reranker = JinaReranker(cache=ScoreCache("scores.sqlite"))   # on disk
+
+    Holds hashes and numbers only, never text or images. Beyond `max_entries` the oldest go. The
+    file may be used by several threads and processes. A file that cannot be opened raises
+    `InvalidInputError`; one that fails later costs a `RerankWarning`, and no score.
+    """
+
+    def __init__(self, path: str | Path | None = None, *, max_entries: int = 1_000_000) -> None:
+        if max_entries < 1:
+            raise InvalidInputError("max_entries is at least 1")
+        self.path = None if path is None else Path(path)
+        self.max_entries = max_entries
+        self._file = _File(self.path)
+        try:
+            with self._file.lock:
+                self._file.database()
+        except (sqlite3.Error, OSError) as error:
+            raise InvalidInputError(f"{path} cannot be a score cache: {error}") from None
+
+    def get(self, keys: Iterable[bytes]) -> dict[bytes, float]:
+        """The scores that are known, by their keys."""
+        wanted = list(dict.fromkeys(keys))
+
+        def read(database: sqlite3.Connection) -> dict[bytes, float]:
+            found: dict[bytes, float] = {}
+            for i in range(0, len(wanted), _AT_ONCE):
+                some = wanted[i : i + _AT_ONCE]
+                marks = ",".join("?" * len(some))
+                found.update(
+                    database.execute(f"SELECT key, score FROM scores WHERE key IN ({marks})", some)  # noqa: S608  # marks are ?
+                )
+            return found
+
+        return self._run(read) or {}
+
+    def put(self, scores: Mapping[bytes, float]) -> None:
+        """Remember these, and drop the oldest where there are too many."""
+
+        def write(database: sqlite3.Connection) -> None:
+            with database:
+                database.executemany("INSERT OR REPLACE INTO scores VALUES (?, ?)", scores.items())
+                database.execute(
+                    "DELETE FROM scores WHERE rowid <= (SELECT max(rowid) FROM scores) - ?",
+                    (self.max_entries,),
+                )
+
+        self._run(write)
+
+    def close(self) -> None:
+        """Close the file; the next use opens it again. What was in memory is gone."""
+        file, self._file = self._file, _File(self.path)
+        file.close()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"path": self.path, "max_entries": self.max_entries}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _file=_File(state["path"]))
+
+    def _run(self, action: Callable[[sqlite3.Connection], T]) -> T | None:
+        if self._file.process != os.getpid():
+            self._file = _File(self.path)
+        try:
+            with self._file.lock:
+                return action(self._file.database())
+        except sqlite3.Error as error:
+            warnings.warn(
+                f"the score cache {self.path or ''} failed: {error}", RerankWarning, stacklevel=4
+            )
+            return None
+
+
+class _File:
+    """The database as one process has it open: neither connections nor locks survive a fork."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.process = os.getpid()
+        self.lock = threading.Lock()
+        self._path = path
+        self._database: sqlite3.Connection | None = None
+
+    def database(self) -> sqlite3.Connection:
+        """Opened on first use. Call it with the lock held."""
+        if self._database is None:
+            database = sqlite3.connect(self._path or ":memory:", timeout=5, check_same_thread=False)
+            if self._path is not None:
+                database.execute("PRAGMA journal_mode=WAL")  # readers do not wait for a writer
+                database.execute("PRAGMA synchronous=NORMAL")  # losing a score is no loss
+            database.execute("CREATE TABLE IF NOT EXISTS scores (key BLOB PRIMARY KEY, score REAL)")
+            self._database = database
+        return self._database
+
+    def close(self) -> None:
+        with self.lock:
+            if self._database is not None:
+                self._database.close()
+            self._database = None
+
+    def __del__(self) -> None:
+        if self._database is None:
+            return
+        if self.process == os.getpid():
+            self._database.close()
+        else:
+            _FROM_PARENTS.append(self._database)
+
+
+_FROM_PARENTS: list[object] = []
+"""Connections that came through a fork: closing one would undo the parent's locks on the file."""

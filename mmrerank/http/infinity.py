@@ -1,0 +1,43 @@
+"""An Infinity server (`infinity_emb`): `/rerank`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mmrerank.http.answers import Pairs
+from mmrerank.http.base import HTTPReranker
+
+__all__ = ["InfinityReranker"]
+
+
+class InfinityReranker(HTTPReranker):
+    """A text reranker served by Infinity.
+
+    The key (`infinity_emb v2 --api-key`) is `api_key` or the environment's `INFINITY_API_KEY`.
+    Other keywords as for `HTTPReranker`.
+    """
+
+    key_names = ("INFINITY_API_KEY",)
+
+    def __init__(
+        self,
+        model: str = "BAAI/bge-reranker-v2-m3",
+        *,
+        base_url: str = "http://localhost:7997",
+        **options: Any,
+    ) -> None:
+        super().__init__(model, base_url=base_url, **options)
+
+    def _body(self, query: Any, items: list[Any]) -> tuple[str, dict[str, Any]]:
+        body = {
+            "model": self.model,
+            "query": query,
+            "documents": items,
+            "return_documents": False,
+            "raw_scores": False,
+        }
+        return "/rerank", body
+
+    def _decode(self, body: Any) -> tuple[Pairs, int | None]:
+        pairs = [(row["index"], row["relevance_score"]) for row in body["results"]]
+        return pairs, (body.get("usage") or {}).get("total_tokens")

@@ -1,0 +1,69 @@
+"""A vLLM server: `vllm serve MODEL`, its `/score` and its `/rerank`."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from mmrerank.errors import InvalidInputError
+from mmrerank.http.answers import Pairs
+from mmrerank.http.base import HTTPReranker
+from mmrerank.http.encoding import content_parts
+from mmrerank.http.limits import Limits
+from mmrerank.http.models import reads
+from mmrerank.types import Content, Modalities
+
+__all__ = ["VLLMReranker"]
+
+
+class VLLMReranker(HTTPReranker):
+    """A reranker served by vLLM; `docs/services.md` has the commands that start one.
+
+    What the model reads is known for jina-reranker-m0 and Qwen3-VL-Reranker; another is taken to
+    read text only unless `modalities` says more. `/score` answers in the order of the documents;
+    `api="rerank"` is for servers that have only `/rerank`, which sends documents back. The key
+    (`vllm serve --api-key`) is `api_key` or the environment's `VLLM_API_KEY`. Other keywords as
+    for `HTTPReranker`.
+    """
+
+    key_names = ("VLLM_API_KEY",)
+    fetches_urls = True
+    limits = Limits(documents=64, images=20, bytes=16 * 2**20)
+
+    def __init__(
+        self,
+        model: str = "jinaai/jina-reranker-m0",
+        *,
+        base_url: str = "http://localhost:8000",
+        api: Literal["score", "rerank"] = "score",
+        modalities: Modalities | None = None,
+        **options: Any,
+    ) -> None:
+        if api not in ("score", "rerank"):
+            raise InvalidInputError(f"api is 'score' or 'rerank', not {api!r}")
+        known = reads(model)
+        self.modalities = modalities or known.modalities
+        self.max_pixels, self.tokens_per_image = known.max_pixels, known.tokens_per_image
+        self.takes_instruction = known.takes_instruction
+        self._api = api
+        super().__init__(model, base_url=base_url, **options)
+
+    def _query(self, query: Content) -> Any:
+        return self._item(query)
+
+    def _item(self, item: Content) -> Any:
+        if not item.images:
+            return item.text or ""
+        return {"content": content_parts(item, map(self._image, item.images))}
+
+    def _body(self, query: Any, items: list[Any]) -> tuple[str, dict[str, Any]]:
+        body = {"model": self.model, "query": query, "documents": items}
+        if self._api == "score":
+            body["queries"] = query  # releases differ in the name, and ignore the other one
+        if self.instruction is not None:
+            body["instruction"] = self.instruction
+        return f"/{self._api}", body
+
+    def _decode(self, body: Any) -> tuple[Pairs, int | None]:
+        rows, score = ("data", "score") if self._api == "score" else ("results", "relevance_score")
+        pairs = [(row["index"], row[score]) for row in body[rows]]
+        return pairs, (body.get("usage") or {}).get("total_tokens")
