@@ -102,8 +102,8 @@ def _reader(
 
 
 def _read_vllm(body: Body) -> tuple[Content, list[Content]]:
-    query = "queries" if "queries" in body else "query"
-    return _reader(("model", "instruction"), "documents", _vllm_item, query)(body)
+    known = ("model", "instruction", "queries")  # vLLM passes over names that it does not know
+    return _reader(known, "documents", _vllm_item)(body)
 
 
 def _read_dashscope(body: Body) -> tuple[Content, list[Content]]:
