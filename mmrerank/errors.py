@@ -96,6 +96,10 @@ class MissingDependencyError(RerankError, ImportError):
         )
         self.package = package
         self.extra = extra
+        self._purpose = purpose
+
+    def __reduce__(self) -> tuple[type[MissingDependencyError], tuple[str, str, str]]:
+        return type(self), (self.package, self.extra, self._purpose)
 
 
 class ModelLoadError(RerankError):
