@@ -11,7 +11,7 @@ except ImportError as error:
 
 from langchain_mmrerank.compressor import MultimodalRerank
 from langchain_mmrerank.embeddings import TextEmbeddings
-from langchain_mmrerank.loader import MultimodalPDFLoader, attach_images
+from langchain_mmrerank.loader import MultimodalPDFLoader, attach_images, resolve_markers
 from langchain_mmrerank.retriever import MultimodalRetriever
 
 __all__ = [
@@ -20,4 +20,5 @@ __all__ = [
     "MultimodalRetriever",
     "TextEmbeddings",
     "attach_images",
+    "resolve_markers",
 ]

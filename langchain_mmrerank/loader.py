@@ -1,9 +1,9 @@
-"""MultimodalPDFLoader, and images for documents that are already indexed."""
+"""Loaders, markers after a split, and images for documents that are already indexed."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from langchain_core.document_loaders import BaseLoader
@@ -12,8 +12,10 @@ from langchain_core.documents import Document
 from langchain_mmrerank.convert import from_chunk
 from mmrerank.loaders.attach import FigureIndex
 from mmrerank.loaders.pdf import PDFLoader
+from mmrerank.refs import IMAGES_KEY, read_refs, write_refs
+from mmrerank.refs import resolve_markers as resolve
 
-__all__ = ["MultimodalPDFLoader", "attach_images"]
+__all__ = ["MultimodalPDFLoader", "attach_images", "resolve_markers"]
 
 
 class MultimodalPDFLoader(BaseLoader):
@@ -58,3 +60,20 @@ def attach_images(
         )
         for document in documents
     ]
+
+
+def resolve_markers(documents: Iterable[Document]) -> list[Document]:
+    """Copies of a splitter's pieces, each with the images that it speaks of, and no markers.
+
+    For documents loaded with `markers=True` and cut by a text splitter, which copies all images
+    of a document to each of its pieces. A piece without a marker has no images.
+    """
+    return [_resolved(document) for document in documents]
+
+
+def _resolved(document: Document) -> Document:
+    metadata = dict(document.metadata)
+    text, refs = resolve(document.page_content, read_refs(metadata.pop(IMAGES_KEY, None)))
+    if images := write_refs(refs):
+        metadata[IMAGES_KEY] = images
+    return document.model_copy(update={"page_content": text, "metadata": metadata})

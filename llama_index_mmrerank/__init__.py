@@ -13,7 +13,7 @@ except ImportError as error:
 
 from llama_index_mmrerank.embeddings import TextEmbedding
 from llama_index_mmrerank.postprocessor import MultimodalRerank
-from llama_index_mmrerank.reader import MultimodalPDFReader, attach_images
+from llama_index_mmrerank.reader import MultimodalPDFReader, attach_images, resolve_markers
 from llama_index_mmrerank.retriever import MultimodalRetriever
 
 __all__ = [
@@ -22,4 +22,5 @@ __all__ = [
     "MultimodalRetriever",
     "TextEmbedding",
     "attach_images",
+    "resolve_markers",
 ]

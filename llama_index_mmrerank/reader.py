@@ -1,9 +1,9 @@
-"""MultimodalPDFReader, and images for nodes that are already indexed."""
+"""Readers, markers after a split, and images for nodes that are already indexed."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from llama_index.core.readers.base import BaseReader
@@ -12,8 +12,10 @@ from llama_index.core.schema import BaseNode, Document, MetadataMode
 from llama_index_mmrerank.convert import from_chunk, with_hidden_keys
 from mmrerank.loaders.attach import FigureIndex
 from mmrerank.loaders.pdf import PDFLoader
+from mmrerank.refs import IMAGES_KEY, read_refs, write_refs
+from mmrerank.refs import resolve_markers as resolve
 
-__all__ = ["MultimodalPDFReader", "attach_images"]
+__all__ = ["MultimodalPDFReader", "attach_images", "resolve_markers"]
 
 AnyNode = TypeVar("AnyNode", bound=BaseNode)
 
@@ -64,3 +66,24 @@ def attach_images(
         with_hidden_keys(node, index.attach(node.metadata, node.get_content(MetadataMode.NONE)))
         for node in nodes
     ]
+
+
+def resolve_markers(nodes: Iterable[AnyNode]) -> list[AnyNode]:
+    """Copies of a splitter's nodes, each with the images that it speaks of, and no markers.
+
+    For documents loaded with `markers=True` and cut by a node parser, which copies all images of
+    a document to each of its nodes. A node without a marker has no images.
+    """
+    return [_resolved(node) for node in nodes]
+
+
+def _resolved(node: AnyNode) -> AnyNode:
+    metadata = dict(node.metadata)
+    text, refs = resolve(
+        node.get_content(MetadataMode.NONE), read_refs(metadata.pop(IMAGES_KEY, None))
+    )
+    if images := write_refs(refs):
+        metadata[IMAGES_KEY] = images
+    copy = with_hidden_keys(node, metadata)
+    copy.set_content(text)
+    return copy

@@ -14,6 +14,7 @@ __all__ = ["EdgeLine", "edge_lines", "find_furniture"]
 
 _EDGE = 0.1  # of the height of the page, above and below
 _SAME_PLACE = 3.0  # points up or down
+_LARGEST = 1.15  # times the body text
 _LINES, _CHARACTERS = 2, 150  # a longer block is text that happens to stand there
 _ROMAN = re.compile(r"\b[ivxlcdm]+\b")
 
@@ -27,8 +28,8 @@ class EdgeLine:
     outermost: bool
 
 
-def edge_lines(blocks: Sequence[Block], height: float) -> list[EdgeLine]:
-    """The lines of a page that may be furniture."""
+def edge_lines(blocks: Sequence[Block], height: float, body_size: float) -> list[EdgeLine]:
+    """The lines of a page of this height that may be furniture: "Chapter 3" in large type is not."""
     lines = [line for block in blocks for line in block.lines if line.upright]
     if not lines:
         return []
@@ -40,7 +41,8 @@ def edge_lines(blocks: Sequence[Block], height: float) -> list[EdgeLine]:
             line.box[1] < top + _SAME_PLACE or line.box[3] > bottom - _SAME_PLACE,
         )
         for line in _short(blocks)
-        if line.box[3] < _EDGE * height or line.box[1] > (1 - _EDGE) * height
+        if line.size <= _LARGEST * body_size
+        and (line.box[3] < _EDGE * height or line.box[1] > (1 - _EDGE) * height)
     ]
 
 

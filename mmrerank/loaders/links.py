@@ -158,18 +158,21 @@ def _captioned(chunk: PageChunk, here: Mapping[Key, Region]) -> Iterator[Found]:
 def _place_of(target: Target, chunks: Sequence[PageChunk]) -> tuple[int, int] | None:
     """The chunk, and the offset in it, of the words that carry a link."""
     x, y = (target.box[0] + target.box[2]) / 2, (target.box[1] + target.box[3]) / 2
+    place = None
     for index, chunk in enumerate(chunks):
         for start, piece in _places(chunk):
             x0, y0, x1, y1 = piece.block.box
-            if not (x0 <= x <= x1 and y0 <= y <= y1) or not target.words:
+            if not (x0 <= x <= x1 and y0 <= y <= y1):
                 continue
-            line = next(
-                (one.text for one in piece.block.lines if one.box[1] <= y <= one.box[3]), ""
-            )
-            at = piece.text.find(target.words)
-            if at >= 0 and not is_contents(line):
+            lines = [line.text for line in piece.block.lines if line.box[1] <= y <= line.box[3]]
+            if any(map(is_contents, lines)):
+                return None
+            at = piece.text.find(target.words) if target.words else -1
+            if at >= 0:
                 return index, start + at + len(target.words)
-    return None
+            # A hyphen at the end of a line changed the words: the paragraph is still known.
+            place = place or (index, start + len(piece.text))
+    return place
 
 
 def _nearest(box: Box, chunks: Sequence[PageChunk]) -> tuple[int, LinkKind]:

@@ -153,13 +153,14 @@ class OpenPDF:
         """The links to figures and tables: their destinations are named so, as hyperref does."""
         targets: list[Target] = []
         with suppress(Exception):  # broken links are no loss
-            for link in page.get_links():
-                if not str(link.get("nameddest", "")).startswith(("figure", "table")):
-                    continue
+            links = [link for link in page.get_links() if _names_figure(link)]
+            words = page.get_text("words") if links else []
+            for link in links:
                 height = self._document.load_page(link["page"]).rect.height
                 y = height - link["to"].y  # named destinations count from the bottom
-                words = " ".join(page.get_textbox(link["from"]).split())
-                targets.append(Target(tuple(link["from"]), words, link["page"] + 1, y))
+                box: Box = tuple(link["from"])
+                inside = [word[4] for word in words if part_inside(word[:4], box) > 0.5]
+                targets.append(Target(box, " ".join(inside), link["page"] + 1, y))
         return targets
 
     def crops(self, number: int, regions: Sequence[Region], root: Path, dpi: int) -> list[Crop]:
@@ -183,6 +184,10 @@ class OpenPDF:
         self._calls += 1
         if self._calls % _FORGET == 0:
             need("pymupdf", extra="pdf", purpose="loading a PDF").TOOLS.store_shrink(100)
+
+
+def _names_figure(link: dict[str, Any]) -> bool:
+    return str(link.get("nameddest", "")).startswith(("figure", "table"))
 
 
 def _smallest_side(region: Region) -> float:

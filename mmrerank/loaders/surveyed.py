@@ -52,7 +52,7 @@ class Surveyed:
         self._words: set[str] = set()
         edges: dict[int, list[EdgeLine]] = {}
         for number, survey in self._survey(wanted):
-            edges[number] = edge_lines(survey.blocks, survey.size[1])
+            edges[number] = edge_lines(survey.blocks, survey.size[1], self.profile.body_size)
             self._keep(number, survey)
         self.numbers = list(self._kept)
         if not self.numbers:
