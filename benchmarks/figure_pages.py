@@ -60,7 +60,12 @@ class Pages:
     def put(self, x: float, y: float, text: str, size: float = 8.0, **options) -> Box:
         """Text with its baseline at y; its box."""
         self.page.insert_text((x, y), text, fontsize=size, **options)
-        return (x, y - 0.75 * size, x + pymupdf.get_text_length(text, fontsize=size), y + 0.2 * size)
+        return (
+            x,
+            y - 0.75 * size,
+            x + pymupdf.get_text_length(text, fontsize=size),
+            y + 0.2 * size,
+        )
 
     def chart(self, box: Box, *, title: str = "", axis: str = "", legend: bool = False) -> Box:
         """A chart with everything that belongs to it inside the box."""
@@ -285,11 +290,53 @@ def manuals(pages: Pages) -> None:
                 pages.page.draw_line((x, y + 18), (x + 12, y - 10), width=0.5)
                 pages.put(x + 13, y - 10, str(part + 1), 8)
             pages.label((80, 220, 515, 430), "vector")
-        pages.put(60, 450, f"Figure {1 + index // 3}-{number}. " + pages.text(6), 9, fontname="heit")
+        pages.put(
+            60, 450, f"Figure {1 + index // 3}-{number}. " + pages.text(6), 9, fontname="heit"
+        )
         pages.prose((60, 470, 535, 600))
         pages.photo((60, 620, 200, 740))
         pages.label((60, 620, 200, 740), "raster")
         pages.prose((220, 620, 535, 740))
+
+
+def panels(pages: Pages) -> None:
+    """Charts on tinted panels beside prose, covers, pie charts, maps of many small shapes."""
+    for index in range(8):
+        pages.new()
+        if index % 4 == 0:
+            pages.page.draw_rect((40, 60, 555, 420), fill=(0.93, 0.96, 0.9), width=0)
+            pages.put(60, 85, pages.text(4), 14, fontname="hebo")
+            pages.prose((60, 100, 280, 400))
+            pages.label(pages.chart((300, 100, 540, 390), title="Prices", axis="EUR"), "vector")
+            pages.prose((40, 450, 555, 780))
+        elif index % 4 == 1:
+            pages.photo((0, 0, 595, 842))
+            pages.put(60, 150, pages.text(4), 30, color=(1, 1, 1))
+            pages.put(60, 190, pages.text(7), 14, color=(1, 1, 1))
+            pages.label((0, 0, 595, 842), "page")
+        elif index % 4 == 2:
+            pages.prose((40, 60, 555, 200))
+            for column in range(2):
+                centre = (165 + 265 * column, 320)
+                start = pymupdf.Point(centre[0], centre[1] - 80)
+                for part in range(4):
+                    color = COLORS[part]
+                    start = pages.page.draw_sector(centre, start, -90, fill=color, width=0.5)
+                    place = (centre[0] + (95 if part in (0, 3) else -125), 260 + 100 * (part // 2))
+                    pages.put(*place, f"{pages.random.choice(WORDS)}", 8)
+                x = centre[0]
+                pages.label((x - 125, 240, x + 125, 400), "vector")
+            pages.prose((40, 450, 555, 600))
+        else:
+            pages.put(40, 60, f"Map {index}: " + pages.text(5), 11, fontname="hebo")
+            for _ in range(260):
+                x, y = pages.random.uniform(70, 500), pages.random.uniform(90, 440)
+                corners = [(x, y), (x + 22, y + 4), (x + 17, y + 25), (x - 5, y + 18)]
+                color = pages.random.choice(COLORS)
+                pages.page.draw_polyline(corners, fill=color, closePath=True, width=0.3)
+            pages.label((65, 90, 522, 465), "vector")
+            pages.prose((40, 500, 555, 780))
+        pages.put(500, 825, f"Belts and halls   {index + 1}", 8)
 
 
 def _flow_chart(pages: Pages) -> None:
@@ -312,6 +359,7 @@ KINDS = {
     "slides": (slides, 960, 540),
     "brochures": (brochures, 595, 842),
     "manuals": (manuals, 595, 842),
+    "panels": (panels, 595, 842),
 }
 
 

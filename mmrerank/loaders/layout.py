@@ -14,6 +14,7 @@ from mmrerank.loaders.text import Block, Line, is_panel_caption, is_prose
 __all__ = ["Layout"]
 
 _RULE_THICKNESS = 2.5  # points
+_PANEL, _PANEL_LINES = 0.03, 5  # part of the page, lines of body text in it
 _TEXT_BOX = 0.25  # part of a component that is covered by body text
 
 
@@ -29,7 +30,11 @@ class Layout:
         barriers = [grown(block.box, 0.0, 2.0) for block in prose + self.captions]
         images = [image for image in drawn.images if is_content(image, whole)]
         images = [cut_back(cut_back(i, barriers), gutters, least=0.65) for i in images]
-        paths = [path for path in drawn.paths if not self._is_rule(path[0])]
+        paths = [
+            (box, straight)
+            for box, straight in drawn.paths
+            if not self._is_rule(box) and not (straight and _is_panel(box, prose, whole))
+        ]
         found = components(paths, images, whole, barriers + gutters)
         text = [grown(block.box, 4.0, 4.0) for block in blocks]
         found = [item for item in found if not _is_stroke_of_text(item, text)]
@@ -47,7 +52,7 @@ class Layout:
             return False
         widths = [x1 - x0 for x0, x1 in self.columns if x0 - 5.0 <= box[0] < x1]
         long = min([0.7 * self.whole[2], *(0.9 * width for width in widths)])
-        return height > self.whole[3] / 2 or width > long
+        return height > 0.7 * self.whole[3] or width > long
 
 
 def _labels(blocks: Iterable[Block]) -> Iterator[Line]:
@@ -57,6 +62,14 @@ def _labels(blocks: Iterable[Block]) -> Iterator[Line]:
             yield Line(block.box, block.text, block.size)
         else:
             yield from block.lines
+
+
+def _is_panel(box: Box, prose: Sequence[Block], whole: Box) -> bool:
+    """A tinted area or a frame with paragraphs in it, which also may hold figures."""
+    if area(box) < _PANEL * area(whole):
+        return False
+    inside = [block for block in prose if part_inside(block.box, box) > 0.9]
+    return sum(len(block.lines) for block in inside) >= _PANEL_LINES
 
 
 def _is_stroke_of_text(item: Component, text: Sequence[Box]) -> bool:

@@ -11,19 +11,21 @@ from typing import Any, Literal
 
 from mmrerank.loaders.base import FigureKind
 from mmrerank.loaders.boxes import Box, area, overlap, part_inside, union
+from mmrerank.loaders.crops import visible_parts
 from mmrerank.loaders.drawings import Drawn, ImageKey, read_images, read_paths
 from mmrerank.loaders.grid import FRAME, MOST, Component, around, is_big
 from mmrerank.loaders.labels import with_labels
 from mmrerank.loaders.layout import Layout
 from mmrerank.loaders.owners import drawings_of_captions, lines_of_caption
-from mmrerank.loaders.text import Block
+from mmrerank.loaders.text import Block, is_panel_caption
 
 __all__ = ["MAX_PATHS", "Region", "find_regions"]
 
 MAX_PATHS = 200_000
 """Paths that one page may draw before its figures are given up."""
 
-_FEW_CHARACTERS = 40  # a page number and a running title
+_FEW_CHARACTERS = 200  # the title of a cover
+_LOOKED_AT = 0.01  # of the page: what shows of larger images is looked at
 _TABLE = 0.1  # part of a drawing that is covered by any text
 _LABEL_REACH, _NEAR_LABEL_REACH = 12.0, 8.0  # points from a drawing to its labels
 
@@ -63,6 +65,9 @@ def find_regions(
     covered = max((area(image) for image in images), default=0.0)
     if covered > MOST * area(whole) and sum(len(b.text) for b in blocks) <= _FEW_CHARACTERS:
         return [Region(whole, "page")]
+    if any(area(image) > _LOOKED_AT * area(whole) for image in images):
+        lines = [line.box for block in blocks for line in block.lines]
+        images = tuple(visible_parts(page, images, lines))
     drawn = Drawn(images, tuple(read_paths(page, whole, max_paths)))
     layout = Layout(whole, blocks, body_size, drawn)
     captioned = _captioned(layout, tables=tables)
@@ -87,7 +92,7 @@ def _captioned(layout: Layout, *, tables: bool) -> list[Region]:
 
 
 def _region(layout: Layout, caption: Block, parts: Sequence[Component]) -> Region:
-    box = with_labels(layout, around(parts), _LABEL_REACH)
+    box = with_labels(layout, around(parts), _LABEL_REACH, far=True)
     if caption.caption and caption.caption.kind == "table":
         return Region(box, "table", caption)
     return Region(box, _kind(parts), caption)
@@ -98,12 +103,28 @@ def _free(layout: Layout, taken: Sequence[Box]) -> list[Region]:
     free = [item for item in layout.drawn if not _is_in_any(item.box, taken)]
     figures = [item for item in free if _is_figure(layout, item)]
     boxes = [with_labels(layout, item.box, _NEAR_LABEL_REACH) for item in figures]
+    panels = _panels(layout, boxes)
     return [
         Region(
             union(*(boxes[index] for index in group)), _kind([figures[index] for index in group])
         )
-        for group in _overlapping(boxes)
+        for group in _overlapping(boxes, together=panels)
     ]
+
+
+def _panels(layout: Layout, boxes: Sequence[Box]) -> list[int]:
+    """The indices of boxes that hold "(a) ...", "(b) ...": the panels of one figure."""
+    captions = [line.box for line in layout.labels if is_panel_caption(line.text)]
+    found = [
+        index
+        for index, box in enumerate(boxes)
+        if any(part_inside(caption, box) > 0.5 for caption in captions)
+    ]
+    if len(found) < 2:
+        return []
+    around_all = union(*(boxes[index] for index in found))
+    apart = any(part_inside(block.box, around_all) > 0.5 for block in layout.body)
+    return [] if apart else found
 
 
 def _is_figure(layout: Layout, item: Component) -> bool:
@@ -120,10 +141,12 @@ def _is_in_any(box: Box, others: Sequence[Box]) -> bool:
     return any(part_inside(box, other) > 0.5 for other in others)
 
 
-def _overlapping(boxes: Sequence[Box]) -> list[list[int]]:
-    """The indices of boxes that overlap, together."""
-    groups: list[list[int]] = []
+def _overlapping(boxes: Sequence[Box], together: Sequence[int]) -> list[list[int]]:
+    """The indices of boxes that overlap, in groups; those of `together` are in one."""
+    groups: list[list[int]] = [list(together)] if together else []
     for index, box in enumerate(boxes):
+        if index in together:
+            continue
         touching = [group for group in groups if any(overlap(boxes[other], box) for other in group)]
         merged = [index, *(other for group in touching for other in group)]
         groups = [*(group for group in groups if group not in touching), merged]
