@@ -138,7 +138,7 @@ def from_chunk(chunk: Chunk) -> Document:
 
     Its metadata is for programs, save the page: a path would only blur an embedding.
     """
-    hidden = [*OUR_KEYS, "source", "position"]
+    hidden = [*OUR_KEYS, "source", "position", "not_rendered"]
     return Document(
         id_=chunk.id,
         text=chunk.text,

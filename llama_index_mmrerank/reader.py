@@ -11,11 +11,12 @@ from llama_index.core.schema import BaseNode, Document, MetadataMode
 
 from llama_index_mmrerank.convert import from_chunk, with_hidden_keys
 from mmrerank.loaders.attach import FigureIndex
+from mmrerank.loaders.files import FileLoader, FolderLoader
 from mmrerank.loaders.pdf import PDFLoader
 from mmrerank.refs import IMAGES_KEY, read_refs, write_refs
 from mmrerank.refs import resolve_markers as resolve
 
-__all__ = ["MultimodalPDFReader", "attach_images", "resolve_markers"]
+__all__ = ["MultimodalPDFReader", "MultimodalReader", "attach_images", "resolve_markers"]
 
 AnyNode = TypeVar("AnyNode", bound=BaseNode)
 
@@ -38,6 +39,36 @@ class MultimodalPDFReader(BaseReader):
     ) -> Iterator[Document]:
         """One document a chunk, page by page; `extra_info` is added to their metadata."""
         for chunk in PDFLoader(file, image_root=self.image_root, **self.options).lazy_load():
+            document = from_chunk(chunk)
+            document.metadata.update(extra_info or {})
+            yield document
+
+    def load_data(
+        self, file: str | os.PathLike[str], extra_info: dict[str, Any] | None = None
+    ) -> list[Document]:
+        """All of the file's documents."""
+        return list(self.lazy_load_data(file, extra_info))
+
+
+class MultimodalReader(BaseReader):
+    """A file of any known format, or a folder of them, as documents (see `MultimodalPDFReader`).
+
+    PDF, PPTX, DOCX, HTML, Markdown and images. `options` are those of the format's loader in
+    `mmrerank.loaders`, for a folder also those of `mmrerank.FolderLoader`. Works as
+    `file_extractor` of `SimpleDirectoryReader` for any of the suffixes.
+    """
+
+    def __init__(self, *, image_root: str | os.PathLike[str], **options: Any) -> None:
+        self.image_root = image_root
+        self.options = options
+
+    def lazy_load_data(
+        self, file: str | os.PathLike[str], extra_info: dict[str, Any] | None = None
+    ) -> Iterator[Document]:
+        """One document a chunk; `extra_info` is added to their metadata."""
+        kind = FolderLoader if os.path.isdir(file) else FileLoader  # noqa: PTH112 - any path
+        loader = kind(file, image_root=self.image_root, **self.options)
+        for chunk in loader.lazy_load():
             document = from_chunk(chunk)
             document.metadata.update(extra_info or {})
             yield document

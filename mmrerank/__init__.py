@@ -31,6 +31,7 @@ from mmrerank.types import Content, Image, Modalities, PartScore, RerankResult, 
 
 if TYPE_CHECKING:
     from mmrerank.http.jina import JinaReranker
+    from mmrerank.loaders.files import FileLoader, FolderLoader
     from mmrerank.loaders.pdf import PDFLoader
     from mmrerank.ocr import OCRReranker
     from mmrerank.retrieval.hashing import HashingEmbedder
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _LAZY = {
+    "FileLoader": "mmrerank.loaders.files",
+    "FolderLoader": "mmrerank.loaders.files",
     "HashingEmbedder": "mmrerank.retrieval.hashing",
     "JinaReranker": "mmrerank.http.jina",
     "OCRReranker": "mmrerank.ocr",
@@ -51,6 +54,8 @@ __all__ = [
     "AuthenticationError",
     "Content",
     "DocumentError",
+    "FileLoader",
+    "FolderLoader",
     "HashingEmbedder",
     "Image",
     "ImageError",

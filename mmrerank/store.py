@@ -189,12 +189,12 @@ def _hit_image(ref: str, root: Path) -> HitImage:
     )
 
 
-def load_pdf(store: Store, path: str, password: str | None = None) -> list[Chunk]:
-    """A PDF's chunks under its absolute path, its images saved in the store."""
-    from mmrerank.loaders.pdf import PDFLoader
+def load_file(store: Store, path: str, password: str | None = None) -> list[Chunk]:
+    """A file's chunks under its absolute path, its images saved in the store."""
+    from mmrerank.loaders.files import FileLoader
 
     source = str(Path(path).resolve())
-    chunks = PDFLoader(source, image_root=store.image_root, password=password).load()
+    chunks = FileLoader(source, image_root=store.image_root, password=password).load()
     if not chunks:
         raise DocumentError(source, "holds neither text nor images")
     return chunks

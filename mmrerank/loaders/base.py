@@ -69,7 +69,11 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A piece of a document's text with the figures that belong to it, strongest link first."""
+    """A piece of a document's text with the figures that belong to it, strongest link first.
+
+    `page` counts from 1 (a slide is a page); 0 where the format has no pages. `extra` is flat
+    metadata: `not_rendered` names, as a JSON list in a string, pictures that could not be shown.
+    """
 
     id: str
     text: str
@@ -85,7 +89,7 @@ class Chunk:
         """Flat metadata that every vector store takes; no image key where there is no image."""
         known: dict[str, Any] = {
             "source": self.source,
-            "page": self.page,
+            **({"page": self.page} if self.page else {}),
             "position": self.position,
             **({"section": self.section} if self.section else {}),
             **self.extra,
@@ -133,10 +137,10 @@ def image_folder(image_root: Path) -> Path:
     return image_root
 
 
-def save_image(root: Path, png: bytes) -> str:
-    """Save a PNG file under a hash of its content; its reference. Equal bytes are one file."""
-    ref = f"{hashlib.sha256(png).hexdigest()[:32]}.png"
-    _write_once(root / ref, png)
+def save_image(root: Path, data: bytes, suffix: str = ".png") -> str:
+    """Save an image file under a hash of its content; its reference. Equal bytes are one file."""
+    ref = f"{hashlib.sha256(data).hexdigest()[:32]}{suffix}"
+    _write_once(root / ref, data)
     return ref
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from mmrerank.loaders.boxes import Box, part_inside, union
 from mmrerank.loaders.text import Block
 
-__all__ = ["PageChunk", "Piece", "Sizes", "chunk_page", "gather"]
+__all__ = ["PageChunk", "Piece", "Sizes", "chunk_page", "cut_text", "gather"]
 
 _INSIDE = 0.8  # of a block's area: it is part of a figure
 _BETWEEN_BLOCKS = "\n\n"
@@ -60,6 +60,15 @@ class Sizes:
             middle = (low + high + 1) // 2
             low, high = (middle, high) if self.fits(before + text[:middle]) else (low, middle - 1)
         return low
+
+
+def cut_text(text: str, sizes: Sizes) -> list[str]:
+    """A text in pieces within their size, each ending well."""
+    pieces: list[str] = []
+    while text:
+        piece, text = _cut(text, max(sizes.longest("", text), 1))
+        pieces.append(piece)
+    return pieces
 
 
 def gather(blocks: Sequence[Block], figures: Sequence[Box]) -> list[Block]:

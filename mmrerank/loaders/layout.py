@@ -15,7 +15,7 @@ __all__ = ["Layout"]
 
 _RULE_THICKNESS = 2.5  # points
 _PANEL, _PANEL_LINES = 0.03, 5  # part of the page, lines of body text in it
-_TEXT_BOX = 0.25  # part of a component that is covered by body text
+_TEXT_BOX, _TEXT_ON_PHOTOGRAPH = 0.25, 0.4  # part of a component that body text covers
 
 
 class Layout:
@@ -82,4 +82,5 @@ def _is_stroke_of_text(item: Component, text: Sequence[Box]) -> bool:
 
 def _is_text_box(item: Component, prose: Sequence[Block]) -> bool:
     covered = sum(area(overlap(block.box, item.box)) for block in prose)
-    return covered > _TEXT_BOX * area(item.box) and item.image_area < 0.5 * area(item.box)
+    photograph = item.image_area >= 0.5 * area(item.box)
+    return covered > (_TEXT_ON_PHOTOGRAPH if photograph else _TEXT_BOX) * area(item.box)

@@ -104,11 +104,14 @@ def _free(layout: Layout, taken: Sequence[Box]) -> list[Region]:
     figures = [item for item in free if _is_figure(layout, item)]
     boxes = [with_labels(layout, item.box, _NEAR_LABEL_REACH) for item in figures]
     panels = _panels(layout, boxes)
+    if panels:
+        figure = union(*(boxes[index] for index in panels))
+        boxes = [figure if index in panels else box for index, box in enumerate(boxes)]
     return [
         Region(
             union(*(boxes[index] for index in group)), _kind([figures[index] for index in group])
         )
-        for group in _overlapping(boxes, together=panels)
+        for group in _overlapping(boxes)
     ]
 
 
@@ -141,12 +144,10 @@ def _is_in_any(box: Box, others: Sequence[Box]) -> bool:
     return any(part_inside(box, other) > 0.5 for other in others)
 
 
-def _overlapping(boxes: Sequence[Box], together: Sequence[int]) -> list[list[int]]:
-    """The indices of boxes that overlap, in groups; those of `together` are in one."""
-    groups: list[list[int]] = [list(together)] if together else []
+def _overlapping(boxes: Sequence[Box]) -> list[list[int]]:
+    """The indices of boxes that overlap, together."""
+    groups: list[list[int]] = []
     for index, box in enumerate(boxes):
-        if index in together:
-            continue
         touching = [group for group in groups if any(overlap(boxes[other], box) for other in group)]
         merged = [index, *(other for group in touching for other in group)]
         groups = [*(group for group in groups if group not in touching), merged]
