@@ -143,7 +143,7 @@ def from_chunk(chunk: Chunk) -> Document:
         id_=chunk.id,
         text=chunk.text,
         metadata=chunk.metadata,
-        excluded_embed_metadata_keys=[*hidden, "page"],
+        excluded_embed_metadata_keys=[*hidden, "page", "section"],
         excluded_llm_metadata_keys=hidden,
         relationships={NodeRelationship.SOURCE: RelatedNodeInfo(node_id=source_id(chunk.source))},
     )

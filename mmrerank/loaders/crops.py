@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from mmrerank.loaders.base import need
-from mmrerank.loaders.boxes import Box, area
+from mmrerank.loaders.boxes import Box, area, overlap
 
-__all__ = ["rendered", "visible_parts"]
+__all__ = ["Glance", "rendered"]
 
 _MOST_PIXELS = 1_200_000  # what rerankers look at
 _MOST_SIDE = 4000  # pixels
@@ -28,36 +28,35 @@ def rendered(page: Any, box: Box, dpi: int) -> bytes:
     return bytes(pixels.tobytes("png"))
 
 
-def visible_parts(page: Any, boxes: Sequence[Box], text: Iterable[Box]) -> list[Box]:
-    """What of each box is not white paper on the page, `text` left aside.
+class Glance:
+    """A page drawn coarsely, to see where it is not white paper.
 
     An image's box is larger than what shows of it where the page clips it, or where it is white.
-    A box of which nothing shows stays as it is: the page is drawn too coarsely to tell.
     """
-    pymupdf = need("pymupdf", extra="pdf", purpose="loading a PDF")
-    np = need("numpy", extra="pdf", purpose="finding figures")
-    matrix = pymupdf.Matrix(_GLANCE, _GLANCE)
-    pixels = page.get_pixmap(matrix=matrix, colorspace=pymupdf.csGRAY)
-    rows = np.frombuffer(pixels.samples, dtype=np.uint8).reshape(pixels.height, pixels.stride)
-    inked = rows[:, : pixels.width] < _WHITE
-    for box in text:
+
+    def __init__(self, page: Any) -> None:
+        pymupdf = need("pymupdf", extra="pdf", purpose="loading a PDF")
+        np = need("numpy", extra="pdf", purpose="finding figures")
+        matrix = pymupdf.Matrix(_GLANCE, _GLANCE)
+        pixels = page.get_pixmap(matrix=matrix, colorspace=pymupdf.csGRAY)
+        rows = np.frombuffer(pixels.samples, dtype=np.uint8).reshape(pixels.height, pixels.stride)
+        self._inked = rows[:, : pixels.width] < _WHITE
+
+    def visible(self, box: Box, text: Iterable[Box] = ()) -> Box:
+        """What of a box is not white, `text` left aside; the box itself where nothing is seen."""
+        np = need("numpy", extra="pdf", purpose="finding figures")
         x0, y0, x1, y1 = _in_pixels(box)
-        inked[y0:y1, x0:x1] = False
-    parts = []
-    for box in boxes:
-        x0, y0, x1, y1 = _in_pixels(box)
-        ys, xs = np.nonzero(inked[y0:y1, x0:x1])
-        if len(xs):
-            edges = (x0 + xs.min(), y0 + ys.min(), x0 + xs.max() + 1, y0 + ys.max() + 1)
-            part = tuple(float(edge) / _GLANCE for edge in edges)
-            shown = (
-                max(part[0], box[0]),
-                max(part[1], box[1]),
-                min(part[2], box[2]),
-                min(part[3], box[3]),
-            )
-        parts.append(shown if len(xs) and area(shown) > 0.0 else box)
-    return parts
+        part = self._inked[y0:y1, x0:x1].copy()
+        for line in text:
+            x2, y2, x3, y3 = _in_pixels(line)
+            part[max(y2 - y0, 0) : max(y3 - y0, 0), max(x2 - x0, 0) : max(x3 - x0, 0)] = False
+        ys, xs = np.nonzero(part)
+        if not len(xs):
+            return box
+        left, right = float(x0 + xs.min() - 1), float(x0 + xs.max() + 2)  # edges are pale
+        top, bottom = float(y0 + ys.min() - 1), float(y0 + ys.max() + 2)
+        seen = overlap((left / _GLANCE, top / _GLANCE, right / _GLANCE, bottom / _GLANCE), box)
+        return seen if seen and area(seen) > 0.0 else box
 
 
 def _in_pixels(box: Box) -> tuple[int, int, int, int]:

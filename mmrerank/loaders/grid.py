@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FRAME", "MOST", "Component", "around", "components", "is_big", "is_content"]
 
-_CELL, _CELLS = 4.0, 1000  # points a cell, cells a side at the most
+_CELL, _CELLS = 3.0, 1000  # points a cell, cells a side at the most
 _REACH = 2  # cells: things nearer than twice this belong together
 _SMALLEST_SIDE, _SMALLEST_AREA = 20.0, 1200.0  # points, square points: less is decoration
 

@@ -6,12 +6,12 @@ What a numbered caption owns is its figure; what is left of the drawings is one 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from mmrerank.loaders.base import FigureKind
 from mmrerank.loaders.boxes import Box, area, overlap, part_inside, union
-from mmrerank.loaders.crops import visible_parts
+from mmrerank.loaders.crops import Glance
 from mmrerank.loaders.drawings import Drawn, ImageKey, read_images, read_paths
 from mmrerank.loaders.grid import FRAME, MOST, Component, around, is_big
 from mmrerank.loaders.labels import with_labels
@@ -65,15 +65,33 @@ def find_regions(
     covered = max((area(image) for image in images), default=0.0)
     if covered > MOST * area(whole) and sum(len(b.text) for b in blocks) <= _FEW_CHARACTERS:
         return [Region(whole, "page")]
-    if any(area(image) > _LOOKED_AT * area(whole) for image in images):
-        lines = [line.box for block in blocks for line in block.lines]
-        images = tuple(visible_parts(page, images, lines))
+    looked_at = any(area(image) > _LOOKED_AT * area(whole) for image in images)
+    glance = Glance(page) if looked_at else None
+    if glance:
+        images = tuple(_shown(image, blocks, glance) for image in images)
     drawn = Drawn(images, tuple(read_paths(page, whole, max_paths)))
     layout = Layout(whole, blocks, body_size, drawn)
     captioned = _captioned(layout, tables=tables)
     regions = captioned + _free(layout, [region.box for region in captioned])
     regions = [region for region in regions if region.kind != "table" or tables]
+    if glance:
+        regions = [_trimmed(region, glance) for region in regions]
     return sorted(regions, key=lambda region: (region.box[1], region.box[0]))
+
+
+def _shown(image: Box, blocks: Sequence[Block], glance: Glance) -> Box:
+    """The part of an image that a clip leaves, where text stands beside that part."""
+    lines = [line.box for block in blocks for line in block.lines if overlap(line.box, image)]
+    part = glance.visible(image, lines) if lines else image
+    return part if any(part_inside(line, part) < 0.5 for line in lines) else image
+
+
+def _trimmed(region: Region, glance: Glance) -> Region:
+    """A region with images without its white edges."""
+    if region.kind not in ("raster", "mixed"):
+        return region
+    box = glance.visible(region.box)
+    return replace(region, box=box) if is_big(box) else region
 
 
 def _captioned(layout: Layout, *, tables: bool) -> list[Region]:
