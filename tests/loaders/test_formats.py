@@ -63,7 +63,9 @@ def test_charts_of_slides_are_words_and_numbers(root):
     assert "2019: 120.0" in first.text
     assert first.metadata["section"] == "Quarterly Duck Survey"
     assert missing(first) == ["chart on slide 1: native, no image"]
-    assert [chunk.text[:1] for chunk in load(DATA / "office/group-shapes-nested.pptx", root)] == ["A"]
+    assert [chunk.text[:1] for chunk in load(DATA / "office/group-shapes-nested.pptx", root)] == [
+        "A"
+    ]
 
 
 @pytest.fixture
