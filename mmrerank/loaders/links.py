@@ -157,7 +157,9 @@ def _captioned(chunk: PageChunk, here: Mapping[Key, Region]) -> Iterator[Found]:
 
 def _place_of(target: Target, chunks: Sequence[PageChunk]) -> tuple[int, int] | None:
     """The chunk, and the offset in it, of the words that carry a link."""
-    x, y = (target.box[0] + target.box[2]) / 2, (target.box[1] + target.box[3]) / 2
+    left, top, right, bottom = target.box
+    # A link's box may reach into the line above it, but not below its own.
+    x, y = (left + right) / 2, bottom - min(5.0, (bottom - top) / 2)
     place = None
     for index, chunk in enumerate(chunks):
         for start, piece in _places(chunk):
