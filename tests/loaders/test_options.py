@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from mmrerank.errors import InvalidInputError, RerankWarning
-from mmrerank.loaders import survey
+from mmrerank.loaders import survey, worker
 from mmrerank.loaders.base import Chunk
 from mmrerank.loaders.chunking import Sizes
 from mmrerank.loaders.pdf import PDFLoader
@@ -160,11 +160,28 @@ def test_processes_read_what_this_one_reads(book, root, workers):
     assert load(book, root, tables=True, page_images=True, workers=workers) == here
 
 
-def test_a_page_that_takes_too_long_loses_its_figures_only(root):
-    path = DATA / "pdf-damaged" / "slow.pdf"
-    with pytest.warns(RerankWarning, match="page 1: its figures cannot be read"):
-        chunks = load(path, root, workers=1, page_timeout=0.35)
-    assert any(chunk.text for chunk in chunks)
+def test_a_page_that_takes_too_long_loses_its_figures_only(book, root, monkeypatch):
+    original = worker.Inline.submit
+
+    def slow(self, method, *args):
+        future = original(self, method, *args)
+        if method == "survey" and args[0] == 2 and args[2].figures:
+            future = type(future)()
+            future.set_exception(worker.PageLostError("took longer than 30 s"))
+        return future
+
+    monkeypatch.setattr(worker.Inline, "submit", slow)
+    with pytest.warns(RerankWarning, match="page 2: its figures cannot be read.*took longer"):
+        chunks = load(book, root)
+    assert {chunk.page for chunk in chunks} == {1, 2, 3, 4}
+
+
+def test_a_call_that_takes_too_long_is_stopped():
+    pages = worker.Processes(str(DATA / "pdf-damaged" / "slow.pdf"), None, 1, 0.01)
+    profile = survey.Profile(10.0)
+    with pytest.raises(worker.PageLostError, match=r"took longer than 0.01 s"):
+        pages.submit("survey", 1, profile, survey.SurveyOptions()).result()
+    pages.close()
 
 
 def test_a_page_that_draws_too_much_loses_its_figures_only(book, root):
@@ -176,9 +193,9 @@ def test_a_page_that_draws_too_much_loses_its_figures_only(book, root):
 def test_a_worker_that_dies_is_told_and_replaced(book, root, monkeypatch):
     loader = PDFLoader(book, image_root=root, workers=1)
     with loader.open() as (document, _):
-        worker = document._pages._idle.get()
-        worker._process.kill()
-        document._pages._idle.put(worker)
+        process = document._pages._idle.get()
+        process._process.kill()
+        document._pages._idle.put(process)
         with pytest.raises(Exception, match="ended its process"):
             document._pages.submit("info").result()
         assert document._pages.submit("info").result().page_count == 4
