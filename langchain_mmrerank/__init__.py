@@ -11,13 +11,22 @@ except ImportError as error:
 
 from langchain_mmrerank.compressor import MultimodalRerank
 from langchain_mmrerank.embeddings import TextEmbeddings
-from langchain_mmrerank.loader import MultimodalPDFLoader, attach_images
+from langchain_mmrerank.loader import (
+    MultimodalBlobParser,
+    MultimodalLoader,
+    MultimodalPDFLoader,
+    attach_images,
+    resolve_markers,
+)
 from langchain_mmrerank.retriever import MultimodalRetriever
 
 __all__ = [
+    "MultimodalBlobParser",
+    "MultimodalLoader",
     "MultimodalPDFLoader",
     "MultimodalRerank",
     "MultimodalRetriever",
     "TextEmbeddings",
     "attach_images",
+    "resolve_markers",
 ]

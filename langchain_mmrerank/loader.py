@@ -1,19 +1,30 @@
-"""MultimodalPDFLoader, and images for documents that are already indexed."""
+"""Loaders, markers after a split, and images for documents that are already indexed."""
 
 from __future__ import annotations
 
+import mimetypes
 import os
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from langchain_core.document_loaders import BaseLoader
+from langchain_core.document_loaders import BaseBlobParser, BaseLoader, Blob
 from langchain_core.documents import Document
 
 from langchain_mmrerank.convert import from_chunk
 from mmrerank.loaders.attach import FigureIndex
+from mmrerank.loaders.files import FileLoader, FolderLoader
 from mmrerank.loaders.pdf import PDFLoader
+from mmrerank.refs import IMAGES_KEY, read_refs, write_refs
+from mmrerank.refs import resolve_markers as resolve
 
-__all__ = ["MultimodalPDFLoader", "attach_images"]
+__all__ = [
+    "MultimodalBlobParser",
+    "MultimodalLoader",
+    "MultimodalPDFLoader",
+    "attach_images",
+    "resolve_markers",
+]
 
 
 class MultimodalPDFLoader(BaseLoader):
@@ -38,6 +49,57 @@ class MultimodalPDFLoader(BaseLoader):
         return map(from_chunk, self._loader.lazy_load())
 
 
+class MultimodalLoader(BaseLoader):
+    """A file of any known format, or a folder of them, as documents (see `MultimodalPDFLoader`).
+
+    PDF, PPTX, DOCX, HTML, Markdown and images. `options` are those of the format's loader in
+    `mmrerank.loaders`, for a folder also those of `mmrerank.FolderLoader`.
+    """
+
+    def __init__(
+        self,
+        file_path: str | os.PathLike[str],
+        *,
+        image_root: str | os.PathLike[str],
+        **options: Any,
+    ) -> None:
+        kind = FolderLoader if os.path.isdir(file_path) else FileLoader  # noqa: PTH112 - any path
+        self._loader = kind(file_path, image_root=image_root, **options)
+
+    def lazy_load(self) -> Iterator[Document]:
+        """One document a chunk."""
+        return map(from_chunk, self._loader.lazy_load())
+
+
+class MultimodalBlobParser(BaseBlobParser):
+    """Parses blobs of any known format, for `GenericLoader`; the path or the type tells which."""
+
+    def __init__(self, *, image_root: str | os.PathLike[str], **options: Any) -> None:
+        self._image_root = image_root
+        self._options = options
+
+    def lazy_parse(self, blob: Blob) -> Iterator[Document]:
+        """One document a chunk. A blob without a path is written to a temporary file."""
+        if blob.data is None and blob.path is not None:
+            yield from self._load(os.fspath(blob.path))
+            return
+        suffix = os.path.splitext(str(blob.path or blob.source or ""))[1]  # noqa: PTH122 - no path
+        suffix = suffix or mimetypes.guess_extension(blob.mimetype or "") or ""
+        with tempfile.TemporaryDirectory(prefix="mmrerank-") as folder:
+            path = os.path.join(folder, f"blob{suffix}")
+            with open(path, "wb") as file:  # noqa: PTH123 - as above
+                file.write(blob.as_bytes())
+            source = str(blob.source or "blob")
+            for document in self._load(path):
+                yield document.model_copy(
+                    update={"metadata": {**document.metadata, "source": source}}
+                )
+
+    def _load(self, path: str) -> Iterator[Document]:
+        loader = FileLoader(path, image_root=self._image_root, **self._options)
+        return map(from_chunk, loader.lazy_load())
+
+
 def attach_images(
     documents: Sequence[Document],
     pdf: str | os.PathLike[str],
@@ -58,3 +120,20 @@ def attach_images(
         )
         for document in documents
     ]
+
+
+def resolve_markers(documents: Iterable[Document]) -> list[Document]:
+    """Copies of a splitter's pieces, each with the images that it speaks of, and no markers.
+
+    For documents loaded with `markers=True` and cut by a text splitter, which copies all images
+    of a document to each of its pieces. A piece without a marker has no images.
+    """
+    return [_resolved(document) for document in documents]
+
+
+def _resolved(document: Document) -> Document:
+    metadata = dict(document.metadata)
+    text, refs = resolve(document.page_content, read_refs(metadata.pop(IMAGES_KEY, None)))
+    if images := write_refs(refs):
+        metadata[IMAGES_KEY] = images
+    return document.model_copy(update={"page_content": text, "metadata": metadata})

@@ -13,13 +13,20 @@ except ImportError as error:
 
 from llama_index_mmrerank.embeddings import TextEmbedding
 from llama_index_mmrerank.postprocessor import MultimodalRerank
-from llama_index_mmrerank.reader import MultimodalPDFReader, attach_images
+from llama_index_mmrerank.reader import (
+    MultimodalPDFReader,
+    MultimodalReader,
+    attach_images,
+    resolve_markers,
+)
 from llama_index_mmrerank.retriever import MultimodalRetriever
 
 __all__ = [
     "MultimodalPDFReader",
+    "MultimodalReader",
     "MultimodalRerank",
     "MultimodalRetriever",
     "TextEmbedding",
     "attach_images",
+    "resolve_markers",
 ]

@@ -150,8 +150,8 @@ def from_chunk(chunk: Chunk) -> Document:
     is nothing but images shows its page there too, since LlamaIndex leaves out nodes that have
     nothing to embed.
     """
-    hidden = [*OUR_KEYS, "source", "position"]
-    unembedded = [*hidden, "page"] if chunk.text.strip() else hidden
+    hidden = [*OUR_KEYS, "source", "position", "not_rendered"]
+    unembedded = [*hidden, "page", "section"] if chunk.text.strip() else hidden
     return Document(
         id_=chunk.id,
         text_resource=MediaResource(text=chunk.text),  # which a `text` of "" would not make

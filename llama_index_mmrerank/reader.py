@@ -1,9 +1,9 @@
-"""MultimodalPDFReader, and images for nodes that are already indexed."""
+"""Readers, markers after a split, and images for nodes that are already indexed."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from llama_index.core.readers.base import BaseReader
@@ -11,9 +11,12 @@ from llama_index.core.schema import BaseNode, Document, MetadataMode
 
 from llama_index_mmrerank.convert import from_chunk, with_hidden_keys
 from mmrerank.loaders.attach import FigureIndex
+from mmrerank.loaders.files import FileLoader, FolderLoader
 from mmrerank.loaders.pdf import PDFLoader
+from mmrerank.refs import IMAGES_KEY, read_refs, write_refs
+from mmrerank.refs import resolve_markers as resolve
 
-__all__ = ["MultimodalPDFReader", "attach_images"]
+__all__ = ["MultimodalPDFReader", "MultimodalReader", "attach_images", "resolve_markers"]
 
 AnyNode = TypeVar("AnyNode", bound=BaseNode)
 
@@ -47,6 +50,36 @@ class MultimodalPDFReader(BaseReader):
         return list(self.lazy_load_data(file, extra_info))
 
 
+class MultimodalReader(BaseReader):
+    """A file of any known format, or a folder of them, as documents (see `MultimodalPDFReader`).
+
+    PDF, PPTX, DOCX, HTML, Markdown and images. `options` are those of the format's loader in
+    `mmrerank.loaders`, for a folder also those of `mmrerank.FolderLoader`. Works as
+    `file_extractor` of `SimpleDirectoryReader` for any of the suffixes.
+    """
+
+    def __init__(self, *, image_root: str | os.PathLike[str], **options: Any) -> None:
+        self.image_root = image_root
+        self.options = options
+
+    def lazy_load_data(
+        self, file: str | os.PathLike[str], extra_info: dict[str, Any] | None = None
+    ) -> Iterator[Document]:
+        """One document a chunk; `extra_info` is added to their metadata."""
+        kind = FolderLoader if os.path.isdir(file) else FileLoader  # noqa: PTH112 - any path
+        loader = kind(file, image_root=self.image_root, **self.options)
+        for chunk in loader.lazy_load():
+            document = from_chunk(chunk)
+            document.metadata.update(extra_info or {})
+            yield document
+
+    def load_data(
+        self, file: str | os.PathLike[str], extra_info: dict[str, Any] | None = None
+    ) -> list[Document]:
+        """All of the file's documents."""
+        return list(self.lazy_load_data(file, extra_info))
+
+
 def attach_images(
     nodes: Sequence[AnyNode],
     pdf: str | os.PathLike[str],
@@ -64,3 +97,24 @@ def attach_images(
         with_hidden_keys(node, index.attach(node.metadata, node.get_content(MetadataMode.NONE)))
         for node in nodes
     ]
+
+
+def resolve_markers(nodes: Iterable[AnyNode]) -> list[AnyNode]:
+    """Copies of a splitter's nodes, each with the images that it speaks of, and no markers.
+
+    For documents loaded with `markers=True` and cut by a node parser, which copies all images of
+    a document to each of its nodes. A node without a marker has no images.
+    """
+    return [_resolved(node) for node in nodes]
+
+
+def _resolved(node: AnyNode) -> AnyNode:
+    metadata = dict(node.metadata)
+    text, refs = resolve(
+        node.get_content(MetadataMode.NONE), read_refs(metadata.pop(IMAGES_KEY, None))
+    )
+    if images := write_refs(refs):
+        metadata[IMAGES_KEY] = images
+    copy = with_hidden_keys(node, metadata)
+    copy.set_content(text)
+    return copy

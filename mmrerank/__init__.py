@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from mmrerank.http.sglang import SGLangReranker
     from mmrerank.http.tei import TEIReranker
     from mmrerank.http.vllm import VLLMReranker
+    from mmrerank.loaders.files import FileLoader, FolderLoader
     from mmrerank.loaders.pdf import PDFLoader
     from mmrerank.local.cross_encoder import CrossEncoderReranker
     from mmrerank.local.jina_m0 import JinaM0Reranker
@@ -53,6 +54,8 @@ __version__ = "0.1.0"
 
 _LAZY = {
     "CrossEncoderReranker": "mmrerank.local.cross_encoder",
+    "FileLoader": "mmrerank.loaders.files",
+    "FolderLoader": "mmrerank.loaders.files",
     "HashingEmbedder": "mmrerank.retrieval.hashing",
     "JinaM0Reranker": "mmrerank.local.jina_m0",
     "JinaReranker": "mmrerank.http.jina",
@@ -82,6 +85,8 @@ __all__ = [
     "CrossEncoderReranker",
     "DashScopeReranker",
     "DocumentError",
+    "FileLoader",
+    "FolderLoader",
     "HashingEmbedder",
     "Image",
     "ImageError",

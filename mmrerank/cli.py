@@ -77,13 +77,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="mmrerank", description="Search PDFs by their text and rerank by text and figures."
+        prog="mmrerank",
+        description="Search documents by their text and rerank by text and figures.",
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    index = commands.add_parser("index", help="put PDFs into an index")
-    index.add_argument("files", nargs="+", metavar="FILE")
+    index = commands.add_parser("index", help="put files into an index")
+    index.add_argument(
+        "files",
+        nargs="+",
+        metavar="FILE",
+        help="PDF, PPTX, DOCX, HTML, Markdown, images, and folders of them",
+    )
     index.add_argument("--store", required=True, metavar="DIR", help="the index's folder")
     index.add_argument("--password", help="for PDFs that want one")
     index.add_argument(
@@ -119,8 +125,9 @@ def _index(options: argparse.Namespace) -> int:
     from mmrerank.store import Store
 
     store = Store(options.store, create=True)
+    files = [file for path in options.files for file in _files(path, options.store)]
     failed = 0
-    for path in options.files:
+    for path in files:
         try:
             chunks, images = index_file(
                 store, path, password=options.password, ocr=not options.no_ocr
@@ -132,18 +139,27 @@ def _index(options: argparse.Namespace) -> int:
             _say(f"{path}: {_count(chunks, 'chunk')}, {_count(images, 'image')}")
     _say(f"{options.store}: {_count(len(store), 'chunk')} in all")
     if failed:
-        _say(f"{failed} of {_count(len(options.files), 'file')} could not be indexed", "red")
+        _say(f"{failed} of {_count(len(files), 'file')} could not be indexed", "red")
     return 1 if failed else 0
+
+
+def _files(path: str, store: str) -> list[str]:
+    """A file as it is named; of a folder the files that can be loaded."""
+    if not os.path.isdir(path):  # noqa: PTH112 - strings go in and out
+        return [path]
+    from mmrerank.loaders.files import FolderLoader
+
+    return [str(file) for file in FolderLoader(path, image_root=store).files()]
 
 
 def index_file(
     store: Any, path: str, *, password: str | None = None, ocr: bool = True
 ) -> tuple[int, int]:
-    """Index one PDF, reading the words in its images with a progress bar; counts of both."""
+    """Index one file, reading the words in its images with a progress bar; counts of both."""
     from mmrerank.ocr import OCRReranker
-    from mmrerank.store import load_pdf
+    from mmrerank.store import load_file
 
-    chunks = load_pdf(store, path, password)
+    chunks = load_file(store, path, password)
     images = store.images(chunks)
     if ocr:
         OCRReranker().warm_images(images, show_progress=True)

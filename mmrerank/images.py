@@ -32,10 +32,12 @@ __all__ = [
     "content_hash",
     "decode_image",
     "encode_image",
+    "encode_within",
     "image_size",
     "open_image",
     "read_bytes",
     "read_file",
+    "thumbnail",
 ]
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP")
@@ -44,6 +46,10 @@ MAX_PIXELS = 89_478_485  # Pillow's own limit: 256 MiB of RGB
 
 _PNG_METADATA = (b"eXIf", b"Raw profile type", b"adobe.xmp")
 _JPEG_QUALITY = 85  # 12-pixel text still reads by OCR; see benchmarks/http.md
+_LOWER_QUALITIES = (80, 65, 50)
+_THUMBNAIL_QUALITY = 80
+_FEWEST_PIXELS = 32 * 32  # fewer show nothing
+_LONGEST_SHAPE = 16  # times as wide as high: decoded at no less than the thumbnail's size
 _SENDABLE = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp"}
 
 
@@ -185,6 +191,37 @@ def encode_image(image: Image, max_pixels: int) -> EncodedImage:
     jpeg = _save(shrunk, "JPEG", quality=_JPEG_QUALITY, subsampling=0, optimize=True)
     png = _save(shrunk, "PNG", optimize=True) if lossless else None
     if png is not None and len(png) <= len(jpeg):
+        return EncodedImage(png, "image/png")
+    return EncodedImage(jpeg, "image/jpeg")
+
+
+def encode_within(image: Image, max_pixels: int, max_bytes: int) -> EncodedImage:
+    """As `encode_image`, in at most `max_bytes`: first a lower quality, then fewer pixels.
+
+    Raises `ImageError` where even a small image does not fit. The same bytes always give the same.
+    """
+    encoded = encode_image(image, max_pixels)
+    pixels = max_pixels
+    while len(encoded.data) > max_bytes:
+        shrunk = open_image(image, pixels)
+        for quality in _LOWER_QUALITIES:
+            data = _save(shrunk, "JPEG", quality=quality, optimize=True)
+            encoded = EncodedImage(data, "image/jpeg")
+            if len(data) <= max_bytes:
+                return encoded
+        pixels = shrunk.width * shrunk.height // 2
+        if pixels < _FEWEST_PIXELS:
+            raise ImageError(image.name, f"does not fit {max_bytes} bytes")
+    return encoded
+
+
+def thumbnail(image: Image, side: int = 256) -> EncodedImage:
+    """A small copy for display, at most `side` pixels wide and high; never enlarged."""
+    small = open_image(image, side * side * _LONGEST_SHAPE)
+    small.thumbnail((side, side), reducing_gap=3.0)
+    png = _save(small, "PNG", optimize=True)
+    jpeg = _save(small, "JPEG", quality=_THUMBNAIL_QUALITY, optimize=True)
+    if len(png) <= len(jpeg):
         return EncodedImage(png, "image/png")
     return EncodedImage(jpeg, "image/jpeg")
 

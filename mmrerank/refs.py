@@ -28,6 +28,8 @@ __all__ = [
     "marked_refs",
     "marker",
     "read_refs",
+    "resolve_markers",
+    "with_markers",
     "write_refs",
 ]
 
@@ -155,3 +157,16 @@ def marked_refs(text: str, refs: Iterable[str]) -> list[str]:
 def cut_markers(text: str) -> str:
     """The text without its markers."""
     return _CUT.sub("", text)
+
+
+def with_markers(text: str, places: Iterable[tuple[int, str]]) -> str:
+    """The text with the marker of each reference at its offset, each pair once."""
+    for at, ref in sorted(set(places), reverse=True):
+        before = " " if text[:at] and not text[:at][-1].isspace() else ""
+        text = f"{text[:at]}{before}{marker(ref)}{text[at:]}"
+    return text
+
+
+def resolve_markers(text: str, refs: Iterable[str]) -> tuple[str, list[str]]:
+    """A piece of a document's text without markers, and those of the document's `refs` it names."""
+    return cut_markers(text), marked_refs(text, refs)

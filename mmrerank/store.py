@@ -210,12 +210,12 @@ def _hit_image(ref: str, root: Path) -> HitImage:
     )
 
 
-def load_pdf(store: Store, path: str, password: str | None = None) -> list[Chunk]:
-    """A PDF's chunks under its absolute path, its images saved in the store."""
-    from mmrerank.loaders.pdf import PDFLoader
+def load_file(store: Store, path: str, password: str | None = None) -> list[Chunk]:
+    """A file's chunks under its absolute path, its images saved in the store."""
+    from mmrerank.loaders.files import FileLoader
 
     source = str(Path(path).resolve())
-    loader = PDFLoader(source, image_root=store.image_root, password=password)
+    loader = FileLoader(source, image_root=store.image_root, password=password)
     name = clean(Path(path).name)
     chunks = list(progress(loader.lazy_load(), f"Loading {name}", show=True))
     if not chunks:

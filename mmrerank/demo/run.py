@@ -15,7 +15,7 @@ from mmrerank.bm25 import tokenize
 from mmrerank.demo import QUESTIONS, REPORT
 from mmrerank.display import figure_line, snippet
 from mmrerank.ocr import OCRReranker
-from mmrerank.store import Hit, Store, load_pdf
+from mmrerank.store import Hit, Store, load_file
 
 __all__ = ["run_demo"]
 
@@ -41,7 +41,7 @@ def run_demo(folder: str | Path, console: Console) -> int:
     Exit code 0 if reranking brought the figures nearer to the top on average.
     """
     store, reranker = Store(folder, create=True), OCRReranker()
-    chunks = load_pdf(store, REPORT)
+    chunks = load_file(store, REPORT)
     reranker.warm_images(store.images(chunks), show_progress=True)
     store.replace(chunks[0].source, chunks)
     counts = f"{len(chunks)} chunks, {len(store.images(chunks))} figures"

@@ -11,7 +11,8 @@ from typing import Any
 
 from mmrerank.loaders.base import Figure, Link, strongest
 from mmrerank.loaders.captions import find_caption, find_references, without_contents
-from mmrerank.loaders.pdf import PDFReading, open_pdf
+from mmrerank.loaders.pdf import PDFLoader
+from mmrerank.loaders.surveyed import Surveyed
 from mmrerank.refs import IMAGES_KEY, read_refs, write_refs
 
 __all__ = ["FigureIndex"]
@@ -57,13 +58,11 @@ class FigureIndex:
         password: str | None = None,
     ) -> FigureIndex:
         """Read a PDF and save its figures under `image_root`; errors as `PDFLoader` has them."""
-        source = os.fspath(path)
-        with open_pdf(source, password) as document:
-            reading = PDFReading(document, source, Path(image_root))
-            words = {number: _words(text) for number, text in reading.page_texts()}
-            labels = {number: document[number - 1].get_label() for number in words}
-            known = {number: label for number, label in labels.items() if label}
-            return cls(reading.figures(), words, known, Path(source).name)
+        loader = PDFLoader(path, image_root=image_root, password=password)
+        with loader.open() as (document, reading):
+            words = {number: _words(_text(document, number)) for number in document.numbers}
+            labels = {number: label for number, label in document.labels.items() if label}
+            return cls(list(reading.figures()), words, labels, Path(loader.path).name)
 
     def links_for(self, text: str, page: int | str | None) -> list[Link]:
         """The figures of a chunk, strongest link first; none where nothing speaks for one.
@@ -142,6 +141,10 @@ class FigureIndex:
             min(self._by_label[label], key=lambda figure: abs(figure.page - (number or 1)))
             for label in labels
         ]
+
+
+def _text(document: Surveyed, number: int) -> str:
+    return "\n".join(block.text for block in document.page(number).blocks)
 
 
 def _page(metadata: Mapping[str, Any]) -> int | str | None:

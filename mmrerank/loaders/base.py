@@ -12,31 +12,29 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mmrerank.errors import ImageError, InvalidInputError, MissingDependencyError
+from mmrerank.loaders.boxes import Box
 from mmrerank.refs import IMAGES_KEY, write_refs
 
 __all__ = [
-    "Box",
     "Chunk",
     "Figure",
+    "FigureKind",
     "Link",
     "LinkKind",
-    "area",
     "chunk_id",
-    "grown",
     "image_folder",
     "need",
-    "overlap",
-    "part_inside",
-    "save_figure",
+    "save_facts",
+    "save_image",
     "source_id",
     "strongest",
-    "union",
 ]
 
-Box = tuple[float, float, float, float]
-"""(x0, y0, x1, y1) in points from the top left of the page as it is shown; y grows downwards."""
+FigureKind = Literal["raster", "vector", "mixed", "text", "table", "page"]
+"""What a figure is made of; "text" is a listing, "page" a scan or a page's own rendering."""
 
-LinkKind = Literal["reference", "caption", "column", "page"]
+LinkKind = Literal["reference", "caption", "column", "section", "page"]
+"""Why a figure belongs to a chunk: it is named there, its caption stands there, or it is near."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +43,19 @@ class Figure:
 
     `ref` is its path relative to the image root, `page` counts from 1, `box` is
     (x0, y0, x1, y1) in points from the page's top left, `label` what the caption calls it
-    ("figure 3"; empty where there is no numbered caption), `words` its text layer.
-    The same facts stand in a JSON file of the same name beside the image.
+    ("figure 3"; empty where there is no numbered caption), `words` its text layer, `context` the
+    paragraphs around it where they were asked for. The same facts stand in a JSON file of the same name beside the image.
     """
 
     ref: str
     source: str
     page: int
     box: Box
-    kind: Literal["raster", "vector", "mixed", "page"]
+    kind: FigureKind
     caption: str = ""
     label: str = ""
     words: str = ""
+    context: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +69,11 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A piece of a document's text with the figures that belong to it, strongest link first."""
+    """A piece of a document's text with the figures that belong to it, strongest link first.
+
+    `page` counts from 1 (a slide is a page); 0 where the format has no pages. `extra` is flat
+    metadata: `not_rendered` names, as a JSON list in a string, pictures that could not be shown.
+    """
 
     id: str
     text: str
@@ -78,6 +81,7 @@ class Chunk:
     page: int
     position: int
     links: tuple[Link, ...] = ()
+    section: str = ""
     extra: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -85,8 +89,9 @@ class Chunk:
         """Flat metadata that every vector store takes; no image key where there is no image."""
         known: dict[str, Any] = {
             "source": self.source,
-            "page": self.page,
+            **({"page": self.page} if self.page else {}),
             "position": self.position,
+            **({"section": self.section} if self.section else {}),
             **self.extra,
         }
         images = write_refs([link.figure.ref for link in self.links])
@@ -132,18 +137,22 @@ def image_folder(image_root: Path) -> Path:
     return image_root
 
 
-def save_figure(root: Path, png: bytes, **facts: Any) -> Figure:
-    """Save a PNG file under a hash of its content, and a figure's `facts` in a JSON file beside it.
+def save_image(root: Path, data: bytes, suffix: str = ".png") -> str:
+    """Save an image file under a hash of its content; its reference. Equal bytes are one file."""
+    ref = f"{hashlib.sha256(data).hexdigest()[:32]}{suffix}"
+    _write_once(root / ref, data)
+    return ref
 
-    Equal bytes are one file, and the JSON keeps the facts of the first figure that had them.
-    `facts` are the fields of `Figure` but `ref`. A failing disk raises `ImageError`.
+
+def save_facts(root: Path, figure: Figure) -> None:
+    """Save what is known of a figure in a JSON file beside its image.
+
+    It keeps the facts of the first figure that had these pixels. A failing disk raises
+    `ImageError`.
     """
-    name = hashlib.sha256(png).hexdigest()[:32]
-    figure = Figure(ref=f"{name}.png", **facts)
-    written = {key: value for key, value in asdict(figure).items() if key != "ref"}
-    _write_once(root / f"{name}.png", png)
-    _write_once(root / f"{name}.json", json.dumps(written, ensure_ascii=False, indent=1).encode())
-    return figure
+    facts = {key: value for key, value in asdict(figure).items() if key != "ref"}
+    path = (root / figure.ref).with_suffix(".json")
+    _write_once(path, json.dumps(facts, ensure_ascii=False, indent=1).encode())
 
 
 def _write_once(path: Path, data: bytes) -> None:
@@ -156,45 +165,3 @@ def _write_once(path: Path, data: bytes) -> None:
     except OSError as error:
         part.unlink(missing_ok=True)
         raise ImageError(str(path), f"cannot be written ({error})") from error
-
-
-def union(first: Box, *others: Box) -> Box:
-    """The smallest box around all of them."""
-    boxes = (first, *others)
-    return (
-        min(box[0] for box in boxes),
-        min(box[1] for box in boxes),
-        max(box[2] for box in boxes),
-        max(box[3] for box in boxes),
-    )
-
-
-def overlap(first: Box, second: Box) -> Box | None:
-    """What two boxes share; None where they do not touch. Boxes without height do touch."""
-    shared = (
-        max(first[0], second[0]),
-        max(first[1], second[1]),
-        min(first[2], second[2]),
-        min(first[3], second[3]),
-    )
-    return shared if shared[0] <= shared[2] and shared[1] <= shared[3] else None
-
-
-def grown(box: Box, right_and_left: float, up_and_down: float) -> Box:
-    """The box with a margin of so many points."""
-    return (
-        box[0] - right_and_left,
-        box[1] - up_and_down,
-        box[2] + right_and_left,
-        box[3] + up_and_down,
-    )
-
-
-def area(box: Box | None) -> float:
-    """Square points; 0 where there is no box."""
-    return 0.0 if box is None else max(box[2] - box[0], 0.0) * max(box[3] - box[1], 0.0)
-
-
-def part_inside(box: Box, other: Box) -> float:
-    """The part of the area of `box` that lies in `other`, 0 to 1; 0 for a box without area."""
-    return area(overlap(box, other)) / max(area(box), 0.1)

@@ -12,7 +12,15 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Caption", "find_caption", "find_references", "panel_base", "without_contents"]
+__all__ = [
+    "Caption",
+    "find_caption",
+    "find_mentions",
+    "find_references",
+    "is_contents",
+    "panel_base",
+    "without_contents",
+]
 
 _FIGURE_WORD = r"figures?|figuras?|figuur|figs?\.?|abbildung(?:en)?|abb\.?|рис(?:унки|унок|\.)"
 _TABLE_WORD = r"tables?|tab\.|tabell?en?|tabelle|tablas?|tabelas?|tabella|tableau|таблица"
@@ -27,10 +35,14 @@ _CAPTION = re.compile(
     rf"(?P<number>{_NUMBER})(?P<panel>[a-z]?)(?![^\W_])"
     r"(?P<rest>\s*[.:\uff1a|\u2223\u2014\u2013](?=\s|$|[^\W\d_a-zA-Z])\s*|\s*$|\s+(?=[^\Wa-zß-öø-ÿа-я]|[(\"“„«]))"
 )
-_FIRST = re.compile(
-    rf"(?:{_NOT_IN_WORD}(?P<word>(?i:{_FIGURE_WORD}))\s*|[图圖図]\s*)"
-    rf"(?P<number>{_NUMBER})(?P<panel>{_PANEL}){_END}"
-)
+_FIRST = {
+    kind: re.compile(
+        rf"(?:{_NOT_IN_WORD}(?P<word>(?i:{word}))\s*|{sign}\s*)"
+        rf"(?P<number>{_NUMBER})(?P<panel>{_PANEL}){_END}"
+    )
+    for kind, word, sign in (("figure", _FIGURE_WORD, "[图圖図]"), ("table", _TABLE_WORD, "表"))
+}
+_PLURALS = ("figures", "figs", "figuras", "abbildungen", "tables", "tabellen", "tablas", "")
 _NEXT = re.compile(
     r"\s*(?P<join>,\s*(?:and|und|et|y|e)\b|,|、|and\b|und\b|et\b|y\b|e\b|or\b|oder\b|&|和|及|与|と|"
     r"to\b|through\b|bis\b|a\b|[-\u2013\u2014~至])\s*"
@@ -74,23 +86,28 @@ def find_caption(text: str) -> Caption | None:
 def find_references(text: str, known: Collection[str]) -> list[str]:
     """The labels among `known` that `text` refers to, in text order and each once.
 
-    Reads "Fig. 3", "Figs. 3 and 4", "Figures 3-5", "Figure 2(a)", "Abb. 3.1", "图 3". Whether
-    "3-5" is one label or a range is decided by what the document has; a panel ("2a") that has no
-    caption of its own stands for its figure ("2"), and a figure for its captioned panels.
+    Reads "Fig. 3", "Figs. 3 and 4", "Figures 3-5", "Figure 2(a)", "Abb. 3.1", "图 3", "Table 2".
+    Whether "3-5" is one label or a range is decided by what the document has; a panel ("2a") that
+    has no caption of its own stands for its figure ("2"), and a figure for its captioned panels.
     """
-    numbers = {label.removeprefix("figure ") for label in known if label.startswith("figure ")}
-    panels: dict[str, list[str]] = {}
-    for number in sorted(numbers):
-        panels.setdefault(panel_base(number), []).append(number)
-    found: dict[str, None] = {}
-    for number, panel in _mentions(text, numbers):
-        if number + panel in numbers:
-            found[f"figure {number}{panel}"] = None
-        elif number in numbers:
-            found[f"figure {number}"] = None
-        else:
-            found.update((f"figure {name}", None) for name in panels.get(number, ()))
-    return list(found)
+    return list(dict.fromkeys(label for _, label in find_mentions(text, known)))
+
+
+def find_mentions(text: str, known: Collection[str]) -> list[tuple[int, str]]:
+    """As `find_references`, each mention with the offset at which its words end."""
+    found: list[tuple[int, str]] = []
+    for kind in _FIRST:
+        numbers = {label.partition(" ")[2] for label in known if label.startswith(f"{kind} ")}
+        panels: dict[str, list[str]] = {}
+        for number in sorted(numbers):
+            panels.setdefault(panel_base(number), []).append(number)
+        for end, number, panel in _mentions(text, numbers, kind) if numbers else ():
+            if number + panel in numbers:
+                names = [number + panel]
+            else:
+                names = [number] if number in numbers else panels.get(number, [])
+            found += [(end, f"{kind} {name}") for name in names]
+    return sorted(found, key=lambda mention: mention[0])
 
 
 def panel_base(number: str) -> str:
@@ -103,16 +120,20 @@ def without_contents(text: str) -> str:
 
     A list of figures names every figure and explains none.
     """
-    return "\n".join(line for line in text.split("\n") if not _LEADERS.search(line))
+    return "\n".join(line for line in text.split("\n") if not is_contents(line))
 
 
-def _mentions(text: str, known: Collection[str]) -> Iterator[tuple[str, str]]:
-    """Every (number, panel letter or "") that `text` mentions, ranges written out."""
-    for first in _FIRST.finditer(text):
-        word = (first["word"] or "").lower().rstrip(".")
-        plural = word in ("figures", "figs", "figuras", "abbildungen", "")
+def is_contents(line: str) -> bool:
+    """True for a line of a table of contents."""
+    return _LEADERS.search(line) is not None
+
+
+def _mentions(text: str, known: Collection[str], kind: str) -> Iterator[tuple[int, str, str]]:
+    """Every (end, number, panel letter or "") that `text` mentions, ranges written out."""
+    for first in _FIRST[kind].finditer(text):
+        plural = (first["word"] or "").lower().rstrip(".") in _PLURALS
         number, at = _plain(first["number"]), first.end()
-        yield from _read(number, first["panel"], known)
+        yield from ((at, *read) for read in _read(number, first["panel"], known))
         while following := _NEXT.match(text, at):
             join = following["join"].strip()
             # "In Figure 3, 20 users ..." is no list; "Figures 3, 4" and "Figure 3, and 4" are.
@@ -120,8 +141,8 @@ def _mentions(text: str, known: Collection[str]) -> Iterator[tuple[str, str]]:
                 break
             last, number, at = number, _plain(following["number"]), following.end()
             if join in _RANGE_JOINS:
-                yield from ((between, "") for between in _between(last, number)[1:-1])
-            yield from _read(number, following["panel"], known)
+                yield from ((at, between, "") for between in _between(last, number)[1:-1])
+            yield from ((at, *read) for read in _read(number, following["panel"], known))
 
 
 def _read(number: str, panel: str, known: Collection[str]) -> list[tuple[str, str]]:

@@ -10,9 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from mmrerank.loaders.base import area, overlap, part_inside, union
-from mmrerank.loaders.chunking import read_blocks
-from mmrerank.loaders.figures import components, find_regions, image_keys
+from mmrerank.loaders.boxes import area, overlap, part_inside, union
+from mmrerank.loaders.drawings import image_keys
+from mmrerank.loaders.grid import components
+from mmrerank.loaders.regions import find_regions
+from mmrerank.loaders.text import read_blocks
 
 pymupdf = pytest.importorskip("pymupdf")
 pytest.importorskip("scipy")
@@ -118,7 +120,12 @@ def test_a_listing_does_not_take_the_figure_of_the_next_caption(page):
     write(page, (72, 170, 540, 190), "Figure 1. A listing.")
     draw_chart(page, 200, 210)
     write(page, (72, 340, 540, 360), "Figure 2. A belt.")
-    assert [region.label for region in regions(page)] == ["figure 2"]
+    found = {region.label: region for region in regions(page)}
+    assert {label: region.kind for label, region in found.items()} == {
+        "figure 1": "text",
+        "figure 2": "vector",
+    }
+    assert found["figure 1"].box[3] < 170 < 205 < found["figure 2"].box[1]
 
 
 def test_a_raster_image_without_caption(page):

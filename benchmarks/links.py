@@ -1,0 +1,51 @@
+"""A sample of links between chunks and figures, to be judged by eye: benchmarks/links.md.
+
+    python benchmarks/links.py FILE.pdf... [--count 100]
+
+The PDFs' own link destinations are switched off. Each row shows the words around the place where
+the text speaks of the figure, and the figure's caption.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import re
+import tempfile
+from pathlib import Path
+
+from mmrerank.loaders.pdf import PDFLoader
+from mmrerank.refs import marker
+
+
+def links(path: Path) -> list[tuple[str, ...]]:
+    rows = []
+    with tempfile.TemporaryDirectory() as root:
+        loader = PDFLoader(path, image_root=root, destinations=False, markers=True, dpi=30)
+        for chunk in loader.lazy_load():
+            for link in chunk.links:
+                at = chunk.text.find(marker(link.figure.ref))
+                words = re.sub(r"\s*\[\[img:\w+\]\]", "", chunk.text[max(at - 70, 0) : at])
+                caption = link.figure.caption or f"(no caption, {link.figure.kind})"
+                place = f"p. {chunk.page} -> p. {link.figure.page}"
+                rows.append((path.stem, place, link.kind, words, caption[:60]))
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("files", nargs="+", type=Path)
+    parser.add_argument("--count", type=int, default=100)
+    options = parser.parse_args()
+    rows = [row for path in options.files for row in links(path)]
+    sample = sorted(random.Random(5).sample(range(len(rows)), min(options.count, len(rows))))
+    print(
+        "| # | file | pages | kind | words before | figure | right |\n|---|---|---|---|---|---|---|"
+    )
+    for number, index in enumerate(sample, 1):
+        cells = [" ".join(cell.split()).replace("|", "/") for cell in rows[index]]
+        print(f"| {number} | " + " | ".join(cells) + " | |")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""Speed and memory of the PDF loader: pages a second, with and without crops, and peak memory.
+
+    python benchmarks/loaders.py FILE.pdf... [--runs 3] [--workers 1 2] [--long 2000] [--json FILE]
+
+Each measurement is the median of several runs after one that warms up. With `--workers 0` pages
+are counted for each second of processor time in one process, which other programs do not disturb. "survey" is text, regions
+and links; "all" writes the crops too, into an empty folder. Memory is the peak of the worker
+process; `--long` repeats the first file's pages to that many, to see whether it grows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+from mmrerank.loaders.pdf import PDFLoader
+
+
+def measure(path: Path, workers: int) -> tuple[float, float, int]:
+    """Seconds for the survey and for all of it, and the number of pages."""
+    with tempfile.TemporaryDirectory() as root:
+        clock = time.perf_counter if workers else time.process_time
+        began = clock()
+        with PDFLoader(path, image_root=root, workers=workers).open() as (document, reading):
+            surveyed = clock()
+            for _ in reading.chunks():
+                pass
+            done = clock()
+            return surveyed - began, done - began, len(document.numbers)
+
+
+def peak_memory(path: Path) -> tuple[float, float]:
+    """Megabytes of the worker process and of this one at their highest, by Linux's own count."""
+    with (
+        tempfile.TemporaryDirectory() as root,
+        PDFLoader(path, image_root=root).open() as (document, reading),
+    ):
+        for _ in reading.chunks():
+            pass
+        worker = document._pages._idle.get()  # noqa: SLF001
+        peaks = _peak(worker._process.pid), _peak("self")  # noqa: SLF001
+        document._pages._idle.put(worker)  # noqa: SLF001
+    return peaks
+
+
+def _peak(process: int | str) -> float:
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
+
+
+def repeated(path: Path, pages: int, folder: Path) -> Path:
+    import pymupdf
+
+    with pymupdf.open(path) as source, pymupdf.open() as long:
+        while long.page_count < pages:
+            long.insert_pdf(source)
+        target = folder / f"{path.stem}-{pages}.pdf"
+        long.save(target)
+    return target
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("files", nargs="+", type=Path)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--workers", nargs="+", type=int, default=[1])
+    parser.add_argument("--long", type=int)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    rows = []
+    for path in options.files:
+        for workers in options.workers:
+            measure(path, workers)
+            runs = [measure(path, workers) for _ in range(options.runs)]
+            pages = runs[0][2]
+            row = {"file": path.name, "pages": pages, "workers": workers}
+            row["survey"] = round(pages / statistics.median(run[0] for run in runs), 1)
+            row["all"] = round(pages / statistics.median(run[1] for run in runs), 1)
+            rows.append(row)
+            print(row)
+        row = {"file": path.name, "peak MB (worker, main)": [round(m) for m in peak_memory(path)]}
+        rows.append(row)
+        print(row)
+    if options.long:
+        with tempfile.TemporaryDirectory() as folder:
+            path = repeated(options.files[0], options.long, Path(folder))
+            row = {
+                "file": path.name,
+                "peak MB (worker, main)": [round(m) for m in peak_memory(path)],
+            }
+            rows.append(row)
+            print(row)
+    if options.json:
+        options.json.write_text(json.dumps(rows, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

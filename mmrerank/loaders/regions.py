@@ -1,0 +1,177 @@
+"""The figures of a PDF page, and its tables where asked for.
+
+What a numbered caption owns is its figure; what is left of the drawings is one where it looks so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from mmrerank.loaders.base import FigureKind
+from mmrerank.loaders.boxes import Box, area, overlap, part_inside, union
+from mmrerank.loaders.crops import Glance
+from mmrerank.loaders.drawings import Drawn, ImageKey, read_images, read_paths
+from mmrerank.loaders.grid import FRAME, MOST, Component, around, is_big
+from mmrerank.loaders.labels import with_labels
+from mmrerank.loaders.layout import Layout
+from mmrerank.loaders.owners import drawings_of_captions, lines_of_caption
+from mmrerank.loaders.text import Block, is_panel_caption
+
+__all__ = ["MAX_PATHS", "Region", "find_regions"]
+
+MAX_PATHS = 200_000
+"""Paths that one page may draw before its figures are given up."""
+
+_FEW_CHARACTERS = 200  # the title of a cover
+_LOOKED_AT = 0.01  # of the page: what shows of larger images is looked at
+_TABLE = 0.1  # part of a drawing that is covered by any text
+_LABEL_REACH, _NEAR_LABEL_REACH = 12.0, 8.0  # points from a drawing to its labels
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A figure found on a page; `caption` is the block that names it."""
+
+    box: Box
+    kind: FigureKind
+    caption: Block | None = None
+
+    @property
+    def label(self) -> str:
+        """What its caption calls it ("figure 3"); empty without one."""
+        caption = self.caption.caption if self.caption else None
+        return caption.label if caption else ""
+
+
+def find_regions(
+    page: Any,
+    blocks: Sequence[Block],
+    *,
+    body_size: float,
+    repeated: Collection[ImageKey] = (),
+    tables: bool = False,
+    max_paths: int = MAX_PATHS,
+) -> list[Region]:
+    """The figures of a PyMuPDF page, in the coordinates of the page as it is shown.
+
+    `blocks` is its text, `body_size` the font size of the document's body text in points,
+    `repeated` the images that are furniture of the document rather than content. Raises
+    `TooManyPathsError` above `max_paths` paths.
+    """
+    whole: Box = (0.0, 0.0, page.rect.width, page.rect.height)
+    images = tuple(read_images(page, whole, repeated))
+    covered = max((area(image) for image in images), default=0.0)
+    if covered > MOST * area(whole) and sum(len(b.text) for b in blocks) <= _FEW_CHARACTERS:
+        return [Region(whole, "page")]
+    looked_at = any(area(image) > _LOOKED_AT * area(whole) for image in images)
+    glance = Glance(page) if looked_at else None
+    if glance:
+        images = tuple(_shown(image, blocks, glance) for image in images)
+    drawn = Drawn(images, tuple(read_paths(page, whole, max_paths)))
+    layout = Layout(whole, blocks, body_size, drawn)
+    captioned = _captioned(layout, tables=tables)
+    regions = captioned + _free(layout, [region.box for region in captioned])
+    regions = [region for region in regions if region.kind != "table" or tables]
+    if glance:
+        regions = [_trimmed(region, glance) for region in regions]
+    return sorted(regions, key=lambda region: (region.box[1], region.box[0]))
+
+
+def _shown(image: Box, blocks: Sequence[Block], glance: Glance) -> Box:
+    """The part of an image that a clip leaves, where text stands beside that part."""
+    lines = [line.box for block in blocks for line in block.lines if overlap(line.box, image)]
+    part = glance.visible(image, lines) if lines else image
+    return part if any(part_inside(line, part) < 0.5 for line in lines) else image
+
+
+def _trimmed(region: Region, glance: Glance) -> Region:
+    """A region with images without its white edges."""
+    if region.kind not in ("raster", "mixed"):
+        return region
+    box = glance.visible(region.box)
+    return replace(region, box=box) if is_big(box) else region
+
+
+def _captioned(layout: Layout, *, tables: bool) -> list[Region]:
+    """What captions own. Tables are found even if not asked for: they are no figures."""
+    owned = drawings_of_captions(layout)
+    regions = [_region(layout, caption, parts) for caption, parts in owned]
+    with_drawing = [caption for caption, _ in owned]
+    for caption in layout.captions:
+        kind = caption.caption.kind if caption.caption else "figure"
+        if caption not in with_drawing and (kind == "figure" or tables):
+            taken = [region.box for region in regions]
+            above = kind == "figure"  # where most documents set it
+            if box := lines_of_caption(layout, caption, taken, above_first=above):
+                regions.append(Region(box, "text" if kind == "figure" else "table", caption))
+    return regions
+
+
+def _region(layout: Layout, caption: Block, parts: Sequence[Component]) -> Region:
+    box = with_labels(layout, around(parts), _LABEL_REACH, far=True)
+    if caption.caption and caption.caption.kind == "table":
+        return Region(box, "table", caption)
+    return Region(box, _kind(parts), caption)
+
+
+def _free(layout: Layout, taken: Sequence[Box]) -> list[Region]:
+    """The drawings without a caption that look like figures; those that overlap are one."""
+    free = [item for item in layout.drawn if not _is_in_any(item.box, taken)]
+    figures = [item for item in free if _is_figure(layout, item)]
+    boxes = [with_labels(layout, item.box, _NEAR_LABEL_REACH) for item in figures]
+    panels = _panels(layout, boxes)
+    if panels:
+        figure = union(*(boxes[index] for index in panels))
+        boxes = [figure if index in panels else box for index, box in enumerate(boxes)]
+    return [
+        Region(
+            union(*(boxes[index] for index in group)), _kind([figures[index] for index in group])
+        )
+        for group in _overlapping(boxes)
+    ]
+
+
+def _panels(layout: Layout, boxes: Sequence[Box]) -> list[int]:
+    """The indices of boxes that hold "(a) ...", "(b) ...": the panels of one figure."""
+    captions = [line.box for line in layout.labels if is_panel_caption(line.text)]
+    found = [
+        index
+        for index, box in enumerate(boxes)
+        if any(part_inside(caption, box) > 0.5 for caption in captions)
+    ]
+    if len(found) < 2:
+        return []
+    around_all = union(*(boxes[index] for index in found))
+    apart = any(part_inside(block.box, around_all) > 0.5 for block in layout.body)
+    return [] if apart else found
+
+
+def _is_figure(layout: Layout, item: Component) -> bool:
+    """Whether a component without a caption is a figure: big enough, and no table."""
+    if not is_big(item.box):
+        return False
+    if item.shapes or item.image_area:
+        return True
+    text = sum(area(overlap(line.box, item.box)) for line in layout.labels)
+    return item.straight > FRAME and text < _TABLE * area(item.box)
+
+
+def _is_in_any(box: Box, others: Sequence[Box]) -> bool:
+    return any(part_inside(box, other) > 0.5 for other in others)
+
+
+def _overlapping(boxes: Sequence[Box]) -> list[list[int]]:
+    """The indices of boxes that overlap, together."""
+    groups: list[list[int]] = []
+    for index, box in enumerate(boxes):
+        touching = [group for group in groups if any(overlap(boxes[other], box) for other in group)]
+        merged = [index, *(other for group in touching for other in group)]
+        groups = [*(group for group in groups if group not in touching), merged]
+    return groups
+
+
+def _kind(parts: Sequence[Component]) -> Literal["raster", "vector", "mixed"]:
+    kinds = {item.kind for item in parts}
+    return kinds.pop() if len(kinds) == 1 else "mixed"

@@ -1,0 +1,246 @@
+"""An open PDF and what is read of each page; this is what runs in a worker process."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mmrerank.errors import DocumentError, MissingDependencyError
+from mmrerank.loaders.base import need, save_image
+from mmrerank.loaders.boxes import Box, part_inside
+from mmrerank.loaders.crops import rendered
+from mmrerank.loaders.drawings import ImageKey, image_keys
+from mmrerank.loaders.regions import MAX_PATHS, Region, find_regions
+from mmrerank.loaders.text import Block, read_blocks
+
+__all__ = ["Crop", "OpenPDF", "PDFInfo", "PageSurvey", "Profile", "SurveyOptions", "Target"]
+
+_SAMPLE = 40  # pages that tell what the whole document repeats
+_REPEATED, _REPEATED_PAGES = 0.25, 3  # part of the pages, and pages at the least
+_FORGET = 8  # pages
+
+
+@dataclass(frozen=True, slots=True)
+class PDFInfo:
+    """How many pages a PDF has, and the titles of its outline by page, from 1."""
+
+    page_count: int
+    outline: dict[int, list[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What pages have in common: the size of most text, and images that are furniture."""
+
+    body_size: float = 0.0
+    repeated: frozenset[ImageKey] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class SurveyOptions:
+    """What is looked for on a page; `min_size` is in points."""
+
+    figures: bool = True
+    tables: bool = False
+    targets: bool = True
+    min_size: float = 20.0
+    max_paths: int = MAX_PATHS
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A link of the document: its words, and the page (from 1) and height that it leads to."""
+
+    box: Box
+    words: str
+    page: int
+    y: float
+
+
+@dataclass(frozen=True, slots=True)
+class PageSurvey:
+    """What was read of one page. `problem` says why its figures could not be."""
+
+    number: int
+    label: str
+    size: tuple[float, float]
+    blocks: list[Block]
+    regions: list[Region]
+    targets: list[Target]
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """A region's image, its words in the text layer; or a `problem`, and no reference."""
+
+    ref: str
+    words: str = ""
+    problem: str = ""
+
+
+class OpenPDF:
+    """A PDF that is open in this process. Raises `DocumentError` for a file that is none."""
+
+    def __init__(self, path: str, password: str | None = None) -> None:
+        self.path = path
+        self._document = _open(path, password)
+        self._profiled: dict[int, list[Block]] = {}
+        self._calls = 0
+
+    def close(self) -> None:
+        """Close the file."""
+        self._document.close()
+
+    def info(self) -> PDFInfo:
+        """The number of pages, and the outline."""
+        outline: defaultdict[int, list[str]] = defaultdict(list)
+        with suppress(Exception):  # a damaged outline is no loss
+            for _, title, page in self._document.get_toc():
+                outline[page].append(title)
+        return PDFInfo(self._document.page_count, dict(outline))
+
+    def profile(self, numbers: Sequence[int]) -> Profile:
+        """What these pages have in common, from a sample spread over them."""
+        step = max(1.0, len(numbers) / _SAMPLE)
+        sample = [numbers[int(index * step)] for index in range(min(len(numbers), _SAMPLE))]
+        sizes: Counter[float] = Counter()
+        counts: Counter[ImageKey] = Counter()
+        for number in sample:
+            with suppress(Exception):  # the survey meets it again, and tells
+                page = self._document.load_page(number - 1)
+                self._profiled[number] = blocks = read_blocks(page)
+                for block in blocks:
+                    sizes[block.size] += len(block.text)
+                counts.update(image_keys(page))
+        body = sizes.most_common(1)[0][0] if sizes else 0.0
+        least = max(_REPEATED_PAGES, _REPEATED * len(sample))
+        return Profile(body, frozenset(key for key, count in counts.items() if count >= least))
+
+    def survey(self, number: int, profile: Profile, options: SurveyOptions) -> PageSurvey:
+        """The text, figures and links of a page (from 1)."""
+        page = self._document.load_page(number - 1)
+        blocks = self._profiled.pop(number, None)
+        blocks = read_blocks(page) if blocks is None else blocks
+        regions: list[Region] = []
+        problem = ""
+        if options.figures:
+            try:
+                regions = find_regions(
+                    page,
+                    blocks,
+                    body_size=profile.body_size,
+                    repeated=profile.repeated,
+                    tables=options.tables,
+                    max_paths=options.max_paths,
+                )
+            except MissingDependencyError:
+                raise
+            except Exception as error:  # PyMuPDF raises many kinds; the text is kept
+                problem = str(error) or type(error).__name__
+        regions = [region for region in regions if _smallest_side(region) >= options.min_size]
+        targets = self._targets(page) if options.targets else []
+        self._keep_small()
+        size = (float(page.rect.width), float(page.rect.height))
+        return PageSurvey(number, _label(page), size, blocks, regions, targets, problem)
+
+    def _targets(self, page: Any) -> list[Target]:
+        """The links to figures and tables: their destinations are named so, as hyperref does."""
+        targets: list[Target] = []
+        with suppress(Exception):  # broken links are no loss
+            links = [link for link in page.get_links() if _names_figure(link)]
+            words = page.get_text("words") if links else []
+            for link in links:
+                height = self._document.load_page(link["page"]).rect.height
+                y = height - link["to"].y  # named destinations count from the bottom
+                box: Box = tuple(link["from"])
+                inside = [word[4] for word in words if part_inside(word[:4], box) > 0.5]
+                targets.append(Target(box, " ".join(inside), link["page"] + 1, y))
+        return targets
+
+    def crops(self, number: int, regions: Sequence[Region], root: Path, dpi: int) -> list[Crop]:
+        """The images of regions of a page, saved under `root`."""
+        page = self._document.load_page(number - 1)
+        lines = [line for block in read_blocks(page) for line in block.lines]
+        crops: list[Crop] = []
+        for region in regions:
+            inside = [line.text for line in lines if part_inside(line.box, region.box) > 0.5]
+            try:
+                data = rendered(page, region.box, dpi)
+            except Exception as error:  # as above
+                crops.append(Crop("", problem=str(error) or type(error).__name__))
+            else:
+                crops.append(Crop(save_image(root, data), " ".join(inside)))
+        self._keep_small()
+        return crops
+
+    def _keep_small(self) -> None:
+        """Let MuPDF forget images and fonts now and then, which it keeps up to 256 MB of."""
+        self._calls += 1
+        if self._calls % _FORGET == 0:
+            need("pymupdf", extra="pdf", purpose="loading a PDF").TOOLS.store_shrink(100)
+
+
+def _names_figure(link: dict[str, Any]) -> bool:
+    return str(link.get("nameddest", "")).startswith(("figure", "table"))
+
+
+def _smallest_side(region: Region) -> float:
+    x0, y0, x1, y1 = region.box
+    return min(x1 - x0, y1 - y0)
+
+
+def _label(page: Any) -> str:
+    """What the document itself calls a page ("iv"); "" where it says nothing."""
+    try:
+        return str(page.get_label())
+    except Exception:  # damaged page labels are no loss
+        return ""
+
+
+def _open(path: str, password: str | None) -> Any:
+    pymupdf = need("pymupdf", extra="pdf", purpose="loading a PDF")
+    pymupdf.TOOLS.mupdf_display_errors(False)
+    pymupdf.TOOLS.mupdf_display_warnings(False)
+    _check_file(path)
+    try:
+        document = pymupdf.open(path, filetype="pdf")
+    except Exception as error:  # FileDataError, RuntimeError and more, by kind of damage
+        raise DocumentError(path, f"cannot be read as a PDF ({error})") from None
+    try:
+        _check_document(document, path, password)
+    except BaseException:
+        document.close()
+        raise
+    return document
+
+
+def _check_document(document: Any, path: str, password: str | None) -> None:
+    if document.needs_pass and password is None:
+        raise DocumentError(path, "is encrypted and needs a password")
+    if document.needs_pass and not document.authenticate(password):
+        raise DocumentError(path, "is encrypted, and the password is wrong")
+    if not document.is_pdf:
+        raise DocumentError(path, "is not a PDF")
+    if document.page_count == 0:
+        raise DocumentError(path, "has no pages that can be read")
+
+
+def _check_file(path: str) -> None:
+    try:
+        size = os.stat(path).st_size
+    except FileNotFoundError:
+        raise DocumentError(path, "does not exist") from None
+    except (OSError, ValueError) as error:  # no permission; a null character in the name
+        raise DocumentError(path, f"cannot be opened ({error})") from None
+    if Path(path).is_dir():
+        raise DocumentError(path, "is a folder, not a file")
+    if not Path(path).is_file():
+        raise DocumentError(path, "is not a regular file")
+    if size == 0:
+        raise DocumentError(path, "is empty (0 bytes)")

@@ -1,0 +1,227 @@
+"""What the PDF loader's options do, and what it leaves out of the text."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from mmrerank.errors import InvalidInputError, RerankWarning
+from mmrerank.loaders import survey, worker
+from mmrerank.loaders.base import Chunk
+from mmrerank.loaders.chunking import Sizes
+from mmrerank.loaders.pdf import PDFLoader
+from mmrerank.refs import marked_refs, marker
+
+pymupdf = pytest.importorskip("pymupdf")
+pytest.importorskip("scipy")
+
+DATA = Path(__file__).parents[1] / "data"
+PROSE = "Belts of rubber carry the parts from one hall to the next without any noise at all. "
+
+
+def write(page, y, text, size=10.0, font="helv", x=72.0):
+    box = pymupdf.Rect(x, y, x + 450, y + 90)
+    assert page.insert_textbox(box, text, fontsize=size, fontname=font) >= 0
+
+
+def chart(page, y):
+    page.draw_bezier((100, y), (150, y + 90), (200, y), (300, y + 80))
+    page.draw_line((100, y), (100, y + 90))
+
+
+@pytest.fixture
+def book(tmp_path):
+    """Four pages with a running title, page numbers, sections, a figure, a table and a listing."""
+    path = tmp_path / "book.pdf"
+    with pymupdf.open() as document:
+        for number in range(1, 5):
+            page = document.new_page()
+            write(page, 20, "Belts and halls", size=8.0)
+            page.insert_text((300, 800), f"{number}", fontsize=8)
+            write(page, 60, f"{number} Chapter of belts", size=16.0)
+            write(page, 100, f"Page {number} speaks of self-locking nuts. " + PROSE * 3)
+        page = document[0]
+        write(page, 300, "In short", font="hebo")
+        write(page, 330, "The table that matters is Table 1, and the drawing is Figure 1. " + PROSE)
+        page = document[1]
+        chart(page, 250)
+        write(page, 350, "Figure 1: Speed of the belt.")
+        write(page, 420, "Table 1: Prices.")
+        for row in range(4):
+            for column, text in enumerate(["belt", "7 m", "9.50"]):
+                write(page, 445 + 14 * row, text, size=8.0, x=72 + 100.0 * column)
+        document.save(path)
+    return path
+
+
+@pytest.fixture
+def root(tmp_path):
+    return tmp_path / "images"
+
+
+def load(path, root, **options) -> list[Chunk]:
+    return PDFLoader(path, image_root=root, **{"workers": 0, **options}).load()
+
+
+def test_running_titles_and_page_numbers_are_left_out(book, root):
+    for chunk in load(book, root):
+        assert "Belts and halls" not in chunk.text
+        assert not any(line.strip().isdecimal() for line in chunk.text.split("\n"))
+
+
+def test_sections_are_metadata(book, root):
+    chunks = load(book, root, chunk_size=300)
+    assert chunks[0].metadata["section"] == "1 Chapter of belts"
+    (short,) = [chunk for chunk in chunks if chunk.text.startswith("In short")]
+    assert short.metadata["section"] == "1 Chapter of belts > In short"
+    assert chunks[-1].metadata["section"] == "4 Chapter of belts"
+
+
+def test_a_page_as_a_chunk_with_its_image(book, root):
+    chunks = load(book, root, mode="page", page_images=True)
+    assert [chunk.page for chunk in chunks] == [1, 2, 3, 4]
+    for chunk in chunks:
+        last = chunk.links[-1]
+        assert (last.kind, last.figure.kind, last.figure.page) == ("page", "page", chunk.page)
+        with Image.open(root / last.figure.ref) as image:
+            assert image.height > image.width > 500
+
+
+def test_chunks_are_measured_by_the_callers_counter(book, root):
+    def words(text):
+        return len(text.split())
+
+    chunks = load(book, root, chunk_size=20, count_tokens=words)
+    assert max(words(chunk.text) for chunk in chunks) <= 20
+    assert len(chunks) > 8
+    assert Sizes(3, words).longest("one ", "two three four") == len("two three ")
+
+
+def test_tables_are_images_when_asked_for(book, root):
+    def links(**options):
+        chunks = load(book, root, **options)
+        return {link.figure.label: link.kind for chunk in chunks for link in chunk.links}
+
+    assert links(pages=[1, 2], chunk_size=400) == {"figure 1": "caption"} | {"figure 1": "caption"}
+    found = [
+        (chunk.page, link.kind, link.figure.kind, link.figure.label)
+        for chunk in load(book, root, tables=True, chunk_size=300)
+        for link in chunk.links
+    ]
+    assert (1, "reference", "table", "table 1") in found
+    assert (2, "caption", "table", "table 1") in found
+
+
+def test_small_figures_can_be_left_out(book, root):
+    assert not any(chunk.links for chunk in load(book, root, min_size=300.0))
+
+
+def test_markers_stand_where_the_text_speaks_of_a_figure(book, root):
+    first, second, *_ = load(book, root, mode="page", markers=True)
+    (link,) = second.links
+    assert f"the drawing is Figure 1 {marker(link.figure.ref)}" in first.text
+    assert f"Speed of the belt. {marker(link.figure.ref)}" in second.text
+    assert marked_refs(first.text, [link.figure.ref]) == [link.figure.ref]
+
+
+def test_context_is_kept_with_the_figure(book, root):
+    (figure,) = PDFLoader(book, image_root=root, context=True, workers=0).figures()
+    assert figure.context.startswith("Page 2 speaks of")
+    facts = json.loads((root / figure.ref).with_suffix(".json").read_text("utf-8"))
+    assert facts["context"] == figure.context
+
+
+def test_words_of_a_scan_become_its_text(tmp_path, root, monkeypatch):
+    monkeypatch.setattr("mmrerank.words._read", lambda image: "words of the scan")
+    path = DATA / "pdf" / "scan-rotated-90.pdf"
+    (chunk,) = load(path, root, ocr=True)
+    assert chunk.text.startswith("words of the scan")
+
+
+def test_a_hyphen_stays_where_the_document_writes_the_word_with_it(tmp_path, root):
+    with pymupdf.open() as document:
+        page = document.new_page()
+        lines = ["A self-locking nut holds. The self-", "locking kind moves inde-", "pendently."]
+        for index, text in enumerate(lines):
+            page.insert_text((72, 72 + 12 * index), text, fontsize=10)
+        document.save(tmp_path / "a.pdf")
+    (chunk,) = load(tmp_path / "a.pdf", root)
+    assert chunk.text.endswith("The self-locking kind moves independently.")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_processes_read_what_this_one_reads(book, root, workers):
+    here = load(book, root, tables=True, page_images=True)
+    assert load(book, root, tables=True, page_images=True, workers=workers) == here
+
+
+def test_a_page_that_takes_too_long_loses_its_figures_only(book, root, monkeypatch):
+    original = worker.Inline.submit
+
+    def slow(self, method, *args):
+        future = original(self, method, *args)
+        if method == "survey" and args[0] == 2 and args[2].figures:
+            future = type(future)()
+            future.set_exception(worker.PageLostError("took longer than 30 s"))
+        return future
+
+    monkeypatch.setattr(worker.Inline, "submit", slow)
+    with pytest.warns(RerankWarning, match="page 2: its figures cannot be read.*took longer"):
+        chunks = load(book, root)
+    assert {chunk.page for chunk in chunks} == {1, 2, 3, 4}
+
+
+def test_a_call_that_takes_too_long_is_stopped():
+    pages = worker.Processes(str(DATA / "pdf-damaged" / "slow.pdf"), None, 1, 0.01)
+    profile = survey.Profile(10.0)
+    with pytest.raises(worker.PageLostError, match=r"took longer than 0.01 s"):
+        pages.submit("survey", 1, profile, survey.SurveyOptions()).result()
+    pages.close()
+
+
+def test_a_page_that_draws_too_much_loses_its_figures_only(book, root):
+    with pytest.warns(RerankWarning, match="page 2: its figures .* more than 1 paths"):
+        chunks = load(book, root, max_paths=1)
+    assert {chunk.page for chunk in chunks} == {1, 2, 3, 4}
+
+
+def test_a_worker_that_dies_is_told_and_replaced(book, root, monkeypatch):
+    loader = PDFLoader(book, image_root=root, workers=1)
+    with loader.open() as (document, _):
+        process = document._pages._idle.get()
+        process._process.kill()
+        document._pages._idle.put(process)
+        with pytest.raises(Exception, match="ended its process"):
+            document._pages.submit("info").result()
+        assert document._pages.submit("info").result().page_count == 4
+
+
+def test_a_script_without_a_main_guard_works(book, root, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from mmrerank import PDFLoader\n"
+        f"print(len(PDFLoader({str(book)!r}, image_root={str(root)!r}, workers=2).load()))\n"
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
+    assert int(done.stdout) >= 4
+    assert not done.stderr
+
+
+def test_links_of_the_document_itself_can_be_switched_off(root, monkeypatch):
+    calls = []
+    monkeypatch.setattr(survey.OpenPDF, "_targets", lambda self, page: calls.append(1) or [])
+    load(DATA / "pdf" / "geotopo.pdf", root, pages=[8], destinations=False)
+    assert not calls
+    load(DATA / "pdf" / "geotopo.pdf", root, pages=[8])
+    assert calls
+
+
+@pytest.mark.parametrize("options", [{"mode": "line"}, {"workers": -1}, {"page_timeout": 0}])
+def test_options_are_checked(book, root, options):
+    with pytest.raises(InvalidInputError):
+        PDFLoader(book, image_root=root, **options)

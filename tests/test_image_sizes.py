@@ -1,0 +1,39 @@
+"""Images are brought to the bytes and pixels that are allowed, the same way each time."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from PIL import Image as Pillow
+
+from mmrerank.errors import ImageError
+from mmrerank.images import encode_within, thumbnail
+from mmrerank.types import Image
+
+
+def noise(width, height):
+    data = io.BytesIO()
+    Pillow.effect_noise((width, height), 90).save(data, "PNG")
+    return Image.from_bytes(data.getvalue())
+
+
+@pytest.mark.parametrize("limit", [400_000, 50_000, 5_000])
+def test_bytes_are_within_the_limit(limit):
+    image = noise(900, 700)
+    encoded = encode_within(image, 10**6, limit)
+    assert len(encoded.data) <= limit
+    assert encode_within(image, 10**6, limit) == encoded
+    with Pillow.open(io.BytesIO(encoded.data)) as picture:
+        assert picture.width / picture.height == pytest.approx(9 / 7, rel=0.05)
+
+
+def test_what_cannot_be_so_small_is_told():
+    with pytest.raises(ImageError, match="does not fit 100 bytes"):
+        encode_within(noise(300, 300), 10**6, 100)
+
+
+@pytest.mark.parametrize("size", [(900, 300), (40, 30), (3000, 20)])
+def test_thumbnails_fit_their_square_and_are_not_enlarged(size):
+    with Pillow.open(io.BytesIO(thumbnail(noise(*size), 128).data)) as small:
+        assert max(small.size) <= min(128, max(size))
