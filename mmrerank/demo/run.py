@@ -20,7 +20,7 @@ from mmrerank.store import Hit, Store, load_file
 __all__ = ["run_demo"]
 
 
-_FETCHED = 30
+_FETCHED = 50
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,7 +118,7 @@ def store(request, report, tmp_path):
         made.client.close()
 
 
-def retriever(store, rerank, k=30):
+def retriever(store, rerank, k=50):
     return ContextualCompressionRetriever(
         base_compressor=rerank, base_retriever=store.as_retriever(search_kwargs={"k": k})
     )
@@ -184,7 +184,7 @@ def test_a_chunk_without_images_breaks_no_batch(store, report):
 
 
 def test_the_retriever_keeps_the_score_of_each_store(store, report):
-    one = MultimodalRetriever(vector_store=store, compressor=report.rerank, fetch_k=30, top_n=1)
+    one = MultimodalRetriever(vector_store=store, compressor=report.rerank, fetch_k=50, top_n=1)
     (first,) = one.invoke(QUESTION)
     assert first.metadata["best_image"] == report.figure
     assert type(first.metadata["retrieval_score"]) is float

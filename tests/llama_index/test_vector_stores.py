@@ -131,7 +131,7 @@ def ask(request):
     return run
 
 
-def engine(index, rerank, k=30):
+def engine(index, rerank, k=50):
     return index.as_query_engine(
         llm=MockLLM(), similarity_top_k=k, node_postprocessors=[rerank], response_mode="compact"
     )
@@ -184,7 +184,7 @@ def test_the_reader_works_in_a_directory_reader(report, tmp_path):
         reranker=report.rerank.reranker, image_root=tmp_path / "images", top_n=1
     )
     index = VectorStoreIndex(loaded, embed_model=TextEmbedding())
-    retriever = MultimodalRetriever(index.as_retriever(similarity_top_k=30), rerank)
+    retriever = MultimodalRetriever(index.as_retriever(similarity_top_k=50), rerank)
     assert retriever.retrieve(QUESTION)[0].metadata["best_image"] == report.figure
 
 
@@ -231,7 +231,7 @@ def test_a_query_engine_answers_from_the_chunk_with_the_figure(index, report, as
 
 
 def test_a_retriever_of_ours_takes_the_place_of_the_stores_own(index, report, ask):
-    own = MultimodalRetriever(index.as_retriever(similarity_top_k=30), report.rerank)
+    own = MultimodalRetriever(index.as_retriever(similarity_top_k=50), report.rerank)
     response = ask(RetrieverQueryEngine.from_args(own, llm=MockLLM()))
     assert response.source_nodes[0].metadata["best_image"] == report.figure
 
@@ -444,7 +444,7 @@ def test_a_collection_written_by_llama_index_is_read_with_its_images(nodes, repo
     rerank = langchain_mmrerank.MultimodalRerank(
         reranker=report.rerank.reranker, image_root=report.root, top_n=1
     )
-    one = langchain_mmrerank.MultimodalRetriever(vector_store=store, compressor=rerank, fetch_k=30)
+    one = langchain_mmrerank.MultimodalRetriever(vector_store=store, compressor=rerank, fetch_k=50)
     assert one.invoke(QUESTION)[0].metadata["best_image"] == report.figure
 
     # An ImageNode's own path lies in what LlamaIndex keeps of a node; image_key can read that.

@@ -211,7 +211,7 @@ def test_markdown(tmp_path, root):
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF", "GIF", "BMP"])
 def test_images_are_chunks(tmp_path, root, kind, monkeypatch):
-    monkeypatch.setattr("mmrerank.words._read", lambda image: "words in it")
+    monkeypatch.setattr("mmrerank.words._read", lambda data, name: "words in it")
     path = tmp_path / f"a.{kind.lower()}"
     path.write_bytes(picture(kind=kind))
     (chunk,) = load(path, root)

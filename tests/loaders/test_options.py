@@ -137,7 +137,7 @@ def test_context_is_kept_with_the_figure(book, root):
 
 
 def test_words_of_a_scan_become_its_text(tmp_path, root, monkeypatch):
-    monkeypatch.setattr("mmrerank.words._read", lambda image: "words of the scan")
+    monkeypatch.setattr("mmrerank.words._read", lambda data, name: "words of the scan")
     path = DATA / "pdf" / "scan-rotated-90.pdf"
     (chunk,) = load(path, root, ocr=True)
     assert chunk.text.startswith("words of the scan")
