@@ -120,8 +120,10 @@ class Decoder:
         x = packed.embeddings
         rope = self._rope(x, packed.positions)
         final = len(self._model.layers) - 1
-        for capture in packed.captures if prefix is not None else ():
-            capture.kv[:, :, :, : prefix.tokens] = prefix.kv[:, :, :, : capture.kv.shape[3]]
+        if prefix is not None:
+            for capture in packed.captures:
+                begun = min(prefix.tokens, capture.kv.shape[3])
+                capture.kv[:, :, :, :begun] = prefix.kv[:, :, :, :begun]
         for i, layer in enumerate(self._model.layers):
             past = None if prefix is None else prefix.layer(i, x.dtype)
             h = layer.input_layernorm(x)

@@ -67,11 +67,15 @@ class DocumentStates:
             made = prompts([items[row] for row in missing])
             lengths = [0 if tail.back else len(prompt) - len(tail.prompt) for prompt in made]
             sink = self._sink([keys[row] for row in missing], made, lengths)
-            logits = engine.compute(made, step, sink=sink)
-            for row, prompt, logit in zip(missing, made, logits, strict=True):
+            values = engine.compute(made, step, sink=sink)
+            for row, prompt, logit in zip(missing, made, values, strict=True):
                 found[row] = logit, len(prompt), prompt.cut
-        logits, tokens, cut = zip(*(found[row] for row in range(len(items))), strict=True)
-        return list(logits), list(tokens), list(cut)
+        ordered = [found[row] for row in range(len(items))]
+        return (
+            [logit for logit, _, _ in ordered],
+            [tokens for _, tokens, _ in ordered],
+            [cut for _, _, cut in ordered],
+        )
 
     def warm(self, engine: Engine, items: Sequence[Content], tail: Tail, prompts: Prompts) -> None:
         """Compute and keep the states that are not kept yet."""

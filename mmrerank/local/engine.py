@@ -89,10 +89,10 @@ class Engine:
 
         def run(batch: list[Rectangle]) -> list[Any]:
             packed = self._pack(prompts, batch, shared, features)
-            states = self._capture(packed, batch, sink) if sink is not None else []
+            states = self._room(packed, batch, sink)
             values = self._run(replace(packed, captures=[c for _, c in states]), prefix, scores)
             for row, capture in states:
-                if not features.changed(row):
+                if sink is not None and not features.changed(row):
                     sink.put(row, State(capture.kv))
             features.release([row for rectangle in batch for row in rectangle.rows])
             return values
@@ -177,15 +177,15 @@ class Engine:
                 left.pop(0)
                 yield batch, values
 
-    def _capture(
-        self, packed: Packed, batch: list[Rectangle], sink: Sink
+    def _room(
+        self, packed: Packed, batch: list[Rectangle], sink: Sink | None
     ) -> list[tuple[int, Capture]]:
         """Room for the states of the rows that are to be kept, and where each begins."""
         out: list[tuple[int, Capture]] = []
         start = 0
         for rectangle in batch:
             for row in rectangle.rows:
-                if sink.lengths[row]:
+                if sink is not None and sink.lengths[row]:
                     kv = self.decoder.empty_state(sink.lengths[row], packed.embeddings)
                     out.append((row, Capture(start, kv)))
                 start += rectangle.width

@@ -5,7 +5,8 @@ The weights are CC-BY-NC-4.0: not for commercial use without a licence from thei
 
 from __future__ import annotations
 
-import os
+import functools
+import itertools
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -111,7 +112,7 @@ class JinaM0Reranker(LocalReranker):
         )
         self._tokenizer = Tokenizer(checkpoint.file("tokenizer.json"), self.model)
         begun = [_QUERY + query for query in ("query", "?", "\nquery", "\r\nquery")]
-        self._mark: list[int] = os.path.commonprefix(self._tokenizer.encode(begun))
+        self._mark: list[int] = functools.reduce(_common, self._tokenizer.encode(begun))
         self._image_tokens = ImageTokens(
             config.vision_start_token_id, config.image_token_id, config.vision_end_token_id
         )
@@ -184,7 +185,7 @@ class JinaM0Reranker(LocalReranker):
         asked, query_cut = self._side(query, self.max_query_length)
         pieces: list[Piece] = [_QUERY, *asked, _SCORE_TOKEN]
         ((ids, images),) = self._tokenizer.assemble([pieces], self._image_tokens)
-        mark = len(os.path.commonprefix([ids, self._mark]))
+        mark = len(_common(ids, self._mark))
         placed = tuple(PlacedImage(image.part, image.start - mark) for image in images)
         return Tail(Prompt(ids[mark:], placed), back=len(self._mark) - mark), query_cut
 
@@ -196,3 +197,9 @@ class JinaM0Reranker(LocalReranker):
         used = sum(part.tokens + 2 for part in parts)
         text, cut = self._tokenizer.head(content.text, room - used)
         return [*parts, *(["\n"] if parts else []), text], cut
+
+
+def _common(some: list[int], others: list[int]) -> list[int]:
+    """What both begin with."""
+    pairs = zip(some, others, strict=False)
+    return [one for one, _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs)]

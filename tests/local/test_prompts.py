@@ -19,7 +19,7 @@ CONTROL = [
     "<think>",
     "</think>",
 ]
-CLOSING = "<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\nyes<|im_end|>"
+CLOSING = '<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\nyes<|im_end|>'
 
 
 def prompt(reranker, query, document):
@@ -143,7 +143,9 @@ def test_positions_are_those_of_transformers(loaded):
     for model, i in (("jina-reranker-m0", 7), ("qwen3-vl-reranker", 3)):
         reranker = loaded(model)
         case = cases(model)[i]
-        made, _ = reranker._prompts(content(case["query"]), [content(d) for d in case["documents"]])
+        made, _ = reranker._prompts(
+            content(case["query"]), [content(d) for d in case["documents"]]
+        )
         native = reranker._engine.tower._visual
         owner = _native(model)
         for one in made:
