@@ -15,6 +15,7 @@ results/reuse-<name>.json. See reuse.md for what was measured.
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import shutil
 import tempfile
@@ -31,6 +32,7 @@ from baselines.m0_parts import M0Parts
 from mmrerank.local import JinaM0Reranker, Qwen3Reranker, Qwen3VLReranker, Reuse
 from mmrerank.local import engine as engine_module
 from mmrerank.local.reuse import Kept
+from mmrerank.local.reuse_keys import image_facts
 from mmrerank.types import Content, Image
 
 ROOMY = Reuse(memory=64 << 30)
@@ -67,12 +69,13 @@ def m0(args: argparse.Namespace) -> dict[str, Any]:
     keeper.close()
     for _ in range(3):
         again = JinaM0Reranker(path, device="cpu", reuse=Reuse(memory=64 << 30, disk=disk))
-        found = clock.run("after a restart", lambda: again.score(QUERY, given.contents))
+        found = clock.run("after a restart", functools.partial(again.score, QUERY, given.contents))
         assert again.cache_info().misses == 0
         again.close()
     tail = len(on._tail(Content(QUERY))[0].prompt)
     states = len(given.texts) + len(given.paths)
-    ratios = [a / b for a, b in zip(clock.cpu["paired: cold"], clock.cpu["paired: reuse off"])]
+    pairs = zip(clock.cpu["paired: cold"], clock.cpu["paired: reuse off"], strict=True)
+    ratios = [cold_one / off_one for cold_one, off_one in pairs]
     return {
         "kind": args.kind,
         "documents": args.documents,
@@ -103,19 +106,19 @@ def _far(some: list[float], others: list[float]) -> float:
 
 
 def curve(args: argparse.Namespace) -> dict[str, Any]:
-    """Seconds and bytes against the number of documents; over 16, states are copies."""
+    """Seconds and bytes against the number of documents; over 8, what is kept are copies."""
     path = str(random_models.m0(args.folder / "m0"))
     on, points = JinaM0Reranker(path, device="cpu", reuse=ROOMY), []
     for count in (1, 2, 4, 8, 16, 50, 100, 200):
         clock, given = Clock(), work.documents(args.folder, "parts", count)
-        on.clear_cache()
+        score = functools.partial(on.score, QUERY, given.contents)
         if count <= 8:
-            clock.run("cold", lambda: on.score(QUERY, given.contents))
+            on.clear_cache()
+            clock.run("cold", score)
         else:
-            on.warm(given.contents[:8])
-            _copy_states(on, given.contents)
+            _copy(on, given.contents)
         for _ in range(5):
-            clock.run("warm", lambda: on.score(QUERY, given.contents))
+            clock.run("warm", score)
         points.append(
             {
                 "documents": count,
@@ -127,10 +130,15 @@ def curve(args: argparse.Namespace) -> dict[str, Any]:
     return {"points": points}
 
 
-def _copy_states(on: Any, contents: list[Content]) -> None:
-    """States of documents that were not read: those of the first 8, in turn."""
-    for pick in (lambda c: Content(c.text), lambda c: Content(images=c.images)):
-        keys = [on._states._keys.document(i.images, i.text) for i in map(pick, contents)]
+def _copy(on: Any, contents: list[Content]) -> None:
+    """What would be kept of documents that were not read: that of the first 8, in turn."""
+    made = on._states._keys
+    digests = [image_facts(c.images[0]).digest for c in contents]
+    for keys in (
+        [made.document((), c.text) for c in contents],
+        [made.document(c.images, None) for c in contents],
+        [made.vision(digest, *work.SIZES["parts"]) for digest in digests],
+    ):
         known = [on._store.get(key) for key in keys[:8]]
         for i, key in enumerate(keys[8:]):
             kept = known[i % 8]
@@ -144,7 +152,6 @@ def narrow(args: argparse.Namespace) -> dict[str, Any]:
     contents = work.documents(args.folder, "parts", args.documents).contents
     out: dict[str, Any] = {"documents": len(contents)}
     for name, dtype, states in (
-        ("float32", "float32", "exact"),
         ("int8 in float32", "float32", "int8"),
         ("bfloat16", "bfloat16", "exact"),
         ("int8 in bfloat16", "bfloat16", "int8"),
@@ -237,19 +244,19 @@ def plot(_: argparse.Namespace) -> None:
     import matplotlib as mpl
 
     mpl.use("Agg")
-    from matplotlib import pyplot
+    from matplotlib import pyplot as plt
 
     points = json.loads((HERE / "results" / "reuse-curve.json").read_text())["points"]
     counts = [p["documents"] for p in points]
     cold = [(p["documents"], p["cold"]) for p in points if p["cold"] is not None]
-    figure, axes = pyplot.subplots(figsize=(6, 4), layout="constrained")
+    figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
     axes.loglog(*zip(*cold, strict=True), "o-", label="first query (cold)")
     axes.loglog(counts, [p["warm"] for p in points], "o-", label="every later query (warm)")
     axes.set(xlabel="documents", ylabel="seconds", title="Random m0, one image and one text each")
     axes.grid(alpha=0.3, which="both")
     axes.legend()
     figure.savefig(HERE / "reuse-time.png", dpi=120)
-    figure, axes = pyplot.subplots(figsize=(6, 4), layout="constrained")
+    figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
     axes.plot(counts, [p["bytes"] / 2**20 for p in points], "o-")
     axes.set(xlabel="documents", ylabel="MiB kept", title="What is kept (float32)")
     axes.grid(alpha=0.3)

@@ -113,7 +113,6 @@ def machine() -> dict[str, Any]:
 def split(run: Callable[[], Any]) -> dict[str, float]:
     """Milliseconds of one run by kind of operator, and what passes outside of them."""
     groups = {"products": 0.0, "attention": 0.0, "gathering states": 0.0, "other operators": 0.0}
-    start = time.process_time()
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
         inner = time.process_time()
         run()

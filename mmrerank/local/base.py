@@ -116,7 +116,8 @@ class LocalReranker(Reranker):
         """Set up what is kept across calls: `_store` and all that keys depend on."""
         from mmrerank.local.vision import VisionStore
 
-        keys = Keys(self._identity(checkpoint, reuse), self._options())
+        options = self._options() | {"states": reuse.states}
+        keys = Keys(self._identity(checkpoint, reuse), options)
         disk = None
         if reuse.disk is not None:
             from mmrerank.local.reuse_disk import DiskTier
@@ -156,12 +157,14 @@ class LocalReranker(Reranker):
     def warm(self, documents: Documents, *, show_progress: bool = False) -> None:
         """Read documents ahead of any query, so that the first query finds them read.
 
-        Does nothing without `reuse`. Raises what scoring these documents would raise.
+        Does nothing without `reuse`. Raises what scoring these documents would raise; warns where
+        there is no room for all of them.
         """
         if self._store is None:
             return
         contents = check_documents(documents)
         plan = fan_out(contents, self.modalities, max_images=self._max_images, joint=self._joint)
+        lost = self._store.lost()
         with progress_bar(show_progress, len(plan.items), "warm") as step:
             for start in range(0, len(plan.items), _WARM_CHUNK):
                 items = plan.items[start : start + _WARM_CHUNK]
@@ -169,6 +172,13 @@ class LocalReranker(Reranker):
                     self._warm(self._open(), items)
                 if step is not None:
                     step(len(items))
+        if self._store.lost() > lost:
+            warnings.warn(
+                f"not all of {len(plan.items)} documents or parts that were read ahead are kept: "
+                "allow reuse more memory, or a folder on disk",
+                RerankWarning,
+                stacklevel=2,
+            )
 
     def _warm(self, engine: Engine, items: Sequence[Content]) -> None:
         """Read some items, and keep what can be kept of them."""

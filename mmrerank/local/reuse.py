@@ -99,7 +99,7 @@ class MemoryTier:
 
     def __init__(self, budget: int) -> None:
         self.budget = budget
-        self.bytes = self.evictions = 0
+        self.bytes = self.evictions = self.refused = 0
         self._entries: OrderedDict[str, Kept] = OrderedDict()
 
     def __len__(self) -> int:
@@ -117,6 +117,7 @@ class MemoryTier:
         if key in self._entries:
             self.bytes -= self._entries.pop(key).nbytes
         if kept.nbytes > self.budget:
+            self.refused += 1
             return
         while self.bytes + kept.nbytes > self.budget:
             _, old = self._entries.popitem(last=False)
@@ -177,6 +178,12 @@ class Store:
             self._memory.put(key, kept.to(self._place))
             if self._disk is not None:
                 self._disk.put(key, kept)
+
+    def lost(self) -> int:
+        """How many times something was let go of, and no other tier keeps it."""
+        if self._disk is not None:
+            return self._disk.evictions
+        return self._memory.evictions + self._memory.refused
 
     def clear(self, *, disk: bool = False) -> None:
         """Let go of what memory holds and, if told, of what the folder holds."""

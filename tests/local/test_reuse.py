@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -85,7 +86,9 @@ def test_golden_scores_cold_warm_half_warm_and_thrashing(golden):
                 near(reranker.score(query, documents), wanted)  # cold
                 near(reranker.score(query, documents), wanted)  # warm, or thrashing
                 reranker.clear_cache()
-                reranker.warm(documents[::2])
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", RerankWarning)  # that not all are kept
+                    reranker.warm(documents[::2])
                 near(reranker.score(query, documents), wanted)  # half warm
                 assert reranker.cache_info().bytes <= reuse.memory
             assert (reranker.cache_info().evictions > 0) <= (len(budgets) == 1)
@@ -129,7 +132,20 @@ def test_an_odd_query_first_keeps_nothing_wrong(work):
 
 def test_the_state_is_what_all_queries_share():
     """The tokens before the tail are those of the whole prompt, whatever stands at the seam."""
-    ends = ["a.", "a", "a ", "a\n", "a.\n\n", "", "**", "a **", "\r\n", "什么", "a:\n", "\n**Query**:\n"]
+    ends = [
+        "a.",
+        "a",
+        "a ",
+        "a\n",
+        "a.\n\n",
+        "",
+        "**",
+        "a **",
+        "\r\n",
+        "什么",
+        "a:\n",
+        "\n**Query**:\n",
+    ]
     begins = ["q", " q", "\nq", "\r\nq", "\n\n\n", "?!", "**", ":", "什么", "  \n x", "1", "'s"]
     with load(M0) as reranker:
         for end in ends:
@@ -255,7 +271,7 @@ def test_a_vanished_file_is_an_error_though_it_was_read(tmp_path):
     with load(M0) as reranker:
         reranker.score("q", [Content(images=[image])])
         image.path.unlink()
-        with pytest.raises(ImageError, match="a.bmp"):
+        with pytest.raises(ImageError, match=r"a\.bmp"):
             reranker.score("q", [Content(images=[image])])
 
 
@@ -284,16 +300,26 @@ def test_memory_stays_within_the_budget_under_10_000_documents():
     with load(M0, reuse=Reuse(memory=budget)) as reranker:
         most = 0
         for start in range(0, 10_000, 1000):
-            reranker.warm([f"document {i}" for i in range(start, start + 1000)])
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", RerankWarning)  # that not all are kept
+                reranker.warm([f"document {i}" for i in range(start, start + 1000)])
             most = max(most, reranker.cache_info().bytes)
         info = reranker.cache_info()
         assert budget / 2 < most <= budget
-        held = [kept for kept in reranker._store._memory._entries.values()]
+        held = list(reranker._store._memory._entries.values())
         assert sum(kept.nbytes for kept in held) == info.bytes
         storage = sum(t.untyped_storage().nbytes() for kept in held for t in kept.tensors.values())
         assert storage <= info.bytes  # no tensor holds on to more than it shows
         assert info.evictions == 10_000 - info.entries
         assert len(reranker.score("q", [f"document {i}" for i in range(9_500, 10_000)])) == 500
+
+
+def test_a_warning_where_not_all_is_kept():
+    with (
+        load(M0, reuse=Reuse(memory=20_000)) as reranker,
+        pytest.warns(RerankWarning, match="not all of 8 .* are kept"),
+    ):
+        reranker.warm(TEXTS)
 
 
 def test_images_kept_hold_on_to_no_batch():
