@@ -53,8 +53,7 @@ def m0(folder: Path, *, hidden: int = 768, layers: int = 12, vision: int = 640) 
     tower = {"depth": 12, "embed_dim": vision, "hidden_size": hidden, "num_heads": 8}
     config = transformers.Qwen2VLConfig(text_config=text, vision_config=tower, **_special())
     config.architectures = ["JinaVLForRanking"]
-    path = _save(JinaVLForRanking, config, folder, "jina-reranker-m0")
-    return path
+    return _save(JinaVLForRanking, config, folder, "jina-reranker-m0")
 
 
 def qwen3_vl(folder: Path, *, hidden: int = 768, layers: int = 12, vision: int = 640) -> Path:
@@ -83,9 +82,7 @@ def qwen3_vl(folder: Path, *, hidden: int = 768, layers: int = 12, vision: int =
     config = transformers.Qwen3VLConfig(
         text_config=text, vision_config=tower, tie_word_embeddings=True, **_special()
     )
-    return _save(
-        transformers.Qwen3VLForConditionalGeneration, config, folder, "qwen3-vl-reranker"
-    )
+    return _save(transformers.Qwen3VLForConditionalGeneration, config, folder, "qwen3-vl-reranker")
 
 
 def _special() -> dict[str, int]:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Answer", "LocalReranker", "default_budget"]
 
-_CPU_BUDGET, _GPU_BUDGET = 2048, 16384
+_CPU_BUDGET, _GPU_BUDGET = 1024, 16384
 _WARM_CHUNK = 64  # items that are read before another call may go first
 
 
@@ -277,7 +277,10 @@ class LocalReranker(Reranker):
 
 
 def default_budget(device: Any) -> int:
-    """Tokens of a batch: more than this was not faster where it was measured."""
+    """Tokens of a batch. On a CPU smaller ones stay in its caches: 1,024 took 8 % less than 2,048.
+
+    The number for GPUs is a guess that was not measured.
+    """
     return _CPU_BUDGET if device.type == "cpu" else _GPU_BUDGET
 
 

@@ -31,6 +31,7 @@ Head = Callable[[Tensor], Tensor]
 Progress = Callable[[int], None]
 
 _MIN_PREFIX = 8  # tokens; a pass of its own reads all weights once and must be worth that
+_PATCHES = 4  # that the tower reads for one token of a prompt
 _GPU_SLACK = 0.1  # the part of a row that may be padding where each kernel launch costs
 
 
@@ -79,7 +80,7 @@ class Engine:
         `scores=False` they are all that is computed. Raises `RerankError` where not even one
         prompt fits into memory.
         """
-        features = CallFeatures(self.tower, prompts, lambda: self.budget, self.store)
+        features = self._features(prompts)
         shared = shared_prefix(prompts)
         prefix = None
         if shared >= _MIN_PREFIX:
@@ -107,7 +108,7 @@ class Engine:
 
         `starts` are the rotary positions of the tails' first tokens.
         """
-        features = CallFeatures(self.tower, tails, lambda: self.budget, self.store)
+        features = self._features(tails)
 
         def run(batch: list[Rectangle]) -> list[Any]:
             packed = self._pack(tails, batch, 0, features, starts)
@@ -120,10 +121,13 @@ class Engine:
     def read_images(self, parts: Sequence[ImagePart]) -> None:
         """Have the tower read images that the store does not have yet, and keep what it says."""
         prompts = [Prompt([], (PlacedImage(part, 0),)) for part in parts]
-        features = CallFeatures(self.tower, prompts, lambda: self.budget, self.store)
+        features = self._features(prompts)
         for i in range(len(prompts)):
             features.read([i])
             features.release([i])
+
+    def _features(self, prompts: Sequence[Prompt]) -> CallFeatures:
+        return CallFeatures(self.tower, prompts, lambda: self.budget // _PATCHES, self.store)
 
     def _each(
         self,

@@ -10,7 +10,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
-from golden_cases import CLASSES, GOLDEN, load
+from golden_cases import CLASSES, GOLDEN, load  # noqa: E402 -- needs torch
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -36,7 +36,7 @@ def loaded():
         key = (name, tuple(sorted(kwargs.items())))
         if key not in made:
             made[key] = load(name, **kwargs)
-        made[key]._engine.budget, made[key]._engine.slack = 2048, 0.0  # a test may change them
+        made[key]._engine.budget, made[key]._engine.slack = 1024, 0.0  # a test may change them
         return made[key]
 
     return get

@@ -228,9 +228,7 @@ def test_a_turned_photograph_is_read_upright(reader, tmp_path):
     exif = Pillow.Exif()
     exif[0x0112] = 6  # the camera was turned: to be shown a quarter to the right
     for kind in ("png", "webp"):
-        upright.rotate(90, expand=True).save(
-            tmp_path / f"turned.{kind}", exif=exif, lossless=True
-        )
+        upright.rotate(90, expand=True).save(tmp_path / f"turned.{kind}", exif=exif, lossless=True)
     upright.save(tmp_path / "upright.png")
     names = ["turned.png", "turned.webp", "upright.png"]
     found = reader.score(

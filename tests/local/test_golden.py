@@ -83,9 +83,7 @@ def test_all_kinds_in_one_call(loaded):
     wanted = texts["scores"] + images["scores"]
     order = list(range(len(documents)))
     random.Random(3).shuffle(order)
-    found = loaded("jina-reranker-m0").score(
-        content(texts["query"]), [documents[i] for i in order]
-    )
+    found = loaded("jina-reranker-m0").score(content(texts["query"]), [documents[i] for i in order])
     expect(found, [wanted[i] for i in order])
 
 

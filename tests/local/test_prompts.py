@@ -19,7 +19,7 @@ CONTROL = [
     "<think>",
     "</think>",
 ]
-CLOSING = '<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\nyes<|im_end|>'
+CLOSING = "<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\nyes<|im_end|>"
 
 
 def prompt(reranker, query, document):
@@ -117,9 +117,11 @@ def test_no_warning_where_nothing_is_cut(loaded, name):
 def test_an_image_is_never_cut(model):
     extra = {"max_query_length": 32} if model == "jina-reranker-m0" else {}
     image = golden_image("4_2000x1500.png")
-    with load(model, max_length=300, **extra) as reranker:
-        with pytest.raises(ImageError, match=r"4_2000x1500\.png.*tokens"):
-            reranker.score("q", ["text", Content(images=[image])])
+    with (
+        load(model, max_length=300, **extra) as reranker,
+        pytest.raises(ImageError, match=r"4_2000x1500\.png.*tokens"),
+    ):
+        reranker.score("q", ["text", Content(images=[image])])
     with load(model, max_length=300, shrink_images=True, **extra) as reranker:
         (made,), _ = reranker._prompts(Content("q"), [Content(images=[image])])
         assert 4 <= made.images[0].part.tokens < 300
@@ -143,9 +145,7 @@ def test_positions_are_those_of_transformers(loaded):
     for model, i in (("jina-reranker-m0", 7), ("qwen3-vl-reranker", 3)):
         reranker = loaded(model)
         case = cases(model)[i]
-        made, _ = reranker._prompts(
-            content(case["query"]), [content(d) for d in case["documents"]]
-        )
+        made, _ = reranker._prompts(content(case["query"]), [content(d) for d in case["documents"]])
         native = reranker._engine.tower._visual
         owner = _native(model)
         for one in made:
