@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from mmrerank.local.batching import Rectangle
 
-__all__ = ["attend_all", "attend_last", "attend_resumed"]
+__all__ = ["attend_all", "attend_block", "attend_last", "attend_resumed"]
 
 
 def attend_all(
@@ -64,6 +64,21 @@ def attend_resumed(
         found[row] = _sdpa(asked[row, None], all_keys[None], all_values[None], attn_mask=mine)[0]
     found = found.view(rows, kv_heads, group, n, size).permute(0, 3, 1, 2, 4)
     return found.reshape(rows * n, -1)
+
+
+def attend_block(q: Tensor, k: Tensor, v: Tensor, block: Tensor, mask: Tensor) -> Tensor:
+    """As `attend_resumed`, all rows in one kernel, where each launch costs more than copies do.
+
+    block (2, rows, KV heads, longest + width, size) holds the pasts, moved to the right up to the
+    last `width` columns, which are filled here; mask (rows, 1, width, longest + width) is True
+    where a token may look. Gives (rows * n, heads * size).
+    """
+    rows, width = block.shape[1], mask.shape[2]
+    n, size = q.shape[0] // rows, q.shape[2]
+    block[0, :, :, -width:] = _grid(k, rows)
+    block[1, :, :, -width:] = _grid(v, rows)
+    found = _sdpa(_grid(q, rows), block[0], block[1], attn_mask=mask[:, :, -n:])
+    return found.transpose(1, 2).reshape(rows * n, q.shape[1] * size)
 
 
 def _causal_tail(n: int, width: int, longest: int, group: int, like: Tensor) -> Tensor | None:

@@ -15,10 +15,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmrerank.local.attention import attend_all, attend_last, attend_resumed
+from mmrerank.local.attention import attend_all, attend_block, attend_last, attend_resumed
 from mmrerank.local.batching import Rectangle
 
-__all__ = ["Capture", "Decoder", "Packed", "State"]
+__all__ = ["Block", "Capture", "Decoder", "Packed", "State"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,10 @@ class State:
         """The first tokens of it, without copying."""
         return self if tokens == self.tokens else State(self.kv[:, :, :, :tokens], self.scale)
 
+    def dense(self, dtype: Any) -> Tensor:
+        """Keys and values of all layers in the model's dtype."""
+        return self.kv if self.scale is None else self.kv.to(dtype) * self.scale.to(dtype)
+
     def layer(self, i: int, dtype: Any) -> tuple[Tensor, Tensor]:
         """Keys and values of one layer, (KV heads, tokens, head size) each."""
         kv = self.kv[i]
@@ -52,6 +56,31 @@ class State:
         """The same in 8 bits, one scale for each channel of each head over all tokens."""
         scale = self.kv.abs().amax(dim=3, keepdim=True).float().clamp_min(1e-12) / 127
         return State((self.kv / scale).round().to(torch.int8), scale)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """States of several rows in one tensor, with room for the tokens that go on from them.
+
+    `kv` (layers, 2, rows, KV heads, longest + width, head size): shorter states stand on the right,
+    zeros before them; `mask` (rows, 1, width, longest + width) says where a token may look.
+    """
+
+    kv: Tensor
+    mask: Tensor
+
+    @classmethod
+    def of(cls, states: Sequence[State], width: int, dtype: Any) -> Block:
+        """Copy the states, once for all layers."""
+        longest, (layers, _, heads, _, size) = max(s.tokens for s in states), states[0].kv.shape
+        shape = (layers, 2, len(states), heads, longest + width, size)
+        kv = states[0].kv.new_zeros(shape, dtype=dtype)
+        mask = torch.ones(len(states), 1, width, longest + width, dtype=torch.bool).tril(longest)
+        for row, state in enumerate(states):
+            begin = longest - state.tokens
+            kv[:, :, row, :, begin:longest] = state.dense(dtype)
+            mask[row, :, :, :begin] = False
+        return cls(kv, mask.to(kv.device))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +101,8 @@ class Packed:
 
     `embeddings` (tokens, hidden); `positions` (3, tokens); `deepstack`, a layer each, is added to
     the rows `image_rows` after that layer; `last` are the rows of each prompt's last token, in
-    the order of the rectangles. `pasts`, one a row, are states that the rows go on from; the batch
-    is then one rectangle without padding. `captures` are filled on the way.
+    the order of the rectangles. `pasts`, one a row, are states that the rows go on from, or
+    `block` holds them all; the batch is then one rectangle without padding. `captures` are filled on the way.
     """
 
     embeddings: Tensor
@@ -83,6 +112,7 @@ class Packed:
     image_rows: Tensor | None = None
     deepstack: Sequence[Tensor] = ()
     pasts: Sequence[State] = ()
+    block: Block | None = None
     captures: Sequence[Capture] = ()
 
 
@@ -171,7 +201,9 @@ class Decoder:
         if self._normed:
             q = attention.q_norm(q)
         q = _rotate(q, cos, sin)
-        if packed.pasts:
+        if packed.block is not None:
+            mixed = attend_block(q, *kv, packed.block.kv[i], packed.block.mask)
+        elif packed.pasts:
             mixed = attend_resumed(q, *kv, [state.layer(i, q.dtype) for state in packed.pasts])
         else:
             attend = attend_last if only_last else attend_all

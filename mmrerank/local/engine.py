@@ -22,7 +22,7 @@ from mmrerank.local.batching import (
     plan_batches,
     shared_prefix,
 )
-from mmrerank.local.decoder import Capture, Decoder, Packed, State
+from mmrerank.local.decoder import Block, Capture, Decoder, Packed, State
 from mmrerank.local.vision import CallFeatures, ImageFeatures, VisionStore, VisionTower
 
 __all__ = ["Engine", "Progress", "Sink"]
@@ -63,6 +63,7 @@ class Engine:
         self.decoder, self.head, self.tower = decoder, head, tower
         self.store = store  # of what the tower said
         self.device, self.budget = device, budget
+        self.blocks = device.type != "cpu"  # many small kernels are slow only where launches are
         self.slack = 0.0 if device.type == "cpu" else _GPU_SLACK
 
     @torch.inference_mode()
@@ -112,8 +113,11 @@ class Engine:
 
         def run(batch: list[Rectangle]) -> list[Any]:
             packed = self._pack(tails, batch, 0, features, starts)
-            rows = [row for rectangle in batch for row in rectangle.rows]
-            return self._run(replace(packed, pasts=[states[row] for row in rows]), None, True)
+            pasts = [states[row] for rectangle in batch for row in rectangle.rows]
+            if self.blocks:
+                block = Block.of(pasts, len(tails[0]), packed.embeddings.dtype)
+                return self._run(replace(packed, block=block), None, True)
+            return self._run(replace(packed, pasts=pasts), None, True)
 
         return self._each([len(tail) for tail in tails], run, None)
 

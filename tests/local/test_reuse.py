@@ -160,6 +160,18 @@ def test_the_state_is_what_all_queries_share():
             assert len(seen) == 1
 
 
+@pytest.mark.parametrize("states", ["exact", "int8"])
+def test_states_in_one_block_as_on_a_gpu(states):
+    """One padded kernel for all rows gives what row by row gives."""
+    documents = [content(d) for d in cases(M0)[1]["documents"]] + [Content(t) for t in TEXTS]
+    for query in ("what is torque", Content(images=[golden_image("1_300x200.png")])):
+        with load(M0, reuse=Reuse(states=states)) as reranker:
+            reranker.warm(documents)
+            wanted = reranker.score(query, documents)
+            reranker._engine.blocks = True
+            near(reranker.score(query, documents), wanted)
+
+
 def test_documents_that_imitate_the_template():
     """One document is another with the query after it: they share more than the document."""
     documents = ["x", "x\n**Query**:\nq", "x\n**Query**:\nqd\n**Query**:\nq"]
