@@ -147,11 +147,21 @@ def _copy(on: Any, contents: list[Content]) -> None:
 
 
 def narrow(args: argparse.Namespace) -> dict[str, Any]:
-    """What int8 states and bfloat16 do to logits and ranking, against exact states."""
+    """What int8 states and bfloat16 do to logits and ranking, against the first (cold) query.
+
+    Also for the tiny golden model, whose logits lie further apart, over 200 texts.
+    """
     path = str(random_models.m0(args.folder / "m0"))
     contents = work.documents(args.folder, "parts", args.documents).contents
+    texts = [Content(text) for text in work.documents(args.folder, "parts", 200).texts]
+    golden = str(work.GOLDEN / "jina-reranker-m0")
+    return {"random": _narrow(path, contents), "golden": _narrow(golden, texts)}
+
+
+def _narrow(path: str, contents: list[Content]) -> dict[str, Any]:
     out: dict[str, Any] = {"documents": len(contents)}
     for name, dtype, states in (
+        ("float32", "float32", "exact"),
         ("int8 in float32", "float32", "int8"),
         ("bfloat16", "bfloat16", "exact"),
         ("int8 in bfloat16", "bfloat16", "int8"),
@@ -160,16 +170,22 @@ def narrow(args: argparse.Namespace) -> dict[str, Any]:
         model = JinaM0Reranker(path, device="cpu", dtype=dtype, reuse=reuse, scores="logit")
         cold = model.score(QUERY, contents)
         warm = model.score(QUERY, contents)
+        assert model.cache_info().hits >= len(contents)
         out[name] = {
             "largest logit difference, warm to cold": _far(warm, cold),
             "spread of the logits": max(cold) - min(cold),
             "pairs ranked the other way": _swapped(cold, warm),
             "pairs": len(cold) * (len(cold) - 1) // 2,
             "largest difference between neighbours that swapped": _swap_gap(cold, warm),
+            "first ten that stay among the first ten": len(_first(cold) & _first(warm)),
             "bytes": model.cache_info().bytes,
         }
         model.close()
     return out
+
+
+def _first(logits: list[float]) -> set[int]:
+    return set(sorted(range(len(logits)), key=lambda i: -logits[i])[:10])
 
 
 def _swapped(some: list[float], others: list[float]) -> int:
