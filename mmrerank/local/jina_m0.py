@@ -44,6 +44,10 @@ class JinaM0Reranker(LocalReranker):
     A document has at most `max_length - max_query_length` tokens, whatever the query is, and a
     query `max_query_length`; longer text is cut on the right. `instruction` becomes a line before
     the prompt.
+
+    `reuse` keeps documents' states and the vision tower's output, so that a document is read once
+    and a query pays for its own tokens: True for 1 GiB of memory, a `Reuse` for more or for a
+    folder on disk, False for none. `warm` reads documents ahead, `cache_info` tells what is kept.
     """
 
     def __init__(

@@ -39,6 +39,9 @@ class Qwen3VLReranker(LocalReranker):
 
     As published, `max_length` counts the prompt without its last five tokens, which are always
     kept. Text of a document is cut on the right to fit, that of a query to half of the room.
+
+    `reuse` keeps the vision tower's output, so that an image is read once: True for 1 GiB of
+    memory, a `Reuse` for more or for a folder on disk, False for none. `warm` reads images ahead.
     """
 
     modalities = Modalities(
