@@ -147,7 +147,7 @@ def _copy(on: Any, contents: list[Content]) -> None:
 
 
 def narrow(args: argparse.Namespace) -> dict[str, Any]:
-    """What int8 states and bfloat16 do to logits and ranking, against the first (cold) query.
+    """What int8 states and bfloat16 do to logits and ranking, against reuse off in that dtype.
 
     Also for the tiny golden model, whose logits lie further apart, over 200 texts.
     """
@@ -160,6 +160,13 @@ def narrow(args: argparse.Namespace) -> dict[str, Any]:
 
 def _narrow(path: str, contents: list[Content]) -> dict[str, Any]:
     out: dict[str, Any] = {"documents": len(contents)}
+
+    @functools.cache
+    def off(dtype: Any) -> list[float]:
+        model = JinaM0Reranker(path, device="cpu", dtype=dtype, reuse=False, scores="logit")
+        return model.score(QUERY, contents)
+
+    out["bfloat16 to float32, reuse off"] = _far(off("bfloat16"), off("float32"))
     for name, dtype, states in (
         ("float32", "float32", "exact"),
         ("int8 in float32", "float32", "int8"),
@@ -168,7 +175,8 @@ def _narrow(path: str, contents: list[Content]) -> dict[str, Any]:
     ):
         reuse = Reuse(memory=64 << 30, states=states)
         model = JinaM0Reranker(path, device="cpu", dtype=dtype, reuse=reuse, scores="logit")
-        cold = model.score(QUERY, contents)
+        cold = off(dtype)
+        model.warm(contents)
         warm = model.score(QUERY, contents)
         assert model.cache_info().hits >= len(contents)
         out[name] = {
