@@ -6,7 +6,7 @@
     python benchmarks/reuse.py narrow
     python benchmarks/reuse.py qwen3-vl
     python benchmarks/reuse.py prefix
-    python benchmarks/reuse.py plot
+    python benchmarks/reuse_plot.py
 
 Random weights (seed 0); all sides in one process, in turn; medians. Each run writes
 results/reuse-<name>.json. See reuse.md for what was measured.
@@ -263,37 +263,12 @@ def prefix(args: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def plot(_: argparse.Namespace) -> None:
-    """The curves of results/reuse-curve.json as PNG."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
-    points = json.loads((HERE / "results" / "reuse-curve.json").read_text())["points"]
-    counts = [p["documents"] for p in points]
-    cold = [(p["documents"], p["cold"]) for p in points if p["cold"] is not None]
-    figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
-    axes.loglog(*zip(*cold, strict=True), "o-", label="first query (cold)")
-    axes.loglog(counts, [p["warm"] for p in points], "o-", label="every later query (warm)")
-    axes.set(xlabel="documents", ylabel="seconds", title="Random m0, one image and one text each")
-    axes.grid(alpha=0.3, which="both")
-    axes.legend()
-    figure.savefig(HERE / "reuse-time.png", dpi=120)
-    figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
-    axes.plot(counts, [p["bytes"] / 2**20 for p in points], "o-")
-    axes.set(xlabel="documents", ylabel="MiB kept", title="What is kept (float32)")
-    axes.grid(alpha=0.3)
-    figure.savefig(HERE / "reuse-bytes.png", dpi=120)
-
-
 RUNS = {
     "m0": m0,
     "curve": curve,
     "narrow": narrow,
     "qwen3-vl": qwen3_vl,
     "prefix": prefix,
-    "plot": plot,
 }
 
 
@@ -311,12 +286,11 @@ def main() -> None:
     warnings.simplefilter("ignore")
     torch.set_num_threads(args.threads)
     args.folder.mkdir(exist_ok=True, mode=0o700)
-    made = RUNS[args.run](args)
-    if made is not None:
-        name = f"{args.run}-{args.kind}" if args.run == "m0" else args.run
-        text = json.dumps({"machine": work.machine()} | made, indent=1) + "\n"
-        (HERE / "results" / f"reuse-{name}.json").write_text(text)
-        print(text)
+    made = {"machine": work.machine()} | RUNS[args.run](args)
+    name = f"{args.run}-{args.kind}" if args.run == "m0" else args.run
+    text = json.dumps(made, indent=1) + "\n"
+    (HERE / "results" / f"reuse-{name}.json").write_text(text)
+    print(text)
 
 
 if __name__ == "__main__":
