@@ -1,12 +1,10 @@
-"""What is kept gives the same scores, is never stale, and stays within its budget."""
+"""What is kept gives the same scores, and is never stale."""
 
 from __future__ import annotations
 
 import os
-import threading
 import time
 import warnings
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -14,10 +12,8 @@ import torch
 from golden_cases import cases, content, golden_image, load, options
 from PIL import Image as Pillow
 
-from mmrerank.errors import ImageError, InvalidInputError, RerankWarning
-from mmrerank.local import CacheInfo, Reuse, reuse_keys
-from mmrerank.local.decoder import Decoder
-from mmrerank.local.reuse import Kept, MemoryTier
+from mmrerank.errors import ImageError, RerankWarning
+from mmrerank.local import Reuse, reuse_keys
 from mmrerank.local.vision import VisionTower
 from mmrerank.types import Content, Image
 
@@ -31,34 +27,6 @@ TEXTS = [f"document {i} " + "about torque " * (3 * i) for i in range(8)]
 def settled(monkeypatch):
     """Files that were just written count as settled."""
     monkeypatch.setattr(reuse_keys, "_SETTLED", -1e9)
-
-
-@pytest.fixture
-def work(monkeypatch):
-    """`work.images` read by the tower and `work.tokens` computed by the decoder, since the start."""
-
-    class Work:
-        images = tokens = 0
-
-        def done(self) -> tuple[int, int]:
-            """The counts since the last time."""
-            found = self.images, self.tokens
-            self.images = self.tokens = 0
-            return found
-
-    count, features, walk = Work(), VisionTower.features, Decoder._walk
-
-    def seeing(self, parts):
-        count.images += len(parts)
-        return features(self, parts)
-
-    def walking(self, packed, prefix, fill):
-        count.tokens += packed.embeddings.shape[0]
-        return walk(self, packed, prefix, fill)
-
-    monkeypatch.setattr(VisionTower, "features", seeing)
-    monkeypatch.setattr(Decoder, "_walk", walking)
-    return count
 
 
 def near(found, wanted) -> None:
@@ -285,111 +253,3 @@ def test_a_vanished_file_is_an_error_though_it_was_read(tmp_path):
         image.path.unlink()
         with pytest.raises(ImageError, match=r"a\.bmp"):
             reranker.score("q", [Content(images=[image])])
-
-
-def test_one_state_is_never_computed_twice_at_once(work):
-    """Eight threads ask for the same documents: the first computes, the others find."""
-    documents = [Content(images=[golden_image("1_300x200.png")]), *map(Content, TEXTS)]
-    with load(M0) as reranker:
-        barrier = threading.Barrier(8)
-
-        def ask(i: int) -> list[float]:
-            barrier.wait()
-            return reranker.score(f"query {i % 2}", documents)
-
-        with ThreadPoolExecutor(8) as pool:
-            found = list(pool.map(ask, range(8)))
-        for i in range(2, 8):
-            near(found[i], found[i % 2])
-        info = reranker.cache_info()
-        assert work.images == 1
-        assert info.misses == len(documents) + 1  # and the image's own
-        assert info.hits == 7 * len(documents)
-
-
-def test_memory_stays_within_the_budget_under_10_000_documents():
-    budget = 2_000_000
-    with load(M0, reuse=Reuse(memory=budget)) as reranker:
-        most = 0
-        for start in range(0, 10_000, 1000):
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", RerankWarning)  # that not all are kept
-                reranker.warm([f"document {i}" for i in range(start, start + 1000)])
-            most = max(most, reranker.cache_info().bytes)
-        info = reranker.cache_info()
-        assert budget / 2 < most <= budget
-        held = list(reranker._store._memory._entries.values())
-        assert sum(kept.nbytes for kept in held) == info.bytes
-        storage = sum(t.untyped_storage().nbytes() for kept in held for t in kept.tensors.values())
-        assert storage <= info.bytes  # no tensor holds on to more than it shows
-        assert info.evictions == 10_000 - info.entries
-        assert len(reranker.score("q", [f"document {i}" for i in range(9_500, 10_000)])) == 500
-
-
-def test_a_warning_where_not_all_is_kept():
-    with (
-        load(M0, reuse=Reuse(memory=20_000)) as reranker,
-        pytest.warns(RerankWarning, match="not all of 8 .* are kept"),
-    ):
-        reranker.warm(TEXTS)
-
-
-def test_images_kept_hold_on_to_no_batch():
-    with load(VL) as reranker:
-        reranker.warm(small([content(d) for d in cases(VL)[1]["documents"]]))
-        for kept in reranker._store._memory._entries.values():
-            for tensor in kept.tensors.values():
-                assert tensor.untyped_storage().nbytes() == tensor.nbytes
-
-
-def test_int8_is_close_and_half_the_size():
-    documents = [content(d) for case in cases(M0)[:2] for d in case["documents"]]
-    with load(M0, reuse=Reuse(states="int8")) as small, load(M0) as exact:
-        wanted = exact.score("q", documents)
-        near(small.score("q", documents), wanted)  # cold: the states only pass by
-        found = small.score("q", documents)
-        assert found == pytest.approx(wanted, abs=0.02)
-        assert found != wanted
-        assert small.cache_info().bytes < exact.cache_info().bytes / 2
-
-
-def test_clear_and_close():
-    with load(M0) as reranker:
-        reranker.score("q", TEXTS)
-        assert reranker.cache_info().bytes > 0
-        reranker.clear_cache()
-        assert (reranker.cache_info().bytes, reranker.cache_info().entries) == (0, 0)
-        reranker.score("q", TEXTS)
-    assert reranker.cache_info().bytes == 0
-    with load(M0, reuse=False) as off:
-        off.warm(TEXTS)
-        off.score("q", TEXTS)
-        assert off.cache_info() == CacheInfo()
-        off.clear_cache()
-
-
-def test_least_recently_used_goes_first():
-    tier = MemoryTier(4 * 2048)
-    for key in "abcd":
-        tier.put(key, Kept({"x": torch.zeros(1024, dtype=torch.uint8)}))
-    assert tier.get("a") is not None
-    tier.put("e", Kept({"x": torch.zeros(1024, dtype=torch.uint8)}))
-    assert [key for key in "abcde" if tier.get(key) is None] == ["b"]
-    tier.put("big", Kept({"x": torch.zeros(9000, dtype=torch.uint8)}))
-    assert tier.get("big") is None
-    assert (len(tier), tier.bytes, tier.evictions) == (4, 4 * 2048, 1)
-
-
-@pytest.mark.parametrize(
-    "wrong", [{"memory": -1}, {"memory": 1.5}, {"place": "gpu"}, {"states": "int4"}]
-)
-def test_options_that_cannot_be_used(wrong):
-    with pytest.raises(InvalidInputError):
-        Reuse(**wrong)
-
-
-def test_without_room_it_still_works():
-    with load(M0, reuse=Reuse(memory=0)) as reranker, load(M0, reuse=False) as plain:
-        near(reranker.score("q", TEXTS), plain.score("q", TEXTS))
-        near(reranker.score("q", TEXTS), plain.score("q", TEXTS))
-        assert reranker.cache_info().entries == 0
