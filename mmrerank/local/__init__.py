@@ -8,11 +8,14 @@ from mmrerank.local.cross_encoder import CrossEncoderReranker
 from mmrerank.local.jina_m0 import JinaM0Reranker
 from mmrerank.local.qwen3 import Qwen3Reranker
 from mmrerank.local.qwen3_vl import Qwen3VLReranker
+from mmrerank.local.reuse import CacheInfo, Reuse
 
 __all__ = [
+    "CacheInfo",
     "CrossEncoderReranker",
     "JinaM0Reranker",
     "LocalReranker",
     "Qwen3Reranker",
     "Qwen3VLReranker",
+    "Reuse",
 ]

@@ -8,9 +8,10 @@ import threading
 import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from mmrerank.base import Reranker
+from mmrerank.base import Documents, Reranker, check_documents
 from mmrerank.errors import InvalidInputError, InvalidResponseError, RerankError, RerankWarning
 from mmrerank.fusion import FanOut, Fusion, fan_out, max_score, split_query
 from mmrerank.local.batching import Prompt
@@ -23,14 +24,28 @@ from mmrerank.local.loading import (
     progress_bar,
     require,
 )
+from mmrerank.local.reuse import CacheInfo, Reuse, Store
+from mmrerank.local.reuse_keys import Keys, file_hash, weights_hash
 from mmrerank.types import Content, Scored, Usage
 
 if TYPE_CHECKING:
-    from mmrerank.local.engine import Engine
+    from mmrerank.local.documents import DocumentStates
+    from mmrerank.local.engine import Engine, Progress
 
-__all__ = ["LocalReranker", "default_budget"]
+__all__ = ["Answer", "LocalReranker", "default_budget"]
 
 _CPU_BUDGET, _GPU_BUDGET = 1024, 16384
+_WARM_CHUNK = 64  # items that are read before another call may go first
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The logits of some items, how many tokens each prompt has, and what was cut to fit."""
+
+    logits: list[float]
+    tokens: list[int]
+    cut: list[bool]
+    query_cut: bool
 
 
 class LocalReranker(Reranker):
@@ -59,6 +74,7 @@ class LocalReranker(Reranker):
         joint: bool = True,
         max_images_per_document: int = 4,
         shrink_images: bool = False,
+        reuse: bool | Reuse = False,
         show_progress: bool = False,
         on_usage: Callable[[Usage], None] | None = None,
     ) -> None:
@@ -81,7 +97,12 @@ class LocalReranker(Reranker):
         self.device = pick_device(device)
         self.dtype = pick_dtype(dtype, self.device)
         self._budget = max_batch_tokens or default_budget(self.device)
-        self._engine: Engine | None = self._load(Checkpoint(self.model, revision))
+        checkpoint = Checkpoint(self.model, revision)
+        self._engine: Engine | None = self._load(checkpoint)
+        self._store: Store | None = None
+        self._states: DocumentStates | None = None
+        if reuse:
+            self._keep(checkpoint, Reuse() if reuse is True else reuse)
 
     @abstractmethod
     def _load(self, checkpoint: Checkpoint) -> Engine:
@@ -91,6 +112,86 @@ class LocalReranker(Reranker):
     def _prompts(self, query: Content, items: Sequence[Content]) -> tuple[list[Prompt], bool]:
         """The prompt of each item, and whether the query was cut to fit."""
 
+    def _keep(self, checkpoint: Checkpoint, reuse: Reuse) -> None:
+        """Set up what is kept across calls: `_store` and all that keys depend on."""
+        from mmrerank.local.vision import VisionStore
+
+        options = self._options() | {"states": reuse.states}
+        keys = Keys(self._identity(checkpoint, reuse), options)
+        disk = None
+        if reuse.disk is not None:
+            from mmrerank.local.reuse_disk import DiskTier
+
+            disk = DiskTier(reuse.disk, reuse.disk_bytes)
+        self._store = Store(reuse, self.device, pick_device("cpu"), disk)
+        if self._engine is not None and self._engine.tower is not None:
+            self._engine.store = VisionStore(self._store, keys)
+        self._keep_documents(self._store, keys)
+
+    def _keep_documents(self, store: Store, keys: Keys) -> None:
+        """Set `_states`, where a document's state does not depend on the query."""
+
+    def _identity(self, checkpoint: Checkpoint, reuse: Reuse) -> dict[str, Any]:
+        """All that the model's output for an image depends on."""
+        config = checkpoint.file("config.json")
+        return {
+            "class": type(self).__qualname__,
+            "model": self.model,
+            "revision": checkpoint.revision,
+            # what is kept in memory cannot outlive the weights that it was made with
+            "weights": None if reuse.disk is None else weights_hash(config),
+            "preprocessor": file_hash(checkpoint.file("preprocessor_config.json")),
+            "dtype": str(self.dtype),
+            "device": self.device.type,
+            "quantization": self._quantization,
+        }
+
+    def _options(self) -> dict[str, Any]:
+        """All that a document's state depends on besides."""
+        return {
+            "instruction": self.instruction,
+            "max_length": self.max_length,
+            "shrink_images": self._shrink_images,
+        }
+
+    def warm(self, documents: Documents, *, show_progress: bool = False) -> None:
+        """Read documents ahead of any query, so that the first query finds them read.
+
+        Does nothing without `reuse`. Raises what scoring these documents would raise; warns where
+        there is no room for all of them.
+        """
+        if self._store is None:
+            return
+        contents = check_documents(documents)
+        plan = fan_out(contents, self.modalities, max_images=self._max_images, joint=self._joint)
+        lost = self._store.lost()
+        with progress_bar(show_progress, len(plan.items), "warm") as step:
+            for start in range(0, len(plan.items), _WARM_CHUNK):
+                items = plan.items[start : start + _WARM_CHUNK]
+                with self._lock:  # a query may go first after each chunk
+                    self._warm(self._open(), items)
+                if step is not None:
+                    step(len(items))
+        if self._store.lost() > lost:
+            warnings.warn(
+                f"not all of {len(plan.items)} documents or parts that were read ahead are kept: "
+                "allow reuse more memory, or a folder on disk",
+                RerankWarning,
+                stacklevel=2,
+            )
+
+    def _warm(self, engine: Engine, items: Sequence[Content]) -> None:
+        """Read some items, and keep what can be kept of them."""
+
+    def cache_info(self) -> CacheInfo:
+        """Hits, misses, bytes and evictions of what is kept across calls."""
+        return CacheInfo() if self._store is None else self._store.info()
+
+    def clear_cache(self, *, disk: bool = False) -> None:
+        """Let go of what is kept in memory and, if told, in the folder on disk."""
+        if self._store is not None:
+            self._store.clear(disk=disk)
+
     @property
     def max_batch_tokens(self) -> int:
         """The most tokens of one batch. It is halved when memory runs out."""
@@ -99,7 +200,8 @@ class LocalReranker(Reranker):
     def close(self) -> None:
         """Let go of the model and the device's memory. Safe to call twice."""
         with self._lock:
-            self._engine = None
+            self._engine = self._states = None
+            self.clear_cache()
             gc.collect()
             torch = require("torch")
             if self.device.type != "cpu":
@@ -111,16 +213,21 @@ class LocalReranker(Reranker):
         )
         with self._lock:
             engine = self._open()
-            asked = [
-                self._prompts(part, plan.items) for part in split_query(query, self.modalities)
-            ]
-            total = sum(len(prompts) for prompts, _ in asked)
-            with progress_bar(self.show_progress, total, "rerank") as step:
-                logits = [engine.compute(prompts, step) for prompts, _ in asked]
-        self._tell(documents, plan, asked)
-        found = [self._mean(column) for column in zip(*logits, strict=True)]
+            parts = split_query(query, self.modalities)
+            with progress_bar(self.show_progress, len(parts) * len(plan.items), "rerank") as step:
+                answers = [self._ask(engine, part, plan.items, step) for part in parts]
+        self._tell(documents, plan, answers)
+        found = [self._mean(c) for c in zip(*(a.logits for a in answers), strict=True)]
         self._check(plan, found)
         return plan.fuse(found, self._fusion)
+
+    def _ask(
+        self, engine: Engine, query: Content, items: Sequence[Content], step: Progress | None
+    ) -> Answer:
+        """The logit of each item."""
+        prompts, query_cut = self._prompts(query, items)
+        tokens, cut = [len(prompt) for prompt in prompts], [prompt.cut for prompt in prompts]
+        return Answer(engine.compute(prompts, step), tokens, cut, query_cut)
 
     def _open(self) -> Engine:
         if self._engine is None:
@@ -147,12 +254,10 @@ class LocalReranker(Reranker):
             '(try dtype="float32")'
         )
 
-    def _tell(
-        self, documents: list[Content], plan: FanOut, asked: list[tuple[list[Prompt], bool]]
-    ) -> None:
+    def _tell(self, documents: list[Content], plan: FanOut, answers: list[Answer]) -> None:
         """Report usage, and warn about what was cut."""
-        cut = {i for prompts, _ in asked for i, prompt in enumerate(prompts) if prompt.cut}
-        query_cut = any(was_cut for _, was_cut in asked)
+        cut = {i for answer in answers for i, was_cut in enumerate(answer.cut) if was_cut}
+        query_cut = any(answer.query_cut for answer in answers)
         if cut or query_cut:
             what = [f"{len(cut)} of {len(plan.items)} documents or parts"] if cut else []
             what += ["the query"] if query_cut else []
@@ -165,9 +270,9 @@ class LocalReranker(Reranker):
             Usage(
                 model=self.model,
                 documents=len(documents),
-                parts=sum(len(prompts) for prompts, _ in asked),
+                parts=sum(len(answer.tokens) for answer in answers),
                 images=sum(len(item.images) for item in plan.items),
-                total_tokens=sum(len(prompt) for prompts, _ in asked for prompt in prompts),
+                total_tokens=sum(sum(answer.tokens) for answer in answers),
                 truncated=len(cut) + query_cut,
             )
         )

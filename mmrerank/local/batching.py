@@ -24,13 +24,17 @@ __all__ = ["ImagePart", "PlacedImage", "Prompt", "Rectangle", "plan_batches", "s
 
 @dataclass(frozen=True, slots=True)
 class ImagePart:
-    """An image as the model sees it: `rows` x `columns` tokens, `height` x `width` pixels."""
+    """An image as the model sees it: `rows` x `columns` tokens, `height` x `width` pixels.
+
+    `digest` is the SHA-256 of the image file, where what is read is kept.
+    """
 
     image: Image
     rows: int
     columns: int
     height: int
     width: int
+    digest: str = ""
 
     @property
     def tokens(self) -> int:

@@ -9,33 +9,90 @@ Only names that the checkpoint's parameters have are used of a layer (`self_attn
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
+from mmrerank.local.attention import attend_all, attend_block, attend_last, attend_resumed
 from mmrerank.local.batching import Rectangle
 
-__all__ = ["Decoder", "Packed", "State"]
+__all__ = ["Block", "Capture", "Decoder", "Packed", "State"]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class State:
-    """Keys and values of tokens that were read before: a layer each, (KV heads, tokens, head size).
+    """Keys and values of tokens that were read before: (layers, 2, KV heads, tokens, head size).
 
-    Rotary positions are part of the keys. What follows gets its positions from its whole prompt,
-    so a state needs no count of its own.
+    Rotary positions are part of the keys; what follows brings its own. `scale`, (layers, 2, KV
+    heads, 1, head size), is there where `kv` is stored in 8 bits, and multiplies it.
     """
 
-    keys: list[Tensor] = field(default_factory=list)
-    values: list[Tensor] = field(default_factory=list)
+    kv: Tensor
+    scale: Tensor | None = None
 
     @property
     def tokens(self) -> int:
         """How many tokens the state holds."""
-        return int(self.keys[0].shape[1]) if self.keys else 0
+        return int(self.kv.shape[3])
+
+    def head(self, tokens: int) -> State:
+        """The first tokens of it, without copying."""
+        return self if tokens == self.tokens else State(self.kv[:, :, :, :tokens], self.scale)
+
+    def dense(self, dtype: Any) -> Tensor:
+        """Keys and values of all layers in the model's dtype."""
+        return self.kv if self.scale is None else self.kv.to(dtype) * self.scale.to(dtype)
+
+    def layer(self, i: int, dtype: Any) -> tuple[Tensor, Tensor]:
+        """Keys and values of one layer, (KV heads, tokens, head size) each."""
+        kv = self.kv[i]
+        if self.scale is not None:
+            kv = kv.to(dtype) * self.scale[i].to(dtype)
+        return kv[0], kv[1]
+
+    def in_int8(self) -> State:
+        """The same in 8 bits, one scale for each channel of each head over all tokens."""
+        scale = self.kv.abs().amax(dim=3, keepdim=True).float().clamp_min(1e-12) / 127
+        return State((self.kv / scale).round().to(torch.int8), scale)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """States of several rows in one tensor, with room for the tokens that go on from them.
+
+    `kv` (layers, 2, rows, KV heads, longest + width, head size): shorter states stand on the right,
+    zeros before them; `mask` (rows, 1, width, longest + width) says where a token may look.
+    """
+
+    kv: Tensor
+    mask: Tensor
+
+    @classmethod
+    def of(cls, states: Sequence[State], width: int, dtype: Any) -> Block:
+        """Copy the states, once for all layers."""
+        longest, (layers, _, heads, _, size) = max(s.tokens for s in states), states[0].kv.shape
+        shape = (layers, 2, len(states), heads, longest + width, size)
+        kv = states[0].kv.new_zeros(shape, dtype=dtype)
+        mask = torch.ones(len(states), 1, width, longest + width, dtype=torch.bool).tril(longest)
+        for row, state in enumerate(states):
+            begin = longest - state.tokens
+            kv[:, :, row, :, begin:longest] = state.dense(dtype)
+            mask[row, :, :, :begin] = False
+        return cls(kv, mask.to(kv.device))
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """Where the walk leaves keys and values: those of rows `start` on go into `kv`.
+
+    `kv` (layers, 2, KV heads, tokens, head size) may be shorter than the prompt; it begins with
+    the tokens of the shared prefix, if there is one, which is copied from there.
+    """
+
+    start: int
+    kv: Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +101,8 @@ class Packed:
 
     `embeddings` (tokens, hidden); `positions` (3, tokens); `deepstack`, a layer each, is added to
     the rows `image_rows` after that layer; `last` are the rows of each prompt's last token, in
-    the order of the rectangles.
+    the order of the rectangles. `pasts`, one a row, are states that the rows go on from, or
+    `block` holds them all; the batch is then one rectangle without padding. `captures` are filled on the way.
     """
 
     embeddings: Tensor
@@ -53,6 +111,9 @@ class Packed:
     last: Tensor
     image_rows: Tensor | None = None
     deepstack: Sequence[Tensor] = ()
+    pasts: Sequence[State] = ()
+    block: Block | None = None
+    captures: Sequence[Capture] = ()
 
 
 class Decoder:
@@ -72,27 +133,39 @@ class Decoder:
 
     def last_hidden(self, packed: Packed, prefix: State | None = None) -> Tensor:
         """The hidden state of each prompt's last token after the final norm: (prompts, hidden)."""
-        x = self._walk(packed, prefix, None)
+        x = self._walk(packed, prefix, False)
         out: Tensor = self._model.norm(x)
         return out
 
-    def state(self, packed: Packed) -> State:
-        """The keys and values of one prompt (a single rectangle of one row)."""
-        sink = State()
-        self._walk(packed, None, sink)
-        return sink
+    def fill(self, packed: Packed, prefix: State | None = None) -> None:
+        """Compute only what `packed.captures` ask for."""
+        self._walk(packed, prefix, True)
 
-    def _walk(self, packed: Packed, prefix: State | None, sink: State | None) -> Tensor:
+    def empty_state(self, tokens: int, like: Tensor) -> Tensor:
+        """Room for a state, (layers, 2, KV heads, tokens, head size), where and as `like` is."""
+        heads = self._model.config.num_key_value_heads
+        return like.new_empty(len(self._model.layers), 2, heads, tokens, self._head_size)
+
+    def _walk(self, packed: Packed, prefix: State | None, fill: bool) -> Tensor:
         x = packed.embeddings
         rope = self._rope(x, packed.positions)
         final = len(self._model.layers) - 1
+        if prefix is not None:
+            for capture in packed.captures:
+                begun = min(prefix.tokens, capture.kv.shape[3])
+                capture.kv[:, :, :, :begun] = prefix.kv[:, :, :, :begun]
         for i, layer in enumerate(self._model.layers):
-            past = None if prefix is None else (prefix.keys[i], prefix.values[i])
-            only_last = i == final and sink is None and i >= len(packed.deepstack)
-            x = self._layer(layer, x, rope, packed, past, sink, only_last)
+            past = None if prefix is None else prefix.layer(i, x.dtype)
+            h = layer.input_layernorm(x)
+            k, v = self._keys_values(layer.self_attn, h, rope)
+            _keep(packed.captures, i, k, v, 0 if prefix is None else prefix.tokens)
+            if fill and i == final:
+                break
+            only_last = i == final and i >= len(packed.deepstack)
+            x = self._layer(layer, x, h, (k, v), rope, packed, i, past, only_last)
             if i < len(packed.deepstack):
                 x = x.index_add(0, _given(packed.image_rows), packed.deepstack[i].to(x.dtype))
-        return x if only_last or sink is not None else x[packed.last]
+        return x if fill or only_last else x[packed.last]
 
     def _rope(self, x: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
         """Cosine and sine, (tokens, 1, head size)."""
@@ -100,40 +173,57 @@ class Decoder:
         cos, sin = self._model.rotary_emb(x[None], given)
         return cos[0, :, None], sin[0, :, None]
 
+    def _keys_values(
+        self, attention: Any, h: Tensor, rope: tuple[Tensor, Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        k, v = self._heads(attention.k_proj(h)), self._heads(attention.v_proj(h))
+        if self._normed:
+            k = attention.k_norm(k)
+        return _rotate(k, *rope), v
+
     def _layer(
         self,
         layer: Any,
         x: Tensor,
+        h: Tensor,
+        kv: tuple[Tensor, Tensor],
         rope: tuple[Tensor, Tensor],
         packed: Packed,
+        i: int,
         past: tuple[Tensor, Tensor] | None,
-        sink: State | None,
         only_last: bool,
     ) -> Tensor:
         attention = layer.self_attn
-        h = layer.input_layernorm(x)
         cos, sin = rope
-        k = self._heads(attention.k_proj(h))
-        v = self._heads(attention.v_proj(h))
         if only_last:
-            x, h, cos_q, sin_q = x[packed.last], h[packed.last], cos[packed.last], sin[packed.last]
-        else:
-            cos_q, sin_q = cos, sin
+            x, h, cos, sin = x[packed.last], h[packed.last], cos[packed.last], sin[packed.last]
         q = self._heads(attention.q_proj(h))
         if self._normed:
-            q, k = attention.q_norm(q), attention.k_norm(k)
-        q, k = _rotate(q, cos_q, sin_q), _rotate(k, cos, sin)
-        if sink is not None:
-            sink.keys.append(k.transpose(0, 1).contiguous())
-            sink.values.append(v.transpose(0, 1).contiguous())
-        attend = _attend_last if only_last else _attend_all
-        x = x + attention.o_proj(attend(q, k, v, packed.rectangles, past))
+            q = attention.q_norm(q)
+        q = _rotate(q, cos, sin)
+        if packed.block is not None:
+            mixed = attend_block(q, *kv, packed.block.kv[i], packed.block.mask)
+        elif packed.pasts:
+            mixed = attend_resumed(q, *kv, [state.layer(i, q.dtype) for state in packed.pasts])
+        else:
+            attend = attend_last if only_last else attend_all
+            mixed = attend(q, *kv, packed.rectangles, past)
+        x = x + attention.o_proj(mixed)
         out: Tensor = x + layer.mlp(layer.post_attention_layernorm(x))
         return out
 
     def _heads(self, x: Tensor) -> Tensor:
         """(tokens, heads * size) -> (tokens, heads, size)"""
         return x.view(x.shape[0], -1, self._head_size)
+
+
+def _keep(captures: Sequence[Capture], layer: int, k: Tensor, v: Tensor, skip: int) -> None:
+    """Copy the rows that are to be kept; a state's first `skip` tokens are there already."""
+    for capture in captures:
+        room = capture.kv[layer, :, :, skip:]
+        rows = slice(capture.start, capture.start + room.shape[2])
+        room[0].copy_(k[rows].transpose(0, 1))
+        room[1].copy_(v[rows].transpose(0, 1))
 
 
 def _given(value: Tensor | None) -> Tensor:
@@ -145,93 +235,3 @@ def _rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Rotary embedding of (tokens, heads, size): pairs are the two halves of a head."""
     left, right = x.chunk(2, dim=-1)
     return x * cos + torch.cat((-right, left), dim=-1) * sin
-
-
-def _attend_all(
-    q: Tensor,
-    k: Tensor,
-    v: Tensor,
-    rectangles: Sequence[Rectangle],
-    past: tuple[Tensor, Tensor] | None,
-) -> Tensor:
-    """Causal attention inside each row; every row also sees all of `past`.
-
-    q (tokens, heads, size), k and v (tokens, KV heads, size) -> (tokens, heads * size)
-    """
-    out = torch.empty_like(q)
-    start = 0
-    for rectangle in rectangles:
-        rows, width = len(rectangle.rows), rectangle.width
-        part = slice(start, start + rows * width)
-        start += rows * width
-        keys, values = _with_past(_grid(k[part], rows), _grid(v[part], rows), past)
-        found = _causal(_grid(q[part], rows), keys, values)
-        out[part] = found.transpose(1, 2).reshape(rows * width, *q.shape[1:])
-    return out.flatten(1)
-
-
-def _causal(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """Causal attention where `k` may begin with tokens that `q` does not have.
-
-    The kernels align the causal triangle to the upper left. Empty query rows in front move it to
-    where it belongs, which costs less than reading a mask as long as they are few.
-    """
-    missing = k.shape[2] - q.shape[2]
-    if missing == 0:
-        return _sdpa(q, k, v, is_causal=True)
-    if missing <= q.shape[2]:
-        padded = q.new_zeros(q.shape[0], q.shape[1], k.shape[2], q.shape[3])
-        padded[:, :, missing:] = q
-        return _sdpa(padded, k, v, is_causal=True)[:, :, missing:]
-    mask = torch.ones(q.shape[2], k.shape[2], dtype=torch.bool, device=q.device).tril(missing)
-    return _sdpa(q, k, v, attn_mask=mask)
-
-
-def _attend_last(
-    q: Tensor,
-    k: Tensor,
-    v: Tensor,
-    rectangles: Sequence[Rectangle],
-    past: tuple[Tensor, Tensor] | None,
-) -> Tensor:
-    """Attention of each row's last true token. q (prompts, heads, size) -> (prompts, heads * size)"""
-    found: list[Tensor] = []
-    start = prompt = 0
-    for rectangle in rectangles:
-        rows, width = len(rectangle.rows), rectangle.width
-        part = slice(start, start + rows * width)
-        mine = q[prompt : prompt + rows, :, None]
-        start, prompt = start + rows * width, prompt + rows
-        keys, values = _with_past(_grid(k[part], rows), _grid(v[part], rows), past)
-        found.append(_sdpa(mine, keys, values, attn_mask=_true_keys(rectangle, keys))[:, :, 0])
-    return torch.cat(found).flatten(1)
-
-
-def _true_keys(rectangle: Rectangle, keys: Tensor) -> Tensor | None:
-    """Which keys are no padding, (rows, 1, 1, keys); None where all are true."""
-    if len(set(rectangle.lengths)) == 1:
-        return None
-    past = keys.shape[2] - rectangle.width
-    lengths = torch.tensor(rectangle.lengths, device=keys.device) + past
-    return (torch.arange(keys.shape[2], device=keys.device) < lengths[:, None])[:, None, None]
-
-
-def _grid(x: Tensor, rows: int) -> Tensor:
-    """(rows * width, heads, size) -> (rows, heads, width, size)"""
-    return x.view(rows, -1, *x.shape[1:]).transpose(1, 2)
-
-
-def _with_past(
-    keys: Tensor, values: Tensor, past: tuple[Tensor, Tensor] | None
-) -> tuple[Tensor, Tensor]:
-    if past is None:
-        return keys, values
-    rows = keys.shape[0]
-    before = [tensor.expand(rows, *tensor.shape) for tensor in past]
-    return torch.cat((before[0], keys), dim=2), torch.cat((before[1], values), dim=2)
-
-
-def _sdpa(q: Tensor, k: Tensor, v: Tensor, **options: Any) -> Tensor:
-    return functional.scaled_dot_product_attention(
-        q, k, v, enable_gqa=q.shape[1] != k.shape[1], **options
-    )

@@ -15,6 +15,7 @@ from mmrerank.local.base import LocalReranker
 from mmrerank.local.batching import ImagePart, PlacedImage, Prompt
 from mmrerank.local.loading import Checkpoint, DType, Quantization, require
 from mmrerank.local.qwen3 import SYSTEM, yes_no_head
+from mmrerank.local.reuse import Reuse
 from mmrerank.local.sizes import PixelRule, fit_images
 from mmrerank.local.tokens import Control, ImageTokens, Piece, Tokenizer
 from mmrerank.types import Content, Modalities, Usage
@@ -38,6 +39,9 @@ class Qwen3VLReranker(LocalReranker):
 
     As published, `max_length` counts the prompt without its last five tokens, which are always
     kept. Text of a document is cut on the right to fit, that of a query to half of the room.
+
+    `reuse` keeps the vision tower's output, so that an image is read once: True for 1 GiB of
+    memory, a `Reuse` for more or for a folder on disk, False for none. `warm` reads images ahead.
     """
 
     modalities = Modalities(
@@ -66,6 +70,7 @@ class Qwen3VLReranker(LocalReranker):
         joint: bool = True,
         max_images_per_document: int = 4,
         shrink_images: bool = False,
+        reuse: bool | Reuse = True,
         show_progress: bool = False,
         on_usage: Callable[[Usage], None] | None = None,
     ) -> None:
@@ -83,6 +88,7 @@ class Qwen3VLReranker(LocalReranker):
             joint=joint,
             max_images_per_document=max_images_per_document,
             shrink_images=shrink_images,
+            reuse=reuse,
             show_progress=show_progress,
             on_usage=on_usage,
         )
@@ -144,6 +150,10 @@ class Qwen3VLReranker(LocalReranker):
             self._image_tokens,
         )
         return [self._cut(ids, images) for ids, images in made], query_cut
+
+    def _warm(self, engine: Engine, items: Sequence[Content]) -> None:
+        """Only what the tower says of images can be kept: the query stands before the document."""
+        engine.read_images([_PIXELS.part(image) for item in items for image in item.images])
 
     def _cut(self, ids: list[int], images: list[PlacedImage]) -> Prompt:
         """At most `max_length` tokens before the last five: the last ordinary ones go.

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mmrerank.errors import ImageError
-from mmrerank.images import image_size
 from mmrerank.local.batching import ImagePart
+from mmrerank.local.reuse_keys import image_facts
 from mmrerank.types import Image
 
 __all__ = ["PixelRule", "fit_images"]
@@ -31,12 +31,14 @@ class PixelRule:
     thin: bool = False
 
     def part(self, image: Image, max_tokens: int | None = None) -> ImagePart:
-        """Measure an image from its header; at most `max_tokens` tokens if that is given.
+        """Hash and measure an image, which a file needs once; at most `max_tokens` tokens.
 
         Raises `ImageError` for what is no image and for an aspect ratio over 200.
         """
-        width, height = self.fit(image.name, *image_size(image), max_tokens)
-        return ImagePart(image, height // self.factor, width // self.factor, height, width)
+        facts = image_facts(image)
+        width, height = self.fit(image.name, facts.width, facts.height, max_tokens)
+        rows, columns = height // self.factor, width // self.factor
+        return ImagePart(image, rows, columns, height, width, facts.digest)
 
     def fit(
         self, name: str, width: int, height: int, max_tokens: int | None = None

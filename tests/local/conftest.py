@@ -12,6 +12,9 @@ pytest.importorskip("transformers")
 
 from golden_cases import CLASSES, GOLDEN, load
 
+from mmrerank.local.decoder import Decoder  # noqa: E402
+from mmrerank.local.vision import VisionTower  # noqa: E402
+
 
 @pytest.fixture(autouse=True, scope="session")
 def one_thread():
@@ -50,3 +53,31 @@ def copied(tmp_path):
         return Path(shutil.copytree(GOLDEN / name, tmp_path / name))
 
     return make
+
+
+@pytest.fixture
+def work(monkeypatch):
+    """`work.images` read by the tower and `work.tokens` computed by the decoder, since the start."""
+
+    class Work:
+        images = tokens = 0
+
+        def done(self) -> tuple[int, int]:
+            """The counts since the last time."""
+            found = self.images, self.tokens
+            self.images = self.tokens = 0
+            return found
+
+    count, features, walk = Work(), VisionTower.features, Decoder._walk
+
+    def seeing(self, parts):
+        count.images += len(parts)
+        return features(self, parts)
+
+    def walking(self, packed, prefix, fill):
+        count.tokens += packed.embeddings.shape[0]
+        return walk(self, packed, prefix, fill)
+
+    monkeypatch.setattr(VisionTower, "features", seeing)
+    monkeypatch.setattr(Decoder, "_walk", walking)
+    return count

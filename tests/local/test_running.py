@@ -28,12 +28,12 @@ def scarce(monkeypatch):
         tried = []
         walk = Decoder._walk
 
-        def failing(self, packed, prefix, sink):
+        def failing(self, packed, prefix, fill):
             tokens = packed.embeddings.shape[0]
             tried.append(tokens)
-            if sink is None and tokens > most:
+            if not fill and tokens > most:
                 raise error
-            return walk(self, packed, prefix, sink)
+            return walk(self, packed, prefix, fill)
 
         monkeypatch.setattr(Decoder, "_walk", failing)
         return tried
@@ -115,16 +115,17 @@ def test_several_threads(loaded, name):
     wanted = [reranker.score(query, DOCUMENTS[:6]) for query in queries]
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda query: reranker.score(query, DOCUMENTS[:6]), queries))
-    assert found == wanted
+    for one, other in zip(found, wanted, strict=True):
+        assert one == pytest.approx(other, abs=1e-6)
 
 
 def test_the_event_loop_is_not_blocked(loaded, monkeypatch):
     reranker = loaded("qwen3-reranker")
     walk = Decoder._walk
 
-    def slow(self, packed, prefix, sink):
+    def slow(self, packed, prefix, fill):
         time.sleep(0.3)
-        return walk(self, packed, prefix, sink)
+        return walk(self, packed, prefix, fill)
 
     async def main() -> tuple[list[float], int]:
         ticks = 0
@@ -159,10 +160,10 @@ def test_close_waits_for_a_call_under_way(monkeypatch):
     reranker = load("qwen3-reranker")
     walk, started = Decoder._walk, threading.Event()
 
-    def slow(self, packed, prefix, sink):
+    def slow(self, packed, prefix, fill):
         started.set()
         time.sleep(0.2)
-        return walk(self, packed, prefix, sink)
+        return walk(self, packed, prefix, fill)
 
     monkeypatch.setattr(Decoder, "_walk", slow)
     with ThreadPoolExecutor(1) as pool:
@@ -206,7 +207,7 @@ def test_loading_changes_nothing_for_other_users_of_transformers():
 
 
 def test_an_image_shared_by_documents_is_read_once(loaded, monkeypatch):
-    reranker = loaded("qwen3-vl-reranker")
+    reranker = loaded("qwen3-vl-reranker", reuse=False)
     read = []
     tower = type(reranker._engine.tower)
     features = tower.features
@@ -228,7 +229,8 @@ class Block:
 sys.meta_path.insert(0, Block())
 import mmrerank.local, mmrerank.retrieval.qwen3_embedding
 from mmrerank.errors import MissingDependencyError
-made = [getattr(mmrerank.local, n) for n in mmrerank.local.__all__ if n != "LocalReranker"]
+made = [getattr(mmrerank.local, n) for n in mmrerank.local.__all__ if n.endswith("Reranker")]
+made.remove(mmrerank.local.LocalReranker)
 made.append(mmrerank.retrieval.qwen3_embedding.Qwen3Embedder)
 for cls in made:
     try:
