@@ -41,9 +41,9 @@ def peak_memory(path: Path) -> tuple[float, float]:
     ):
         for _ in reading.chunks():
             pass
-        worker = document._pages._idle.get()  # noqa: SLF001
-        peaks = _peak(worker._process.pid), _peak("self")  # noqa: SLF001
-        document._pages._idle.put(worker)  # noqa: SLF001
+        worker = document._pages._idle.get()
+        peaks = _peak(worker._process.pid), _peak("self")
+        document._pages._idle.put(worker)
     return peaks
 
 

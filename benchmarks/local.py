@@ -1,4 +1,3 @@
-# ruff: noqa: I001, SLF001 -- the folders of this file come first on the path
 """Local models against the published scoring code and sentence-transformers, on this machine.
 
     python benchmarks/local.py qwen3 --documents 100 --rounds 3

@@ -30,7 +30,7 @@ from mmrerank.display import clean, hits_table
 from mmrerank.errors import InvalidInputError, RerankError
 
 if TYPE_CHECKING:
-    from mmrerank.store import Hit
+    from mmrerank.store import Hit, Store
 
 __all__ = ["main"]
 
@@ -95,14 +95,18 @@ def _parser() -> argparse.ArgumentParser:
     index.add_argument(
         "--no-ocr", action="store_true", help="do not read words in images now (search will)"
     )
+    index.add_argument(
+        "--warm",
+        action="store_true",
+        help="let --reranker read all chunks now, and keep what it read beside the index",
+    )
+    _add_reranker(index)
     index.set_defaults(run=_index)
 
     search = commands.add_parser("search", help="search an index and rerank what it finds")
     search.add_argument("query")
     search.add_argument("--store", required=True, metavar="DIR", help="the index's folder")
-    search.add_argument("--reranker", choices=[*RERANKERS, "none"], default="ocr")
-    search.add_argument("--model", help="the reranker's model, where it has several")
-    search.add_argument("--base-url", help="the rerank service's address, if not its own")
+    _add_reranker(search)
     search.add_argument("--top-n", type=_positive, default=5, metavar="N")
     search.add_argument("--fetch-k", type=_positive, default=50, metavar="K", help="candidates")
     search.add_argument("--json", action="store_true", help="print results as JSON")
@@ -112,6 +116,12 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--store", metavar="DIR", help="keep the demo's index there")
     demo.set_defaults(run=_demo)
     return parser
+
+
+def _add_reranker(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--reranker", choices=[*RERANKERS, "none"], default="ocr")
+    command.add_argument("--model", help="the reranker's model: a name, a path or a hub id")
+    command.add_argument("--base-url", help="the rerank service's address, if not its own")
 
 
 def _positive(value: str) -> int:
@@ -127,16 +137,15 @@ def _index(options: argparse.Namespace) -> int:
     store = Store(options.store, create=True)
     files = [file for path in options.files for file in _files(path, options.store)]
     failed = 0
-    for path in files:
-        try:
-            chunks, images = index_file(
-                store, path, password=options.password, ocr=not options.no_ocr
-            )
-        except RerankError as error:
-            _say_error(error)
-            failed += 1
-        else:
-            _say(f"{path}: {_count(chunks, 'chunk')}, {_count(images, 'image')}")
+    with _reranker(options) if options.warm else contextlib.nullcontext() as reranker:
+        for path in files:
+            try:
+                said = _index_file(store, path, options, reranker)
+            except RerankError as error:
+                _say_error(error)
+                failed += 1
+            else:
+                _say(f"{path}: {said}")
     _say(f"{options.store}: {_count(len(store), 'chunk')} in all")
     if failed:
         _say(f"{failed} of {_count(len(files), 'file')} could not be indexed", "red")
@@ -152,26 +161,39 @@ def _files(path: str, store: str) -> list[str]:
     return [str(file) for file in FolderLoader(path, image_root=store).files()]
 
 
-def index_file(
-    store: Any, path: str, *, password: str | None = None, ocr: bool = True
-) -> tuple[int, int]:
-    """Index one file, reading the words in its images with a progress bar; counts of both."""
+def _index_file(
+    store: Store, path: str, options: argparse.Namespace, reranker: Reranker | None
+) -> str:
+    """Index one file and read the words in its images; what to say of it."""
     from mmrerank.ocr import OCRReranker
     from mmrerank.store import load_file
 
-    chunks = load_file(store, path, password)
+    ocr = False if options.no_ocr else None
+    chunks = load_file(store, path, password=options.password, ocr=ocr)
     images = store.images(chunks)
-    if ocr:
+    if not options.no_ocr:
         OCRReranker().warm_images(images, show_progress=True)
     store.replace(chunks[0].source, chunks)
-    return len(chunks), len(images)
+    if reranker is not None:
+        reranker.warm(store.contents(chunks), show_progress=True)
+    return f"{_count(len(chunks), 'chunk')}, {_count(len(images), 'image')}"
+
+
+def _reranker(options: argparse.Namespace) -> AbstractContextManager[Reranker | None]:
+    """The reranker of `--reranker`; a local one keeps what it reads in the store's folder."""
+    return make_reranker(
+        options.reranker,
+        keep=os.path.join(options.store, "states"),
+        model=options.model,
+        base_url=options.base_url,
+    )
 
 
 def _search(options: argparse.Namespace) -> int:
     from mmrerank.store import Store
 
     store = Store(options.store)
-    with make_reranker(options.reranker, model=options.model, base_url=options.base_url) as used:
+    with _reranker(options) as used:
         hits = store.search(
             options.query,
             used,
@@ -186,18 +208,27 @@ def _search(options: argparse.Namespace) -> int:
     return 0
 
 
-def make_reranker(name: str, **given: str | None) -> AbstractContextManager[Reranker | None]:
-    """The reranker that `--reranker` names, to be closed at the end; None for `none`."""
+def make_reranker(
+    name: str, *, keep: str | None = None, **given: str | None
+) -> AbstractContextManager[Reranker | None]:
+    """The reranker that `--reranker` names, to be closed at the end; None for `none`.
+
+    `keep` is a folder for what a local model has read of documents, if that can be reused.
+    """
     if name == "none":
         return contextlib.nullcontext()
     module, _, kind = RERANKERS[name].partition(":")
     build = getattr(importlib.import_module(module), kind)
-    options = {key: value for key, value in given.items() if value is not None}
+    options: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     takes = inspect.signature(build).parameters
     open_ended = any(one.kind is inspect.Parameter.VAR_KEYWORD for one in takes.values())
     for key in options:
         if key not in takes and not open_ended:
             raise InvalidInputError(f"--reranker {name} takes no --{key.replace('_', '-')}")
+    if keep is not None and "reuse" in takes:
+        from mmrerank.local.reuse import Reuse
+
+        options["reuse"] = Reuse(disk=keep)
     reranker: Reranker = build(**options)
     return reranker
 

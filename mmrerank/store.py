@@ -6,6 +6,7 @@ embeddings are those of `HashingEmbedder`.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,6 +123,16 @@ class Store:
         refs = {link.figure.ref: None for chunk in chunks for link in chunk.links}
         return [Image.from_path(self.image_root / ref) for ref in refs]
 
+    def contents(self, chunks: Iterable[Chunk]) -> list[Content]:
+        """Chunks as a search gives them to a reranker, to warm one."""
+        root = Path(os.path.realpath(self.image_root))
+        return [
+            Content(
+                chunk.text, [Image(path=root / link.figure.ref, root=root) for link in chunk.links]
+            )
+            for chunk in chunks
+        ]
+
     def search(
         self,
         query: str,
@@ -210,12 +221,18 @@ def _hit_image(ref: str, root: Path) -> HitImage:
     )
 
 
-def load_file(store: Store, path: str, password: str | None = None) -> list[Chunk]:
-    """A file's chunks under its absolute path, its images saved in the store."""
+def load_file(
+    store: Store, path: str, *, password: str | None = None, ocr: bool | None = None
+) -> list[Chunk]:
+    """A file's chunks under its absolute path, its images saved in the store.
+
+    `ocr` as for the loaders: None reads pages without a text layer where OCR is installed.
+    """
     from mmrerank.loaders.files import FileLoader
 
     source = str(Path(path).resolve())
-    loader = FileLoader(source, image_root=store.image_root, password=password)
+    options = {} if ocr is None else {"ocr": ocr}
+    loader = FileLoader(source, image_root=store.image_root, password=password, **options)
     name = clean(Path(path).name)
     chunks = list(progress(loader.lazy_load(), f"Loading {name}", show=True))
     if not chunks:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
 import json
 import os
 import re
@@ -19,7 +20,7 @@ from mmrerank.errors import ImageError, MissingDependencyError, RerankWarning
 from mmrerank.images import content_hash, decode_image, read_bytes, read_file
 from mmrerank.types import Image
 
-__all__ = ["ImageReader", "default_cache_dir", "loader_facts"]
+__all__ = ["ImageReader", "default_cache_dir", "has_ocr", "loader_facts"]
 
 OCR_PIXELS = 1_600_000  # a page at about 130 dpi; more costs time and finds no more words
 LEAST_SIDE = 8  # pixels; smaller letters are not read
@@ -34,6 +35,11 @@ def default_cache_dir() -> Path:
     """Where OCR words are kept: `MMRERANK_CACHE`, else the user's cache folder."""
     named = os.environ.get("MMRERANK_CACHE")
     return Path(named).expanduser() if named else user_cache_path("mmrerank")
+
+
+def has_ocr() -> bool:
+    """Is the OCR engine (the extra `ocr`) installed?"""
+    return importlib.util.find_spec("rapidocr") is not None
 
 
 def loader_facts(image: Image) -> dict[str, Any]:

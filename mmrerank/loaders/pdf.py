@@ -16,6 +16,7 @@ from mmrerank.loaders.regions import MAX_PATHS
 from mmrerank.loaders.survey import SurveyOptions
 from mmrerank.loaders.surveyed import Surveyed
 from mmrerank.loaders.worker import open_pages
+from mmrerank.words import has_ocr
 
 __all__ = ["PDFLoader"]
 
@@ -29,8 +30,9 @@ class PDFLoader:
 
     What a chunk is: `mode="chunks"` cuts pages along their structure into at most `chunk_size`
     characters, or tokens where `count_tokens` counts them; `mode="page"` makes a page a chunk.
-    `pages` (from 1) reads these pages only, in the order of the document. `ocr=True` reads the
-    words of pages without a text layer, and of figures without words, from their images.
+    `pages` (from 1) reads these pages only, in the order of the document. Pages without a
+    text layer are read by OCR where the extra `ocr` is installed; `ocr=True` insists on that, and
+    reads the figures that have no words too; `ocr=False` leaves such pages without text.
 
     What its images are: figures of at least `min_size` points a side, tables too with
     `tables=True`; `page_images=True` adds the page's rendering. `max_images_per_chunk` keeps the
@@ -57,7 +59,7 @@ class PDFLoader:
         count_tokens: Callable[[str], int] | None = None,
         pages: Iterable[int] | None = None,
         password: str | None = None,
-        ocr: bool = False,
+        ocr: bool | None = None,
         min_size: float = 20.0,
         tables: bool = False,
         page_images: bool = False,
@@ -93,7 +95,8 @@ class PDFLoader:
             page_images=page_images,
             context=context,
             markers=markers,
-            ocr=ocr,
+            ocr_pages=ocr is True or (ocr is None and has_ocr()),
+            ocr_figures=ocr is True,
         )
 
     def load(self) -> list[Chunk]:

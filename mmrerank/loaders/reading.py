@@ -50,7 +50,10 @@ class ReadingOptions:
     page_images: bool = False
     context: bool = False
     markers: bool = False
-    ocr: bool = False
+    ocr_pages: bool = False
+    """Read by OCR what stands on pages without a text layer."""
+    ocr_figures: bool = False
+    """Read by OCR also figures that have no words of their own."""
 
 
 class Figures:
@@ -61,7 +64,7 @@ class Figures:
         self._root = image_folder(options.image_root)
         self._calls: dict[int, Future[list[Crop]]] = {}
         self._done: dict[Key, Figure | None] = {}
-        self._reader = ImageReader(default_cache_dir()) if options.ocr else None
+        self._reader = ImageReader(default_cache_dir()) if options.ocr_pages else None
 
     def ask(self, number: int) -> Future[list[Crop]]:
         """Start rendering a page's figures."""
@@ -77,7 +80,7 @@ class Figures:
 
     def _regions(self, number: int) -> dict[Key, Region]:
         regions = self._document.regions_of(number)
-        textless = self._options.ocr and number in self._document.without_text
+        textless = self._options.ocr_pages and number in self._document.without_text
         if self._options.page_images or textless:
             whole: Box = (0.0, 0.0, *self._document.sizes[number])
             regions[number, _WHOLE] = Region(whole, "page")
@@ -114,7 +117,8 @@ class Figures:
             )
             return None
         words = crop.words
-        if self._reader is not None and not is_readable(words):
+        asked = self._options.ocr_figures or key[0] in self._document.without_text
+        if self._reader is not None and asked and not is_readable(words):
             words = self._reader.words(Image.from_path(self._root / crop.ref)) or words
         figure = Figure(
             ref=crop.ref,
@@ -164,7 +168,7 @@ class PDFReading:
         number = survey.number
         regions = self._document.regions_of(number)
         blocks = gather(survey.blocks, [region.box for region in regions.values()])
-        if self._options.ocr and not blocks:
+        if self._options.ocr_pages and not blocks:
             blocks = self._read_scan(number)
         if self._options.mode == "page":
             chunks = chunk_page(blocks, Sizes(sys.maxsize // 100), lambda _: False)

@@ -163,7 +163,9 @@ class LocalReranker(Reranker):
         if self._store is None:
             return
         contents = check_documents(documents)
-        plan = fan_out(contents, self.modalities, max_images=self._max_images, joint=self._joint)
+        plan = fan_out(
+            contents, self.modalities, max_images=self.max_images_per_document, joint=self._joint
+        )
         lost = self._store.lost()
         with progress_bar(show_progress, len(plan.items), "warm") as step:
             for start in range(0, len(plan.items), _WARM_CHUNK):

@@ -248,7 +248,7 @@ async def test_works_in_a_running_event_loop(index, report):
 
 
 def test_a_page_that_is_only_a_picture_is_indexed_too(tmp_path):
-    reader = MultimodalPDFReader(image_root=tmp_path / "images")
+    reader = MultimodalPDFReader(image_root=tmp_path / "images", ocr=False)
     (node,) = reader.load_data(SCAN)
     assert node.get_content() == ""
     for name, reopened in STORES.items():

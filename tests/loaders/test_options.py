@@ -139,8 +139,14 @@ def test_context_is_kept_with_the_figure(book, root):
 def test_words_of_a_scan_become_its_text(tmp_path, root, monkeypatch):
     monkeypatch.setattr("mmrerank.words._read", lambda data, name: "words of the scan")
     path = DATA / "pdf" / "scan-rotated-90.pdf"
-    (chunk,) = load(path, root, ocr=True)
-    assert chunk.text.startswith("words of the scan")
+    for ocr in (True, None):
+        (chunk,) = load(path, root, ocr=ocr)
+        assert chunk.text.startswith("words of the scan")
+    (chunk,) = load(path, root, ocr=False)
+    assert chunk.text == ""
+    monkeypatch.setattr("mmrerank.loaders.pdf.has_ocr", lambda: False)
+    (chunk,) = load(path, root)
+    assert chunk.text == ""
 
 
 def test_a_hyphen_stays_where_the_document_writes_the_word_with_it(tmp_path, root):

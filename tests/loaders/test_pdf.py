@@ -165,7 +165,7 @@ def test_crops_are_bounded(tmp_path, root):
 
 
 def test_a_page_of_nothing_but_an_image_is_not_lost(root):
-    (chunk,) = load(PDF / "scan-rotated-90.pdf", root)
+    (chunk,) = load(PDF / "scan-rotated-90.pdf", root, ocr=False)
     assert (chunk.text, kinds(chunk)) == ("", [("page", 0.3, "", 1)])
     assert chunk.links[0].figure.kind == "page"
     with Image.open(root / chunk.links[0].figure.ref) as image:

@@ -35,7 +35,7 @@ def test_langchain_documents_with_images(reranker):
     compressor = MultimodalRerank(reranker=reranker, image_root=IMAGES)
     found = compressor.compress_documents(documents, "How does RAG work?")
     again = asyncio.run(compressor.acompress_documents(documents, "How does RAG work?"))
-    assert [d.metadata for d in found] == [d.metadata for d in again]
+    assert [d.id for d in found] == [d.id for d in again]
     images = [Image.from_path(IMAGES / name) for name in ("1_300x200.png", "0_56x56.png")]
     scores = reranker.score("How does RAG work?", [Content(TEXTS[0], images), TEXTS[1]])
     assert {d.id: d.metadata["relevance_score"] for d in found} == pytest.approx(
@@ -82,6 +82,19 @@ def test_the_command_line_takes_them(name, tmp_path, capsys):
     shown = capsys.readouterr().err
     assert "error:" in shown
     assert "Traceback" not in shown
+
+
+def test_what_was_read_when_indexing_is_kept_for_searches(tmp_path, capsys):
+    (tmp_path / "a.md").write_text("# RAG\n\nRAG combines retrieval with generation.\n")
+    store, model = str(tmp_path / "store"), str(GOLDEN / "jina-reranker-m0")
+    chosen = ["--store", store, "--reranker", "jina-m0", "--model", model]
+    assert main(["index", str(tmp_path / "a.md"), "--warm", *chosen]) == 0
+    kept = [path for path in (tmp_path / "store" / "states").rglob("*") if path.is_file()]
+    assert kept
+    capsys.readouterr()
+    assert main(["search", "RAG", *chosen, "--json"]) == 0
+    (hit,) = json.loads(capsys.readouterr().out)
+    assert 0 < hit["score"] < 1
 
 
 def test_a_reranker_that_is_closed_says_so():
