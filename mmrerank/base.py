@@ -97,6 +97,21 @@ class Reranker(ABC):
     def close(self) -> None:
         """Give back connections, devices and memory. Safe to call twice."""
 
+    async def aclose(self) -> None:
+        """As `close`, for use within an event loop."""
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
     def __enter__(self) -> Self:
         return self
 

@@ -235,6 +235,12 @@ def test_survives_pickle_and_copy_without_secrets(reranker, call, monkeypatch, d
     again.close()
 
 
+async def test_is_an_async_context_manager_too(reranker, documents):
+    async with reranker as entered:
+        assert entered is reranker
+        assert len(await entered.ascore("turbine torque", documents)) == len(documents)
+
+
 def test_warm_and_close_can_be_called_twice(reranker, documents):
     for _ in range(2):
         reranker.warm(documents)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import functools
 import ipaddress
 import os
+import re
 import ssl
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ import httpx
 
 from mmrerank.errors import AuthenticationError, InvalidInputError
 
-__all__ = ["Secret", "check_url", "client_options", "find_key"]
+__all__ = ["Secret", "check_url", "checked_headers", "client_options", "find_key"]
 
 
 class Secret:
@@ -44,15 +46,30 @@ class Secret:
 def find_key(given: str | None, names: tuple[str, ...], needed_by: str | None) -> str | None:
     """The key given, or else the environment's; "" is none, whatever the environment has.
 
-    Raises `AuthenticationError` where there is none and `needed_by` names who needs it.
+    Space around it goes: keys are often pasted or read from files with their line end. Raises
+    `AuthenticationError` where there is none and `needed_by` names who needs it, or where it
+    cannot be a key.
     """
     found = (os.environ[name] for name in names if os.environ.get(name))
+    given = getattr(given, "get_secret_value", lambda: given)()  # pydantic's SecretStr
     key = (next(found, None) if given is None else given) or None
+    if key is not None:
+        key = str(key).strip() or None
+    if key is not None and not re.fullmatch(r"[!-~]+", key):
+        raise AuthenticationError("the API key holds characters that no key has")
     if key is None and needed_by is not None:
         raise AuthenticationError(
             f"{needed_by} needs an API key: pass api_key=..., or set {names[0]} in the environment"
         )
     return key
+
+
+def checked_headers(headers: Mapping[str, str] | None) -> dict[str, Secret]:
+    """Headers of the caller's own; their values may be credentials, so they stay covered."""
+    for name, value in (headers or {}).items():
+        if not isinstance(value, str) or not re.fullmatch(r"[\t -~]*", value):
+            raise InvalidInputError(f"headers: the value of {name!r} is no line of ASCII text")
+    return {name: Secret(value) for name, value in (headers or {}).items()}
 
 
 def client_options(

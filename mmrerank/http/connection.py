@@ -15,7 +15,13 @@ from typing import Any
 
 import httpx
 
-from mmrerank.http.clients import Secret, check_url, client_options
+from mmrerank.http.clients import (
+    Secret,
+    check_url,
+    checked_headers,
+    client_options,
+    find_key,
+)
 from mmrerank.http.drive import Request
 from mmrerank.http.limits import Rate, Slots
 
@@ -33,8 +39,9 @@ class Pace:
 class Connection:
     """Where requests go, with which key and headers, and over which clients.
 
-    Works from any thread and event loop, and after a fork. A pickle holds no key and no client:
-    what comes out of it looks for its key in the environment (`key_names`).
+    Works from any thread and event loop, and after a fork. A pickle holds no key, no client
+    and none of the caller's headers: what comes out of it looks for its key in the environment
+    (`key_names`).
     """
 
     def __init__(
@@ -55,7 +62,7 @@ class Connection:
         self.base_url = check_url(base_url, with_key=bool(key), allow_http_key=allow_http_key)
         self._key = Secret(key) if key else None
         self._key_names = key_names
-        self._headers = dict(headers or {})
+        self._headers = checked_headers(headers)
         self._options = (timeout, proxy, verify)
         client_options(*self._options)  # raises now for certificates that are not there
         self._given, self._given_async = client, async_client
@@ -77,7 +84,7 @@ class Connection:
         headers = {
             "Content-Type": "application/json",
             "Accept": "application/json",
-            **self._headers,
+            **{name: value.reveal() for name, value in self._headers.items()},
         }
         if self._key is not None:
             headers["Authorization"] = f"Bearer {self._key.reveal()}"
@@ -126,10 +133,10 @@ class Connection:
 
     def __getstate__(self) -> dict[str, Any]:
         dropped = ("_key", "_given", "_given_async", "_open")
-        return {**self.__dict__, **dict.fromkeys(dropped)}
+        return {**self.__dict__, **dict.fromkeys(dropped), "_headers": {}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        key = next((os.environ[name] for name in state["_key_names"] if os.environ.get(name)), None)
+        key = find_key(None, state["_key_names"], None)
         self.__dict__.update(state, _key=Secret(key) if key else None, _open=_Open(*state["_pace"]))
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Connection:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 import wire
 from helpers import png
@@ -154,3 +156,32 @@ def test_a_closed_reranker_opens_again():
         reranker.close()
         assert reranker.score("turbine", ["turbine"]) == first
         reranker.close()
+
+
+class Covered:
+    """As pydantic's SecretStr covers a key."""
+
+    def get_secret_value(self):
+        return LocalRerankServer.api_key
+
+
+@pytest.mark.parametrize("key", [f" {LocalRerankServer.api_key}\n", Covered()])
+def test_a_key_may_be_pasted_with_its_line_end_or_covered(key):
+    with LocalRerankServer() as server, JinaReranker(api_key=key, base_url=server.url) as reranker:
+        assert reranker.score("turbine", ["turbine"]) == [1.0]
+
+
+@pytest.mark.parametrize("key", ["schlüssel-geheim", "two words-geheim", "line\nend-geheim"])
+def test_what_cannot_be_a_key_is_refused_without_showing_it(key):
+    with pytest.raises(AuthenticationError, match="characters") as caught:
+        JinaReranker(api_key=key)
+    assert "geheim" not in repr(caught.value)
+
+
+def test_headers_are_checked_and_stay_covered():
+    with pytest.raises(InvalidInputError, match="X-Token") as caught:
+        JinaReranker(api_key="k", headers={"X-Token": "geheim\nx"})
+    assert "geheim" not in str(caught.value)
+    reranker = JinaReranker(api_key="k", headers={"X-Token": "geheim"})
+    assert b"geheim" not in pickle.dumps(reranker)
+    assert "geheim" not in repr(vars(reranker._connection))
