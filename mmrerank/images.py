@@ -45,7 +45,7 @@ MAX_BYTES = 64 * 2**20
 MAX_PIXELS = 89_478_485  # Pillow's own limit: 256 MiB of RGB
 
 _PNG_METADATA = (b"eXIf", b"Raw profile type", b"adobe.xmp")
-_JPEG_QUALITY = 85  # 12-pixel text still reads by OCR; see benchmarks/http.md
+_JPEG_QUALITY = 85  # 12-pixel text still reads by OCR; see benchmarks/services.md
 _LOWER_QUALITIES = (80, 65, 50)
 _THUMBNAIL_QUALITY = 80
 _FEWEST_PIXELS = 32 * 32  # fewer show nothing

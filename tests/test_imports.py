@@ -32,3 +32,12 @@ def test_importing_the_core_loads_nothing_heavy():
 def test_errors_survive_another_process():
     error = MissingDependencyError("pymupdf", "pdf", "loading a PDF")
     assert str(pickle.loads(pickle.dumps(error))) == str(error)
+
+
+def test_no_script_stands_in_the_way_of_the_standard_library():
+    """A script's own folder is searched first: benchmarks/http.py once hid `http`."""
+    scripts = [
+        path.stem for name in ("benchmarks", "scripts") for path in (ROOT / name).glob("*.py")
+    ]
+    assert scripts
+    assert not set(scripts) & sys.stdlib_module_names

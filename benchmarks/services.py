@@ -1,9 +1,9 @@
 """Our client and the straightforward one (requests, full-size base64, one call), side by side.
 
-    python benchmarks/http.py            # about two minutes; needs the extras test and ocr
+    python benchmarks/services.py            # about two minutes; needs the extras test and ocr
 
 Both talk to the same server on loopback in one run, in turns; figures are medians. The result
-goes to benchmarks/results/http.json.
+goes to benchmarks/results/services.json.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from mmrerank import Content, Image, JinaReranker
 from mmrerank.images import encode_image, open_image
 from mmrerank.testing import LocalRerankServer
 
-RESULT = Path(__file__).parent / "results" / "http.json"
+RESULT = Path(__file__).parent / "results" / "services.json"
 QUERY = "turbine torque"
 
 
