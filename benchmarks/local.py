@@ -127,7 +127,7 @@ def sides(model: str, folder: Path, count: int) -> dict[str, Callable[[], Side]]
     path, paths = str(make(folder / model)), images(folder, count)
 
     def ours_images() -> Side:
-        reranker = new(path, device="cpu")
+        reranker = new(path, device="cpu", reuse=False)  # kept states are benchmarks/reuse.py
         contents = [Content(images=[Image.from_path(p)]) for p in paths]
         return lambda: reranker.score(QUERY, contents)
 
