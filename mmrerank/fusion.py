@@ -16,7 +16,7 @@ from typing import Literal
 from mmrerank.errors import InvalidResponseError, RerankWarning, UnsupportedModalityError
 from mmrerank.types import Content, Modalities, PartScore, Scored
 
-__all__ = ["FanOut", "Fusion", "fan_out", "max_score", "split_query", "weighted_mean"]
+__all__ = ["FanOut", "Fusion", "fan_out", "max_score", "sigmoid", "split_query", "weighted_mean"]
 
 Fusion = Callable[[Sequence[PartScore]], float]
 
@@ -171,3 +171,10 @@ def split_query(query: Content, modalities: Modalities) -> list[Content]:
         return [query]
     texts = [Content(query.text)] if has_text else []
     return texts + [Content(images=[image]) for image in query.images]
+
+
+def sigmoid(logit: float) -> float:
+    """A logit as a number from 0 to 1; no logit is too large for it."""
+    if logit >= 0:
+        return 1 / (1 + math.exp(-min(logit, 700.0)))
+    return (shrunk := math.exp(max(logit, -700.0))) / (1 + shrunk)

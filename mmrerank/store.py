@@ -120,8 +120,8 @@ class Store:
 
     def images(self, chunks: Iterable[Chunk]) -> list[Image]:
         """The images of chunks, each once."""
-        refs = {link.figure.ref: None for chunk in chunks for link in chunk.links}
-        return [Image.from_path(self.image_root / ref) for ref in refs]
+        contents = self.contents(chunks)
+        return list(dict.fromkeys(image for content in contents for image in content.images))
 
     def contents(self, chunks: Iterable[Chunk]) -> list[Content]:
         """Chunks as a search gives them to a reranker, to warm one."""

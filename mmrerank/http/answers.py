@@ -30,7 +30,6 @@ __all__ = [
     "pause_before_retry",
     "read_error",
     "scores_by_index",
-    "sigmoid",
     "to_error",
 ]
 
@@ -98,13 +97,6 @@ def scores_by_index(pairs: Pairs, count: int, model: str) -> list[float]:
             f"{model}: {len(missing)} of {count} documents got no score, the first is {missing[0]}"
         )
     return [score for score in scores if score is not None]
-
-
-def sigmoid(logit: float) -> float:
-    """A logit as a number from 0 to 1; no logit is too large for it."""
-    if logit >= 0:
-        return 1 / (1 + math.exp(-min(logit, 700.0)))
-    return (shrunk := math.exp(max(logit, -700.0))) / (1 + shrunk)
 
 
 # -- errors

@@ -17,15 +17,14 @@ import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any, ClassVar, Literal, Self
 
 import httpx
 
 from mmrerank.base import Reranker
 from mmrerank.errors import APIError, InvalidInputError, RerankWarning
-from mmrerank.fusion import Fusion, fan_out, max_score, split_query
-from mmrerank.http.answers import ErrorFacts, Pairs, decoded, read_error, scores_by_index, sigmoid
+from mmrerank.fusion import Fusion, fan_out, max_score, sigmoid, split_query
+from mmrerank.http.answers import ErrorFacts, Pairs, decoded, read_error, scores_by_index
 from mmrerank.http.cache import ScoreCache
 from mmrerank.http.clients import find_key
 from mmrerank.http.connection import Connection
@@ -312,14 +311,6 @@ class HTTPReranker(Reranker):
     async def __aenter__(self) -> Self:
         self._connection.enter()
         return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.aclose()
 
 
 def _check_numbers(**numbers: int | None) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from mmrerank.base import Documents, Reranker, check_documents
 from mmrerank.errors import InvalidInputError, InvalidResponseError, RerankError, RerankWarning
-from mmrerank.fusion import FanOut, Fusion, fan_out, max_score, split_query
+from mmrerank.fusion import FanOut, Fusion, fan_out, max_score, sigmoid, split_query
 from mmrerank.local.batching import Prompt
 from mmrerank.local.loading import (
     Checkpoint,
@@ -238,7 +238,7 @@ class LocalReranker(Reranker):
 
     def _mean(self, logits: Sequence[float]) -> float:
         """One score from the logits that the parts of the query gave."""
-        values = logits if self._logits else [_sigmoid(logit) for logit in logits]
+        values = logits if self._logits else [sigmoid(logit) for logit in logits]
         return math.fsum(values) / len(values)
 
     def _check(self, plan: FanOut, found: list[float]) -> None:
@@ -286,13 +286,6 @@ def default_budget(device: Any) -> int:
     The number for GPUs is a guess that was not measured.
     """
     return _CPU_BUDGET if device.type == "cpu" else _GPU_BUDGET
-
-
-def _sigmoid(logit: float) -> float:
-    """Without overflow for large negative logits."""
-    if logit >= 0:
-        return 1 / (1 + math.exp(-logit))
-    return math.exp(logit) / (1 + math.exp(logit))
 
 
 def _check_positive(**values: int) -> None:
