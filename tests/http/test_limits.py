@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from wire import figures
 
 from mmrerank import Content
-from mmrerank.http.answers import sigmoid
+from mmrerank.fusion import sigmoid
 from mmrerank.http.drive import _slot, _slot_async
 from mmrerank.http.encoding import take
 from mmrerank.http.limits import Limits, Rate, Slots, split, token_count
