@@ -17,6 +17,7 @@ from torch import Tensor
 
 from mmrerank.local.attention import attend_all, attend_block, attend_last, attend_resumed
 from mmrerank.local.batching import Rectangle
+from mmrerank.local.products import gated
 
 __all__ = ["Block", "Capture", "Decoder", "Packed", "State"]
 
@@ -209,7 +210,7 @@ class Decoder:
             attend = attend_last if only_last else attend_all
             mixed = attend(q, *kv, packed.rectangles, past)
         x = x + attention.o_proj(mixed)
-        out: Tensor = x + layer.mlp(layer.post_attention_layernorm(x))
+        out: Tensor = x + gated(layer.mlp, layer.post_attention_layernorm(x))
         return out
 
     def _heads(self, x: Tensor) -> Tensor:

@@ -161,7 +161,13 @@ class Checkpoint:
         if quantization == "int4" and device.type == "cpu":
             _check_width(self.model, model)
         model.eval().requires_grad_(False)
-        return model if quantization is not None else model.to(device)
+        if quantization is not None:
+            return model
+        model = model.to(device)
+        from mmrerank.local.products import use_onednn  # torch is there by now
+
+        use_onednn(model)
+        return model
 
 
 def _quantized(quantization: str, device: Any, keep: tuple[str, ...]) -> dict[str, Any]:

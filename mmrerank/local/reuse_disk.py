@@ -26,6 +26,7 @@ __all__ = ["DiskTier"]
 _FOLDER = "states"
 _LEFT_OVER = 3600  # seconds after which an unfinished file has no writer any more
 _KEEP = 0.9  # of the limit, when room is made: not again for each file
+_READS = 3  # before a file counts as damaged: another process may remove and rewrite it meanwhile
 _RECOUNT = 0.05  # of the limit: how much is written before other processes' files are counted
 
 
@@ -47,18 +48,21 @@ class DiskTier:
     def get(self, key: str) -> Kept | None:
         """What the file of `key` holds, memory-mapped, on the CPU; None where there is none."""
         path = self._path(key)
-        if not path.is_file():
-            return None
-        try:
-            kept = _read(path, key)
-        except Exception as error:  # safetensors raises its own kind, json, OSError, ValueError
-            if path.is_file() and not isinstance(error, MemoryError):
-                self.damaged += 1
-                path.unlink(missing_ok=True)
-            return None
-        with contextlib.suppress(OSError):
-            os.utime(path)  # the time tells when it was used last
-        return kept
+        for _ in range(_READS):
+            if not path.is_file():
+                return None
+            try:
+                kept = _read(path, key)
+            except MemoryError:
+                return None
+            except Exception:  # noqa: S112 (safetensors' own kind, json, OSError, ValueError)
+                continue
+            with contextlib.suppress(OSError):
+                os.utime(path)  # the time tells when it was used last
+            return kept
+        self.damaged += 1
+        path.unlink(missing_ok=True)
+        return None
 
     def put(self, key: str, kept: Kept) -> None:
         """Write a file, and make room if there is too much."""
