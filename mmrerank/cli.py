@@ -229,6 +229,8 @@ def make_reranker(
         from mmrerank.local.reuse import Reuse
 
         options["reuse"] = Reuse(disk=keep)
+    if "show_progress" in takes:
+        options["show_progress"] = True
     reranker: Reranker = build(**options)
     return reranker
 

@@ -53,6 +53,7 @@ Fault = (
     | Literal[
         "timeout",
         "slow",
+        "slow_head",
         "drop",
         "reset",
         "cut",
@@ -67,8 +68,8 @@ Fault = (
     ]
 )
 """What the server does instead of answering. A number: that status. Of the connection: "timeout"
-(no answer), "slow" (a byte now and then), "drop" (closed), "reset", "cut" (closed within the
-body). Of the body: "truncated", "no_json" (HTML), "deep" (nested without end), "missing" (one
+(no answer), "slow" (a byte of the body now and then), "slow_head" (of the head), "drop" (closed),
+"reset", "cut" (closed within the body). Of the body: "truncated", "no_json" (HTML), "deep" (nested without end), "missing" (one
 result too few), "repeated" (an index twice), "foreign" (an index not sent), "nan", "form" (JSON
 of another form)."""
 
@@ -199,7 +200,7 @@ class LocalRerankServer:
         rows = [(i, self.score_item(query, item)) for i, item in enumerate(items)]
         answer = self.dialect.write(_spoilt(rows, fault), body)
         whole = json.dumps({"odd": answer} if fault == "form" else answer).encode()
-        how = str(fault) if fault in ("slow", "cut") else ""
+        how = str(fault) if fault in ("slow", "slow_head", "cut") else ""
         return Reply(body=whole[: len(whole) // 2] if fault == "truncated" else whole, how=how)
 
     def _error(
@@ -262,6 +263,10 @@ class _Handler(BaseHTTPRequestHandler):
         reply = self.server.owner.answer(self.path, dict(self.headers), raw)
         if reply.how in ("timeout", "drop", "reset"):
             self._break(reply.how)
+            return
+        if reply.how == "slow_head":
+            self._trickle(b"HTTP/1.1 200 OK\r\nX-Padding: " + b"x" * 9000)
+            self.close_connection = True
             return
         self.send_response(reply.status)
         self.send_header("Content-Type", "application/json")

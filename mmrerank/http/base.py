@@ -26,7 +26,7 @@ from mmrerank.errors import APIError, InvalidInputError, RerankWarning
 from mmrerank.fusion import Fusion, fan_out, max_score, sigmoid, split_query
 from mmrerank.http.answers import ErrorFacts, Pairs, decoded, read_error, scores_by_index
 from mmrerank.http.cache import ScoreCache
-from mmrerank.http.clients import find_key
+from mmrerank.http.clients import check_numbers, check_seconds, find_key
 from mmrerank.http.connection import Connection
 from mmrerank.http.drive import Call, Response, drive, drive_async
 from mmrerank.http.encoding import encoded_image, take
@@ -105,7 +105,7 @@ class HTTPReranker(Reranker):
         async_client: httpx.AsyncClient | None = None,
     ) -> None:
         super().__init__(on_usage=on_usage)
-        _check_numbers(
+        check_numbers(
             max_concurrency=max_concurrency,
             max_images_per_document=max_images_per_document,
             max_pixels=max_pixels,
@@ -113,7 +113,7 @@ class HTTPReranker(Reranker):
             tokens_per_minute=tokens_per_minute,
             max_retries=max_retries + 1,
         )
-        _check_seconds(timeout, deadline)
+        check_seconds(timeout, deadline)
         if on_error not in ("raise", "keep_order"):
             raise InvalidInputError(f"on_error is 'raise' or 'keep_order', not {on_error!r}")
         self._refuse_what_it_does_not_take(model, instruction, send_urls=send_urls)
@@ -190,6 +190,7 @@ class HTTPReranker(Reranker):
                         connection.pace.slots,
                         self.max_concurrency,
                         work.deadline,
+                        connection.close,
                     )
         except APIError as error:
             return self._unscored(error, len(documents))
@@ -311,15 +312,3 @@ class HTTPReranker(Reranker):
     async def __aenter__(self) -> Self:
         self._connection.enter()
         return self
-
-
-def _check_numbers(**numbers: int | None) -> None:
-    for name, number in numbers.items():
-        if number is not None and number < 1:
-            least = 0 if name == "max_retries" else 1
-            raise InvalidInputError(f"{name} is at least {least}")
-
-
-def _check_seconds(timeout: float | httpx.Timeout, deadline: float) -> None:
-    if deadline <= 0 or (isinstance(timeout, (int, float)) and timeout <= 0):
-        raise InvalidInputError("timeout and deadline are seconds, above 0")

@@ -1,4 +1,4 @@
-"""What every client needs: a checked address, a key that does not show, certificates."""
+"""What every client needs: checked options and address, a key that does not show, certificates."""
 
 from __future__ import annotations
 
@@ -15,7 +15,15 @@ import httpx
 
 from mmrerank.errors import AuthenticationError, InvalidInputError
 
-__all__ = ["Secret", "check_url", "checked_headers", "client_options", "find_key"]
+__all__ = [
+    "Secret",
+    "check_numbers",
+    "check_seconds",
+    "check_url",
+    "checked_headers",
+    "client_options",
+    "find_key",
+]
 
 
 class Secret:
@@ -133,3 +141,17 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def check_numbers(**numbers: int | None) -> None:
+    """Raise `InvalidInputError` for a number below 1."""
+    for name, number in numbers.items():
+        if number is not None and number < 1:
+            least = 0 if name == "max_retries" else 1
+            raise InvalidInputError(f"{name} is at least {least}")
+
+
+def check_seconds(timeout: float | httpx.Timeout, deadline: float) -> None:
+    """Raise `InvalidInputError` for a time that is none."""
+    if deadline <= 0 or (isinstance(timeout, (int, float)) and timeout <= 0):
+        raise InvalidInputError("timeout and deadline are seconds, above 0")

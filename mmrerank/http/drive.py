@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Generator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -23,6 +23,10 @@ from mmrerank.http.limits import Slots
 __all__ = ["Call", "Pause", "Request", "Response", "Step", "drive", "drive_async"]
 
 _MAX_ANSWER = 64 * 2**20  # bytes; a service that echoes images must not fill the memory
+
+_GRACE = (
+    0.5  # seconds after the deadline for requests to end by themselves, with errors of their own
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,26 +63,34 @@ class _StoppedError(Exception):
 
 
 def drive(
-    calls: Sequence[Call], client: httpx.Client, slots: Slots, workers: int, deadline: float
+    calls: Sequence[Call],
+    client: httpx.Client,
+    slots: Slots,
+    workers: int,
+    deadline: float,
+    on_stuck: Callable[[], None],
 ) -> list[list[float]]:
     """Run the calls, at most `workers` of them at once; their results in the calls' order.
 
-    `deadline` is a time of `time.monotonic`. The first error is raised, once the requests that
-    are under way have ended; calls that have not begun or that pause are dropped.
+    `deadline` is a time of `time.monotonic`. The first error is raised at once: calls that have
+    not begun or that pause are dropped, and what a running request still brings is not looked at.
+    `on_stuck` is called where a request outlives the deadline, as one does whose answer comes in
+    single bytes, each in time: it should close the client's connections.
     """
     stop = threading.Event()
-    if len(calls) == 1:
-        return [_run(calls[0], client, slots, deadline, stop)]
-    with ThreadPoolExecutor(min(workers, len(calls)), "mmrerank") as pool:
+    pool = ThreadPoolExecutor(min(workers, len(calls)), "mmrerank")
+    try:
         futures = [pool.submit(_run, call, client, slots, deadline, stop) for call in calls]
-        try:
-            done, _ = wait(futures, return_when=FIRST_EXCEPTION)
-            for future in done:
-                future.result()  # raises what failed first
-            return [future.result() for future in futures]
-        finally:  # also when this thread is interrupted
-            stop.set()
-            pool.shutdown(wait=False, cancel_futures=True)
+        done, running = wait(futures, _left(deadline) + _GRACE, FIRST_EXCEPTION)
+        for future in done:
+            future.result()  # raises what failed first
+        if running:
+            on_stuck()
+            raise _late()
+        return [future.result() for future in futures]
+    finally:  # also when this thread is interrupted
+        stop.set()
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 async def drive_async(

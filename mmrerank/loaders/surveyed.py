@@ -49,6 +49,7 @@ class Surveyed:
         self.sizes: dict[int, tuple[float, float]] = {}
         self.without_text: list[int] = []
         self._kept: dict[int, bytes] = {}
+        self._lost: list[tuple[int, str]] = []
         self._words: set[str] = set()
         edges: dict[int, list[EdgeLine]] = {}
         for number, survey in self._survey(wanted):
@@ -56,7 +57,8 @@ class Surveyed:
             self._keep(number, survey)
         self.numbers = list(self._kept)
         if not self.numbers:
-            raise DocumentError(source, "none of its pages can be read")
+            page, reason = self._lost[0] if self._lost else (None, "it has none")
+            raise DocumentError(source, f"none of its pages can be read ({reason})", page=page)
         self._furniture = find_furniture(edges)
         self.regions = {key: self._cleaned(key[0], region) for key, region in self.regions.items()}
 
@@ -102,6 +104,7 @@ class Surveyed:
         return replace(survey, problem=reason)
 
     def _warn_lost(self, number: int, error: Exception) -> None:
+        self._lost.append((number, str(error) or type(error).__name__))
         self.warn(number, f"cannot be read and is left out; other pages are kept ({error})")
 
     def warn(self, number: int, message: str) -> None:

@@ -137,15 +137,30 @@ def test_keep_order_answers_all_the_same(server, mode, fault, no_waiting):
         assert all(result.is_scored for result in reranker.rerank("torque", DOCUMENTS))
 
 
-def test_a_slow_answer_ends_with_the_deadline(server, mode):
-    server.faults = ["slow"]
-    start = time.monotonic()
-    with (
-        reranker_for(server, timeout=5, deadline=0.5) as reranker,
-        pytest.raises(APITimeoutError),
-    ):
-        scores_of(reranker, mode, "turbine", DOCUMENTS)
-    assert 0.4 < time.monotonic() - start < 1.5
+@pytest.mark.parametrize("fault", ["slow", "slow_head"])
+@pytest.mark.parametrize("documents", [DOCUMENTS, MANY], ids=["one request", "several"])
+def test_a_slow_answer_ends_with_the_deadline(server, mode, fault, documents):
+    server.faults = [fault]
+    with reranker_for(server, timeout=5, deadline=0.5) as reranker:
+        start = time.monotonic()
+        with pytest.raises(APITimeoutError):
+            scores_of(reranker, mode, "turbine", documents)
+        assert 0.4 < time.monotonic() - start < 3
+        assert wait_until(lambda: reranker._connection.pace.slots._free == 5)
+        assert wait_until(lambda: server.connections == 0 or mode == "sync")
+        reranker.deadline = 20
+        assert scores_of(reranker, mode, "turbine x", MANY) == RIGHT
+
+
+def test_an_error_does_not_wait_for_what_is_running(server):
+    server.faults = [400]
+    server.score_item = lambda query, item: time.sleep(0.02) or 0.0
+    with reranker_for(server, max_retries=0) as reranker:
+        start = time.monotonic()
+        with pytest.raises(APIError, match="400"):
+            reranker.score("turbine", MANY)
+        assert time.monotonic() - start < 0.5  # another batch of 30 takes 0.6 s
+        assert wait_until(lambda: reranker._connection.pace.slots._free == 5)
 
 
 def test_retries_end_with_the_deadline(server, mode):

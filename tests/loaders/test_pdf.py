@@ -369,7 +369,7 @@ def test_a_page_that_cannot_be_read_is_told_and_lost_alone(report, root, monkeyp
 @pytest.mark.filterwarnings("ignore::mmrerank.errors.RerankWarning")
 def test_a_file_of_which_no_page_can_be_read_is_an_error(report, root, monkeypatch):
     monkeypatch.setattr(survey_module, "read_blocks", lambda page: 1 / 0)
-    with pytest.raises(DocumentError, match="none of its pages"):
+    with pytest.raises(DocumentError, match=", page 1: none of its pages"):
         load(report, root)
 
 
