@@ -1,6 +1,6 @@
 """A sample of links between chunks and figures, to be judged by eye: benchmarks/links.md.
 
-    python benchmarks/links.py FILE.pdf... [--count 100]
+    python benchmarks/links.py FILE.pdf... [--count 100] [--kind reference]
 
 The PDFs' own link destinations are switched off. Each row shows the words around the place where
 the text speaks of the figure, and the figure's caption.
@@ -36,8 +36,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("files", nargs="+", type=Path)
     parser.add_argument("--count", type=int, default=100)
+    parser.add_argument("--kind", help="links of this kind only: reference, caption, column, ...")
     options = parser.parse_args()
     rows = [row for path in options.files for row in links(path)]
+    rows = [row for row in rows if options.kind in (None, row[2])]
     sample = sorted(random.Random(5).sample(range(len(rows)), min(options.count, len(rows))))
     print(
         "| # | file | pages | kind | words before | figure | right |\n|---|---|---|---|---|---|---|"

@@ -2,6 +2,7 @@
 
     python benchmarks/reuse.py m0 --kind parts --documents 16
     python benchmarks/reuse.py m0 --kind pages --documents 16
+    python benchmarks/reuse.py m0 --kind parts --documents 200 --pairs 1
     python benchmarks/reuse.py curve
     python benchmarks/reuse.py narrow
     python benchmarks/reuse.py qwen3-vl
@@ -31,8 +32,6 @@ import random_models
 from baselines.m0_parts import M0Parts
 from mmrerank.local import JinaM0Reranker, Qwen3Reranker, Qwen3VLReranker, Reuse
 from mmrerank.local import engine as engine_module
-from mmrerank.local.reuse import Kept
-from mmrerank.local.reuse_keys import image_facts
 from mmrerank.types import Content, Image
 
 ROOMY = Reuse(memory=64 << 30)
@@ -106,44 +105,30 @@ def _far(some: list[float], others: list[float]) -> float:
 
 
 def curve(args: argparse.Namespace) -> dict[str, Any]:
-    """Seconds and bytes against the number of documents; over 8, what is kept are copies."""
+    """Seconds and bytes against the number of documents."""
     path = str(random_models.m0(args.folder / "m0"))
+    disk = Reuse(memory=64 << 30, disk=args.folder / "disk-parts")
     on, points = JinaM0Reranker(path, device="cpu", reuse=ROOMY), []
+    kept = JinaM0Reranker(path, device="cpu", reuse=disk)  # by an earlier `m0 --documents 200`
+    kept.warm(work.documents(args.folder, "parts", 200).contents)
+    kept.clear_cache()
     for count in (1, 2, 4, 8, 16, 50, 100, 200):
         clock, given = Clock(), work.documents(args.folder, "parts", count)
-        score = functools.partial(on.score, QUERY, given.contents)
         if count <= 8:
             on.clear_cache()
-            clock.run("cold", score)
-        else:
-            _copy(on, given.contents)
+            clock.run("cold", functools.partial(on.score, QUERY, given.contents))
+        kept.score(QUERY, given.contents)  # into memory
         for _ in range(5):
-            clock.run("warm", score)
+            clock.run("warm", functools.partial(kept.score, QUERY, given.contents))
         points.append(
             {
                 "documents": count,
                 "cold": round(clock.median("cold"), 3) if count <= 8 else None,
                 "warm": round(clock.median("warm"), 3),
-                "bytes": on.cache_info().bytes,
+                "bytes": kept.cache_info().bytes,
             }
         )
     return {"points": points}
-
-
-def _copy(on: Any, contents: list[Content]) -> None:
-    """What would be kept of documents that were not read: that of the first 8, in turn."""
-    made = on._states._keys
-    digests = [image_facts(c.images[0]).digest for c in contents]
-    for keys in (
-        [made.document((), c.text) for c in contents],
-        [made.document(c.images, None) for c in contents],
-        [made.vision(digest, *work.SIZES["parts"]) for digest in digests],
-    ):
-        known = [on._store.get(key) for key in keys[:8]]
-        for i, key in enumerate(keys[8:]):
-            kept = known[i % 8]
-            tensors = {name: tensor.clone() for name, tensor in kept.tensors.items()}
-            on._store.put(key, Kept(tensors, kept.facts))
 
 
 def narrow(args: argparse.Namespace) -> dict[str, Any]:
@@ -288,6 +273,7 @@ def main() -> None:
     args.folder.mkdir(exist_ok=True, mode=0o700)
     made = {"machine": work.machine()} | RUNS[args.run](args)
     name = f"{args.run}-{args.kind}" if args.run == "m0" else args.run
+    name += f"-{args.documents}" if args.documents >= 100 else ""
     text = json.dumps(made, indent=1) + "\n"
     (HERE / "results" / f"reuse-{name}.json").write_text(text)
     print(text)

@@ -30,15 +30,14 @@ class Layout:
         barriers = [grown(block.box, 0.0, 2.0) for block in prose + self.captions]
         images = [image for image in drawn.images if is_content(image, whole)]
         images = [cut_back(cut_back(i, barriers), gutters, least=0.65) for i in images]
-        paths = [
-            (box, straight)
-            for box, straight in drawn.paths
-            if not self._is_rule(box) and not (straight and _is_panel(box, prose, whole))
-        ]
+        drawings = [path for path in drawn.paths if not self._is_rule(path[0])]
+        panels = {box for box, straight in drawings if straight and _is_panel(box, prose, whole)}
+        paths = [path for path in drawings if path[0] not in panels]
         found = components(paths, images, whole, barriers + gutters)
         text = [grown(block.box, 4.0, 4.0) for block in blocks]
         found = [item for item in found if not _is_stroke_of_text(item, text)]
         self.text_boxes = [item.box for item in found if _is_text_box(item, prose)]
+        self.frames = [*self.text_boxes, *(box for box in panels if is_content(box, whole))]
         self.drawn = [item for item in found if item.box not in self.text_boxes]
         self.body = [
             b for b in prose if not any(part_inside(b.box, i.box) > 0.8 for i in self.drawn)

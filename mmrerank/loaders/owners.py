@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from mmrerank.loaders.boxes import Box, union
+from mmrerank.loaders.boxes import Box, overlap, union
 from mmrerank.loaders.grid import Component, around, is_big
 from mmrerank.loaders.layout import Layout
 from mmrerank.loaders.text import Block, Line
 
-__all__ = ["drawings_of_captions", "lines_of_caption"]
+__all__ = ["drawings_of_captions", "frame_of_caption", "lines_of_caption"]
 
-_FAR = 60.0  # points between a caption and its figure, or between two parts of it
+_FAR = 150.0  # points between a caption and its figure: charts leave wide margins
+_FAR_PART = 100.0  # points between two parts of a figure
+_FAR_FRAME = 40.0  # points between a caption and a framed listing
+_NEARER = 3.0  # times: captions may stand nearer to the next figure than to their own
 _FAR_LINE = 26.0  # points between a caption and a listing, or between two of its lines
 _HEADING_SIZE = 1.15  # times the body text: a heading ends a listing
 
@@ -20,21 +23,43 @@ def drawings_of_captions(layout: Layout) -> list[tuple[Block, list[Component]]]:
     """Captions with their drawings, looking above first or below first.
 
     Most documents set captions below; where that leaves more captions without a figure than
-    the opposite does, this page sets them above.
+    the opposite does, or figures far away that the opposite has near, this page sets them above.
     """
     usual, opposite = _claims(layout, above_first=True), _claims(layout, above_first=False)
-    return opposite if len(opposite) > len(usual) else usual
+    nearer = len(opposite) == len(usual) and _NEARER * _white(opposite) < _white(usual)
+    return opposite if len(opposite) > len(usual) or nearer else usual
+
+
+def _white(claims: Sequence[tuple[Block, list[Component]]]) -> float:
+    """Points of white between all captions and their drawings."""
+    boxes = [(caption.box, around(parts)) for caption, parts in claims]
+    return sum(max(box[1] - one[3], one[1] - box[3], 0.0) for one, box in boxes)
 
 
 def _claims(layout: Layout, *, above_first: bool) -> list[tuple[Block, list[Component]]]:
     claims: dict[int, list[Component]] = {}
     for above in (above_first, not above_first):
         for index, caption in enumerate(layout.captions):
-            if index not in claims:
+            if index not in claims and not _is_turned(caption):
                 taken = [item for parts in claims.values() for item in parts]
                 if parts := _beside(layout, caption, taken, above=above):
                     claims[index] = parts
+    for index, caption in enumerate(layout.captions):
+        taken = [item for parts in claims.values() for item in parts]
+        if _is_turned(caption) and (parts := _beside_turned(layout, taken)):
+            claims[index] = parts
     return [(layout.captions[index], parts) for index, parts in claims.items()]
+
+
+def _is_turned(caption: Block) -> bool:
+    return not any(line.upright for line in caption.lines)
+
+
+def _beside_turned(layout: Layout, taken: Sequence[Component]) -> list[Component]:
+    """All that is drawn on a page that a figure set sideways, with its caption, has for itself."""
+    parts = [item for item in layout.drawn if item not in taken]
+    alone = parts and not any(overlap(block.box, around(parts)) for block in layout.body)
+    return parts if alone and is_big(around(parts)) else []
 
 
 def _beside(
@@ -49,7 +74,8 @@ def _beside(
     parts: list[Component] = []
     edge = caption.box[1] if above else caption.box[3]
     for item in inside:
-        if (edge - item.box[3] if above else item.box[1] - edge) > _FAR:
+        far = _FAR_PART if parts else _FAR
+        if (edge - item.box[3] if above else item.box[1] - edge) > far:
             break
         parts.append(item)
         edge = min(edge, item.box[1]) if above else max(edge, item.box[3])
@@ -70,6 +96,18 @@ def lines_of_caption(
             if is_big(box):
                 return box
     return None
+
+
+def frame_of_caption(layout: Layout, caption: Block, taken: Sequence[Box]) -> Box | None:
+    """The nearest frame around text above a caption, or below: a listing set like body text."""
+    x0, y0, x1, y1 = caption.box
+    near = []
+    for frame in layout.frames:
+        gap = y0 - frame[3] if frame[3] < (y0 + y1) / 2 else frame[1] - y1
+        beside = min(frame[2], x1) - max(frame[0], x0) > 0.5 * min(frame[2] - frame[0], x1 - x0)
+        if -5.0 < gap < _FAR_FRAME and beside and frame not in taken and is_big(frame):
+            near.append((frame[1] > y0, gap, frame))
+    return min(near)[2] if near else None
 
 
 def _lines_beside(

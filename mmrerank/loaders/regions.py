@@ -16,7 +16,7 @@ from mmrerank.loaders.drawings import Drawn, ImageKey, read_images, read_paths
 from mmrerank.loaders.grid import FRAME, MOST, Component, around, is_big
 from mmrerank.loaders.labels import with_labels
 from mmrerank.loaders.layout import Layout
-from mmrerank.loaders.owners import drawings_of_captions, lines_of_caption
+from mmrerank.loaders.owners import drawings_of_captions, frame_of_caption, lines_of_caption
 from mmrerank.loaders.text import Block, is_panel_caption
 
 __all__ = ["MAX_PATHS", "Region", "find_regions"]
@@ -104,7 +104,10 @@ def _captioned(layout: Layout, *, tables: bool) -> list[Region]:
         if caption not in with_drawing and (kind == "figure" or tables):
             taken = [region.box for region in regions]
             above = kind == "figure"  # where most documents set it
-            if box := lines_of_caption(layout, caption, taken, above_first=above):
+            box = lines_of_caption(layout, caption, taken, above_first=above)
+            if kind == "figure":
+                box = box or frame_of_caption(layout, caption, taken)
+            if box:
                 regions.append(Region(box, "text" if kind == "figure" else "table", caption))
     return regions
 

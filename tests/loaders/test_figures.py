@@ -114,6 +114,48 @@ def test_a_caption_above_its_figure(page):
     assert [holds(found[f"figure {i + 1}"], chart) for i, chart in enumerate(charts)] == [True] * 3
 
 
+def test_a_caption_below_the_white_margin_of_a_chart(page):
+    chart = draw_chart(page, 200, 100)
+    write(page, (72, 330, 540, 350), "Figure 1. A belt, in the wide margins that some tools leave.")
+    (region,) = regions(page)
+    assert region.label == "figure 1"
+    assert holds(region, chart)
+
+
+def test_a_far_drawing_does_not_take_the_caption_of_a_near_one(page):
+    logo = page.draw_bezier((500, 40), (520, 80), (530, 30), (560, 80))
+    assert logo
+    write(page, (72, 140, 560, 160), "Figure 1. A belt.")
+    chart = draw_chart(page, 200, 170)
+    (region,) = [region for region in regions(page) if region.label]
+    assert holds(region, chart)
+    assert region.box[1] > 160
+
+
+def test_a_caption_set_sideways_owns_what_stands_beside_it(page):
+    charts = [draw_chart(page, 100, y) for y in (120, 300, 480)]
+    page.insert_text((330, 600), "Figure 2. Three belts, on a page that is", fontsize=10, rotate=90)
+    page.insert_text((342, 600), "to be turned by the reader.", fontsize=10, rotate=90)
+    (region,) = regions(page)
+    assert region.label == "figure 2"
+    assert all(holds(region, chart) for chart in charts)
+
+
+def test_a_framed_listing_in_the_size_of_the_text_is_the_figure_of_its_caption(page):
+    write(page, (72, 60, 540, 140))
+    page.draw_rect((72, 160, 540, 300))
+    write(
+        page,
+        (80, 166, 532, 296),
+        ("the belt of the hall runs on and is not stopped, " * 3 + "\n") * 3,
+    )
+    write(page, (72, 310, 540, 330), "Figure 7. A program.")
+    (region,) = regions(page)
+    assert (region.kind, region.label) == ("text", "figure 7")
+    assert region.box[1] > 150
+    assert holds(region, (80, 170, 532, 290))
+
+
 def test_a_listing_does_not_take_the_figure_of_the_next_caption(page):
     for index in range(6):
         page.insert_text((80, 90 + 12 * index), f"for k in range({index}):", fontsize=8)
