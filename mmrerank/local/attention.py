@@ -26,6 +26,7 @@ def attend_all(
 ) -> Tensor:
     """Causal attention inside each row; every row also sees all of `past`.
 
+    Tokens behind the last row of the last rectangle see nothing.
     q (tokens, heads, size), k and v (tokens, KV heads, size) -> (tokens, heads * size)
     """
     out = torch.empty_like(q)
@@ -37,6 +38,7 @@ def attend_all(
         keys, values = _with_past(_grid(k[part], rows), _grid(v[part], rows), past)
         found = _causal(_grid(q[part], rows), keys, values)
         out[part] = found.transpose(1, 2).reshape(rows * width, *q.shape[1:])
+    out[start:] = 0.0  # of tokens behind the last row
     return out.flatten(1)
 
 

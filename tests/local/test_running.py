@@ -95,6 +95,7 @@ def test_other_errors_are_not_taken_for_memory(scarce):
 def test_no_batch_exceeds_the_budget(scarce):
     tried = scarce(10**9, MemoryError())
     with load("qwen3-reranker", max_batch_tokens=200) as reranker:
+        reranker._engine.multiple = 1
         reranker.score("q", DOCUMENTS * 3)
         shared, *batches = tried
         assert shared > 30  # instruction and query, once
@@ -102,6 +103,17 @@ def test_no_batch_exceeds_the_budget(scarce):
         # nothing is padded, and nothing but the prefix is shared; equal documents are read once
         prompts, _ = reranker._prompts(Content("q"), [Content(d) for d in DOCUMENTS])
         assert sum(batches) == sum(len(p) for p in prompts) - shared * len(prompts)
+
+
+def test_batches_of_few_sizes(scarce):
+    """So that oneDNN makes and keeps few kernels; the budget holds all the same."""
+    tried = scarce(10**9, MemoryError())
+    with load("qwen3-reranker", max_batch_tokens=200) as reranker:
+        found = reranker.score("q", DOCUMENTS)
+        assert {size % 32 for size in tried if size <= 192 or size > 200} == {0}
+        assert max(tried) <= 200
+        reranker._engine.multiple = 1
+        assert reranker.score("q", DOCUMENTS) == pytest.approx(found, abs=1e-6)
 
 
 def test_equal_documents_are_read_once(loaded, name):
