@@ -12,6 +12,7 @@ __all__ = ["with_labels"]
 
 _PAGE_EDGE = 0.06  # of the height of the page
 _FAR_LABEL, _FAR_ROWS = 100.0, 3  # points, rows
+_TITLE, _AT_EDGE = 26.0, 10.0  # points from a chart up to its title, from a heading to the edge
 _MARGIN = 3.0  # points around a region, so that strokes are not cut
 
 
@@ -29,7 +30,8 @@ def with_labels(layout: Layout, drawing: Box, reach: float, *, far: bool = False
     for _ in range(3):  # the numbers at an axis, its title, the second line of that
         near = grown(box, reach, reach)
         for label in layout.labels:
-            if overlap(label.box, near) and _is_label(layout, label, drawn):
+            title = far and _is_title(layout, label, box)
+            if title or (overlap(label.box, near) and _is_label(layout, label, drawn)):
                 wider = union(box, label.box)
                 blocked = any(_runs_into(wider, stop, box) for stop in text)
                 box = box if blocked else wider
@@ -74,6 +76,16 @@ def _is_label(layout: Layout, line: Line, drawn: Box) -> bool:
     off_centre = abs((line.box[0] + line.box[2]) / 2 - middle)
     small = line.size < 0.9 * layout.body_size or len(line.text) < 10
     return line.box[2] - line.box[0] < 1.2 * width and (small or off_centre < 0.2 * width)
+
+
+def _is_title(layout: Layout, line: Line, box: Box) -> bool:
+    """Whether a bold line stands over a chart, away from the column's edge, as no heading does."""
+    x0, _, x1, bottom = line.box
+    over = -2.0 < box[1] - bottom < _TITLE and box[0] - 5.0 < x0 < x1 < box[2] + 5.0
+    heading = line.size > 1.1 * layout.body_size or any(
+        abs(column[0] - x0) < _AT_EDGE for column in layout.columns
+    )
+    return line.bold and line.upright and over and not heading
 
 
 def _runs_into(wider: Box, stop: Box, box: Box) -> bool:

@@ -132,6 +132,18 @@ def test_a_far_drawing_does_not_take_the_caption_of_a_near_one(page):
     assert region.box[1] > 160
 
 
+def test_the_title_of_a_panel_is_part_of_the_figure_and_a_heading_is_not(page):
+    write(page, (72, 60, 540, 120))
+    page.insert_text((72, 150), "2 Speeds", fontsize=14, fontname="hebo")
+    for x, title in ((100, "Old belt"), (330, "New belt")):
+        page.insert_text((x + 60, 180), title, fontsize=9, fontname="hebo")
+        draw_chart(page, x, 200)
+    write(page, (72, 330, 540, 350), "Figure 4. Two belts.")
+    write(page, (72, 360, 540, 440))
+    (region,) = regions(page)
+    assert 152 < region.box[1] < 174
+
+
 def test_a_caption_set_sideways_owns_what_stands_beside_it(page):
     charts = [draw_chart(page, 100, y) for y in (120, 300, 480)]
     page.insert_text((330, 600), "Figure 2. Three belts, on a page that is", fontsize=10, rotate=90)
