@@ -117,8 +117,9 @@ class Figures:
             )
             return None
         words = crop.words
-        asked = self._options.ocr_figures or key[0] in self._document.without_text
-        if self._reader is not None and asked and not is_readable(words):
+        scan = key[0] in self._document.without_text  # its text layer is a running title at most
+        asked = scan or (self._options.ocr_figures and not is_readable(words))
+        if self._reader is not None and asked:
             words = self._reader.words(Image.from_path(self._root / crop.ref)) or words
         figure = Figure(
             ref=crop.ref,
@@ -168,7 +169,7 @@ class PDFReading:
         number = survey.number
         regions = self._document.regions_of(number)
         blocks = gather(survey.blocks, [region.box for region in regions.values()])
-        if self._options.ocr_pages and not blocks:
+        if self._options.ocr_pages and number in self._document.without_text:
             blocks = self._read_scan(number)
         if self._options.mode == "page":
             chunks = chunk_page(blocks, Sizes(sys.maxsize // 100), lambda _: False)

@@ -47,7 +47,7 @@ class Surveyed:
         self.regions: dict[Key, Region] = {}
         self.labels: dict[int, str] = {}
         self.sizes: dict[int, tuple[float, float]] = {}
-        self.without_text: list[int] = []
+        self._lines: dict[int, int] = {}
         self._kept: dict[int, bytes] = {}
         self._lost: list[tuple[int, str]] = []
         self._words: set[str] = set()
@@ -60,6 +60,7 @@ class Surveyed:
             page, reason = self._lost[0] if self._lost else (None, "it has none")
             raise DocumentError(source, f"none of its pages can be read ({reason})", page=page)
         self._furniture = find_furniture(edges)
+        self.without_text = {number for number in self.numbers if self._is_textless(number)}
         self.regions = {key: self._cleaned(key[0], region) for key, region in self.regions.items()}
 
     def _read_profile(self, wanted: Sequence[int]) -> Profile:
@@ -115,11 +116,16 @@ class Surveyed:
         for index, region in enumerate(survey.regions):
             self.regions[number, index] = region
         self.labels[number], self.sizes[number] = survey.label, survey.size
-        if not survey.blocks:
-            self.without_text.append(number)
+        self._lines[number] = sum(len(block.lines) for block in survey.blocks)
         for block in survey.blocks:
             self._words |= words_of(block.lines)
         self._kept[number] = zlib.compress(pickle.dumps(survey), 1)
+
+    def _is_textless(self, number: int) -> bool:
+        """Without any text; or a picture with nothing but a page number or a running title."""
+        if not self._lines[number]:
+            return True
+        return self._lines[number] <= len(self._furniture[number]) and bool(self.regions_of(number))
 
     def page(self, number: int) -> PageSurvey:
         """A page without running titles and page numbers, and with hyphenated words whole."""

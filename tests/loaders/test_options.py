@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from mmrerank.errors import InvalidInputError, RerankWarning
 from mmrerank.loaders import survey, worker
@@ -147,6 +147,34 @@ def test_words_of_a_scan_become_its_text(tmp_path, root, monkeypatch):
     monkeypatch.setattr("mmrerank.loaders.pdf.has_ocr", lambda: False)
     (chunk,) = load(path, root)
     assert chunk.text == ""
+
+
+@pytest.mark.parametrize("ocr", [True, None, False])
+def test_pages_with_nothing_but_a_running_title(tmp_path, root, ocr):
+    """One is blank; the other is a scan, which is read although its title is text."""
+    pytest.importorskip("rapidocr")
+    scan = Image.new("RGB", (1000, 1200), "white")
+    draw = ImageDraw.Draw(scan)
+    for row in range(8):
+        draw.text((100, 150 + 100 * row), "Bearing of the turbine", "black", font_size=60)
+    scan.save(tmp_path / "scan.png")
+    with pymupdf.open() as document:
+        for number in range(1, 7):
+            page = document.new_page()
+            if number == 4:
+                page.insert_image((5, 60, 590, 800), filename=str(tmp_path / "scan.png"))
+            elif number != 3:
+                page.insert_textbox(
+                    (72, 100, 520, 400), f"Belts carry parts of kind {number}. " * 30
+                )
+            page.insert_text((72, 40), "The hall of belts")
+            page.insert_text((290, 820), str(number))
+        document.save(tmp_path / "book.pdf")
+    chunks = load(tmp_path / "book.pdf", root, ocr=ocr)
+    assert {chunk.page for chunk in chunks} == {1, 2, 4, 5, 6}
+    (read,) = [chunk for chunk in chunks if chunk.page == 4]
+    assert read.links[0].figure.page == 4
+    assert ("turbine" in read.text) == (ocr is not False)
 
 
 def test_a_hyphen_stays_where_the_document_writes_the_word_with_it(tmp_path, root):
