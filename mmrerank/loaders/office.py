@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import io
 import shutil
 import subprocess
 import tempfile
@@ -10,13 +11,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from PIL import Image as Pillow
+from PIL import ImageChops
+
 from mmrerank.loaders.base import need
 from mmrerank.types import Image
 
 __all__ = ["chart_text", "find_office", "part_image", "part_texts", "rendered_pages"]
 
 _TIMEOUT = 180.0  # seconds for one conversion
-_DPI = 110
+_DPI, _FINE_DPI = 110, 200  # of slides; of drawings, which may be small
 _METAFILES = (".emf", ".wmf")
 
 
@@ -47,17 +51,17 @@ def _converted(path: Path, target: str, folder: Path) -> Path | None:
     return made if made.is_file() else None
 
 
-def rendered_pages(path: str) -> dict[int, bytes]:
-    """PNG files of the pages or slides, from 1; {} where LibreOffice or PyMuPDF is missing."""
+def rendered_pages(path: str, dpi: int = _DPI) -> dict[int, bytes]:
+    """PNG files of the pages or slides, from 1; {} where LibreOffice is missing or fails."""
     if find_office() is None:
         return {}
-    pymupdf = need("pymupdf", extra="pdf", purpose="rendering slides")
+    pymupdf = need("pymupdf", extra="office", purpose="rendering slides")
     with tempfile.TemporaryDirectory(prefix="mmrerank-") as folder:
         made = _converted(Path(path).resolve(), "pdf", Path(folder))
         if made is None:
             return {}
         with pymupdf.open(made) as document:
-            return {page.number + 1: page.get_pixmap(dpi=_DPI).tobytes("png") for page in document}
+            return {page.number + 1: page.get_pixmap(dpi=dpi).tobytes("png") for page in document}
 
 
 def part_image(part: Any, relation: str) -> tuple[str, Image]:
@@ -67,17 +71,32 @@ def part_image(part: Any, relation: str) -> tuple[str, Image]:
         name, data = Path(str(related.partname)).name, bytes(related.blob)
     except (KeyError, AttributeError, ValueError):  # linked from elsewhere, or missing
         return f"picture {relation} that is not in the file", Image.from_bytes(b"")
-    if name.lower().endswith(_METAFILES) and find_office():
+    if name.lower().endswith(_METAFILES) and _is_metafile(data):
         data = _rasterised(name, data) or data
     return name, Image.from_bytes(data)
+
+
+def _is_metafile(data: bytes) -> bool:
+    """LibreOffice would set anything else as a page of text."""
+    return data[40:44] == b" EMF" or data[:4] in (b"\xd7\xcd\xc6\x9a", b"\x01\x00\x09\x00")
 
 
 def _rasterised(name: str, data: bytes) -> bytes | None:
     with tempfile.TemporaryDirectory(prefix="mmrerank-") as folder:
         source = Path(folder) / f"picture{Path(name).suffix.lower()}"
         source.write_bytes(data)
-        made = _converted(source, "png", Path(folder))
-        return made.read_bytes() if made else None
+        pages = rendered_pages(str(source), _FINE_DPI)
+    return _trimmed(pages[1]) if pages else None
+
+
+def _trimmed(png: bytes) -> bytes:
+    """Without the white page that LibreOffice sets a drawing on."""
+    with Pillow.open(io.BytesIO(png)) as opened:
+        picture = opened.convert("RGB")
+    box = ImageChops.invert(picture).getbbox()
+    out = io.BytesIO()
+    (picture.crop(box) if box else picture).save(out, "PNG")
+    return out.getvalue()
 
 
 def part_texts(part: Any, relation: str | None) -> str:

@@ -8,11 +8,13 @@ import json
 import stat
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from PIL import Image
 
 from mmrerank.errors import DocumentError, InvalidInputError, RerankWarning
+from mmrerank.images import read_bytes
 from mmrerank.loaders import office
 from mmrerank.loaders.files import FileLoader, FolderLoader
 
@@ -21,6 +23,13 @@ pytest.importorskip("docx")
 pytest.importorskip("bs4")
 
 DATA = Path(__file__).parents[1] / "data"
+FIND_OFFICE = office.find_office
+
+
+@pytest.fixture(autouse=True)
+def no_libreoffice(monkeypatch):
+    """As on most machines; a test that wants it says so."""
+    monkeypatch.setattr(office, "find_office", lambda: None)
 
 
 def picture(size=(80, 60), color="red", kind="PNG"):
@@ -119,11 +128,44 @@ def test_slides_are_rendered_where_libreoffice_is(slides, root, tmp_path, monkey
         f"cp {tmp_path}/rendered.pdf $out/deck.pdf\n"
     )
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    office.find_office.cache_clear()
     monkeypatch.setattr(office, "find_office", lambda: str(program))
     first, second = load(slides, root)
     assert [link.figure.kind for link in first.links].count("page") == 1
     assert [link.figure.kind for link in second.links] == ["page"]
+
+
+@pytest.mark.skipif(FIND_OFFICE() is None, reason="LibreOffice is not installed")
+def test_charts_are_drawn_by_the_real_libreoffice(root, monkeypatch):
+    pytest.importorskip("pymupdf")
+    monkeypatch.setattr(office, "find_office", FIND_OFFICE)
+    chunks = load(DATA / "office" / "chart.pptx", root)
+    drawn = [link.figure for chunk in chunks for link in chunk.links if link.figure.kind == "page"]
+    assert len(drawn) == 2
+    for figure in drawn:
+        with Image.open(root / figure.ref) as image:
+            assert len(image.convert("RGB").getcolors(10**6)) > 3
+
+
+def test_metafiles_are_drawn_without_the_page_around_them(tmp_path, monkeypatch):
+    pymupdf = pytest.importorskip("pymupdf")
+    with pymupdf.open() as document:
+        document.new_page().draw_rect((100, 300, 220, 360), fill=(0.2, 0.4, 0.8), width=0)
+        document.save(tmp_path / "drawn.pdf")
+    monkeypatch.setattr(office, "find_office", lambda: "soffice")
+    monkeypatch.setattr(office, "_converted", lambda *_: tmp_path / "drawn.pdf")
+    emf = b"\1\0\0\0" + bytes(36) + b" EMF" + bytes(60)
+    assert image_of(emf).size == pytest.approx((333, 167), abs=3)  # 120 x 60 points, 200 dpi
+    assert image_of(b"words that are no drawing") is None
+
+
+def image_of(data):
+    """The picture that a part of a file with these bytes becomes; None where it stays as it is."""
+    part = SimpleNamespace(
+        rels={"r1": SimpleNamespace(target_part=SimpleNamespace(partname="/a/b.emf", blob=data))}
+    )
+    _, image = office.part_image(part, "r1")
+    found = read_bytes(image)
+    return None if found == data else Image.open(io.BytesIO(found))
 
 
 def test_word_headings_captions_and_references(tmp_path, root):
