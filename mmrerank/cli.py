@@ -199,7 +199,6 @@ def _search(options: argparse.Namespace) -> int:
             used,
             top_n=options.top_n,
             fetch_k=options.fetch_k,
-            show_progress=True,
         )
     if options.json:
         sys.stdout.write(json.dumps([_as_json(hit) for hit in hits], indent=2) + "\n")

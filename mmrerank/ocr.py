@@ -22,7 +22,8 @@ class OCRReranker(Reranker):
     in its package) otherwise; what was read once is kept by content hash in `cache_dir`
     ("auto": `MMRERANK_CACHE` or the user's cache folder; None: in memory only). Call `warm` at
     indexing time so that no query waits for OCR. `ocr=False` uses text layers alone and needs no
-    OCR package. At most `max_images_per_document` images of a document are read.
+    OCR package. At most `max_images_per_document` images of a document are read. `show_progress`
+    draws a bar while images are read for a query.
 
     Scores are between 0 and 1: the share of the highest score the query allows. They depend on
     the other documents of the call (`listwise`), through the rarity of words among them.
@@ -46,12 +47,13 @@ class OCRReranker(Reranker):
         cache_dir: str | Path | None = "auto",
         ocr: bool = True,
         max_images_per_document: int = 4,
+        show_progress: bool = False,
         on_usage: Callable[[Usage], None] | None = None,
     ) -> None:
         super().__init__(on_usage=on_usage)
         if max_images_per_document < 1:
             raise InvalidInputError("max_images_per_document is at least 1")
-        self.max_images_per_document = max_images_per_document
+        self.max_images_per_document, self.show_progress = max_images_per_document, show_progress
         self._reader = ImageReader(
             default_cache_dir() if cache_dir == "auto" else cache_dir, ocr=ocr
         )
@@ -72,6 +74,8 @@ class OCRReranker(Reranker):
             self._reader.words(image)
 
     def _score(self, query: Content, documents: list[Content]) -> list[Scored]:
+        if self.show_progress:
+            self.warm(documents, show_progress=True)
         words = " ".join([query.text or "", *map(self._reader.words, query.images)])
         asked = tokenize(words)
         all_words = not asked  # "The Who": where there is nothing else, stop words count

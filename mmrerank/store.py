@@ -16,7 +16,6 @@ from mmrerank.base import Reranker, check_query
 from mmrerank.display import clean, progress
 from mmrerank.errors import DocumentError, InvalidInputError, MissingDependencyError, StoreError
 from mmrerank.loaders.base import Chunk
-from mmrerank.ocr import OCRReranker
 from mmrerank.refs import IMAGES_KEY, read_refs
 from mmrerank.retrieval.hashing import HashingEmbedder
 from mmrerank.roots import ImageResolver
@@ -141,7 +140,6 @@ class Store:
         *,
         top_n: int = 5,
         fetch_k: int = 50,
-        show_progress: bool = False,
     ) -> list[Hit]:
         """The best `top_n` of the `fetch_k` nearest chunks; without a reranker, the nearest."""
         check_query(query)
@@ -159,8 +157,6 @@ class Store:
                 for i, candidate in enumerate(candidates[:top_n])
             ]
         contents = [candidate.content for candidate in candidates]
-        if show_progress and isinstance(reranker, OCRReranker):
-            reranker.warm(contents, show_progress=True)  # local models draw a bar of their own
         hits: list[Hit] = []
         for rank, result in enumerate(reranker.rerank(query, contents, top_n=top_n)):
             found = candidates[result.index]

@@ -144,6 +144,14 @@ def test_warm_shows_progress_and_reads_ahead(image_root, capsys):
     assert reranker._reader.is_known(document.images[0])
 
 
+def test_a_query_shows_progress_where_asked(image_root, capsys):
+    document = Content("x", [Image.from_path(image_root / "words.png")])
+    found = OCRReranker(show_progress=True).score("turbine", [document])
+    assert "Reading words in images" in capsys.readouterr().err
+    assert OCRReranker().score("turbine", [document]) == found
+    assert "Reading" not in capsys.readouterr().err
+
+
 def test_an_unusable_image_is_an_error(image_root):
     (image_root / "bad.png").write_bytes(b"no image")
     with pytest.raises(ImageError, match=r"bad\.png"):

@@ -5,16 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from mmrerank.http.answers import Pairs
-from mmrerank.http.base import HTTPReranker
 from mmrerank.http.encoding import content_parts
-from mmrerank.http.limits import Limits
-from mmrerank.http.models import reads
+from mmrerank.http.served import ServedReranker
 from mmrerank.types import Content, Modalities
 
 __all__ = ["SGLangReranker"]
 
 
-class SGLangReranker(HTTPReranker):
+class SGLangReranker(ServedReranker):
     """A reranker served by SGLang.
 
     Qwen3-VL-Reranker reads text and images together; another model is taken to read text only
@@ -23,8 +21,6 @@ class SGLangReranker(HTTPReranker):
     """
 
     key_names = ("SGLANG_API_KEY",)
-    fetches_urls = True
-    limits = Limits(documents=64, images=20, bytes=16 * 2**20)
 
     def __init__(
         self,
@@ -34,14 +30,7 @@ class SGLangReranker(HTTPReranker):
         modalities: Modalities | None = None,
         **options: Any,
     ) -> None:
-        known = reads(model)
-        self.modalities = modalities or known.modalities
-        self.max_pixels, self.tokens_per_image = known.max_pixels, known.tokens_per_image
-        self.takes_instruction = known.takes_instruction
-        super().__init__(model, base_url=base_url, **options)
-
-    def _query(self, query: Content) -> Any:
-        return self._item(query)
+        super().__init__(model, base_url=base_url, modalities=modalities, **options)
 
     def _item(self, item: Content) -> Any:
         if not item.images:

@@ -6,16 +6,14 @@ from typing import Any, Literal
 
 from mmrerank.errors import InvalidInputError
 from mmrerank.http.answers import Pairs
-from mmrerank.http.base import HTTPReranker
 from mmrerank.http.encoding import content_parts
-from mmrerank.http.limits import Limits
-from mmrerank.http.models import reads
+from mmrerank.http.served import ServedReranker
 from mmrerank.types import Content, Modalities
 
 __all__ = ["VLLMReranker"]
 
 
-class VLLMReranker(HTTPReranker):
+class VLLMReranker(ServedReranker):
     """A reranker served by vLLM; `docs/services.md` has the commands that start one.
 
     What the model reads is known for jina-reranker-m0 and Qwen3-VL-Reranker; another is taken to
@@ -26,8 +24,6 @@ class VLLMReranker(HTTPReranker):
     """
 
     key_names = ("VLLM_API_KEY",)
-    fetches_urls = True
-    limits = Limits(documents=64, images=20, bytes=16 * 2**20)
 
     def __init__(
         self,
@@ -40,15 +36,8 @@ class VLLMReranker(HTTPReranker):
     ) -> None:
         if api not in ("score", "rerank"):
             raise InvalidInputError(f"api is 'score' or 'rerank', not {api!r}")
-        known = reads(model)
-        self.modalities = modalities or known.modalities
-        self.max_pixels, self.tokens_per_image = known.max_pixels, known.tokens_per_image
-        self.takes_instruction = known.takes_instruction
         self._api = api
-        super().__init__(model, base_url=base_url, **options)
-
-    def _query(self, query: Content) -> Any:
-        return self._item(query)
+        super().__init__(model, base_url=base_url, modalities=modalities, **options)
 
     def _item(self, item: Content) -> Any:
         if not item.images:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from mmrerank.local import JinaM0Reranker, Qwen3Reranker, Qwen3VLReranker
 from mmrerank.types import Content, Image
 
@@ -38,3 +40,8 @@ def options(case: dict) -> dict:
 
 def load(name: str, path: Path | None = None, **kwargs):
     return CLASSES[name](str(path or GOLDEN / name), **{"device": "cpu"} | kwargs)
+
+
+def near(found, wanted) -> None:
+    """Scores that must not depend on what was kept."""
+    assert found == pytest.approx(wanted, abs=1e-5, rel=0)

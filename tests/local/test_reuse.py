@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from golden_cases import cases, content, golden_image, load, options
+from golden_cases import cases, content, golden_image, load, near, options
 from PIL import Image as Pillow
 
 from mmrerank.errors import ImageError, RerankWarning
@@ -27,10 +27,6 @@ TEXTS = [f"document {i} " + "about torque " * (3 * i) for i in range(8)]
 def settled(monkeypatch):
     """Files that were just written count as settled."""
     monkeypatch.setattr(reuse_keys, "_SETTLED", -1e9)
-
-
-def near(found, wanted) -> None:
-    assert found == pytest.approx(wanted, abs=1e-5, rel=0)
 
 
 def small(documents: list[Content]) -> list[Content]:

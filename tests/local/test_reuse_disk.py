@@ -10,7 +10,7 @@ import time
 
 import pytest
 import torch
-from golden_cases import GOLDEN, cases, content, load
+from golden_cases import GOLDEN, cases, content, load, near
 from safetensors.torch import load_file, save_file
 
 from mmrerank.errors import InvalidInputError
@@ -27,10 +27,6 @@ TEXTS = ["gravity pulls", "a recipe for bread", "torque " * 30]
 def documents(name: str = M0) -> list[Content]:
     images = [content(d) for d in cases(name)[1]["documents"]]
     return [Content(t) for t in TEXTS] + [d for d in images if "_56" in str(d.images)]
-
-
-def near(found, wanted) -> None:
-    assert found == pytest.approx(wanted, abs=1e-5, rel=0)
 
 
 def kept(size: int = 1000, fill: int = 1) -> Kept:

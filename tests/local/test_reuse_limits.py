@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
-from golden_cases import cases, content, golden_image, load
+from golden_cases import cases, content, golden_image, load, near
 
 from mmrerank.errors import InvalidInputError, RerankWarning
 from mmrerank.local import CacheInfo, Reuse
@@ -17,10 +17,6 @@ from mmrerank.types import Content
 
 M0, VL = "jina-reranker-m0", "qwen3-vl-reranker"
 TEXTS = [f"document {i} " + "about torque " * (3 * i) for i in range(8)]
-
-
-def near(found, wanted) -> None:
-    assert found == pytest.approx(wanted, abs=1e-5, rel=0)
 
 
 def test_one_state_is_never_computed_twice_at_once(work):
