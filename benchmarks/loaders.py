@@ -4,7 +4,7 @@
 
 Each measurement is the median of several runs after one that warms up. With `--workers 0` pages
 are counted for each second of processor time in one process, which other programs do not disturb. "survey" is text, regions
-and links; "all" writes the crops too, into an empty folder. Memory is the peak of the worker
+and the links of the document; "all" gives the chunks and writes the crops too, into an empty folder. Memory is the peak of the worker
 process; `--long` repeats the first file's pages to that many, to see whether it grows.
 """
 
@@ -18,19 +18,34 @@ import time
 from pathlib import Path
 
 from mmrerank.loaders.pdf import PDFLoader
+from mmrerank.loaders.survey import SurveyOptions
+from mmrerank.loaders.surveyed import Surveyed, in_order
+from mmrerank.loaders.worker import open_pages
 
 
-def measure(path: Path, workers: int) -> tuple[float, float, int]:
-    """Seconds for the survey and for all of it, and the number of pages."""
+def measure(path: Path, workers: int) -> tuple[float, float, float]:
+    """Seconds for the survey, for all of it, and of that until the first chunk is there."""
+    clock = time.perf_counter if workers else time.process_time
+    began = clock()
+    survey(path, workers)
+    surveyed = clock()
     with tempfile.TemporaryDirectory() as root:
-        clock = time.perf_counter if workers else time.process_time
-        began = clock()
-        with PDFLoader(path, image_root=root, workers=workers).open() as (document, reading):
-            surveyed = clock()
-            for _ in reading.chunks():
-                pass
-            done = clock()
-            return surveyed - began, done - began, len(document.numbers)
+        chunks = PDFLoader(path, image_root=root, workers=workers).lazy_load()
+        next(chunks)
+        first = clock()
+        for _ in chunks:
+            pass
+        return surveyed - began, clock() - surveyed, first - surveyed
+
+
+def survey(path: Path, workers: int) -> int:
+    """Text and figures without their images; the number of pages."""
+    pages = open_pages(str(path), None, workers=workers, timeout=60.0)
+    document = Surveyed(pages, str(path), None, SurveyOptions())
+    for number, _ in in_order(document.numbers, document.ask):
+        document.figures(number)
+    pages.close()
+    return len(document.numbers)
 
 
 def peak_memory(path: Path) -> tuple[float, float]:
@@ -74,12 +89,12 @@ def main() -> None:
     rows = []
     for path in options.files:
         for workers in options.workers:
-            measure(path, workers)
+            pages = survey(path, workers)
             runs = [measure(path, workers) for _ in range(options.runs)]
-            pages = runs[0][2]
             row = {"file": path.name, "pages": pages, "workers": workers}
             row["survey"] = round(pages / statistics.median(run[0] for run in runs), 1)
             row["all"] = round(pages / statistics.median(run[1] for run in runs), 1)
+            row["first chunk (s)"] = round(statistics.median(run[2] for run in runs), 2)
             rows.append(row)
             print(row)
         row = {"file": path.name, "peak MB (worker, main)": [round(m) for m in peak_memory(path)]}

@@ -144,7 +144,7 @@ class FigureIndex:
 
 
 def _text(document: Surveyed, number: int) -> str:
-    return "\n".join(block.text for block in document.page(number).blocks)
+    return "\n".join(block.text for block in document.blocks(number))
 
 
 def _page(metadata: Mapping[str, Any]) -> int | str | None:

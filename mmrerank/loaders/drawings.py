@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from mmrerank.loaders.base import need
 from mmrerank.loaders.boxes import Box, overlap
 
-__all__ = ["Drawn", "ImageKey", "TooManyPathsError", "image_keys", "read_images", "read_paths"]
+__all__ = ["Drawn", "ImageKey", "TooManyPathsError", "read_images", "read_paths"]
 
 _SMALLEST_IMAGE = 16  # pixels
 
@@ -29,24 +29,16 @@ class TooManyPathsError(Exception):
     """A page draws more paths than its budget."""
 
 
-def image_keys(page: Any) -> set[ImageKey]:
-    """The images that a PyMuPDF page shows, for counting those that many pages repeat."""
-    return {_image_key(info) for info in page.get_image_info()}
-
-
-def _image_key(info: dict[str, Any]) -> ImageKey:
-    return (info["width"], info["height"], info["bpc"], info["size"], info["cs-name"])
-
-
-def read_images(page: Any, whole: Box, repeated: Collection[ImageKey]) -> Iterator[Box]:
-    """The boxes of the images that a page shows, without bullets and furniture."""
+def read_images(page: Any, whole: Box) -> Iterator[tuple[Box, ImageKey]]:
+    """The boxes of the images that a PyMuPDF page shows, without bullets."""
     turn = page.rotation_matrix if page.rotation else None
     for info in page.get_image_info():
         # A strip of a picture may be a few pixels high; what is small both ways is a bullet.
         small = max(info["width"], info["height"]) < _SMALLEST_IMAGE
         shown = overlap(_as_shown(info["bbox"], turn), whole)
-        if shown and not small and _image_key(info) not in repeated:
-            yield shown
+        if shown and not small:
+            key = (info["width"], info["height"], info["bpc"], info["size"], info["cs-name"])
+            yield shown, key
 
 
 def read_paths(page: Any, whole: Box, budget: int) -> Iterator[tuple[Box, bool]]:

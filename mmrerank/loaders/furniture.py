@@ -25,11 +25,12 @@ class EdgeLine:
 
     box: Box
     text: str
+    size: float
     outermost: bool
 
 
-def edge_lines(blocks: Sequence[Block], height: float, body_size: float) -> list[EdgeLine]:
-    """The lines of a page of this height that may be furniture: "Chapter 3" in large type is not."""
+def edge_lines(blocks: Sequence[Block], height: float) -> list[EdgeLine]:
+    """The lines of a page of this height that may be furniture."""
     lines = [line for block in blocks for line in block.lines if line.upright]
     if not lines:
         return []
@@ -38,11 +39,11 @@ def edge_lines(blocks: Sequence[Block], height: float, body_size: float) -> list
         EdgeLine(
             line.box,
             _alike(line.text),
+            line.size,
             line.box[1] < top + _SAME_PLACE or line.box[3] > bottom - _SAME_PLACE,
         )
         for line in _short(blocks)
-        if line.size <= _LARGEST * body_size
-        and (line.box[3] < _EDGE * height or line.box[1] > (1 - _EDGE) * height)
+        if line.box[3] < _EDGE * height or line.box[1] > (1 - _EDGE) * height
     ]
 
 
@@ -57,11 +58,18 @@ def _alike(text: str) -> str:
     return re.sub(r"\d+", "#", _ROMAN.sub("#", text.casefold()))
 
 
-def find_furniture(pages: Mapping[int, Sequence[EdgeLine]]) -> dict[int, set[Box]]:
+def find_furniture(
+    pages: Mapping[int, Sequence[EdgeLine]], body_size: float
+) -> dict[int, set[Box]]:
     """The boxes of the lines of each page that other pages repeat in the same place.
 
     Lines in one row with such a line go with it: the title of the section beside the page number.
+    "Chapter 3" in type larger than the body text is no furniture.
     """
+    largest = _LARGEST * body_size
+    pages = {
+        number: [line for line in lines if line.size <= largest] for number, lines in pages.items()
+    }
     places: defaultdict[str, list[float]] = defaultdict(list)
     for lines in pages.values():
         for line in lines:

@@ -8,15 +8,13 @@ from dataclasses import dataclass
 
 from mmrerank.loaders.base import LinkKind
 from mmrerank.loaders.boxes import Box, union
-from mmrerank.loaders.captions import find_mentions, is_contents, without_contents
+from mmrerank.loaders.captions import find_mentions, is_contents, panel_base, without_contents
 from mmrerank.loaders.chunking import PageChunk, Piece
 from mmrerank.loaders.regions import Region
 from mmrerank.loaders.survey import Target
+from mmrerank.loaders.surveyed import Key, Surveyed
 
-__all__ = ["SCORES", "Found", "Key", "Linker"]
-
-Key = tuple[int, int]
-"""A figure of the document: its page from 1, its place on the page from 0."""
+__all__ = ["SCORES", "Found", "Linker"]
 
 SCORES: Mapping[LinkKind, float] = {
     "reference": 1.0,
@@ -47,37 +45,42 @@ class Found:
 class Linker:
     """Looks up the figures of a whole document."""
 
-    def __init__(self, regions: Mapping[Key, Region]) -> None:
-        self._regions = regions
-        self._labels: dict[str, list[Key]] = {}
-        for key, region in regions.items():
-            if region.label:
-                self._labels.setdefault(region.label, []).append(key)
+    def __init__(self, document: Surveyed) -> None:
+        self._document = document
+        tables = document.options.tables
+        self._labels = [
+            label for label in document.captions if tables or not label.startswith("table")
+        ]
 
-    def cited(self, text: str, page: int) -> list[tuple[int, Key]]:
+    def cited(self, text: str, page: int) -> Iterator[tuple[int, Key]]:
         """The figures that `text` names, on any page, with the offsets behind their names.
 
         Where several figures have the same label the nearest to `page` is meant.
         """
-        return [
-            (at, min(self._labels[label], key=lambda key: abs(key[0] - page)))
-            for at, label in find_mentions(text, self._labels)
-        ]
+        for at, label in find_mentions(text, self._labels):
+            if key := self._labelled(label, page):
+                yield at, key
+
+    def _labelled(self, label: str, page: int) -> Key | None:
+        """The captioned figure; that of a panel where only prose begins like the panel's caption."""
+        for name in dict.fromkeys([label, panel_base(label)]):
+            numbers = self._document.captions.get(name, [])
+            for number in sorted(numbers, key=lambda number: abs(number - page)):
+                for key, region in self._document.regions_of(number).items():
+                    if region.label == name:
+                        return key
+        return None
 
     def of_page(
-        self,
-        number: int,
-        chunks: Sequence[PageChunk],
-        sections: Sequence[str],
-        targets: Sequence[Target],
+        self, number: int, chunks: Sequence[PageChunk], sections: Sequence[str]
     ) -> list[list[Found]]:
         """The figures of each chunk of a page (its section beside it), strongest first."""
-        here = {key: region for key, region in self._regions.items() if key[0] == number}
+        here = self._document.regions_of(number)
         found: list[list[Found]] = [[] for _ in chunks]
         for index, chunk in enumerate(chunks):
             found[index] += self._in_text(chunk, number, here)
             found[index] += _captioned(chunk, here)
-        for index, one in self._by_targets(chunks, targets):
+        for index, one in self._by_targets(chunks, self._document.figures(number).targets):
             found[index].append(one)
         for index, one in self._near(chunks, sections, here):
             found[index].append(one)
@@ -108,8 +111,8 @@ class Linker:
     def _at(self, target: Target) -> Key | None:
         """The captioned figure that a destination names: at its top, or at its caption."""
         best, nearest = None, _ABOVE
-        for key, region in self._regions.items():
-            if key[0] != target.page or region.caption is None:
+        for key, region in self._document.regions_of(target.page).items():
+            if region.caption is None:
                 continue
             box = union(region.box, region.caption.box)
             distance = max(box[1] - target.y, 0.0) if target.y <= box[3] else math.inf

@@ -24,8 +24,8 @@ __all__ = ["PDFLoader"]
 class PDFLoader:
     """Loads a PDF as chunks of text with references to the figures that belong to them.
 
-    The first pass finds the figures and captions of all pages, the second gives the chunks, so
-    that a chunk may refer to a figure on a later page. Figures are saved under `image_root` as
+    The text of all pages is read first, so that a chunk may refer to a figure on a later page;
+    then the chunks come page by page, while the figures of the next pages are found. Figures are saved under `image_root` as
     PNG files named by a hash of their content.
 
     What a chunk is: `mode="chunks"` cuts pages along their structure into at most `chunk_size`
@@ -83,16 +83,20 @@ class PDFLoader:
         self.path = os.fspath(path)
         self.pages = None if pages is None else sorted(set(pages))
         self._password, self._workers, self._timeout = password, workers, page_timeout
+        self._root = Path(image_root)
         self._survey = SurveyOptions(
-            tables=tables, targets=destinations, min_size=min_size, max_paths=max_paths
+            root=self._root,
+            dpi=dpi,
+            tables=tables,
+            targets=destinations,
+            min_size=min_size,
+            max_paths=max_paths,
+            page_images=page_images,
         )
         self._reading = ReadingOptions(
-            image_root=Path(image_root),
             sizes=Sizes(chunk_size, count_tokens or len),
             mode=mode,
-            dpi=dpi,
             max_images_per_chunk=max_images_per_chunk,
-            page_images=page_images,
             context=context,
             markers=markers,
             ocr_pages=ocr is True or (ocr is None and has_ocr()),
@@ -118,7 +122,9 @@ class PDFLoader:
         """The document after its first pass, until the end of the `with` block."""
         pages = open_pages(self.path, self._password, workers=self._workers, timeout=self._timeout)
         try:
-            document = Surveyed(pages, self.path, self.pages, self._survey)
-            yield document, PDFReading(pages, document, self._reading)
+            document = Surveyed(
+                pages, self.path, self.pages, self._survey, scans=self._reading.ocr_pages
+            )
+            yield document, PDFReading(document, self._root, self._reading)
         finally:
             pages.close()

@@ -4,30 +4,26 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from mmrerank.errors import ImageError
 from mmrerank.loaders.base import (
     Chunk,
     Figure,
     Link,
     chunk_id,
-    image_folder,
     save_facts,
     strongest,
 )
 from mmrerank.loaders.boxes import Box
 from mmrerank.loaders.chunking import PageChunk, Sizes, chunk_page, gather
 from mmrerank.loaders.headings import Headings
-from mmrerank.loaders.links import SCORES, Found, Key, Linker
+from mmrerank.loaders.links import SCORES, Found, Linker
 from mmrerank.loaders.regions import Region
-from mmrerank.loaders.survey import Crop, PageSurvey
-from mmrerank.loaders.surveyed import Surveyed, in_order
+from mmrerank.loaders.survey import Crop
+from mmrerank.loaders.surveyed import Key, Surveyed, in_order
 from mmrerank.loaders.text import Block, Line
-from mmrerank.loaders.worker import Pages
 from mmrerank.refs import with_markers
 from mmrerank.types import Image
 from mmrerank.words import ImageReader, default_cache_dir, is_readable
@@ -42,12 +38,9 @@ _WHOLE = -1
 class ReadingOptions:
     """What chunks are made of; see `PDFLoader`."""
 
-    image_root: Path
     sizes: Sizes = field(default_factory=lambda: Sizes(1000))
     mode: Literal["chunks", "page"] = "chunks"
-    dpi: int = 150
     max_images_per_chunk: int | None = None
-    page_images: bool = False
     context: bool = False
     markers: bool = False
     ocr_pages: bool = False
@@ -57,55 +50,32 @@ class ReadingOptions:
 
 
 class Figures:
-    """The figures of a document, rendered and saved when they are first asked for."""
+    """The figures of a document, their facts saved when they are first asked for."""
 
-    def __init__(self, pages: Pages, document: Surveyed, options: ReadingOptions) -> None:
-        self._pages, self._document, self._options = pages, document, options
-        self._root = image_folder(options.image_root)
-        self._calls: dict[int, Future[list[Crop]]] = {}
+    def __init__(self, document: Surveyed, root: Path, options: ReadingOptions) -> None:
+        self._document, self._root, self._options = document, root, options
         self._done: dict[Key, Figure | None] = {}
         self._reader = ImageReader(default_cache_dir()) if options.ocr_pages else None
-
-    def ask(self, number: int) -> Future[list[Crop]]:
-        """Start rendering a page's figures."""
-        if number not in self._calls:
-            regions = list(self._regions(number).values())
-            if regions:
-                call = self._pages.submit("crops", number, regions, self._root, self._options.dpi)
-            else:
-                call = Future()
-                call.set_result([])
-            self._calls[number] = call
-        return self._calls[number]
-
-    def _regions(self, number: int) -> dict[Key, Region]:
-        regions = self._document.regions_of(number)
-        textless = self._options.ocr_pages and number in self._document.without_text
-        if self._options.page_images or textless:
-            whole: Box = (0.0, 0.0, *self._document.sizes[number])
-            regions[number, _WHOLE] = Region(whole, "page")
-        return regions
 
     def get(self, key: Key) -> Figure | None:
         """A figure, saved; None where it cannot be drawn, with a warning."""
         if key not in self._done:
             self._finish(key[0])
-        return self._done[key]
+        return self._done.get(key)
 
     def whole_page(self, number: int) -> Figure | None:
         """The rendering of a page."""
         return self.get((number, _WHOLE))
 
     def _finish(self, number: int) -> None:
-        regions = self._regions(number)
-        try:
-            crops = self.ask(number).result()
-        except ImageError:  # the disk is full: no figure could be saved
-            raise
-        except Exception as error:  # PyMuPDF raises many kinds; a page may take too long
-            crops = [Crop("", problem=str(error))] * len(regions)
-        blocks = self._document.page(number).blocks if self._options.context else []
-        for (key, region), crop in zip(regions.items(), crops, strict=True):
+        found = self._document.figures(number)
+        drawn = dict(enumerate(zip(found.regions, found.crops, strict=True)))
+        if found.whole:
+            whole: Box = (0.0, 0.0, *self._document.sizes[number])
+            drawn[_WHOLE] = Region(whole, "page"), found.whole
+        blocks = self._document.blocks(number) if self._options.context else []
+        for place, (region, crop) in drawn.items():
+            key = (number, place)
             self._done[key] = self._figure(key, region, crop, blocks)
 
     def _figure(
@@ -117,7 +87,7 @@ class Figures:
             )
             return None
         words = crop.words
-        scan = key[0] in self._document.without_text  # its text layer is a running title at most
+        scan = self._document.is_textless(key[0])  # its text layer is a running title at most
         asked = scan or (self._options.ocr_figures and not is_readable(words))
         if self._reader is not None and asked:
             words = self._reader.words(Image.from_path(self._root / crop.ref)) or words
@@ -139,37 +109,34 @@ class Figures:
 class PDFReading:
     """The chunks of a document whose pages have been surveyed."""
 
-    def __init__(self, pages: Pages, document: Surveyed, options: ReadingOptions) -> None:
+    def __init__(self, document: Surveyed, root: Path, options: ReadingOptions) -> None:
         self._document, self._options = document, options
-        self._figures = Figures(pages, document, options)
-        self._linker = Linker(document.regions)
+        self._figures = Figures(document, root, options)
+        self._linker = Linker(document)
         self._headings = Headings(document.profile.body_size, document.outline)
 
     def figures(self) -> Iterator[Figure]:
         """All figures of the document, in page order."""
-        for _ in in_order(self._document.numbers, self._figures.ask):
-            pass
-        for key in self._document.regions:
-            if figure := self._figures.get(key):
-                yield figure
+        for number, _ in in_order(self._document.numbers, self._document.ask):
+            for key in self._document.regions_of(number):
+                if figure := self._figures.get(key):
+                    yield figure
 
     def chunks(self) -> Iterator[Chunk]:
         """All chunks, in reading order."""
         position = 0
-        for number, _ in in_order(self._document.numbers, self._figures.ask):
-            survey = self._document.page(number)
-            chunks = self._cut(survey)
+        for number, _ in in_order(self._document.numbers, self._document.ask):
+            chunks = self._cut(number)
             sections = [self._section(chunk, number) for chunk in chunks]
-            found = self._linker.of_page(number, chunks, sections, survey.targets)
+            found = self._linker.of_page(number, chunks, sections)
             for chunk, section, linked in zip(chunks, sections, found, strict=True):
                 yield self._chunk(chunk, section, linked, number, position)
                 position += 1
 
-    def _cut(self, survey: PageSurvey) -> list[PageChunk]:
-        number = survey.number
+    def _cut(self, number: int) -> list[PageChunk]:
         regions = self._document.regions_of(number)
-        blocks = gather(survey.blocks, [region.box for region in regions.values()])
-        if self._options.ocr_pages and number in self._document.without_text:
+        blocks = gather(self._document.blocks(number), [region.box for region in regions.values()])
+        if self._options.ocr_pages and self._document.is_textless(number):
             blocks = self._read_scan(number)
         if self._options.mode == "page":
             chunks = chunk_page(blocks, Sizes(sys.maxsize // 100), lambda _: False)
@@ -177,7 +144,7 @@ class PDFReading:
             chunks = chunk_page(
                 blocks, self._options.sizes, lambda block: self._headings.is_heading(block, number)
             )
-        if not chunks and (regions or self._options.page_images):
+        if not chunks and (regions or self._document.options.page_images):
             return [PageChunk(())]  # a page that is nothing but an image is not lost
         return chunks
 
@@ -204,7 +171,7 @@ class PDFReading:
     ) -> Chunk:
         drawn = [(one, figure) for one in found if (figure := self._figures.get(one.key))]
         links = strongest(Link(figure, one.kind, one.score) for one, figure in drawn)
-        if self._options.page_images and (page := self._figures.whole_page(number)):
+        if self._document.options.page_images and (page := self._figures.whole_page(number)):
             links = strongest([*links, Link(page, "page", SCORES["page"] / 2)])
         kept = tuple(links[: self._options.max_images_per_chunk])
         text = chunk.text

@@ -5,14 +5,14 @@ What a numbered caption owns is its figure; what is left of the drawings is one 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from mmrerank.loaders.base import FigureKind
 from mmrerank.loaders.boxes import Box, area, overlap, part_inside, union
 from mmrerank.loaders.crops import Glance
-from mmrerank.loaders.drawings import Drawn, ImageKey, read_images, read_paths
+from mmrerank.loaders.drawings import Drawn, read_paths
 from mmrerank.loaders.grid import FRAME, MOST, Component, around, is_big
 from mmrerank.loaders.labels import with_labels
 from mmrerank.loaders.layout import Layout
@@ -48,28 +48,27 @@ class Region:
 def find_regions(
     page: Any,
     blocks: Sequence[Block],
+    images: Sequence[Box],
     *,
     body_size: float,
-    repeated: Collection[ImageKey] = (),
     tables: bool = False,
     max_paths: int = MAX_PATHS,
 ) -> list[Region]:
     """The figures of a PyMuPDF page, in the coordinates of the page as it is shown.
 
-    `blocks` is its text, `body_size` the font size of the document's body text in points,
-    `repeated` the images that are furniture of the document rather than content. Raises
+    `blocks` is its text, `images` are the boxes of its images without those that many pages
+    repeat, `body_size` is the font size of the document's body text in points. Raises
     `TooManyPathsError` above `max_paths` paths.
     """
     whole: Box = (0.0, 0.0, page.rect.width, page.rect.height)
-    images = tuple(read_images(page, whole, repeated))
     covered = max((area(image) for image in images), default=0.0)
     if covered > MOST * area(whole) and sum(len(b.text) for b in blocks) <= _FEW_CHARACTERS:
         return [Region(whole, "page")]
     looked_at = any(area(image) > _LOOKED_AT * area(whole) for image in images)
     glance = Glance(page) if looked_at else None
     if glance:
-        images = tuple(_shown(image, blocks, glance) for image in images)
-    drawn = Drawn(images, tuple(read_paths(page, whole, max_paths)))
+        images = [_shown(image, blocks, glance) for image in images]
+    drawn = Drawn(tuple(images), tuple(read_paths(page, whole, max_paths)))
     layout = Layout(whole, blocks, body_size, drawn)
     captioned = _captioned(layout, tables=tables)
     regions = captioned + _free(layout, [region.box for region in captioned])

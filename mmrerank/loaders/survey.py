@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections import defaultdict
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +13,21 @@ from mmrerank.errors import DocumentError, MissingDependencyError
 from mmrerank.loaders.base import need, save_image
 from mmrerank.loaders.boxes import Box, part_inside
 from mmrerank.loaders.crops import rendered
-from mmrerank.loaders.drawings import ImageKey, image_keys
+from mmrerank.loaders.drawings import ImageKey, read_images
 from mmrerank.loaders.regions import MAX_PATHS, Region, find_regions
 from mmrerank.loaders.text import Block, read_blocks
 
-__all__ = ["Crop", "OpenPDF", "PDFInfo", "PageSurvey", "Profile", "SurveyOptions", "Target"]
+__all__ = [
+    "Crop",
+    "OpenPDF",
+    "PDFInfo",
+    "PageFigures",
+    "PageText",
+    "Profile",
+    "SurveyOptions",
+    "Target",
+]
 
-_SAMPLE = 40  # pages that tell what the whole document repeats
-_REPEATED, _REPEATED_PAGES = 0.25, 3  # part of the pages, and pages at the least
 _FORGET = 8  # pages
 
 
@@ -43,13 +49,21 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class SurveyOptions:
-    """What is looked for on a page; `min_size` is in points."""
+    """What is looked for on a page, and how it is drawn; `min_size` is in points.
 
+    Images are saved under `root`; without one nothing is drawn. `page_images` draws whole pages,
+    `scan` those that are a picture or have no text.
+    """
+
+    root: Path | None = None
+    dpi: int = 150
     figures: bool = True
     tables: bool = False
     targets: bool = True
     min_size: float = 20.0
     max_paths: int = MAX_PATHS
+    page_images: bool = False
+    scan: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +77,19 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class PageSurvey:
-    """What was read of one page. `problem` says why its figures could not be."""
+class PageText:
+    """The text of one page, and the boxes of the images that it shows."""
 
     number: int
     label: str
     size: tuple[float, float]
     blocks: list[Block]
-    regions: list[Region]
-    targets: list[Target]
-    problem: str = ""
+    images: list[tuple[Box, ImageKey]]
+
+    @property
+    def whole(self) -> Box:
+        """The box of the page."""
+        return (0.0, 0.0, *self.size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +101,26 @@ class Crop:
     problem: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class PageFigures:
+    """The figures of one page, each with its image, and the links on it.
+
+    `whole` is the image of the page itself. `problem` says why its figures could not be read.
+    """
+
+    regions: list[Region] = field(default_factory=list)
+    crops: list[Crop] = field(default_factory=list)
+    whole: Crop | None = None
+    targets: list[Target] = field(default_factory=list)
+    problem: str = ""
+
+
 class OpenPDF:
     """A PDF that is open in this process. Raises `DocumentError` for a file that is none."""
 
     def __init__(self, path: str, password: str | None = None) -> None:
         self.path = path
         self._document = _open(path, password)
-        self._profiled: dict[int, list[Block]] = {}
         self._calls = 0
 
     def close(self) -> None:
@@ -105,37 +135,25 @@ class OpenPDF:
                 outline[page].append(title)
         return PDFInfo(self._document.page_count, dict(outline))
 
-    def profile(self, numbers: Sequence[int]) -> Profile:
-        """What these pages have in common, from a sample spread over them."""
-        step = max(1.0, len(numbers) / _SAMPLE)
-        sample = [numbers[int(index * step)] for index in range(min(len(numbers), _SAMPLE))]
-        sizes: Counter[float] = Counter()
-        counts: Counter[ImageKey] = Counter()
-        for number in sample:
-            with suppress(Exception):  # the survey meets it again, and tells
-                page = self._document.load_page(number - 1)
-                self._profiled[number] = blocks = read_blocks(page)
-                for block in blocks:
-                    sizes[block.size] += len(block.text)
-                counts.update(image_keys(page))
-        body = sizes.most_common(1)[0][0] if sizes else 0.0
-        least = max(_REPEATED_PAGES, _REPEATED * len(sample))
-        return Profile(body, frozenset(key for key, count in counts.items() if count >= least))
-
-    def survey(self, number: int, profile: Profile, options: SurveyOptions) -> PageSurvey:
-        """The text, figures and links of a page (from 1)."""
+    def text(self, number: int) -> PageText:
+        """The text of a page (from 1)."""
         page = self._document.load_page(number - 1)
-        blocks = self._profiled.pop(number, None)
-        blocks = read_blocks(page) if blocks is None else blocks
+        size = (float(page.rect.width), float(page.rect.height))
+        images = list(read_images(page, (0.0, 0.0, *size)))
+        return PageText(number, _label(page), size, read_blocks(page), images)
+
+    def survey(self, text: PageText, profile: Profile, options: SurveyOptions) -> PageFigures:
+        """The figures and links of a page whose text was read."""
+        page = self._document.load_page(text.number - 1)
         regions: list[Region] = []
         problem = ""
         if options.figures:
             try:
                 regions = find_regions(
                     page,
-                    blocks,
+                    text.blocks,
+                    [box for box, key in text.images if key not in profile.repeated],
                     body_size=profile.body_size,
-                    repeated=profile.repeated,
                     tables=options.tables,
                     max_paths=options.max_paths,
                 )
@@ -144,10 +162,14 @@ class OpenPDF:
             except Exception as error:  # PyMuPDF raises many kinds; the text is kept
                 problem = str(error) or type(error).__name__
         regions = [region for region in regions if _smallest_side(region) >= options.min_size]
+        crops, whole = [], None
+        if options.root:
+            crops = [_crop(page, text, region.box, options) for region in regions]
+            if options.page_images or (options.scan and (regions or not text.blocks)):
+                whole = _crop(page, text, text.whole, options)
         targets = self._targets(page) if options.targets else []
         self._keep_small()
-        size = (float(page.rect.width), float(page.rect.height))
-        return PageSurvey(number, _label(page), size, blocks, regions, targets, problem)
+        return PageFigures(regions, crops, whole, targets, problem)
 
     def _targets(self, page: Any) -> list[Target]:
         """The links to figures and tables: their destinations are named so, as hyperref does."""
@@ -163,27 +185,23 @@ class OpenPDF:
                 targets.append(Target(box, " ".join(inside), link["page"] + 1, y))
         return targets
 
-    def crops(self, number: int, regions: Sequence[Region], root: Path, dpi: int) -> list[Crop]:
-        """The images of regions of a page, saved under `root`."""
-        page = self._document.load_page(number - 1)
-        lines = [line for block in read_blocks(page) for line in block.lines]
-        crops: list[Crop] = []
-        for region in regions:
-            inside = [line.text for line in lines if part_inside(line.box, region.box) > 0.5]
-            try:
-                data = rendered(page, region.box, dpi)
-            except Exception as error:  # as above
-                crops.append(Crop("", problem=str(error) or type(error).__name__))
-            else:
-                crops.append(Crop(save_image(root, data), " ".join(inside)))
-        self._keep_small()
-        return crops
-
     def _keep_small(self) -> None:
         """Let MuPDF forget images and fonts now and then, which it keeps up to 256 MB of."""
         self._calls += 1
         if self._calls % _FORGET == 0:
             need("pymupdf", extra="pdf", purpose="loading a PDF").TOOLS.store_shrink(100)
+
+
+def _crop(page: Any, text: PageText, box: Box, options: SurveyOptions) -> Crop:
+    """What a page shows in a box, saved, with the words in it."""
+    assert options.root is not None
+    try:
+        data = rendered(page, box, options.dpi)
+    except Exception as error:  # as above
+        return Crop("", problem=str(error) or type(error).__name__)
+    lines = (line for block in text.blocks for line in block.lines)
+    words = " ".join(line.text for line in lines if part_inside(line.box, box) > 0.5)
+    return Crop(save_image(options.root, data), words)
 
 
 def _names_figure(link: dict[str, Any]) -> bool:

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mmrerank.loaders.boxes import area, overlap, part_inside, union
-from mmrerank.loaders.drawings import image_keys
+from mmrerank.loaders.drawings import read_images
 from mmrerank.loaders.grid import components
+from mmrerank.loaders.pdf import PDFLoader
 from mmrerank.loaders.regions import find_regions
 from mmrerank.loaders.text import read_blocks
 
@@ -55,8 +56,9 @@ def picture(color="red", size=(60, 40)):
     return data.getvalue()
 
 
-def regions(page, body_size=10.0, repeated=()):
-    return find_regions(page, read_blocks(page), body_size=body_size, repeated=repeated)
+def regions(page, body_size=10.0):
+    images = [box for box, _ in read_images(page, (0.0, 0.0, *page.rect.br))]
+    return find_regions(page, read_blocks(page), images, body_size=body_size)
 
 
 def holds(region, box):
@@ -226,16 +228,17 @@ def test_bullets_underlines_and_white_boxes_are_no_figures(page):
     assert regions(page) == []
 
 
-def test_repeated_images_are_left_out():
+def test_repeated_images_are_left_out(tmp_path):
     with pymupdf.open() as document:
         for index in range(4):
             page = document.new_page()
             page.insert_image((400, 20, 500, 60), stream=picture("blue", (100, 40)))
             page.insert_image((100, 200, 300, 400), stream=picture("red", (60, 60 + index)))
-        logo = set.intersection(*(image_keys(page) for page in document))
-        assert len(logo) == 1
-        for page in document:
-            assert len(regions(page, repeated=logo)) == 1
+        document.save(tmp_path / "logos.pdf")
+    loader = PDFLoader(tmp_path / "logos.pdf", image_root=tmp_path / "images", workers=0)
+    figures = loader.figures()
+    assert [figure.page for figure in figures] == [1, 2, 3, 4]
+    assert all(figure.box[1] > 190.0 for figure in figures)
 
 
 def test_what_a_clip_hides_is_not_part_of_the_figure(page):

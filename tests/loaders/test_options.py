@@ -199,7 +199,7 @@ def test_a_page_that_takes_too_long_loses_its_figures_only(book, root, monkeypat
 
     def slow(self, method, *args):
         future = original(self, method, *args)
-        if method == "survey" and args[0] == 2 and args[2].figures:
+        if method == "survey" and args[0].number == 2 and args[2].figures:
             future = type(future)()
             future.set_exception(worker.PageLostError("took longer than 30 s"))
         return future
@@ -212,10 +212,27 @@ def test_a_page_that_takes_too_long_loses_its_figures_only(book, root, monkeypat
 
 def test_a_call_that_takes_too_long_is_stopped():
     pages = worker.Processes(str(DATA / "pdf-damaged" / "slow.pdf"), None, 1, 0.01)
-    profile = survey.Profile(10.0)
     with pytest.raises(worker.PageLostError, match=r"took longer than 0.01 s"):
-        pages.submit("survey", 1, profile, survey.SurveyOptions()).result()
+        pages.submit("text", 1).result()
     pages.close()
+
+
+def test_figures_are_looked_for_page_by_page(root, monkeypatch):
+    asked = []
+    original = worker.Inline.submit
+
+    def submit(self, method, *args):
+        if method == "survey":
+            asked.append(args[0].number)
+        return original(self, method, *args)
+
+    monkeypatch.setattr(worker.Inline, "submit", submit)
+    chunks = PDFLoader(
+        DATA / "pdf" / "geotopo.pdf", image_root=root, pages=range(5, 60), workers=0
+    ).lazy_load()
+    next(chunks)
+    assert len(asked) < 12
+    chunks.close()
 
 
 def test_a_page_that_draws_too_much_loses_its_figures_only(book, root):

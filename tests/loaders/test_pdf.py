@@ -341,10 +341,10 @@ def test_a_full_disk_is_told_and_leaves_no_half_file(report, root, monkeypatch):
 def test_figures_that_cannot_be_read_are_told_and_the_text_stays(report, root, monkeypatch):
     original = survey_module.find_regions
 
-    def broken(page, blocks, **options):
+    def broken(page, blocks, images, **options):
         if page.number == 1:
             raise RuntimeError("broken stream")
-        return original(page, blocks, **options)
+        return original(page, blocks, images, **options)
 
     monkeypatch.setattr(survey_module, "find_regions", broken)
     with pytest.warns(RerankWarning, match="report.pdf, page 2: its figures"):
