@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from mmrerank.loaders.base import LinkKind
 from mmrerank.loaders.boxes import Box, union
-from mmrerank.loaders.captions import find_mentions, is_contents, panel_base, without_contents
+from mmrerank.loaders.captions import (
+    find_mentions,
+    find_references,
+    is_contents,
+    panel_base,
+    without_contents,
+)
 from mmrerank.loaders.chunking import PageChunk, Piece
 from mmrerank.loaders.regions import Region
 from mmrerank.loaders.survey import Target
@@ -81,7 +88,8 @@ class Linker:
             found[index] += self._in_text(chunk, number, here)
             found[index] += _captioned(chunk, here)
         for index, one in self._by_targets(chunks, self._document.figures(number).targets):
-            found[index].append(one)
+            if all((one.key, one.kind) != (other.key, other.kind) for other in found[index]):
+                found[index].append(one)
         for index, one in self._near(chunks, sections, here):
             found[index].append(one)
         return [sorted(each, key=lambda one: -one.score) for each in found]
@@ -109,10 +117,10 @@ class Linker:
                 yield place[0], Found(key, "reference", place[1])
 
     def _at(self, target: Target) -> Key | None:
-        """The captioned figure that a destination names: at its top, or at its caption."""
+        """The captioned figure that a link leads to: to its top, or to its caption."""
         best, nearest = None, _ABOVE
         for key, region in self._document.regions_of(target.page).items():
-            if region.caption is None:
+            if region.caption is None or not (target.sure or _says(target.words, region.label)):
                 continue
             box = union(region.box, region.caption.box)
             distance = max(box[1] - target.y, 0.0) if target.y <= box[3] else math.inf
@@ -133,6 +141,12 @@ class Linker:
                 same = sections[index] == sections[place]
                 if index != place and same and sections[index]:
                     yield index, Found(key, "section", len(chunk.text))
+
+
+def _says(words: str, label: str) -> bool:
+    """Whether the words of a link name a figure: "Figure 3", or just "3" or "(3b)"."""
+    kind = label.partition(" ")[0]
+    return any(find_references(text, [label]) for text in (words, f"{kind} {words.lstrip('([ ')}"))
 
 
 def _places(chunk: PageChunk) -> Iterator[tuple[int, Piece]]:
@@ -172,9 +186,9 @@ def _place_of(target: Target, chunks: Sequence[PageChunk]) -> tuple[int, int] | 
             lines = [line.text for line in piece.block.lines if line.box[1] <= y <= line.box[3]]
             if any(map(is_contents, lines)):
                 return None
-            at = piece.text.find(target.words) if target.words else -1
-            if at >= 0:
-                return index, start + at + len(target.words)
+            words = re.search(rf"(?<!\w){re.escape(target.words)}(?!\w)", piece.text)
+            if target.words and words:
+                return index, start + words.end()
             # A hyphen at the end of a line changed the words: the paragraph is still known.
             place = place or (index, start + len(piece.text))
     return place

@@ -29,6 +29,11 @@ __all__ = [
 ]
 
 _FORGET = 8  # pages
+_FIGURES = ("figure", "subfigure", "table", "subtable")  # how hyperref begins names
+_NO_FIGURES = (
+    "Item", "Hfootnote", "appendix", "chapter", "cite", "equation", "index", "page", "paragraph",
+    "part", "section", "subparagraph", "subsection", "subsubsection", "theorem",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +73,16 @@ class SurveyOptions:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A link of the document: its words, and the page (from 1) and height that it leads to."""
+    """A link of the document: its words, and the page (from 1) and height that it leads to.
+
+    `sure` where its name says that a figure or table is there; else its words must say so.
+    """
 
     box: Box
     words: str
     page: int
     y: float
+    sure: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,17 +181,19 @@ class OpenPDF:
         return PageFigures(regions, crops, whole, targets, problem)
 
     def _targets(self, page: Any) -> list[Target]:
-        """The links to figures and tables: their destinations are named so, as hyperref does."""
+        """The links within the document that may lead to figures and tables."""
         targets: list[Target] = []
         with suppress(Exception):  # broken links are no loss
-            links = [link for link in page.get_links() if _names_figure(link)]
+            links = [link for link in page.get_links() if _leads_to_place(link)]
             words = page.get_text("words") if links else []
             for link in links:
-                height = self._document.load_page(link["page"]).rect.height
-                y = height - link["to"].y  # named destinations count from the bottom
                 box: Box = tuple(link["from"])
                 inside = [word[4] for word in words if part_inside(word[:4], box) > 0.5]
-                targets.append(Target(box, " ".join(inside), link["page"] + 1, y))
+                y = link["to"].y
+                if link.get("nameddest"):  # its height counts from the bottom
+                    y = self._document.load_page(link["page"]).rect.height - y
+                sure = _names_figure(link)
+                targets.append(Target(box, " ".join(inside), link["page"] + 1, y, sure=sure))
         return targets
 
     def _keep_small(self) -> None:
@@ -204,8 +215,14 @@ def _crop(page: Any, text: PageText, box: Box, options: SurveyOptions) -> Crop:
     return Crop(save_image(options.root, data), words)
 
 
+def _leads_to_place(link: dict[str, Any]) -> bool:
+    """Whether it leads to a point of a page that may be a figure: hyperref names what it is."""
+    name = str(link.get("nameddest", ""))
+    return link.get("to") is not None and link["page"] >= 0 and not name.startswith(_NO_FIGURES)
+
+
 def _names_figure(link: dict[str, Any]) -> bool:
-    return str(link.get("nameddest", "")).startswith(("figure", "table"))
+    return str(link.get("nameddest", "")).startswith(_FIGURES)
 
 
 def _smallest_side(region: Region) -> float:

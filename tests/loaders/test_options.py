@@ -272,6 +272,37 @@ def test_links_of_the_document_itself_can_be_switched_off(root, monkeypatch):
     assert calls
 
 
+@pytest.mark.parametrize(
+    ("words", "y", "linked"),
+    [
+        ("3", 95, True),
+        ("(3b)", 250, True),
+        ("4", 95, False),
+        ("there", 95, False),
+        ("3", 600, False),
+    ],
+)
+def test_links_without_a_name_count_where_their_words_say_the_figure(
+    tmp_path, root, words, y, linked
+):
+    with pymupdf.open() as document:
+        document.new_page()
+        document.new_page()
+        first, second = document
+        first.insert_text((72, 100), "The second query costs less than the first, as shown in")
+        first.insert_text((372, 100), words)
+        first.insert_text((72, 300), "Something else is told in another paragraph of the page.")
+        second.draw_bezier((100, 100), (200, 300), (250, 50), (300, 200))
+        second.insert_text((100, 260), "Figure 3: What a query costs.")
+        second.insert_text((72, 650), "The text goes on below the figure for one more line.")
+        target = {"kind": pymupdf.LINK_GOTO, "page": 1, "to": pymupdf.Point(72, y)}
+        first.insert_link({**target, "from": pymupdf.Rect(371, 88, 373 + 6 * len(words), 104)})
+        document.save(tmp_path / "linked.pdf")
+    chunks = load(tmp_path / "linked.pdf", root)
+    (cited,) = [chunk for chunk in chunks if "costs less" in chunk.text]
+    assert [link.kind for link in cited.links] == ["reference"] * linked
+
+
 @pytest.mark.parametrize("options", [{"mode": "line"}, {"workers": -1}, {"page_timeout": 0}])
 def test_options_are_checked(book, root, options):
     with pytest.raises(InvalidInputError):
