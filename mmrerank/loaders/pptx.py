@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -16,6 +17,8 @@ __all__ = ["PPTXLoader"]
 
 _DIAGRAM = "{http://schemas.openxmlformats.org/drawingml/2006/diagram}relIds"
 _RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
+_BACKGROUND = "{http://schemas.openxmlformats.org/presentationml/2006/main}bg"
+_REPEATED, _REPEATED_SLIDES = 0.25, 3  # part of the slides, and slides at the least
 _BLIP = "{http://schemas.openxmlformats.org/drawingml/2006/main}blip"
 
 
@@ -35,6 +38,7 @@ class PPTXLoader(FlowLoader):
         pptx = need("pptx", extra="office", purpose="loading a PPTX file")
         presentation = pptx.Presentation(self.path)
         pages = rendered_pages(self.path)
+        rare = _rare_owners(presentation.slides)
         for number, slide in enumerate(presentation.slides, start=1):
             if number in pages:
                 image = Image.from_bytes(pages[number])
@@ -43,6 +47,9 @@ class PPTXLoader(FlowLoader):
                     picture=self.picture(image, name=f"slide {number}", page=number, kind="page"),
                 )
             yield from self._slide(slide, number, rendered=number in pages)
+            inherited = _inherited(slide, rare)
+            yield from self._pictures([*_blips(slide), *inherited], number)
+            yield from _notes(slide, number)
 
     def _slide(self, slide: Any, number: int, *, rendered: bool) -> Iterator[Element]:
         title = slide.shapes.title
@@ -57,27 +64,64 @@ class PPTXLoader(FlowLoader):
         for diagram in slide.element.iter(_DIAGRAM):
             words = part_texts(slide.part, diagram.get(f"{_RELATION}dm"))
             yield self._not_rendered(words, "SmartArt", number, rendered)
-        yield from self._pictures(slide, number)
-        if slide.has_notes_slide and slide.notes_slide.notes_text_frame is not None:
-            notes = slide.notes_slide.notes_text_frame.text
-            if notes.strip():
-                yield Element(f"Notes: {notes}", page=number)
 
     def _not_rendered(self, text: str, what: str, number: int, rendered: bool) -> Element:
         missing = None if rendered else Picture(name=f"{what} on slide {number}: native, no image")
         return Element(text, picture=missing, page=number)
 
-    def _pictures(self, slide: Any, number: int) -> Iterator[Element]:
-        """Every picture that the slide places: alone, in groups, as a fill or as its background."""
+    def _pictures(self, blips: Iterable[tuple[Any, Any]], number: int) -> Iterator[Element]:
+        """Pictures that a slide shows: alone, in groups, as a fill or as its background."""
         seen: set[str] = set()
-        for blip in slide.element.iter(_BLIP):
+        for owner, blip in blips:
             relation = blip.get(f"{_RELATION}embed")
-            if relation and relation not in seen:
-                seen.add(relation)
-                name, image = part_image(slide.part, relation)
+            if not relation:
+                continue
+            name, image = part_image(owner.part, relation)
+            if name not in seen:
+                seen.add(name)
                 picture = self.picture(image, name=name, page=number, caption=_described(blip))
                 if picture:
                     yield Element(picture=picture, page=number)
+
+
+def _owners(slide: Any) -> list[Any]:
+    """What a slide inherits pictures from: its layout, and the layout's master."""
+    try:
+        return [slide.slide_layout, slide.slide_layout.slide_master]
+    except KeyError:  # a damaged file; the slide is there
+        return []
+
+
+def _blips(owner: Any) -> Iterator[tuple[Any, Any]]:
+    """The pictures that a slide, a layout or a master places, each with the one it belongs to."""
+    yield from ((owner, blip) for blip in owner.element.iter(_BLIP))
+
+
+def _rare_owners(slides: Sequence[Any]) -> set[str]:
+    """Layouts and masters whose pictures are not furniture, since few slides have them."""
+    uses = Counter(str(owner.part.partname) for slide in slides for owner in _owners(slide))
+    furniture = max(_REPEATED_SLIDES, _REPEATED * len(slides))
+    return {name for name, count in uses.items() if count < furniture}
+
+
+def _inherited(slide: Any, rare: Collection[str]) -> Iterator[tuple[Any, Any]]:
+    """The pictures of rare owners that the slide does not hide, or cover with a background."""
+    above = [slide]
+    for owner in _owners(slide):
+        hidden = any(one.element.get("showMasterSp") in ("0", "false") for one in above)
+        covered = any(one.element.cSld.bg is not None for one in above)
+        for _, blip in _blips(owner) if owner.part.partname in rare else ():
+            in_background = next(blip.iterancestors(_BACKGROUND), None) is not None
+            if not (covered if in_background else hidden):
+                yield owner, blip
+        above.append(owner)
+
+
+def _notes(slide: Any, number: int) -> Iterator[Element]:
+    if slide.has_notes_slide and slide.notes_slide.notes_text_frame is not None:
+        notes = slide.notes_slide.notes_text_frame.text
+        if notes.strip():
+            yield Element(f"Notes: {notes}", page=number)
 
 
 def _in_order(shapes: Any) -> list[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import copy
 import io
 import json
 import stat
@@ -114,6 +115,34 @@ def test_a_slide_is_a_chunk(slides, root):
     assert chunk.text == "Belts\n\nspeed | 7 m/s\n\nNotes: Say it slowly."
     assert len(chunk.links) == 2
     assert (chunk.page, chunk.section) == (1, "Belts")
+
+
+@pytest.mark.parametrize(
+    ("hide", "uses", "shown"), [(False, 1, True), (True, 1, False), (False, 3, False)]
+)
+def test_pictures_of_a_layout_that_few_slides_have(tmp_path, root, hide, uses, shown):
+    import pptx
+
+    deck = pptx.Presentation()
+    layout = deck.slide_layouts[0]
+    _, relation = layout.part.get_or_add_image_part(io.BytesIO(picture(color="green")))
+    drawn = deck.slides.add_slide(deck.slide_layouts[6]).shapes.add_picture(
+        io.BytesIO(picture(color="blue")), 0, 0
+    )
+    inherited = copy.deepcopy(drawn._element)
+    next(inherited.iter("{*}blip")).set(
+        "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}embed", relation
+    )
+    layout.shapes._spTree.append(inherited)
+    for _ in range(uses):
+        slide = deck.slides.add_slide(layout)
+        slide.shapes.title.text = "A title over a photograph"
+        if hide:
+            slide.element.set("showMasterSp", "0")
+    deck.save(tmp_path / "deck.pptx")
+    first, *others = load(tmp_path / "deck.pptx", root)
+    assert len(first.links) == 1
+    assert [len(chunk.links) for chunk in others] == [int(shown)] * uses
 
 
 def test_slides_are_rendered_where_libreoffice_is(slides, root, tmp_path, monkeypatch):
