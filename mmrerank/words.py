@@ -2,44 +2,35 @@
 
 from __future__ import annotations
 
-import functools
-import importlib.util
 import json
 import os
 import re
 import tempfile
 import threading
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from platformdirs import user_cache_path
 
-from mmrerank.errors import ImageError, MissingDependencyError, RerankWarning
-from mmrerank.images import content_hash, decode_image, read_bytes, read_file
+from mmrerank.errors import ImageError, RerankWarning
+from mmrerank.images import content_hash, read_bytes, read_file
+from mmrerank.ocr_engine import ReadLine, read_lines
 from mmrerank.types import Image
 
-__all__ = ["ImageReader", "default_cache_dir", "has_ocr", "loader_facts"]
+__all__ = ["ImageReader", "default_cache_dir", "is_readable", "loader_facts"]
 
-OCR_PIXELS = 1_600_000  # a page at about 130 dpi; more costs time and finds no more words
-LEAST_SIDE = 8  # pixels; smaller letters are not read
 FEW_WORDS = 5  # a text layer with fewer is not trusted to hold what the picture says
 
 _SIDECAR_BYTES = 2**20
 _SIDECAR_KEYS = {"page", "box", "words"}
-_ENGINE = "rapidocr-3"  # part of the cache's key: another engine reads other words
+_ENGINE = "rapidocr-3-lines"  # part of the cache's key: another engine reads other words
 
 
 def default_cache_dir() -> Path:
     """Where OCR words are kept: `MMRERANK_CACHE`, else the user's cache folder."""
     named = os.environ.get("MMRERANK_CACHE")
     return Path(named).expanduser() if named else user_cache_path("mmrerank")
-
-
-def has_ocr() -> bool:
-    """Is the OCR engine (the extra `ocr`) installed?"""
-    return importlib.util.find_spec("rapidocr") is not None
 
 
 def loader_facts(image: Image) -> dict[str, Any]:
@@ -57,7 +48,7 @@ def loader_facts(image: Image) -> dict[str, Any]:
 class ImageReader:
     """Gives the words of images; each image file is read by OCR once, whatever calls for it.
 
-    `cache_dir` holds one small text file an image, named by the hash of its bytes; None keeps
+    `cache_dir` holds one small JSON file an image, named by the hash of its bytes; None keeps
     words in memory only. `ocr=False` uses only the words that loaders kept from text layers.
     Safe from several threads.
     """
@@ -66,7 +57,7 @@ class ImageReader:
         self._folder = Path(cache_dir) / "ocr" / _ENGINE if cache_dir is not None else None
         self._ocr = ocr
         self._lock = threading.Lock()
-        self._memory: dict[str, str] = {}
+        self._memory: dict[str, list[ReadLine]] = {}
         self._seen: dict[tuple[str, int, int, int], str] = {}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -79,8 +70,8 @@ class ImageReader:
         """The words in the image and its caption, "" where there are none. Raises `ImageError`."""
         facts = loader_facts(image)
         caption, kept = (str(facts.get(name) or "") for name in ("caption", "words"))
-        read = "" if is_readable(kept) or not self._ocr else self._ocr_words(image)
-        return " ".join(part for part in (caption, kept, read) if part)
+        lines = [] if is_readable(kept) or not self._ocr else self.lines(image)
+        return " ".join(part for part in (caption, kept, *(line.text for line in lines)) if part)
 
     def is_known(self, image: Image) -> bool:
         """Are the words there without running OCR now?"""
@@ -97,41 +88,43 @@ class ImageReader:
             self._seen[place] = content_hash(read_bytes(image))
         return self._seen[place]
 
-    def _ocr_words(self, image: Image) -> str:
-        words = self._remembered(self._key(image))
-        if words is not None:
-            return words
+    def lines(self, image: Image) -> list[ReadLine]:
+        """The lines that OCR reads in the image. Raises `ImageError`."""
+        lines = self._remembered(self._key(image))
+        if lines is not None:
+            return lines
         data = read_bytes(image)  # read once: what is hashed is what is read by OCR
         key = content_hash(data)
         with self._lock:  # one at a time: the engine uses all cores, and nothing is read twice
-            words = self._remembered(key)
-            if words is None:
-                words = _read(data, image.name)
-                self._remember(key, words)
-        return words
+            lines = self._remembered(key)
+            if lines is None:
+                lines = read_lines(data, image.name)
+                self._remember(key, lines)
+        return lines
 
-    def _remembered(self, key: str) -> str | None:
+    def _remembered(self, key: str) -> list[ReadLine] | None:
         if key in self._memory:
             return self._memory[key]
         if self._folder is None:
             return None
         try:
-            words = (self._folder / f"{key}.txt").read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError):
+            rows = json.loads((self._folder / f"{key}.json").read_bytes())
+            lines = [ReadLine((x0, y0, x1, y1), str(text)) for x0, y0, x1, y1, text in rows]
+        except (OSError, ValueError, TypeError, RecursionError):
             return None  # not read yet, or damaged: it is read again
-        self._memory[key] = words
-        return words
+        self._memory[key] = lines
+        return lines
 
-    def _remember(self, key: str, words: str) -> None:
-        self._memory[key] = words
+    def _remember(self, key: str, lines: list[ReadLine]) -> None:
+        self._memory[key] = lines
         if self._folder is None:
             return
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             descriptor, temporary = tempfile.mkstemp(dir=self._folder)
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(words)
-            os.replace(temporary, self._folder / f"{key}.txt")
+                json.dump([[*line.box, line.text] for line in lines], file, ensure_ascii=False)
+            os.replace(temporary, self._folder / f"{key}.json")
         except OSError as error:
             warnings.warn(
                 f"words in images cannot be kept in {self._folder}: {error}; "
@@ -163,28 +156,3 @@ def is_readable(words: str) -> bool:
     visible = re.sub(r"\s", "", words)
     odd = sum(c == "\ufffd" or "\ue000" <= c <= "\uf8ff" or ord(c) < 32 for c in visible)
     return odd < 0.1 * len(visible)
-
-
-def _read(data: bytes, name: str) -> str:
-    import numpy as np  # a dependency of the OCR engine
-
-    picture = decode_image(data, name, OCR_PIXELS)
-    if min(picture.size) < LEAST_SIDE:
-        return ""  # a rule, not a picture; the engine fails on it
-    try:
-        found = _engine()(np.asarray(picture)[:, :, ::-1])  # the engine wants BGR
-    except MissingDependencyError:
-        raise
-    except Exception as error:  # what the engine raises for a picture has no common kind
-        raise ImageError(name, f"its words cannot be read: {error}") from error
-    return " ".join(found.txts or ())
-
-
-@functools.cache
-def _engine() -> Callable[[Any], Any]:
-    try:
-        from rapidocr import RapidOCR
-    except ImportError as error:
-        raise MissingDependencyError("rapidocr", "ocr", "reading the words in images") from error
-    # The orientation classifier doubles the memory and finds next to nothing on figures.
-    return RapidOCR(params={"Global.use_cls": False, "Global.log_level": "error"})  # type: ignore[no-any-return]

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+import io
 import json
 import logging
 import stat
 import sys
 import threading
 
+import PIL.Image
 import pytest
 from helpers import png
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import ImageDraw
 
 from mmrerank import (
     Content,
@@ -20,6 +23,7 @@ from mmrerank import (
     RerankWarning,
 )
 from mmrerank.bm25 import BM25, tokenize
+from mmrerank.ocr_engine import ReadLine, read_lines
 from mmrerank.words import ImageReader, is_readable
 
 
@@ -92,7 +96,10 @@ def test_garbled_text_layers_are_not_believed():
 
 def test_no_image_is_read_twice(image_root, tmp_path, monkeypatch):
     reads = []
-    monkeypatch.setattr("mmrerank.words._read", lambda data, name: reads.append(name) or "torque")
+    line = ReadLine((0.0, 0.0, 1.0, 1.0), "torque")
+    monkeypatch.setattr(
+        "mmrerank.words.read_lines", lambda data, name: reads.append(name) or [line]
+    )
     (image_root / "copy.png").write_bytes((image_root / "words.png").read_bytes())
     documents = [
         Content(images=[Image.from_path(image_root / name)]) for name in ("words.png", "copy.png")
@@ -117,9 +124,25 @@ def test_no_image_is_read_twice(image_root, tmp_path, monkeypatch):
 def test_a_damaged_cache_is_read_again(image_root, tmp_path):
     image = Image.from_path(image_root / "words.png")
     ImageReader(tmp_path).words(image)
-    (entry,) = (tmp_path / "ocr").rglob("*.txt")
-    entry.write_bytes(b"\xff\xfe\xff")
-    assert "turbine" in ImageReader(tmp_path).words(image)
+    (entry,) = (tmp_path / "ocr").rglob("*.json")
+    for damage in (b"\xff\xfe\xff", b"[[1, 2]]", b"7", b"[" * 10**6):
+        entry.write_bytes(damage)
+        assert "turbine" in ImageReader(tmp_path).words(image)
+
+
+@pytest.mark.parametrize("angle", [0, 90, 180, 270])
+def test_a_picture_is_read_whichever_way_it_is_turned(angle):
+    page = PIL.Image.new("RGB", (900, 600), "white")
+    draw = ImageDraw.Draw(page)
+    for row, text in enumerate(["Bearings of the turbine", "are greased each week", "by hand"]):
+        draw.text((60, 80 + 150 * row), text, "black", font_size=56)
+    data = io.BytesIO()
+    page.rotate(angle, expand=True).save(data, "PNG")
+    lines = read_lines(data.getvalue(), "page.png")
+    assert [line.text.split()[0] for line in lines] == ["Bearings", "are", "by"]
+    tops = [line.box[1] for line in lines]
+    assert tops == sorted(tops)
+    assert all(0.0 <= part <= 1.0 for line in lines for part in line.box)
 
 
 def test_a_rule_has_no_words(tmp_path):
@@ -159,16 +182,16 @@ def test_an_unusable_image_is_an_error(image_root):
 
 
 def test_a_missing_ocr_package_is_named_when_it_is_needed(image_root, monkeypatch):
-    from mmrerank import words
+    from mmrerank import ocr_engine
 
-    words._engine.cache_clear()
+    ocr_engine._engine.cache_clear()
     monkeypatch.setitem(sys.modules, "rapidocr", None)
     document = Content("turbine", [Image.from_path(image_root / "words.png")])
     assert OCRReranker().score("turbine", ["turbine"])[0] > 0
     with pytest.raises(MissingDependencyError, match=r"mmrerank\[ocr\]"):
         OCRReranker().score("turbine", [document])
     assert OCRReranker(ocr=False).score("turbine", [document])[0] > 0
-    words._engine.cache_clear()
+    ocr_engine._engine.cache_clear()
 
 
 def test_ocr_is_quiet(image_root, caplog, capsys):

@@ -135,6 +135,11 @@ class Linker:
         for key, region in here.items():
             if region.label or not chunks:
                 continue
+            if region.kind == "page":  # a scan shows all of its text
+                yield from (
+                    (i, Found(key, "page", len(chunk.text))) for i, chunk in enumerate(chunks)
+                )
+                continue
             place, kind = _nearest(region.box, chunks)
             yield place, Found(key, kind, _end_of_nearest(region.box, chunks[place]))
             for index, chunk in enumerate(chunks if not self._labels else ()):

@@ -16,7 +16,7 @@ from mmrerank.loaders.regions import MAX_PATHS
 from mmrerank.loaders.survey import SurveyOptions
 from mmrerank.loaders.surveyed import Surveyed
 from mmrerank.loaders.worker import open_pages
-from mmrerank.words import has_ocr
+from mmrerank.ocr_engine import has_ocr
 
 __all__ = ["PDFLoader"]
 

@@ -12,6 +12,7 @@ from mmrerank.errors import DocumentError, ImageError
 from mmrerank.images import MAX_BYTES, MAX_PIXELS, check_image, read_file
 from mmrerank.loaders.base import need
 from mmrerank.loaders.flow import Element, FlowLoader
+from mmrerank.loaders.scan import scan_blocks
 from mmrerank.types import Image
 from mmrerank.words import ImageReader, default_cache_dir
 
@@ -48,10 +49,11 @@ class PictureLoader(FlowLoader):
                 data = _from_heif(self.path, data)
             image = Image.from_bytes(data)
             check_image(image, decode=True)
-            words = self._reader.words(image) if self._reader else ""
+            lines = self._reader.lines(image) if self._reader else []
         except ImageError as error:
             raise DocumentError(self.path, error.reason) from None
-        yield Element(words, picture=self.picture(image, name=Path(self.path).name))
+        text = "\n\n".join(block.text for block in scan_blocks(lines))
+        yield Element(text, picture=self.picture(image, name=Path(self.path).name))
 
 
 def _from_heif(path: str, data: bytes) -> bytes:

@@ -21,9 +21,11 @@ from mmrerank.loaders.chunking import PageChunk, Sizes, chunk_page, gather
 from mmrerank.loaders.headings import Headings
 from mmrerank.loaders.links import SCORES, Found, Linker
 from mmrerank.loaders.regions import Region
+from mmrerank.loaders.scan import scan_blocks
 from mmrerank.loaders.survey import Crop
 from mmrerank.loaders.surveyed import Key, Surveyed, in_order
-from mmrerank.loaders.text import Block, Line
+from mmrerank.loaders.text import Block
+from mmrerank.ocr_engine import ReadLine
 from mmrerank.refs import with_markers
 from mmrerank.types import Image
 from mmrerank.words import ImageReader, default_cache_dir, is_readable
@@ -66,6 +68,13 @@ class Figures:
     def whole_page(self, number: int) -> Figure | None:
         """The rendering of a page."""
         return self.get((number, _WHOLE))
+
+    def lines_of_page(self, number: int) -> list[ReadLine]:
+        """What OCR reads in the rendering of a page."""
+        figure = self.whole_page(number)
+        if figure is None or self._reader is None:
+            return []
+        return self._reader.lines(Image.from_path(self._root / figure.ref))
 
     def _finish(self, number: int) -> None:
         found = self._document.figures(number)
@@ -149,12 +158,9 @@ class PDFReading:
         return chunks
 
     def _read_scan(self, number: int) -> list[Block]:
-        """The words of a page without a text layer, as one block."""
-        figure = self._figures.whole_page(number)
-        if figure is None or not figure.words:
-            return []
-        line = Line(figure.box, figure.words, self._document.profile.body_size)
-        return [Block(figure.box, figure.words, (line,))]
+        """The text of a page without a text layer."""
+        lines = self._figures.lines_of_page(number)
+        return scan_blocks(lines, self._document.sizes[number], self._document.profile.body_size)
 
     def _section(self, chunk: PageChunk, number: int) -> str:
         """The section in which a chunk's text begins; goes on into those that follow in it."""

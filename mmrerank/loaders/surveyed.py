@@ -33,6 +33,7 @@ Key = tuple[int, int]
 """A figure of the document: its page from 1, its place on the page from 0."""
 
 _AHEAD = 8  # calls that are under way while their results are used in order
+_BODY_SIZE = 10.0  # points, where no page has text
 _REPEATED, _REPEATED_PAGES = 0.25, 3  # part of the pages, and pages at the least
 
 T = TypeVar("T")
@@ -101,7 +102,7 @@ class Surveyed:
             raise DocumentError(self.source, f"none of its pages can be read ({reason})", page=page)
         least = max(_REPEATED_PAGES, _REPEATED * len(self._kept))
         self.profile = Profile(
-            sizes.most_common(1)[0][0] if sizes else 0.0,
+            sizes.most_common(1)[0][0] if sizes else _BODY_SIZE,
             frozenset(key for key, count in images.items() if count >= least),
         )
         self._furniture = find_furniture(edges, self.profile.body_size)

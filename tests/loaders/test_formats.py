@@ -18,6 +18,7 @@ from mmrerank.errors import DocumentError, InvalidInputError, RerankWarning
 from mmrerank.images import read_bytes
 from mmrerank.loaders import office
 from mmrerank.loaders.files import FileLoader, FolderLoader
+from mmrerank.ocr_engine import ReadLine
 
 pytest.importorskip("pptx")
 pytest.importorskip("docx")
@@ -282,7 +283,8 @@ def test_markdown(tmp_path, root):
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF", "GIF", "BMP"])
 def test_images_are_chunks(tmp_path, root, kind, monkeypatch):
-    monkeypatch.setattr("mmrerank.words._read", lambda data, name: "words in it")
+    line = ReadLine((0.1, 0.1, 0.9, 0.2), "words in it")
+    monkeypatch.setattr("mmrerank.words.read_lines", lambda data, name: [line])
     path = tmp_path / f"a.{kind.lower()}"
     path.write_bytes(picture(kind=kind))
     (chunk,) = load(path, root)

@@ -15,6 +15,7 @@ from mmrerank.loaders import survey, worker
 from mmrerank.loaders.base import Chunk
 from mmrerank.loaders.chunking import Sizes
 from mmrerank.loaders.pdf import PDFLoader
+from mmrerank.ocr_engine import ReadLine
 from mmrerank.refs import marked_refs, marker
 
 pymupdf = pytest.importorskip("pymupdf")
@@ -137,7 +138,8 @@ def test_context_is_kept_with_the_figure(book, root):
 
 
 def test_words_of_a_scan_become_its_text(tmp_path, root, monkeypatch):
-    monkeypatch.setattr("mmrerank.words._read", lambda data, name: "words of the scan")
+    line = ReadLine((0.1, 0.1, 0.9, 0.2), "words of the scan")
+    monkeypatch.setattr("mmrerank.words.read_lines", lambda data, name: [line])
     path = DATA / "pdf" / "scan-rotated-90.pdf"
     for ocr in (True, None):
         (chunk,) = load(path, root, ocr=ocr)
@@ -175,6 +177,25 @@ def test_pages_with_nothing_but_a_running_title(tmp_path, root, ocr):
     (read,) = [chunk for chunk in chunks if chunk.page == 4]
     assert read.links[0].figure.page == 4
     assert ("turbine" in read.text) == (ocr is not False)
+
+
+def test_a_scan_is_read_in_columns_and_paragraphs(tmp_path, root, monkeypatch):
+    def column(x, words):
+        return [
+            ReadLine((x, 0.2 + 0.02 * row, x + 0.4, 0.218 + 0.02 * row), f"{word} in the col-")
+            for row, word in enumerate(words)
+        ]
+
+    title = ReadLine((0.2, 0.1, 0.8, 0.15), "A title over both")
+    lines = [title, *column(0.05, ["one", "two"]), *column(0.55, ["three", "four"])]
+    lines.sort(key=lambda line: line.box[1])
+    monkeypatch.setattr("mmrerank.words.read_lines", lambda data, name: lines)
+    (chunk,) = load(DATA / "pdf" / "scan-rotated-90.pdf", root, ocr=True)
+    assert chunk.text == (
+        "A title over both\n\none in the coltwo in the col-\n\nthree in the colfour in the col-"
+    )
+    assert chunk.section == "A title over both"
+    assert [link.kind for link in chunk.links] == ["page"]
 
 
 def test_a_hyphen_stays_where_the_document_writes_the_word_with_it(tmp_path, root):
