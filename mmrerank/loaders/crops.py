@@ -14,7 +14,8 @@ __all__ = ["Glance", "rendered"]
 _MOST_PIXELS = 1_200_000  # what rerankers look at
 _MOST_SIDE = 4000  # pixels
 _GLANCE = 0.5  # pixels a point
-_WHITE = 250  # of 255
+_WHITE, _ONE_TONE = 250, 12  # of 255
+_MOST_OF_PAGE = 0.7
 _LEAST_SIDE = 32  # pixels: vision models refuse or blur less
 
 
@@ -40,7 +41,15 @@ class Glance:
         matrix = pymupdf.Matrix(_GLANCE, _GLANCE)
         pixels = page.get_pixmap(matrix=matrix, colorspace=pymupdf.csGRAY)
         rows = np.frombuffer(pixels.samples, dtype=np.uint8).reshape(pixels.height, pixels.stride)
-        self._inked = rows[:, : pixels.width] < _WHITE
+        self._tones = rows[:, : pixels.width]
+        self._inked = self._tones < _WHITE
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether most of the page has one tone, as paper has and a tinted background."""
+        np = need("numpy", extra="pdf", purpose="finding figures")
+        tones = self._tones.astype(int)
+        return bool(np.mean(abs(tones - np.median(tones)) < _ONE_TONE) > _MOST_OF_PAGE)
 
     def visible(self, box: Box, text: Iterable[Box] = ()) -> Box:
         """What of a box is not white, `text` left aside; the box itself where nothing is seen."""

@@ -7,22 +7,38 @@ from dataclasses import dataclass
 from typing import Any
 
 from mmrerank.loaders.base import need
-from mmrerank.loaders.boxes import Box, overlap
+from mmrerank.loaders.boxes import Box, area, overlap
 
-__all__ = ["Drawn", "ImageKey", "TooManyPathsError", "read_images", "read_paths"]
+__all__ = ["Drawn", "DrawnPath", "ImageKey", "TooManyPathsError", "read_images", "read_paths"]
 
 _SMALLEST_IMAGE = 16  # pixels
+_LEAST_FRAME = 0.01  # of the page
+_FRAME_ITEMS = 16  # lines and curves; more are a drawing
+_AT_EDGE, _MOST_AT_EDGE = 0.15, 20.0  # of the shorter side, points: how round its corners may be
 
 ImageKey = tuple[int, int, int, int, str]
 """Width and height in pixels, bits, bytes and colour space: tells one image from another."""
 
 
 @dataclass(frozen=True, slots=True)
+class DrawnPath:
+    """One visible path, cut to its clip.
+
+    `straight` where it consists of boxes and of lines along the page; `frames` where it goes round
+    its box, as backgrounds do and frames, with round corners or without.
+    """
+
+    box: Box
+    straight: bool
+    frames: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Drawn:
-    """What a page shows: boxes of images, and of paths with whether each is straight."""
+    """What a page shows: the boxes of its images, and its paths."""
 
     images: tuple[Box, ...] = ()
-    paths: tuple[tuple[Box, bool], ...] = ()
+    paths: tuple[DrawnPath, ...] = ()
 
 
 class TooManyPathsError(Exception):
@@ -41,8 +57,8 @@ def read_images(page: Any, whole: Box) -> Iterator[tuple[Box, ImageKey]]:
             yield shown, key
 
 
-def read_paths(page: Any, whole: Box, budget: int) -> Iterator[tuple[Box, bool]]:
-    """The box of each visible path, cut to its clip, and whether it is straight.
+def read_paths(page: Any, whole: Box, budget: int) -> Iterator[DrawnPath]:
+    """The visible paths of a PyMuPDF page.
 
     Raises `TooManyPathsError` where the page draws more than `budget` paths; those beyond it are
     not kept while they are read, so that memory has a limit too.
@@ -58,7 +74,11 @@ def read_paths(page: Any, whole: Box, budget: int) -> Iterator[tuple[Box, bool]]
             box = overlap(path["rect"], clips[-1][1]) if clips else path["rect"]
             shown = overlap(_as_shown(box, turn), whole) if box else None
             if shown:
-                yield shown, _is_straight(path["items"])
+                items = path["items"]
+                frames = area(shown) > _LEAST_FRAME * area(whole) and _goes_round(
+                    items, path["rect"]
+                )
+                yield DrawnPath(shown, _is_straight(items), frames)
 
 
 def _within_budget(page: Any, budget: int) -> Iterable[dict[str, Any]]:
@@ -99,3 +119,22 @@ def _is_straight(items: Sequence[tuple[Any, ...]]) -> bool:
         elif kind != "re":
             return False
     return True
+
+
+def _goes_round(items: Sequence[tuple[Any, ...]], box: Box) -> bool:
+    """Whether a path is the outline of its box: all its points at the edges, some in all corners."""
+    if len(items) == 1 and items[0][0] == "re":
+        return True
+    if len(items) > _FRAME_ITEMS or any(kind == "re" for kind, *_ in items):
+        return False
+    points = [point for kind, *points in items for point in (points[0] if kind == "qu" else points)]
+    x0, y0, x1, y1 = box
+    reach = min(_AT_EDGE * min(x1 - x0, y1 - y0), _MOST_AT_EDGE)
+    corners = set()
+    for x, y in points:
+        left, right, top, bottom = x - x0 < reach, x1 - x < reach, y - y0 < reach, y1 - y < reach
+        if not (left or right or top or bottom):
+            return False
+        if (left or right) and (top or bottom):
+            corners.add((left, top))
+    return len(corners) == len("abcd")

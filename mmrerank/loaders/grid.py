@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from mmrerank.loaders.base import need
-from mmrerank.loaders.boxes import Box, area, union
+from mmrerank.loaders.boxes import Box, area, grown, overlap, part_inside, union
+from mmrerank.loaders.drawings import DrawnPath
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["FRAME", "MOST", "Component", "around", "components", "is_big", "is_content"]
+__all__ = [
+    "FRAME",
+    "MOST",
+    "Component",
+    "around",
+    "components",
+    "is_big",
+    "is_content",
+]
 
 _CELL, _CELLS = 3.0, 1000  # points a cell, cells a side at the most
 _REACH = 2  # cells: things nearer than twice this belong together
@@ -22,6 +31,12 @@ _SMALLEST_SIDE, _SMALLEST_AREA = 20.0, 1200.0  # points, square points: less is 
 
 FRAME = 4
 """Paths that may frame a photograph, or be decoration."""
+
+_MARKS = 15.0  # points around an image in which its marks stand
+TABLE, _CURVED = 0.1, 0.05  # part of a table that is text; of its paths that are not straight
+_ON_IT = 0.3  # of the smaller image lies on the larger
+_ICONS_APART = 1.25  # times their size: icons of one diagram
+_STRIP, _THIN = 90.0, 0.25  # points, part of their length: photographs are less thin
 
 MOST = 0.85
 """Part of the page: what covers more is a background, a frame or a scan."""
@@ -32,54 +47,165 @@ class Component:
     """Things on a page that touch.
 
     `straight` counts the paths made of boxes and of lines along the page, of which tables and
-    frames consist, `shapes` all other paths; `image_area` is in square points.
+    frames consist, `shapes` all other paths; `images` are boxes.
     """
 
     box: Box
     straight: int = 0
     shapes: int = 0
-    image_area: float = 0.0
+    images: tuple[Box, ...] = ()
+
+    @property
+    def image_area(self) -> float:
+        """Square points."""
+        return sum(area(image) for image in self.images)
 
     @property
     def kind(self) -> Literal["raster", "vector", "mixed"]:
         """What it is made of; a frame around a photograph leaves it a photograph."""
-        if not self.image_area:
+        if not self.images:
             return "vector"
         return "raster" if self.straight + self.shapes <= FRAME else "mixed"
 
 
 def components(
-    paths: Sequence[tuple[Box, bool]],
+    paths: Sequence[DrawnPath],
     images: Sequence[Box],
     whole: Box,
     barriers: Sequence[Box] = (),
+    text: Sequence[Box] = (),
 ) -> list[Component]:
-    """Gather boxes that touch or nearly do; backgrounds are left out.
+    """Gather what touches or nearly does; backgrounds are left out.
 
-    `paths` holds a box and whether it is straight, for each path. `barriers` (text, gutters) keep
-    apart what does not touch. Linear in the number of boxes.
+    `barriers` (text, gutters) keep apart what does not touch. Images that only stand side by side
+    stay apart, unless they are strips of one. Linear in the number of paths.
     """
-    paths = [path for path in paths if is_content(path[0], whole)]
-    images = [image for image in images if is_content(image, whole)]
-    if not paths and not images:
-        return []
+    paths = [path for path in paths if is_content(path.box, whole)]
+    found, cells = _of_paths(paths, whole, barriers)
+    groups: list[tuple[list[Box], set[int]]] = []
+    backgrounds: set[int] = set()
+    for image in images:
+        near = _labels_at(cells, image, whole)
+        backgrounds.update(i for i in near if not _holds(found[i], image))
+        touched = {i for i in near if _holds(found[i], image) and not is_table(found[i], text)}
+        joined = [g for g in groups if touched & g[1]]
+        merged = ([image], touched)
+        for group in joined:
+            merged[0].extend(group[0])
+            merged[1].update(group[1])
+            groups.remove(group)
+        groups.append(merged)
+    with_image = {index for _, touched in groups for index in touched}
+    alone = [item for index, item in enumerate(found) if index not in with_image | backgrounds]
+    return alone + [_with_images(boxes, [found[i] for i in touched]) for boxes, touched in groups]
+
+
+def _of_paths(
+    paths: Sequence[DrawnPath], whole: Box, barriers: Sequence[Box]
+) -> tuple[list[Component], NDArray[np.intp]]:
+    """The components that paths form, and for each cell of the page the index of its own, or -1."""
     np = need("numpy", extra="pdf", purpose="finding figures")
-    boxes = np.array([box for box, _ in paths] + images, dtype=float)
-    straight = np.array([is_straight for _, is_straight in paths] + [False] * len(images))
-    image_area = np.zeros(len(boxes))
-    image_area[len(paths) :] = [area(image) for image in images]
-    groups = _group(boxes, np.array(barriers, dtype=float).reshape(-1, 4), whole)
-    count = groups.max() + 1
+    boxes = np.array([path.box for path in paths], dtype=float).reshape(-1, 4)
+    cells = _cells(boxes, np.array(barriers, dtype=float).reshape(-1, 4), whole)
+    if not paths:
+        return [], cells
+    top, left = (boxes[:, (1, 0)] / _cell(whole)).astype(int).T + _REACH
+    groups = cells[top, left]
+    count = cells.max() + 1
     corners = np.full((count, 4), [np.inf, np.inf, -np.inf, -np.inf])
     np.minimum.at(corners[:, :2], groups, boxes[:, :2])
     np.maximum.at(corners[:, 2:], groups, boxes[:, 2:])
-    total = np.bincount(groups[: len(paths)], minlength=count)
-    lines = np.bincount(groups, weights=straight, minlength=count)
-    covered = np.bincount(groups, weights=image_area, minlength=count)
-    return [
-        Component(tuple(corners[i].tolist()), int(lines[i]), int(total[i] - lines[i]), covered[i])
+    total = np.bincount(groups, minlength=count)
+    lines = np.bincount(groups, weights=[path.straight for path in paths], minlength=count)
+    found = [
+        Component(tuple(corners[i].tolist()), int(lines[i]), int(total[i] - lines[i]))
         for i in range(count)
     ]
+    return found, cells
+
+
+def _labels_at(cells: NDArray[np.intp], box: Box, whole: Box) -> list[int]:
+    """The components of paths that a box touches, or nearly."""
+    np = need("numpy", extra="pdf", purpose="finding figures")
+    x0, y0, x1, y1 = (int(value / _cell(whole)) + _REACH for value in box)
+    inside = cells[y0 : y1 + 1, x0 : x1 + 1]  # cells near a component are marked as its own
+    return [int(index) for index in np.unique(inside) if index >= 0]
+
+
+def _holds(item: Component, image: Box) -> bool:
+    """Whether paths belong to an image that they touch: as its frame or marks, or as a diagram."""
+    few = item.straight + item.shapes <= FRAME
+    return not few or part_inside(item.box, grown(image, _MARKS, _MARKS)) > 0.5
+
+
+def is_table(item: Component, text: Sequence[Box]) -> bool:
+    """Whether paths are the lines of a table or a form: all straight, with much text between."""
+    covered = sum(area(overlap(line, item.box)) for line in text)
+    return item.shapes < _CURVED * item.straight and covered > TABLE * area(item.box)
+
+
+def from_strips(images: Sequence[Box]) -> list[Box]:
+    """The boxes of pictures, each in one piece: many programs cut large ones into strips."""
+    return [union(*group) for group in _gathered(images, _are_strips)]
+
+
+def in_one_piece(images: Sequence[Box], icon: float, gutters: Sequence[Box]) -> list[Box]:
+    """The boxes of pictures: those that lie on another are one with it, and rows of small ones.
+
+    `icon` is the area in square points below which an image is small; no gutter is between those.
+    """
+
+    def are_one(first: Box, second: Box) -> bool:
+        if _lies_on(first, second):
+            return True
+        small = max(area(first), area(second)) < icon and is_big(first) and is_big(second)
+        if not small or not _are_icons(first, second):
+            return False
+        both = union(first, second)
+        return not any(area(overlap(gutter, both)) for gutter in gutters)
+
+    return [union(*group) for group in _gathered(images, are_one)]
+
+
+def _gathered(images: Sequence[Box], are_one: Callable[[Box, Box], bool]) -> list[list[Box]]:
+    groups: list[list[Box]] = []
+    for image in images:
+        joined = [group for group in groups if any(are_one(image, other) for other in group)]
+        groups = [group for group in groups if group not in joined]
+        groups.append([image, *(other for group in joined for other in group)])
+    return groups
+
+
+def _lies_on(first: Box, second: Box) -> bool:
+    return area(overlap(first, second)) > _ON_IT * min(area(first), area(second))
+
+
+def _are_icons(first: Box, second: Box) -> bool:
+    side = max(first[2] - first[0], first[3] - first[1])
+    across = max(first[0], second[0]) - min(first[2], second[2])
+    down = max(first[1], second[1]) - min(first[3], second[3])
+    return max(across, down) < _ICONS_APART * side
+
+
+def _are_strips(first: Box, second: Box) -> bool:
+    for low, high in ((0, 2), (1, 3)):
+        across, up = 1 - low, 3 - low
+        aligned = abs(first[low] - second[low]) < 2.0 and abs(first[high] - second[high]) < 2.0
+        apart = max(first[across], second[across]) - min(first[up], second[up])
+        thickness = min(first[up] - first[across], second[up] - second[across])
+        thin = thickness < max(_STRIP, _THIN * (first[high] - first[low]))
+        if aligned and thin and abs(apart) < 2.0:
+            return True
+    return False
+
+
+def _with_images(images: Sequence[Box], parts: Sequence[Component]) -> Component:
+    return Component(
+        union(*images, *(item.box for item in parts)),
+        sum(item.straight for item in parts),
+        sum(item.shapes for item in parts),
+        tuple(images),
+    )
 
 
 def is_content(box: Box, whole: Box) -> bool:
@@ -87,15 +213,21 @@ def is_content(box: Box, whole: Box) -> bool:
     return box[2] - box[0] <= MOST * whole[2] or box[3] - box[1] <= MOST * whole[3]
 
 
-def _group(
+def _cell(whole: Box) -> float:
+    return max(_CELL, max(whole[2], whole[3]) / _CELLS)
+
+
+def _cells(
     boxes: NDArray[np.float64], barriers: NDArray[np.float64], whole: Box
 ) -> NDArray[np.intp]:
-    """For each of `boxes` (rows of x0, y0, x1, y1) the number of its component, from 0."""
+    """For each cell of the page the number, from 0, of the component whose boxes are near; or -1.
+
+    `boxes` and `barriers` are rows of x0, y0, x1, y1.
+    """
     np = need("numpy", extra="pdf", purpose="finding figures")
     ndimage = need("scipy.ndimage", extra="pdf", purpose="finding figures")
-    cell = max(_CELL, max(whole[2], whole[3]) / _CELLS)
-    cells = np.floor(boxes / cell).astype(int) + _REACH
-    left, top, right, bottom = cells.T
+    cell = _cell(whole)
+    left, top, right, bottom = (np.floor(boxes / cell).astype(int) + _REACH).T
     # Each box adds one at two of its corners and takes one at the others; two running sums
     # then give the number of boxes over every cell.
     size = (int(whole[3] / cell) + 2 * _REACH + 2, int(whole[2] / cell) + 2 * _REACH + 2)
@@ -110,8 +242,10 @@ def _group(
         rows, columns = slice(int(y0), int(y1) + 1), slice(math.ceil(x0), int(x1))
         near[rows, columns] = painted[rows, columns]
     labels, _ = ndimage.label(near, np.ones((3, 3)))
-    _, numbers = np.unique(labels[top, left], return_inverse=True)
-    return numbers.reshape(-1)  # type: ignore[no-any-return]
+    used = np.unique(labels[top, left])
+    order = np.full(labels.max() + 1, -1)
+    order[used] = np.arange(len(used))
+    return order[labels]  # type: ignore[no-any-return]
 
 
 def around(parts: Sequence[Component]) -> Box:

@@ -13,6 +13,8 @@ __all__ = ["with_labels"]
 _PAGE_EDGE = 0.06  # of the height of the page
 _FAR_LABEL, _FAR_ROWS = 100.0, 3  # points, rows
 _TITLE, _AT_EDGE = 26.0, 10.0  # points from a chart up to its title, from a heading to the edge
+_LONG = 80.0  # points; a shorter line may well stick out
+_ON_IT, _ALONG_IT = 0.5, 0.9  # of a longer line's length
 _MARGIN = 3.0  # points around a region, so that strokes are not cut
 
 
@@ -23,7 +25,7 @@ def with_labels(layout: Layout, drawing: Box, reach: float, *, far: bool = False
     same rows farther away, as the names of long bars do. The box is cut back from body text,
     captions and the next column.
     """
-    text = [block.box for block in layout.body + layout.captions]
+    text = [line.box for block in layout.body + layout.captions for line in block.lines]
     stops = [grown(stop, 0.0, 1.0) for stop in text]
     drawn = box = cut_back(drawing, stops)
     box = _with_rows(layout, box, drawn, text) if far else box
@@ -66,6 +68,8 @@ def _with_rows(layout: Layout, box: Box, drawn: Box, text: Sequence[Box]) -> Box
 
 def _is_label(layout: Layout, line: Line, drawn: Box) -> bool:
     """Whether a line near a drawing belongs to it: beside it, small, short or centred on it."""
+    if _runs_past(line, drawn) or area(line.box) > area(drawn):
+        return False
     beside = line.box[3] > drawn[1] + 2.0 and line.box[1] < drawn[3] - 2.0
     if beside or not line.upright or is_panel_caption(line.text):
         return True
@@ -76,6 +80,15 @@ def _is_label(layout: Layout, line: Line, drawn: Box) -> bool:
     off_centre = abs((line.box[0] + line.box[2]) / 2 - middle)
     small = line.size < 0.9 * layout.body_size or len(line.text) < 10
     return line.box[2] - line.box[0] < 1.2 * width and (small or off_centre < 0.2 * width)
+
+
+def _runs_past(line: Line, drawn: Box) -> bool:
+    """Whether a line only begins or ends on a drawing or beside it, as text that runs past does."""
+    low, high = (0, 2) if line.upright else (1, 3)
+    length = line.box[high] - line.box[low]
+    shared = min(line.box[high], drawn[high]) - max(line.box[low], drawn[low])
+    least = _ON_IT if line.upright else _ALONG_IT
+    return length > _LONG and 0.0 < shared < least * length
 
 
 def _is_title(layout: Layout, line: Line, box: Box) -> bool:

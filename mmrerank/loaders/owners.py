@@ -133,11 +133,24 @@ def _zone(layout: Layout, caption: Block, taken: Sequence[Box], *, above: bool) 
     columns = [c for c in layout.columns if c[1] > box[0] + 5.0 and c[0] < box[2] - 5.0]
     x0 = min([box[0], *(column[0] for column in columns)])
     x1 = max([box[2], *(column[1] for column in columns)])
+    x0, x1 = _own_width(layout, caption, x0, x1)
     if above:
         top = max((o[3] for o in across if o[1] < box[1] and o[3] < box[3]), default=0.0)
         return (x0, min(top, box[1]), x1, box[1])
     ends = [o[1] for o in across if o[3] > box[3] and o[1] > box[1]]
     return (x0, box[3], x1, max(min(ends, default=layout.whole[3]), box[3]))
+
+
+def _own_width(layout: Layout, caption: Block, x0: float, x1: float) -> tuple[float, float]:
+    """The width of a caption's zone without that of captions beside it."""
+    box = caption.box
+    for other in layout.captions:
+        if min(other.box[3], box[3]) - max(other.box[1], box[1]) > 0.0:
+            if other.box[0] > box[2]:
+                x1 = min(x1, (other.box[0] + box[2]) / 2)
+            elif other.box[2] < box[0]:
+                x0 = max(x0, (other.box[2] + box[0]) / 2)
+    return x0, x1
 
 
 def _is_in(box: Box, zone: Box, caption: Block) -> bool:

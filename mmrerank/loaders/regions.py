@@ -13,7 +13,7 @@ from mmrerank.loaders.base import FigureKind
 from mmrerank.loaders.boxes import Box, area, overlap, part_inside, union
 from mmrerank.loaders.crops import Glance
 from mmrerank.loaders.drawings import Drawn, read_paths
-from mmrerank.loaders.grid import FRAME, MOST, Component, around, is_big
+from mmrerank.loaders.grid import FRAME, MOST, Component, around, from_strips, is_big
 from mmrerank.loaders.labels import with_labels
 from mmrerank.loaders.layout import Layout
 from mmrerank.loaders.owners import drawings_of_captions, frame_of_caption, lines_of_caption
@@ -24,9 +24,12 @@ __all__ = ["MAX_PATHS", "Region", "find_regions"]
 MAX_PATHS = 200_000
 """Paths that one page may draw before its figures are given up."""
 
-_FEW_CHARACTERS = 200  # the title of a cover
+_FEW_CHARACTERS, _MORE_CHARACTERS = 200, 1000  # the title of a cover; a text on a photograph
+_DRAWN_ON = 0.1  # part of a page that is a picture: its logos
 _LOOKED_AT = 0.01  # of the page: what shows of larger images is looked at
 _TABLE = 0.1  # part of a drawing that is covered by any text
+_SAME, _SAME_PHOTOGRAPH = 0.02, 0.5  # of the smaller box: what shares more is one figure
+_FILLS = 0.5  # of a frame: a figure that the frame is drawn around
 _LABEL_REACH, _NEAR_LABEL_REACH = 12.0, 8.0  # points from a drawing to its labels
 
 
@@ -61,8 +64,10 @@ def find_regions(
     `TooManyPathsError` above `max_paths` paths.
     """
     whole: Box = (0.0, 0.0, page.rect.width, page.rect.height)
-    covered = max((area(image) for image in images), default=0.0)
-    if covered > MOST * area(whole) and sum(len(b.text) for b in blocks) <= _FEW_CHARACTERS:
+    images = from_strips(images)
+    filled = any(area(image) > MOST * area(whole) for image in images)
+    characters = sum(len(line.text) for b in blocks for line in b.lines if line.visible)
+    if filled and characters <= _FEW_CHARACTERS:
         return [Region(whole, "page")]
     looked_at = any(area(image) > _LOOKED_AT * area(whole) for image in images)
     glance = Glance(page) if looked_at else None
@@ -75,6 +80,10 @@ def find_regions(
     regions = [region for region in regions if region.kind != "table" or tables]
     if glance:
         regions = [_trimmed(region, glance) for region in regions]
+    drawn_on = sum(area(region.box) for region in regions) > _DRAWN_ON * area(whole)
+    shown = filled and glance is not None and not glance.is_plain
+    if shown and characters <= _MORE_CHARACTERS and not drawn_on:
+        return [Region(whole, "page")]
     return sorted(regions, key=lambda region: (region.box[1], region.box[0]))
 
 
@@ -122,17 +131,34 @@ def _free(layout: Layout, taken: Sequence[Box]) -> list[Region]:
     """The drawings without a caption that look like figures; those that overlap are one."""
     free = [item for item in layout.drawn if not _is_in_any(item.box, taken)]
     figures = [item for item in free if _is_figure(layout, item)]
-    boxes = [with_labels(layout, item.box, _NEAR_LABEL_REACH) for item in figures]
+    boxes = [
+        item.box  # what stands around a photograph is not written in it
+        if item.kind == "raster"
+        else with_labels(layout, item.box, _NEAR_LABEL_REACH)
+        for item in figures
+    ]
     panels = _panels(layout, boxes)
     if panels:
         figure = union(*(boxes[index] for index in panels))
         boxes = [figure if index in panels else box for index, box in enumerate(boxes)]
-    return [
-        Region(
-            union(*(boxes[index] for index in group)), _kind([figures[index] for index in group])
-        )
-        for group in _overlapping(boxes)
+    groups = _overlapping(boxes, [item.kind == "raster" for item in figures])
+    found = [
+        (union(*(boxes[index] for index in group)), _kind([figures[index] for index in group]))
+        for group in groups
     ]
+    return [Region(_with_frame(layout, box, taken), kind) for box, kind in found]
+
+
+def _with_frame(layout: Layout, box: Box, taken: Sequence[Box]) -> Box:
+    """A figure with the frame around it, where there is nothing but the figure in the frame."""
+    for frame in layout.panels:
+        if part_inside(box, frame) > 0.9 and area(box) > _FILLS * area(frame):
+            others = (
+                [item.box for item in layout.drawn] + [b.box for b in layout.body] + list(taken)
+            )
+            if not any(part_inside(o, frame) > 0.5 > part_inside(o, box) for o in others):
+                return union(box, frame)
+    return box
 
 
 def _panels(layout: Layout, boxes: Sequence[Box]) -> list[int]:
@@ -154,7 +180,7 @@ def _is_figure(layout: Layout, item: Component) -> bool:
     """Whether a component without a caption is a figure: big enough, and no table."""
     if not is_big(item.box):
         return False
-    if item.shapes or item.image_area:
+    if item.shapes or item.images:
         return True
     text = sum(area(overlap(line.box, item.box)) for line in layout.labels)
     return item.straight > FRAME and text < _TABLE * area(item.box)
@@ -164,11 +190,17 @@ def _is_in_any(box: Box, others: Sequence[Box]) -> bool:
     return any(part_inside(box, other) > 0.5 for other in others)
 
 
-def _overlapping(boxes: Sequence[Box]) -> list[list[int]]:
-    """The indices of boxes that overlap, together."""
+def _overlapping(boxes: Sequence[Box], photographs: Sequence[bool]) -> list[list[int]]:
+    """The indices of boxes that overlap, together; photographs may lie over an edge of another."""
+
+    def is_one(one: int, other: int) -> bool:
+        least = _SAME_PHOTOGRAPH if photographs[one] and photographs[other] else _SAME
+        smaller = min(area(boxes[one]), area(boxes[other]))
+        return area(overlap(boxes[one], boxes[other])) > least * smaller
+
     groups: list[list[int]] = []
-    for index, box in enumerate(boxes):
-        touching = [group for group in groups if any(overlap(boxes[other], box) for other in group)]
+    for index in range(len(boxes)):
+        touching = [group for group in groups if any(is_one(index, other) for other in group)]
         merged = [index, *(other for group in touching for other in group)]
         groups = [*(group for group in groups if group not in touching), merged]
     return groups

@@ -30,18 +30,23 @@ _FULL_LINE = 0.8  # of the block's width: a line that goes so far was wrapped, n
 _PANEL_CAPTION = re.compile(r"\([a-z]\)\s")
 _WORD = re.compile(r"[^\W_]+(?:[-\u2010\u2011][^\W_]+)*")
 _LAST_WORD = re.compile(r"[^\W_]+(?:[-\u2010][^\W_]+)*[-\u2010]$")
+_TITLE_GAP, _TITLE_LINES = 1.5, 6  # of a line's height; a longer block is no title
 _BOLD = 16  # a bit of PyMuPDF's span flags
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of text. `size` is its font size in points; `upright` is False for turned text."""
+    """One line of text. `size` is its font size in points; `upright` is False for turned text.
+
+    `visible` is False for the text that OCR programs lay behind a scan.
+    """
 
     box: Box
     text: str
     size: float
     upright: bool = True
     bold: bool = False
+    visible: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +79,35 @@ def read_blocks(page: Any) -> list[Block]:
     for raw in page.get_text("dict", flags=flags)["blocks"]:
         lines = [line for found in raw.get("lines", ()) if (line := _line(found, turn))]
         blocks.extend(make_block(part) for part in _apart(lines))
-    return in_reading_order(blocks)
+    return in_reading_order(_with_titles(blocks))
+
+
+def _with_titles(blocks: Sequence[Block]) -> list[Block]:
+    """The blocks, each caption that is but a number ("Figure 1") with the title right below it."""
+    titles: dict[int, Block] = {}
+    for number in blocks:
+        if number.caption and number.caption.title == len(number.text):
+            below = [block for block in blocks if _is_below(number, block)]
+            if below:
+                titles[id(number)] = min(below, key=lambda block: block.box[1])
+    taken = {id(title) for title in titles.values()}
+    return [
+        make_block([*block.lines, *titles[id(block)].lines]) if id(block) in titles else block
+        for block in blocks
+        if id(block) not in taken
+    ]
+
+
+def _is_below(number: Block, block: Block) -> bool:
+    height = number.box[3] - number.box[1]
+    gap = block.box[1] - number.box[3]
+    return (
+        -0.2 * height < gap < _TITLE_GAP * height
+        and abs(block.box[0] - number.box[0]) < height
+        and block.caption is None
+        and len(block.lines) <= _TITLE_LINES
+        and all(line.upright for line in block.lines)
+    )
 
 
 def _line(raw: dict[str, Any], turn: Any) -> Line | None:
@@ -91,7 +124,9 @@ def _line(raw: dict[str, Any], turn: Any) -> Line | None:
     spans = [span for span in raw["spans"] if span["text"].strip()]
     size = max(span["size"] for span in spans)
     bold = all(span["flags"] & _BOLD or "bold" in span["font"].lower() for span in spans)
-    return Line(tuple(box), text.strip(), size, upright=direction[0] > 0.9, bold=bold)
+    visible = any(span.get("alpha", 1) for span in spans)
+    upright = direction[0] > 0.9
+    return Line(tuple(box), text.strip(), size, upright=upright, bold=bold, visible=visible)
 
 
 def _apart(lines: Sequence[Line]) -> Iterator[list[Line]]:

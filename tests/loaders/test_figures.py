@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mmrerank.loaders.boxes import area, overlap, part_inside, union
-from mmrerank.loaders.drawings import read_images
+from mmrerank.loaders.drawings import DrawnPath, read_images
 from mmrerank.loaders.grid import components
 from mmrerank.loaders.pdf import PDFLoader
 from mmrerank.loaders.regions import find_regions
@@ -186,7 +186,7 @@ def test_a_listing_does_not_take_the_figure_of_the_next_caption(page):
 
 def test_a_raster_image_without_caption(page):
     write(page, (72, 72, 540, 200))
-    page.insert_image((100, 250, 300, 380), stream=picture())
+    page.insert_image((100, 250, 300, 380), stream=picture(), keep_proportion=False)
     (region,) = regions(page)
     assert (region.kind, region.label) == ("raster", "")
     assert holds(region, (100, 250, 300, 380))
@@ -294,13 +294,26 @@ boxes = st.tuples(st.floats(0, 500), st.floats(0, 700), st.floats(0, 100), st.fl
 )
 
 
+paths = st.builds(DrawnPath, boxes, st.booleans(), st.booleans())
+
+
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.tuples(boxes, st.booleans()), max_size=12), st.lists(boxes, max_size=4))
-def test_components_hold_every_box_once_and_stand_apart(paths, images):
-    found = components(paths, images, WHOLE)
+@given(st.lists(paths, max_size=12))
+def test_components_hold_every_path_once(paths):
+    found = components(paths, [], WHOLE)
     assert sum(item.straight + item.shapes for item in found) == len(paths)
-    drawn = [box for box, _ in paths] + images
-    if drawn:
-        assert union(*(item.box for item in found)) == pytest.approx(union(*drawn))
-    for box in drawn:
-        assert any(overlap(box, item.box) == pytest.approx(box) for item in found)
+    if paths:
+        around = union(*(path.box for path in paths))
+        assert union(*(item.box for item in found)) == pytest.approx(around)
+    for path in paths:
+        assert any(overlap(path.box, item.box) == pytest.approx(path.box) for item in found)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(paths, max_size=8), st.lists(boxes, max_size=4))
+def test_components_hold_every_image_once(paths, images):
+    found = components(paths, images, WHOLE)
+    assert sorted(image for item in found for image in item.images) == sorted(images)
+    assert sum(item.straight + item.shapes for item in found) <= len(paths)
+    for item in found:
+        assert all(overlap(image, item.box) == pytest.approx(image) for image in item.images)
