@@ -15,7 +15,7 @@ _MOST_PIXELS = 1_200_000  # what rerankers look at
 _MOST_SIDE = 4000  # pixels
 _GLANCE = 0.5  # pixels a point
 _WHITE, _ONE_TONE = 250, 12  # of 255
-_MOST_OF_PAGE = 0.7
+_MOST_OF_PAGE = 0.85
 _LEAST_SIDE = 32  # pixels: vision models refuse or blur less
 
 

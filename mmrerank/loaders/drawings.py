@@ -9,9 +9,18 @@ from typing import Any
 from mmrerank.loaders.base import need
 from mmrerank.loaders.boxes import Box, area, overlap
 
-__all__ = ["Drawn", "DrawnPath", "ImageKey", "TooManyPathsError", "read_images", "read_paths"]
+__all__ = [
+    "Drawn",
+    "DrawnPath",
+    "ImageKey",
+    "TooManyPathsError",
+    "read_images",
+    "read_paths",
+    "shows_text",
+]
 
 _SMALLEST_IMAGE = 16  # pixels
+_HIDES = 0.5  # of the page
 _LEAST_FRAME = 0.01  # of the page
 _FRAME_ITEMS = 16  # lines and curves; more are a drawing
 _AT_EDGE, _MOST_AT_EDGE = 0.15, 20.0  # of the shorter side, points: how round its corners may be
@@ -55,6 +64,17 @@ def read_images(page: Any, whole: Box) -> Iterator[tuple[Box, ImageKey]]:
         if shown and not small:
             key = (info["width"], info["height"], info["bpc"], info["size"], info["cs-name"])
             yield shown, key
+
+
+def shows_text(page: Any, whole: Box) -> bool:
+    """Whether a page has text that is neither invisible nor behind an image of half the page."""
+    shown = False
+    for kind, box in page.get_bboxlog():
+        if kind == "fill-image" and area(box) > _HIDES * area(whole):
+            shown = False
+        elif kind in ("fill-text", "stroke-text"):
+            shown = True
+    return shown
 
 
 def read_paths(page: Any, whole: Box, budget: int) -> Iterator[DrawnPath]:

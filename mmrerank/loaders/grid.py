@@ -32,6 +32,7 @@ _SMALLEST_SIDE, _SMALLEST_AREA = 20.0, 1200.0  # points, square points: less is 
 FRAME = 4
 """Paths that may frame a photograph, or be decoration."""
 
+_SMALL = 0.01  # of the page: the bars of a chart may be images
 _MARKS = 15.0  # points around an image in which its marks stand
 TABLE, _CURVED = 0.1, 0.05  # part of a table that is text; of its paths that are not straight
 _ON_IT = 0.3  # of the smaller image lies on the larger
@@ -86,8 +87,10 @@ def components(
     backgrounds: set[int] = set()
     for image in images:
         near = _labels_at(cells, image, whole)
-        backgrounds.update(i for i in near if not _holds(found[i], image))
-        touched = {i for i in near if _holds(found[i], image) and not is_table(found[i], text)}
+        backgrounds.update(i for i in near if not _holds(found[i], image, whole))
+        touched = {
+            i for i in near if _holds(found[i], image, whole) and not is_table(found[i], text)
+        }
         joined = [g for g in groups if touched & g[1]]
         merged = ([image], touched)
         for group in joined:
@@ -132,10 +135,11 @@ def _labels_at(cells: NDArray[np.intp], box: Box, whole: Box) -> list[int]:
     return [int(index) for index in np.unique(inside) if index >= 0]
 
 
-def _holds(item: Component, image: Box) -> bool:
+def _holds(item: Component, image: Box, whole: Box) -> bool:
     """Whether paths belong to an image that they touch: as its frame or marks, or as a diagram."""
-    few = item.straight + item.shapes <= FRAME
-    return not few or part_inside(item.box, grown(image, _MARKS, _MARKS)) > 0.5
+    many = item.straight + item.shapes > FRAME
+    small = area(image) < _SMALL * area(whole)
+    return many or small or part_inside(item.box, grown(image, _MARKS, _MARKS)) > 0.5
 
 
 def is_table(item: Component, text: Sequence[Box]) -> bool:

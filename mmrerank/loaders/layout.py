@@ -20,8 +20,10 @@ _WORDS = 5  # characters: shorter lines may be the numbers and points of a chart
 _LONG = 20  # characters: longer lines are no labels
 _PANEL_TEXT = 0.1  # part of it that is covered by text
 _BACKDROP, _BACKDROP_TEXT = 0.3, 0.15  # part of the page, part of it that is covered by text
+_INTO_GUTTER = 6.0  # points that figures stick out of their columns
 _COLUMN_LINES = 10  # lines of body text that make columns
 _ICON = 0.005  # of the page: smaller images are parts of a diagram
+_PICTURE = 0.01  # of the page: smaller images may be the bars of a chart
 _EDGE = 1.5  # times the area of an image
 _BAND = 8.0  # times as long as wide
 _BLEED, _BLEEDING = 3.0, 0.02  # points from the edge of the page, part of the page
@@ -56,7 +58,9 @@ class Layout:
             and not _is_bleeding(path.box, whole)
             and not any(_is_edge_of(path.box, image) for image in images)
         ]
-        found = components(paths, images, whole, barriers + gutters, [line.box for line in text])
+        barriers += [grown((x0, 0.0, x1, whole[3]), _INTO_GUTTER, 0.0) for x0, _, x1, _ in gutters]
+        barriers += [side for path in paths if path.frames for side in _around(path.box)]
+        found = components(paths, images, whole, barriers, [line.box for line in text])
         around_text = [grown(block.box, 4.0, 4.0) for block in blocks]
         found = [item for item in found if not _is_stroke_of_text(item, around_text)]
         found = list(_without_text(found, prose))
@@ -77,6 +81,16 @@ class Layout:
         widths = [x1 - x0 for x0, x1 in self.columns if x0 - 5.0 <= box[0] < x1]
         long = min([0.7 * self.whole[2], *(0.9 * width for width in widths)])
         return height > 0.7 * self.whole[3] or width > long
+
+
+def _around(box: Box) -> list[Box]:
+    """The white around a frame, on each side: what stands outside is not part of it."""
+    x0, y0, x1, y1 = box
+    wide = grown(box, _INTO_GUTTER, _INTO_GUTTER)
+    return [
+        (wide[0], wide[1], wide[2], y0), (wide[0], y1, wide[2], wide[3]),
+        (wide[0], y0, x0, y1), (x1, y0, wide[2], y1),
+    ]  # fmt: skip
 
 
 def _gutters(
@@ -103,7 +117,8 @@ def _is_panel(
     box: Box, text: Sequence[Line], prose: Sequence[Block], images: Sequence[Box], whole: Box
 ) -> bool:
     """A tinted area or a frame that holds text or pictures: it glues nothing together."""
-    if any(part_inside(image, box) > 0.9 for image in images):
+    pictures = [image for image in images if area(image) > _PICTURE * area(whole)]
+    if any(part_inside(image, box) > 0.9 for image in pictures):
         return True
     if area(box) < _PANEL * area(whole):
         return False

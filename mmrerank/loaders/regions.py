@@ -12,7 +12,7 @@ from typing import Any, Literal
 from mmrerank.loaders.base import FigureKind
 from mmrerank.loaders.boxes import Box, area, overlap, part_inside, union
 from mmrerank.loaders.crops import Glance
-from mmrerank.loaders.drawings import Drawn, read_paths
+from mmrerank.loaders.drawings import Drawn, read_paths, shows_text
 from mmrerank.loaders.grid import FRAME, MOST, Component, around, from_strips, is_big
 from mmrerank.loaders.labels import with_labels
 from mmrerank.loaders.layout import Layout
@@ -29,7 +29,7 @@ _DRAWN_ON = 0.1  # part of a page that is a picture: its logos
 _LOOKED_AT = 0.01  # of the page: what shows of larger images is looked at
 _TABLE = 0.1  # part of a drawing that is covered by any text
 _SAME, _SAME_PHOTOGRAPH = 0.02, 0.5  # of the smaller box: what shares more is one figure
-_FILLS = 0.5  # of a frame: a figure that the frame is drawn around
+_FILLS, _NOTES = 0.25, 0.2  # of a frame: a figure that the frame is drawn around
 _LABEL_REACH, _NEAR_LABEL_REACH = 12.0, 8.0  # points from a drawing to its labels
 
 
@@ -66,7 +66,8 @@ def find_regions(
     whole: Box = (0.0, 0.0, page.rect.width, page.rect.height)
     images = from_strips(images)
     filled = any(area(image) > MOST * area(whole) for image in images)
-    characters = sum(len(line.text) for b in blocks for line in b.lines if line.visible)
+    # OCR programs lay their text behind a scan.
+    characters = sum(len(b.text) for b in blocks) if filled and shows_text(page, whole) else 0
     if filled and characters <= _FEW_CHARACTERS:
         return [Region(whole, "page")]
     looked_at = any(area(image) > _LOOKED_AT * area(whole) for image in images)

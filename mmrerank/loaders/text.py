@@ -36,17 +36,13 @@ _BOLD = 16  # a bit of PyMuPDF's span flags
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of text. `size` is its font size in points; `upright` is False for turned text.
-
-    `visible` is False for the text that OCR programs lay behind a scan.
-    """
+    """One line of text. `size` is its font size in points; `upright` is False for turned text."""
 
     box: Box
     text: str
     size: float
     upright: bool = True
     bold: bool = False
-    visible: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +120,7 @@ def _line(raw: dict[str, Any], turn: Any) -> Line | None:
     spans = [span for span in raw["spans"] if span["text"].strip()]
     size = max(span["size"] for span in spans)
     bold = all(span["flags"] & _BOLD or "bold" in span["font"].lower() for span in spans)
-    visible = any(span.get("alpha", 1) for span in spans)
-    upright = direction[0] > 0.9
-    return Line(tuple(box), text.strip(), size, upright=upright, bold=bold, visible=visible)
+    return Line(tuple(box), text.strip(), size, upright=direction[0] > 0.9, bold=bold)
 
 
 def _apart(lines: Sequence[Line]) -> Iterator[list[Line]]:
@@ -157,6 +151,8 @@ def _begins_caption(lines: Sequence[Line], index: int) -> bool:
     wrapped = before.box[2] >= max(line.box[2] for line in lines) - 0.1 * (
         before.box[2] - before.box[0]
     )
+    if beside and find_caption(lines[0].text):  # two captions in one row
+        return True
     # Prose wraps before "Figure 3." too; a caption follows a line that has ended.
     return caption.sure and (beside or not wrapped or before.text[-1] in ".:;!?)")
 
