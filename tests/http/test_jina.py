@@ -178,6 +178,14 @@ def test_what_cannot_be_a_key_is_refused_without_showing_it(key):
     assert "geheim" not in repr(caught.value)
 
 
+@pytest.mark.parametrize("key", [b"geheim", 31415926, ["geheim"]])
+def test_what_is_no_text_is_no_key(key):
+    with pytest.raises(InvalidInputError, match="api_key is a str") as caught:
+        JinaReranker(api_key=key)
+    assert "geheim" not in repr(caught.value)
+    assert "31415926" not in repr(caught.value)
+
+
 def test_headers_are_checked_and_stay_covered():
     with pytest.raises(InvalidInputError, match="X-Token") as caught:
         JinaReranker(api_key="k", headers={"X-Token": "geheim\nx"})
