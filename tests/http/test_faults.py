@@ -61,6 +61,7 @@ FINAL = [
     ("repeated", InvalidResponseError),
     ("foreign", InvalidResponseError),
     ("nan", InvalidResponseError),
+    ("huge", InvalidResponseError),
 ]
 EXHAUSTED = [(500, APIError), (429, RateLimitError), ("drop", APIConnectionError), ("reset", APIConnectionError), ("cut", APIConnectionError), ("timeout", APITimeoutError)]  # fmt: skip
 
