@@ -111,7 +111,7 @@ def test_nobody_listens(mode):
     with LocalRerankServer() as server:
         url = server.url
     reranker = JinaReranker(api_key="k", base_url=url, max_retries=0)
-    with pytest.raises(APIConnectionError):
+    with pytest.raises(APIConnectionError, match=r"^jina-reranker-m0: the service could not be"):
         scores_of(reranker, mode)
     reranker.close()
 
