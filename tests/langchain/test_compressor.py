@@ -167,6 +167,7 @@ def test_documents_without_text_and_without_images_stay(documents, figures, comp
 
 def test_no_documents_give_no_documents(compressor, compress):
     assert compress(compressor, []) == []
+    assert compress(compressor, [], "") == []
 
 
 @pytest.mark.parametrize(("top_n", "count"), [(1, 1), (3, 3), (4, 4), (100, 4), (None, 4)])

@@ -235,6 +235,7 @@ def test_nodes_without_text_and_without_images_stay(nodes, figures, process, kin
 
 def test_no_nodes_give_no_nodes(rerank, process):
     assert process(rerank, []) == []
+    assert process(rerank, [], "") == []
 
 
 @pytest.mark.parametrize(("top_n", "count"), [(1, 1), (3, 3), (4, 4), (100, 4), (None, 4)])
