@@ -232,7 +232,7 @@ def load_file(
     options = {} if ocr is None else {"ocr": ocr}
     loader = FileLoader(source, image_root=store.image_root, password=password, **options)
     name = clean(Path(path).name)
-    chunks = list(progress(loader.lazy_load(), f"Loading {name}", show=True))
+    chunks = list(progress(loader.lazy_load(), f"Loading {name}", show=True, unit="chunks"))
     if not chunks:
         raise DocumentError(source, "holds neither text nor images")
     return chunks
