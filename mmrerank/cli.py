@@ -14,6 +14,7 @@ import inspect
 import io
 import json
 import os
+import signal
 import sys
 import tempfile
 import warnings
@@ -68,6 +69,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         _say_error(error)
         return 1
     except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # once more ends what is still running
+        _say("interrupted")
         return 130
     except BrokenPipeError:  # the reader of a pipe has gone: head, less
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

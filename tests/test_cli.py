@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pymupdf
@@ -172,6 +174,24 @@ def test_an_index_of_nothing_is_no_empty_result(tmp_path, capsys):
     assert main(["index", "missing.pdf", "--store", str(tmp_path)]) == 1
     assert main(["search", "x", "--store", str(tmp_path)]) == 1
     assert "holds nothing" in capsys.readouterr().err
+
+
+def test_an_interrupt_is_one_line(tmp_path):
+    """As Ctrl-C in a terminal: all processes of the group get it, also while pages are read."""
+    command = [sys.executable, "-m", "mmrerank", "index", "tests/data/pdf/geotopo.pdf"]
+    with subprocess.Popen(
+        [*command, "--store", tmp_path], stderr=subprocess.PIPE, text=True, process_group=0
+    ) as process:
+        while not list(tmp_path.glob("images/*.png")):
+            assert process.poll() is None
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGINT)
+        said = process.communicate()[1]
+    assert process.returncode == 130
+    assert [line.split()[0] for line in said.splitlines() if line.strip()] == [
+        "Loading",
+        "interrupted",
+    ]
 
 
 def test_a_terminal_that_is_not_utf_8(store):
