@@ -138,6 +138,8 @@ def test_a_failed_file_keeps_what_was_indexed_of_it(store, tmp_path, capsys):
     ("arguments", "message"),
     [
         (["search", "x", "--store", "nowhere"], "there is no index in nowhere"),
+        (["search", "x", "--store", str(REPORT)], "report.pdf is a file, not the folder"),
+        (["index", "x.pdf", "--store", str(REPORT)], "report.pdf is a file, not the folder"),
         (["search", " ", "--store", "STORE"], "query is empty"),
         (["search", "x", "--store", "STORE", "--reranker", "jina"], "JINA_API_KEY"),
         (["search", "x", "--store", "STORE", "--model", "m"], "takes no --model"),
@@ -152,11 +154,24 @@ def test_what_cannot_be_done_is_one_line_and_exit_code_1(store, capsys, argument
     assert shown.out == ""
 
 
-@pytest.mark.parametrize("arguments", [[], ["search", "x"], ["search", "x", "--store", "s", "--top-n", "0"], ["nope"]])  # fmt: skip
-def test_wrong_usage_is_exit_code_2(arguments, capsys):
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "COMMAND"),
+        (["nope"], "nope"),
+        (["search", "x"], "--store"),
+        (["search", "x", "--store", "s", "--top-n", "0"], "'0' is no whole number from 1 on"),
+        (["search", "x", "--store", "s", "--top-n", "x"], "'x' is no whole number from 1 on"),
+        (["search", "x", "--store", ""], "the name of a folder is missing"),
+        (["index", "x.pdf", "--store", ""], "the name of a folder is missing"),
+        (["demo", "--store", " "], "the name of a folder is missing"),
+    ],
+)
+def test_wrong_usage_is_exit_code_2(arguments, message, capsys):
     with pytest.raises(SystemExit) as caught:
         main(arguments)
     assert caught.value.code == 2
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.filterwarnings("default::mmrerank.errors.RerankWarning")
@@ -170,10 +185,26 @@ def test_a_missing_image_is_named_and_the_search_goes_on(store, capsys):
     assert "warning" not in capsys.readouterr().err
 
 
-def test_an_index_of_nothing_is_no_empty_result(tmp_path, capsys):
-    assert main(["index", "missing.pdf", "--store", str(tmp_path)]) == 1
-    assert main(["search", "x", "--store", str(tmp_path)]) == 1
-    assert "holds nothing" in capsys.readouterr().err
+def test_where_nothing_can_be_indexed_no_index_is_left(tmp_path, capsys):
+    folder = tmp_path / "store"
+    assert main(["index", "missing.pdf", "--store", str(folder)]) == 1
+    assert not folder.exists()
+    assert main(["search", "x", "--store", str(folder)]) == 1
+    assert "there is no index" in capsys.readouterr().err
+
+
+def test_a_folder_without_a_file_to_read_is_an_error(tmp_path, capsys):
+    good = make_pdf(tmp_path / "good.pdf", "Some words.")
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    (bare / "notes.txt").write_text("not read")
+    folder = str(tmp_path / "store")
+    assert main(["index", str(bare), "--store", folder]) == 1
+    shown = capsys.readouterr().err
+    assert f"{bare}: has no file to read" in shown
+    assert ".pdf, .pptx" in shown
+    assert main(["index", str(bare), str(good), "--store", folder]) == 1
+    assert "1 chunk in all" in capsys.readouterr().err
 
 
 def test_an_interrupt_is_one_line(tmp_path):
