@@ -37,8 +37,9 @@ class MultimodalRerank(BaseDocumentCompressor):
         ContextualCompressionRetriever(base_compressor=compressor, base_retriever=retriever)
 
     What comes back are copies of the documents, best first, with `relevance_score`,
-    `retrieval_rank` (from 1) and, where an image helped, `best_image` in their metadata. The
-    query may be a `Content` too, to ask with an image. Callbacks get a span, and a custom event
+    `retrieval_rank` (from 1), `retrieval_score` where they came with a score and, where an image
+    helped, `best_image` in their metadata. After several rerankers `retrieval_rank` and
+    `retrieval_score` are still those of the retrieval, before the first of them. The query may be a `Content` too, to ask with an image. Callbacks get a span, and a custom event
     `mmrerank_usage` with the counts of each call. Errors are those of `mmrerank.errors`.
     """
 

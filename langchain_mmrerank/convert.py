@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Real
 
 from langchain_core.documents import Document
 
@@ -42,17 +43,18 @@ def to_contents(
 def with_scores(document: Document, result: RerankResult, refs: Sequence[str]) -> Document:
     """A copy with scores in its metadata; the id stays, and the input is not touched.
 
-    `retrieval_rank` counts from 1. The first score that a document came with, a
-    store's or an earlier reranker's, is kept as `retrieval_score`.
+    `retrieval_rank` counts from 1; `retrieval_score` is the score that a document came with, where
+    it had one. After several rerankers both are still those of the retrieval.
     """
     metadata = dict(document.metadata)
     for stale in (BEST_IMAGE_KEY, IS_SCORED_KEY):
         metadata.pop(stale, None)
-    earlier = metadata.get(RELEVANCE_KEY)
-    if isinstance(earlier, (int, float)):
-        metadata.setdefault(RETRIEVAL_SCORE_KEY, float(earlier))
+    if RETRIEVAL_RANK_KEY not in metadata:  # this is the first reranker
+        metadata[RETRIEVAL_RANK_KEY] = result.index + 1
+        earlier = metadata.get(RETRIEVAL_SCORE_KEY, metadata.get(RELEVANCE_KEY))
+        if isinstance(earlier, Real):  # numpy's numbers are
+            metadata[RETRIEVAL_SCORE_KEY] = float(earlier)
     metadata[RELEVANCE_KEY] = result.relevance_score
-    metadata[RETRIEVAL_RANK_KEY] = result.index + 1
     if not result.is_scored:
         metadata[IS_SCORED_KEY] = False
     if result.best_image is not None:

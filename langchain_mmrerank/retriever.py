@@ -15,7 +15,7 @@ from pydantic import ConfigDict, Field
 
 from langchain_mmrerank.compressor import MultimodalRerank
 from mmrerank.errors import InvalidInputError
-from mmrerank.refs import RETRIEVAL_SCORE_KEY
+from mmrerank.refs import RETRIEVAL_RANK_KEY, RETRIEVAL_SCORE_KEY
 
 __all__ = ["MultimodalRetriever"]
 
@@ -93,9 +93,9 @@ class MultimodalRetriever(BaseRetriever):
 
 
 def _scored(found: list[tuple[Document, float]]) -> list[Document]:
-    return [
-        document.model_copy(
-            update={"metadata": {**document.metadata, RETRIEVAL_SCORE_KEY: float(score)}}
-        )
-        for document, score in found
-    ]
+    scored: list[Document] = []
+    for document, score in found:
+        metadata = {**document.metadata, RETRIEVAL_SCORE_KEY: float(score)}
+        metadata.pop(RETRIEVAL_RANK_KEY, None)  # of another retrieval, if it was stored
+        scored.append(document.model_copy(update={"metadata": metadata}))
+    return scored

@@ -112,16 +112,19 @@ def with_scores(item: NodeWithScore, result: RerankResult, refs: Sequence[str]) 
     """A copy of the node with its score; the id stays, and the input is not touched.
 
     `retrieval_rank` counts from 1; `retrieval_score` is the earlier score where there was one.
+    After several rerankers both are still those of the retrieval.
     """
     metadata: dict[str, Any] = dict(item.node.metadata)
-    for stale in (BEST_IMAGE_KEY, RETRIEVAL_SCORE_KEY, IS_SCORED_KEY):
+    for stale in (BEST_IMAGE_KEY, IS_SCORED_KEY):
         metadata.pop(stale, None)
+    if RETRIEVAL_RANK_KEY not in metadata:  # this is the first reranker
+        metadata[RETRIEVAL_RANK_KEY] = result.index + 1
+        metadata.pop(RETRIEVAL_SCORE_KEY, None)
+        if item.score is not None:
+            metadata[RETRIEVAL_SCORE_KEY] = float(item.score)
     metadata[RELEVANCE_KEY] = result.relevance_score
-    metadata[RETRIEVAL_RANK_KEY] = result.index + 1
     if not result.is_scored:
         metadata[IS_SCORED_KEY] = False
-    if item.score is not None:
-        metadata[RETRIEVAL_SCORE_KEY] = float(item.score)
     if result.best_image is not None:
         metadata[BEST_IMAGE_KEY] = refs[result.best_image]
     node = with_hidden_keys(item.node, metadata)

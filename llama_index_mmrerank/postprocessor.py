@@ -33,7 +33,8 @@ class MultimodalRerank(BaseNodePostprocessor):
 
     What comes back are copies of the nodes, best first, with `relevance_score`, `retrieval_rank`
     (from 1), `retrieval_score` and, where an image helped, `best_image` in their metadata, which
-    is kept out of LLM and embedding text. Errors are those of `mmrerank.errors`.
+    is kept out of LLM and embedding text. After several rerankers `retrieval_rank` and
+    `retrieval_score` are still those of the retrieval, before the first of them. Errors are those of `mmrerank.errors`.
     """
 
     reranker: Reranker = Field(exclude=True)

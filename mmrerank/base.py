@@ -50,7 +50,7 @@ class Reranker(ABC):
         return await asyncio.to_thread(self._score, query, documents)
 
     def score(self, query: str | Content, documents: Documents) -> list[float]:
-        """One score for each document, in input order.
+        """One score for each document, in input order; of no documents none, whatever is asked.
 
         Raises `InvalidInputError` for an empty query or a document that is neither str nor
         `Content`; `RerankError` subclasses for what goes wrong while scoring.
@@ -129,15 +129,15 @@ class Reranker(ABC):
     def _scored(
         self, query: str | Content, documents: Documents
     ) -> tuple[list[Content], list[Scored]]:
-        asked, contents = check_query(query), check_documents(documents)
-        scored = self._score(asked, contents) if contents else []
+        contents = check_documents(documents)
+        scored = self._score(check_query(query), contents) if contents else []
         return contents, check_scores(scored, len(contents), self.model)
 
     async def _ascored(
         self, query: str | Content, documents: Documents
     ) -> tuple[list[Content], list[Scored]]:
-        asked, contents = check_query(query), check_documents(documents)
-        scored = await self._ascore(asked, contents) if contents else []
+        contents = check_documents(documents)
+        scored = await self._ascore(check_query(query), contents) if contents else []
         return contents, check_scores(scored, len(contents), self.model)
 
     def _report(self, usage: Usage) -> None:

@@ -14,6 +14,7 @@ import inspect
 import io
 import json
 import os
+import signal
 import sys
 import tempfile
 import warnings
@@ -27,7 +28,7 @@ from rich.text import Text
 from mmrerank import __version__
 from mmrerank.base import Reranker
 from mmrerank.display import clean, hits_table
-from mmrerank.errors import InvalidInputError, RerankError
+from mmrerank.errors import DocumentError, InvalidInputError, RerankError
 
 if TYPE_CHECKING:
     from mmrerank.store import Hit, Store
@@ -68,6 +69,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         _say_error(error)
         return 1
     except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # once more ends what is still running
+        _say("interrupted")
         return 130
     except BrokenPipeError:  # the reader of a pipe has gone: head, less
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -90,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="PDF, PPTX, DOCX, HTML, Markdown, images, and folders of them",
     )
-    index.add_argument("--store", required=True, metavar="DIR", help="the index's folder")
+    _add_store(index)
     index.add_argument("--password", help="for PDFs that want one")
     index.add_argument(
         "--no-ocr", action="store_true", help="do not read words in images now (search will)"
@@ -105,7 +108,7 @@ def _parser() -> argparse.ArgumentParser:
 
     search = commands.add_parser("search", help="search an index and rerank what it finds")
     search.add_argument("query")
-    search.add_argument("--store", required=True, metavar="DIR", help="the index's folder")
+    _add_store(search)
     _add_reranker(search)
     search.add_argument("--top-n", type=_positive, default=5, metavar="N")
     search.add_argument("--fetch-k", type=_positive, default=50, metavar="K", help="candidates")
@@ -113,9 +116,15 @@ def _parser() -> argparse.ArgumentParser:
     search.set_defaults(run=_search)
 
     demo = commands.add_parser("demo", help="the whole job on a report that comes along")
-    demo.add_argument("--store", metavar="DIR", help="keep the demo's index there")
+    demo.add_argument("--store", type=_folder, metavar="DIR", help="keep the demo's index there")
     demo.set_defaults(run=_demo)
     return parser
+
+
+def _add_store(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--store", required=True, type=_folder, metavar="DIR", help="the index's folder"
+    )
 
 
 def _add_reranker(command: argparse.ArgumentParser) -> None:
@@ -125,18 +134,27 @@ def _add_reranker(command: argparse.ArgumentParser) -> None:
 
 
 def _positive(value: str) -> int:
-    number = int(value)
+    try:
+        number = int(value)
+    except ValueError:
+        number = 0
     if number < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
+        raise argparse.ArgumentTypeError(f"{value!r} is no whole number from 1 on")
     return number
+
+
+def _folder(value: str) -> str:
+    if not value.strip():  # which would be the folder that one happens to be in
+        raise argparse.ArgumentTypeError("the name of a folder is missing")
+    return value
 
 
 def _index(options: argparse.Namespace) -> int:
     from mmrerank.store import Store
 
     store = Store(options.store, create=True)
-    files = [file for path in options.files for file in _files(path, options.store)]
-    failed = 0
+    files, failed = _files(options.files, options.store)
+    count = len(files) + failed
     with _reranker(options) if options.warm else contextlib.nullcontext() as reranker:
         for path in files:
             try:
@@ -146,19 +164,28 @@ def _index(options: argparse.Namespace) -> int:
                 failed += 1
             else:
                 _say(f"{path}: {said}")
-    _say(f"{options.store}: {_count(len(store), 'chunk')} in all")
+    if len(store):
+        _say(f"{options.store}: {_count(len(store), 'chunk')} in all")
     if failed:
-        _say(f"{failed} of {_count(len(files), 'file')} could not be indexed", "red")
+        _say(f"{failed} of {_count(count, 'file')} could not be indexed", "red")
     return 1 if failed else 0
 
 
-def _files(path: str, store: str) -> list[str]:
-    """A file as it is named; of a folder the files that can be loaded."""
-    if not os.path.isdir(path):  # noqa: PTH112 - strings go in and out
-        return [path]
-    from mmrerank.loaders.files import FolderLoader
+def _files(paths: Sequence[str], store: str) -> tuple[list[str], int]:
+    """Files as they are named, of folders those that can be loaded; how many folders have none."""
+    from mmrerank.loaders.files import LOADERS, FolderLoader
 
-    return [str(file) for file in FolderLoader(path, image_root=store).files()]
+    files: list[str] = []
+    empty = 0
+    for path in paths:
+        if not os.path.isdir(path):  # noqa: PTH112 - strings go in and out
+            files.append(path)
+        elif found := FolderLoader(path, image_root=store).files():
+            files += map(str, found)
+        else:
+            _say_error(DocumentError(path, f"has no file to read; read are {', '.join(LOADERS)}"))
+            empty += 1
+    return files, empty
 
 
 def _index_file(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence, Sized
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from pathlib import PurePath
 from typing import TYPE_CHECKING, TypeVar
 
 from mmrerank.bm25 import tokenize
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
     from mmrerank.store import Hit
@@ -54,10 +55,12 @@ def snippet(text: str, words: Sequence[str] = (), width: int = 160) -> str:
     return f"{head}{cut}{tail}"
 
 
-def progress(items: Iterable[T], description: str, *, show: bool) -> Iterable[T]:
+def progress(
+    items: Iterable[T], description: str, *, show: bool, unit: str = "done"
+) -> Iterable[T]:
     """The items, with a progress bar on standard error (or in the notebook) where `show`.
 
-    Where the number of items is not known beforehand, the bar only moves.
+    Where the number of items is not known beforehand, they are counted as `unit`.
     """
     count = len(items) if isinstance(items, Sized) else None
     if not show or count == 0:
@@ -65,7 +68,24 @@ def progress(items: Iterable[T], description: str, *, show: bool) -> Iterable[T]
     from rich.console import Console
     from rich.progress import track
 
-    return track(items, description, total=count, console=Console(stderr=True))
+    console = Console(stderr=True)
+    if count is None:
+        return _counted(items, description, unit, console)
+    return track(items, description, total=count, console=console)
+
+
+def _counted(items: Iterable[T], description: str, unit: str, console: Console) -> Iterator[T]:
+    """As rich's `track`, which would show "it/s"."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    what = TextColumn("{task.description}", markup=False)
+    count = TextColumn(f"{unit}: {{task.completed}}")
+    with Progress(what, BarColumn(), count, TimeElapsedColumn(), console=console) as bar:
+        task = bar.add_task(description, total=None)
+        for item in items:
+            yield item
+            bar.advance(task)
+        bar.update(task, total=bar.tasks[0].completed)
 
 
 def hits_table(hits: Sequence[Hit], query: str) -> Table:

@@ -19,7 +19,8 @@ class OCRReranker(Reranker):
     """BM25 over each document's text together with the words in its images.
 
     Words come from the text layer where a loader kept them, from OCR (RapidOCR, whose models are
-    in its package) otherwise; what was read once is kept by content hash in `cache_dir`
+    in its package) otherwise: Latin, Greek, Chinese and Japanese letters, no Korean, Cyrillic or
+    Arabic, which count in texts and text layers alone. What was read once is kept by content hash in `cache_dir`
     ("auto": `MMRERANK_CACHE` or the user's cache folder; None: in memory only). Call `warm` at
     indexing time so that no query waits for OCR. `ocr=False` uses text layers alone and needs no
     OCR package. At most `max_images_per_document` images of a document are read. `show_progress`

@@ -63,8 +63,9 @@ def read_refs(
     """The references in a metadata value, in order and each once.
 
     Reads a list, a tuple, a JSON list in a string, a plain path or URL, and dicts with `path` or
-    `url`; None, NaN (a missing value of pandas), "" and an empty list give no references. Anything
-    else raises `InvalidInputError`, or is left out of a list and given to `on_error`.
+    `url`; None (also as JSON, "null"), NaN (a missing value of pandas), "" and an empty list give
+    no references. Anything else raises `InvalidInputError`, or is left out of a list and given to
+    `on_error`.
     """
     return list(dict.fromkeys(_references(value, on_error or _raise)))
 
@@ -117,7 +118,7 @@ def _from_text(text: str, on_error: _OnError, depth: int) -> list[str]:
         except (ValueError, RecursionError):
             return [stripped]  # a file name may begin with a bracket
         return _references(parsed, on_error, depth + 1)
-    return [stripped] if stripped else []
+    return [] if stripped in ("", "null") else [stripped]
 
 
 def find_refs(

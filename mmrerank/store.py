@@ -61,18 +61,31 @@ class _Candidate:
 
 
 class Store:
-    """An index in a folder. Raises `StoreError` where `create` is False and there is none."""
+    """An index in a folder. Raises `StoreError` where `create` is False and there is none.
+
+    A new one is made when the first chunks are put in: what fails before leaves nothing behind.
+    """
 
     def __init__(self, folder: str | Path, *, create: bool = False) -> None:
         self.folder = Path(folder)
         self.image_root = self.folder / "images"
-        if not create and not (self.folder / "chroma.sqlite3").is_file():
+        if self.folder.is_file():
+            raise StoreError(f"{self.folder} is a file, not the folder of an index")
+        self._database = self.folder / "chroma.sqlite3"
+        exists = self._database.is_file()
+        if not create and not exists:
             raise StoreError(
                 f"there is no index in {self.folder}; "
                 f"make one with: mmrerank index FILES... --store {self.folder}"
             )
         self._embedder = HashingEmbedder()
-        self._collection = self._open(create=create)
+        self._opened = self._open(create=create) if exists else None
+
+    @property
+    def _collection(self) -> Any:
+        if self._opened is None:
+            self._opened = self._open(create=True)
+        return self._opened
 
     def _open(self, *, create: bool) -> Any:
         try:
@@ -90,10 +103,19 @@ class Store:
                 COLLECTION, embedding_function=None, metadata={"hnsw:space": "cosine"}
             )
         except Exception as error:  # Chroma raises its own, sqlite's and its Rust core's
-            raise StoreError(f"the index in {self.folder} cannot be opened: {error}") from error
+            reason = str(error)
+            if self._is_read_only():
+                reason = (
+                    "Chroma writes to it also to search; make the folder and its files writable"
+                )
+            raise StoreError(f"the index in {self.folder} cannot be opened: {reason}") from error
+
+    def _is_read_only(self) -> bool:
+        kept = (self.folder, self._database)
+        return self._database.is_file() and not all(os.access(path, os.W_OK) for path in kept)
 
     def __len__(self) -> int:
-        return int(self._collection.count())
+        return 0 if self._opened is None else int(self._opened.count())
 
     def replace(self, source: str, chunks: list[Chunk]) -> None:
         """Put a file's chunks in place of all that was indexed of it before.
@@ -232,7 +254,7 @@ def load_file(
     options = {} if ocr is None else {"ocr": ocr}
     loader = FileLoader(source, image_root=store.image_root, password=password, **options)
     name = clean(Path(path).name)
-    chunks = list(progress(loader.lazy_load(), f"Loading {name}", show=True))
+    chunks = list(progress(loader.lazy_load(), f"Loading {name}", show=True, unit="chunks"))
     if not chunks:
         raise DocumentError(source, "holds neither text nor images")
     return chunks

@@ -64,14 +64,15 @@ Fault = (
         "repeated",
         "foreign",
         "nan",
+        "huge",
         "form",
     ]
 )
 """What the server does instead of answering. A number: that status. Of the connection: "timeout"
 (no answer), "slow" (a byte of the body now and then), "slow_head" (of the head), "drop" (closed),
 "reset", "cut" (closed within the body). Of the body: "truncated", "no_json" (HTML), "deep" (nested without end), "missing" (one
-result too few), "repeated" (an index twice), "foreign" (an index not sent), "nan", "form" (JSON
-of another form)."""
+result too few), "repeated" (an index twice), "foreign" (an index not sent), "nan", "huge" (a
+number beyond all floats), "form" (JSON of another form)."""
 
 
 class LocalRerankServer:
@@ -228,7 +229,8 @@ def _spoilt(rows: list[tuple[int, float]], fault: Fault | None) -> list[tuple[in
         return [*rows, rows[0]]
     if fault == "foreign":
         return [*rows[:-1], (last + 1, score)]
-    return [*rows[:-1], (last, float("nan"))] if fault == "nan" else rows
+    spoilt = {"nan": float("nan"), "huge": 10**400}.get(str(fault), score)
+    return [*rows[:-1], (last, spoilt)]
 
 
 class _Server(ThreadingHTTPServer):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pymupdf
@@ -14,7 +16,7 @@ import pytest
 from helpers import png
 
 from mmrerank.cli import main
-from mmrerank.display import clean, snippet
+from mmrerank.display import clean, progress, snippet
 from mmrerank.testing import LocalRerankServer
 
 REPORT = Path("mmrerank/demo/report.pdf")
@@ -136,6 +138,8 @@ def test_a_failed_file_keeps_what_was_indexed_of_it(store, tmp_path, capsys):
     ("arguments", "message"),
     [
         (["search", "x", "--store", "nowhere"], "there is no index in nowhere"),
+        (["search", "x", "--store", str(REPORT)], "report.pdf is a file, not the folder"),
+        (["index", "x.pdf", "--store", str(REPORT)], "report.pdf is a file, not the folder"),
         (["search", " ", "--store", "STORE"], "query is empty"),
         (["search", "x", "--store", "STORE", "--reranker", "jina"], "JINA_API_KEY"),
         (["search", "x", "--store", "STORE", "--model", "m"], "takes no --model"),
@@ -150,11 +154,24 @@ def test_what_cannot_be_done_is_one_line_and_exit_code_1(store, capsys, argument
     assert shown.out == ""
 
 
-@pytest.mark.parametrize("arguments", [[], ["search", "x"], ["search", "x", "--store", "s", "--top-n", "0"], ["nope"]])  # fmt: skip
-def test_wrong_usage_is_exit_code_2(arguments, capsys):
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "COMMAND"),
+        (["nope"], "nope"),
+        (["search", "x"], "--store"),
+        (["search", "x", "--store", "s", "--top-n", "0"], "'0' is no whole number from 1 on"),
+        (["search", "x", "--store", "s", "--top-n", "x"], "'x' is no whole number from 1 on"),
+        (["search", "x", "--store", ""], "the name of a folder is missing"),
+        (["index", "x.pdf", "--store", ""], "the name of a folder is missing"),
+        (["demo", "--store", " "], "the name of a folder is missing"),
+    ],
+)
+def test_wrong_usage_is_exit_code_2(arguments, message, capsys):
     with pytest.raises(SystemExit) as caught:
         main(arguments)
     assert caught.value.code == 2
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.filterwarnings("default::mmrerank.errors.RerankWarning")
@@ -168,10 +185,44 @@ def test_a_missing_image_is_named_and_the_search_goes_on(store, capsys):
     assert "warning" not in capsys.readouterr().err
 
 
-def test_an_index_of_nothing_is_no_empty_result(tmp_path, capsys):
-    assert main(["index", "missing.pdf", "--store", str(tmp_path)]) == 1
-    assert main(["search", "x", "--store", str(tmp_path)]) == 1
-    assert "holds nothing" in capsys.readouterr().err
+def test_where_nothing_can_be_indexed_no_index_is_left(tmp_path, capsys):
+    folder = tmp_path / "store"
+    assert main(["index", "missing.pdf", "--store", str(folder)]) == 1
+    assert not folder.exists()
+    assert main(["search", "x", "--store", str(folder)]) == 1
+    assert "there is no index" in capsys.readouterr().err
+
+
+def test_a_folder_without_a_file_to_read_is_an_error(tmp_path, capsys):
+    good = make_pdf(tmp_path / "good.pdf", "Some words.")
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    (bare / "notes.txt").write_text("not read")
+    folder = str(tmp_path / "store")
+    assert main(["index", str(bare), "--store", folder]) == 1
+    shown = capsys.readouterr().err
+    assert f"{bare}: has no file to read" in shown
+    assert ".pdf, .pptx" in shown
+    assert main(["index", str(bare), str(good), "--store", folder]) == 1
+    assert "1 chunk in all" in capsys.readouterr().err
+
+
+def test_an_interrupt_is_one_line(tmp_path):
+    """As Ctrl-C in a terminal: all processes of the group get it, also while pages are read."""
+    command = [sys.executable, "-m", "mmrerank", "index", "tests/data/pdf/geotopo.pdf"]
+    with subprocess.Popen(
+        [*command, "--store", tmp_path], stderr=subprocess.PIPE, text=True, process_group=0
+    ) as process:
+        while not list(tmp_path.glob("images/*.png")):
+            assert process.poll() is None
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGINT)
+        said = process.communicate()[1]
+    assert process.returncode == 130
+    assert [line.split()[0] for line in said.splitlines() if line.strip()] == [
+        "Loading",
+        "interrupted",
+    ]
 
 
 def test_a_terminal_that_is_not_utf_8(store):
@@ -210,6 +261,14 @@ def test_a_snippet_begins_near_the_words():
     cut = snippet(text, ["torque"], width=80)
     assert "torque" in cut
     assert len(cut) <= 84
+
+
+def test_a_bar_without_an_end_counts_what_it_shows(capsys):
+    assert list(progress(iter("abc"), "Loading [a].pdf", show=True, unit="chunks")) == list("abc")
+    shown = capsys.readouterr().err
+    assert "Loading [a].pdf" in shown
+    assert "chunks: 3" in shown
+    assert "it/s" not in shown
 
 
 def test_escapes_in_documents_reach_no_terminal(tmp_path, capsys, monkeypatch):

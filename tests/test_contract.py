@@ -147,6 +147,7 @@ def test_min_score(reranker, call, documents):
 def test_no_documents_give_no_results(reranker, call):
     assert call(reranker, "score", "turbine", []) == []
     assert call(reranker, "rerank", "turbine", [], top_n=3) == []
+    assert call(reranker, "rerank", "", []) == []
 
 
 @pytest.mark.parametrize("query", ["", "  \n", Content(text=""), None, 7])

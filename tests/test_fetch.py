@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import socket
 import threading
@@ -30,6 +31,10 @@ ANSWERS = {
 
 
 class Handler(BaseHTTPRequestHandler):
+    def handle(self):
+        with contextlib.suppress(ConnectionError):  # who asked had enough, as the tests want
+            super().handle()
+
     def do_GET(self):
         path = self.path.partition("?")[0]
         if path.startswith("/drip"):

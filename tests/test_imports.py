@@ -29,6 +29,17 @@ def test_importing_the_core_loads_nothing_heavy():
     assert done.stdout.strip() == "set()"
 
 
+def test_every_name_is_there_without_any_extra():
+    code = (
+        "import sys\n"
+        "missing = 'numpy torch transformers sentence_transformers sklearn chromadb pymupdf scipy"
+        " rapidocr onnxruntime pptx docx lxml bs4 markdown_it pillow_heif'\n"
+        "sys.modules |= dict.fromkeys(missing.split())\n"
+        "from mmrerank import *"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
 def test_errors_survive_another_process():
     error = MissingDependencyError("pymupdf", "pdf", "loading a PDF")
     assert str(pickle.loads(pickle.dumps(error))) == str(error)

@@ -23,15 +23,24 @@ def run(code: str, folder: Path) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("framework", ["langchain", "llama_index"])
-def test_the_eight_lines_run_and_find_the_card(framework, tmp_path):
+@pytest.mark.parametrize(
+    ("framework", "goes_on", "best"),
+    [
+        ("langchain", "ContextualCompressionRetriever", "found[0]"),
+        ("llama_index", "as_query_engine", "answer.source_nodes[0]"),
+    ],
+)
+def test_the_eight_lines_run_and_find_the_card(framework, goes_on, best, tmp_path):
+    (more,) = [example for example in EXAMPLES if goes_on in example]
     (code,) = [example for example in EXAMPLES if f"from {framework}_mmrerank import Multimodal" in example and "REPORT" in example]  # fmt: skip
     assert len([line for line in code.splitlines() if line.strip()]) <= 8
-    lines = run(code, tmp_path).splitlines()
+    shown = f"print({best}.metadata['best_image'])"
+    *lines, named = run(f"{code}\n{more}\n{shown}", tmp_path).splitlines()
     assert len(lines) == 3
     score, page, image = lines[0].split()
     assert float(score) > 0
     assert page == "4"
+    assert named == image
     facts = json.loads((tmp_path / "images" / image).with_suffix(".json").read_text())
     assert facts["caption"].startswith("Figure 4")
 

@@ -28,6 +28,8 @@ def test_what_is_written_is_read(refs):
         (None, []),
         ("", []),
         ("[]", []),
+        ("null", []),
+        (["null"], ["null"]),
         ([], []),
         ((), []),
         ("a/b.png", ["a/b.png"]),

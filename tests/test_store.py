@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+
 import chromadb
 import pytest
 from helpers import png
@@ -22,7 +25,7 @@ def chunk(number: int, text: str, *refs: str, source: str = "a.pdf") -> Chunk:
 @pytest.fixture
 def store(tmp_path):
     made = Store(tmp_path / "store", create=True)
-    made.image_root.mkdir()
+    made.image_root.mkdir(parents=True)
     data = png("turbine torque")
     ref = f"{content_hash(data)}.png"
     (made.image_root / ref).write_bytes(data)
@@ -77,6 +80,17 @@ def test_a_folder_without_an_index_is_left_alone(tmp_path):
     with pytest.raises(StoreError, match="mmrerank index"):
         Store(tmp_path / "none")
     assert not (tmp_path / "none").exists()
+
+
+def test_a_read_only_index_says_that_it_must_be_writable(store, tmp_path):
+    copied = shutil.copytree(store.folder, tmp_path / "copy")  # Chroma knows the other already
+    for path in (copied, copied / "chroma.sqlite3"):
+        path.chmod(path.stat().st_mode & ~0o222)
+    if os.access(copied, os.W_OK):
+        pytest.skip("root may write everywhere")
+    with pytest.raises(StoreError, match="make the folder and its files writable"):
+        Store(copied)
+    copied.chmod(0o700)
 
 
 def test_another_programs_collection_is_a_store_error(tmp_path):

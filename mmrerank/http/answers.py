@@ -84,19 +84,26 @@ def scores_by_index(pairs: Pairs, count: int, model: str) -> list[float]:
             )
         if scores[index] is not None:
             raise InvalidResponseError(f"{model}: index {index} is given twice")
-        if (
-            not isinstance(score, (int, float))
-            or isinstance(score, bool)
-            or not math.isfinite(score)
-        ):
+        scores[index] = _finite(score)
+        if scores[index] is None:
             raise InvalidResponseError(f"{model}: the score of index {index} is {score!r:.40}")
-        scores[index] = float(score)
     missing = [i for i, score in enumerate(scores) if score is None]
     if missing:
         raise InvalidResponseError(
             f"{model}: {len(missing)} of {count} documents got no score, the first is {missing[0]}"
         )
     return [score for score in scores if score is not None]
+
+
+def _finite(score: object) -> float | None:
+    """The score as a float; None where it is no finite number."""
+    if isinstance(score, bool) or not isinstance(score, (int, float)):
+        return None
+    try:
+        number = float(score)
+    except OverflowError:  # JSON's whole numbers have no end
+        return None
+    return number if math.isfinite(number) else None
 
 
 # -- errors

@@ -294,6 +294,8 @@ class HTTPReranker(Reranker):
             )
 
     def _unscored(self, error: APIError, count: int) -> list[Scored]:
+        if not str(error).startswith(f"{self.model}: "):  # of the drivers, which know no model
+            error.args = (f"{self.model}: {error.args[0]}",)
         if self.on_error == "raise":
             raise error
         warnings.warn(f"not reranked: {error}", RerankWarning, stacklevel=2)

@@ -56,13 +56,13 @@ def find_key(given: str | None, names: tuple[str, ...], needed_by: str | None) -
 
     Space around it goes: keys are often pasted or read from files with their line end. Raises
     `AuthenticationError` where there is none and `needed_by` names who needs it, or where it
-    cannot be a key.
+    cannot be a key, and `InvalidInputError` where what is given is no str.
     """
     found = (os.environ[name] for name in names if os.environ.get(name))
-    given = getattr(given, "get_secret_value", lambda: given)()  # pydantic's SecretStr
-    key = (next(found, None) if given is None else given) or None
-    if key is not None:
-        key = str(key).strip() or None
+    bare: Any = getattr(given, "get_secret_value", lambda: given)()  # pydantic's SecretStr
+    if bare is not None and not isinstance(bare, str):
+        raise InvalidInputError(f"api_key is a str, not {type(bare).__name__}")
+    key: str | None = (next(found, "") if bare is None else bare).strip() or None
     if key is not None and not re.fullmatch(r"[!-~]+", key):
         raise AuthenticationError("the API key holds characters that no key has")
     if key is None and needed_by is not None:

@@ -11,6 +11,7 @@ import contextlib
 import os
 import pickle
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -26,6 +27,8 @@ __all__ = ["Inline", "PageLostError", "Pages", "Processes", "open_pages", "serve
 _START = "import sys; sys.path[:] = {path!r}; from mmrerank.loaders.worker import serve; serve()"
 _MOST_SPARE = 2
 _OPENING = 60.0  # seconds that a process has to start and to open a file
+_DAY = 86400.0
+_ORPHANED = 5.0  # seconds beyond a call's time limit after which nobody is there to end its process
 
 
 class PageLostError(RerankError):
@@ -128,7 +131,7 @@ class _Worker:
         timer.daemon = True
         timer.start()
         try:
-            _write(_pipe(process.stdin), (method, args))
+            _write(_pipe(process.stdin), (method, args, timeout + _ORPHANED))
             worked, value = pickle.load(_pipe(process.stdout))  # noqa: S301 - our own process
         except (OSError, EOFError, pickle.UnpicklingError) as error:
             self.stop()
@@ -144,7 +147,10 @@ class _Worker:
         code = _START.format(path=sys.path)
         command = [sys.executable, "-c", code]
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and code
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C in a terminal is for the process above alone
         )
         return self._process
 
@@ -208,17 +214,32 @@ def _write(stream: BinaryIO, value: object) -> None:
 
 
 def serve() -> None:
-    """The worker process: answer calls from standard input until it ends."""
+    """The worker process: answer calls from standard input until it ends.
+
+    A call that takes longer than its seconds ends the process, also within a library that lets no
+    other thread run: the process above, which should have done so, may be gone.
+    """
     # A library that prints must not write between the answers.
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     session = _Session()
     while True:
         try:
-            method, args = pickle.load(sys.stdin.buffer)  # noqa: S301 - from the process above
-        except (EOFError, KeyboardInterrupt):
+            method, args, limit = pickle.load(sys.stdin.buffer)  # noqa: S301 - from the process above
+        except EOFError:
             return
-        _write(answers, _answer(session.call, method, args))
+        _alarm(limit)
+        answer = _answer(session.call, method, args)
+        _alarm(0)
+        try:
+            _write(answers, answer)
+        except BrokenPipeError:  # the process above is gone; a last flush would only tell so
+            os._exit(0)
+
+
+def _alarm(seconds: float) -> None:
+    if hasattr(signal, "setitimer"):  # not on Windows; its default is to end the process
+        signal.setitimer(signal.ITIMER_REAL, min(seconds, _DAY))
 
 
 def _answer(call: Callable[..., Any], method: str, args: tuple[Any, ...]) -> tuple[bool, Any]:

@@ -1,6 +1,7 @@
 """What is computed together: prompts, their shared prefix, and batches under a token budget.
 
-No torch here: a prompt is a list of token ids and the places of its images.
+No torch here: a prompt is a list of token ids and the places of its images. numpy is imported
+where it is used: the classes of rerankers are imported without their extra, too.
 
 A batch is a list of rectangles. A rectangle holds prompts of (nearly) one length, one a row; the
 rectangles of a batch lie one behind the other, so that every layer's matrices see all tokens of
@@ -13,11 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from mmrerank.types import Image
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = ["ImagePart", "PlacedImage", "Prompt", "Rectangle", "plan_batches", "shared_prefix"]
 
@@ -68,6 +71,8 @@ class Prompt:
         width are those of its grid, counted from where the text stopped; the text after it goes
         on behind the longer side.
         """
+        import numpy as np
+
         out = np.empty((3, len(self.ids)), dtype=np.int64)
         done, following = 0, 0
         for placed in self.images:
@@ -89,6 +94,8 @@ def shared_prefix(prompts: Sequence[Prompt]) -> int:
     At least one token of each prompt is left over. The prompts were tokenised whole, so the cut
     falls between tokens that each of them really has.
     """
+    import numpy as np
+
     if len(prompts) < 2:
         return 0
     keys = [_identity(prompt) for prompt in prompts]
@@ -103,6 +110,8 @@ def shared_prefix(prompts: Sequence[Prompt]) -> int:
 
 def _identity(prompt: Prompt) -> NDArray[np.int64]:
     """The ids, with those of an image replaced by a negative number that stands for the image."""
+    import numpy as np
+
     key = np.array(prompt.ids, dtype=np.int64)
     for placed in prompt.images:
         mark = -1 - (hash(placed.part) & 0x7FFFFFFFFFFFFFFF) // 2

@@ -48,14 +48,14 @@ class CrossEncoderReranker(Reranker):
         self.model, self.batch_size, self.show_progress = str(model), batch_size, show_progress
         self._logits = scores == "logit"
         self._lock = threading.RLock()
+        self._library = require("sentence_transformers", "a cross-encoder", "cross-encoder")
         self.device = pick_device(device)
         self.dtype = pick_dtype(dtype, self.device)
         self._encoder: Any = self._load(Checkpoint(self.model, revision), max_length)
 
     def _load(self, checkpoint: Checkpoint, max_length: int | None) -> Any:
-        library = require("sentence_transformers", "a cross-encoder", "cross-encoder")
         try:
-            encoder = library.CrossEncoder(
+            encoder = self._library.CrossEncoder(
                 checkpoint.name,
                 device=str(self.device),
                 revision=checkpoint.revision,

@@ -61,6 +61,7 @@ FINAL = [
     ("repeated", InvalidResponseError),
     ("foreign", InvalidResponseError),
     ("nan", InvalidResponseError),
+    ("huge", InvalidResponseError),
 ]
 EXHAUSTED = [(500, APIError), (429, RateLimitError), ("drop", APIConnectionError), ("reset", APIConnectionError), ("cut", APIConnectionError), ("timeout", APITimeoutError)]  # fmt: skip
 
@@ -143,7 +144,7 @@ def test_a_slow_answer_ends_with_the_deadline(server, mode, fault, documents):
     server.faults = [fault]
     with reranker_for(server, timeout=5, deadline=0.5) as reranker:
         start = time.monotonic()
-        with pytest.raises(APITimeoutError):
+        with pytest.raises(APITimeoutError, match=r"^jina-reranker-m0: "):
             scores_of(reranker, mode, "turbine", documents)
         assert 0.4 < time.monotonic() - start < 3
         assert wait_until(lambda: reranker._connection.pace.slots._free == 5)
@@ -174,7 +175,7 @@ def test_retries_end_with_the_deadline(server, mode):
 def test_waiting_for_a_slot_ends_with_the_deadline(server, mode):
     with reranker_for(server, max_concurrency=1, deadline=0.2) as reranker:
         taken = reranker._connection.pace.slots.ask()
-        with pytest.raises(APITimeoutError):
+        with pytest.raises(APITimeoutError, match=r"^jina-reranker-m0: "):
             scores_of(reranker, mode, "turbine", DOCUMENTS)
         reranker._connection.pace.slots.withdraw(taken)
         assert scores_of(reranker, mode, "turbine torque", DOCUMENTS)[0] == 1.0

@@ -111,7 +111,7 @@ def test_nobody_listens(mode):
     with LocalRerankServer() as server:
         url = server.url
     reranker = JinaReranker(api_key="k", base_url=url, max_retries=0)
-    with pytest.raises(APIConnectionError):
+    with pytest.raises(APIConnectionError, match=r"^jina-reranker-m0: the service could not be"):
         scores_of(reranker, mode)
     reranker.close()
 
@@ -176,6 +176,14 @@ def test_what_cannot_be_a_key_is_refused_without_showing_it(key):
     with pytest.raises(AuthenticationError, match="characters") as caught:
         JinaReranker(api_key=key)
     assert "geheim" not in repr(caught.value)
+
+
+@pytest.mark.parametrize("key", [b"geheim", 31415926, ["geheim"]])
+def test_what_is_no_text_is_no_key(key):
+    with pytest.raises(InvalidInputError, match="api_key is a str") as caught:
+        JinaReranker(api_key=key)
+    assert "geheim" not in repr(caught.value)
+    assert "31415926" not in repr(caught.value)
 
 
 def test_headers_are_checked_and_stay_covered():

@@ -9,6 +9,7 @@ import pickle
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from helpers import png
 from langchain_classic.retrievers import ContextualCompressionRetriever
@@ -167,6 +168,7 @@ def test_documents_without_text_and_without_images_stay(documents, figures, comp
 
 def test_no_documents_give_no_documents(compressor, compress):
     assert compress(compressor, []) == []
+    assert compress(compressor, [], "") == []
 
 
 @pytest.mark.parametrize(("top_n", "count"), [(1, 1), (3, 3), (4, 4), (100, 4), (None, 4)])
@@ -184,13 +186,24 @@ def test_min_score_leaves_out_what_scores_less(documents, compressor, compress):
     assert compress(compressor, documents) == []
 
 
-def test_a_second_reranker_keeps_the_score_of_the_first(documents, compressor, compress):
+@pytest.mark.parametrize("score", [0.25, 1, np.float32(0.25), np.float64(0.25), np.int64(2)])
+def test_an_earlier_score_is_kept_whatever_number_it_is(compressor, compress, score):
+    (found,) = compress(compressor, [Document("x", metadata={"relevance_score": score})])
+    assert found.metadata["retrieval_score"] == score
+    assert type(found.metadata["retrieval_score"]) is float
+
+
+def test_a_second_reranker_keeps_rank_and_score_of_the_retrieval(documents, compressor, compress):
+    for i, document in enumerate(documents[:3]):  # the fourth came without a score
+        document.metadata["relevance_score"] = 0.9 - i / 10
     first = compress(compressor, documents)
-    second = compress(MultimodalRerank(reranker=FakeReranker(), top_n=2), first[1:])
-    earlier = {document.id: document.metadata["relevance_score"] for document in first}
+    second = compress(MultimodalRerank(reranker=FakeReranker(), image_key="none"), first[::-1])
+    assert len(second) == 4
     for document in second:
-        assert document.metadata["retrieval_score"] == earlier[document.id]
-        assert first[1:][document.metadata["retrieval_rank"] - 1].id == document.id
+        place = ids(documents).index(document.id)
+        assert document.metadata["retrieval_rank"] == place + 1
+        earlier = documents[place].metadata.get("relevance_score")
+        assert document.metadata.get("retrieval_score") == earlier
 
 
 def test_a_winning_image_of_an_earlier_reranker_is_not_passed_off_as_ones_own(

@@ -62,6 +62,8 @@ def ask(request):
 
 def test_the_score_of_the_store_is_kept_beside_the_new_one(ask):
     store = in_memory()
+    for document in store.store.values():  # as if results of another search had been stored
+        document["metadata"] |= {"retrieval_rank": 40, "retrieval_score": 40.0}
     retriever = MultimodalRetriever(
         vector_store=store, compressor=MultimodalRerank(reranker=FakeReranker())
     )

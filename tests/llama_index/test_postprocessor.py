@@ -191,12 +191,14 @@ def test_the_earlier_score_is_kept_where_there_was_one(nodes, rerank, process):
     assert "retrieval_score" not in found["empty"].metadata
 
 
-def test_a_second_reranker_keeps_the_score_of_the_first(nodes, rerank, process):
+def test_a_second_reranker_keeps_rank_and_score_of_the_retrieval(nodes, rerank, process):
     first = process(rerank, nodes)
     second = process(MultimodalRerank(reranker=FakeReranker(), image_key="none"), first)
     assert len(second) == 4
     for item in second:
-        assert item.metadata["retrieval_score"] == by_id(first)[item.node_id].score
+        place = ids(nodes).index(item.node_id)
+        assert item.metadata["retrieval_rank"] == place + 1
+        assert item.metadata.get("retrieval_score") == nodes[place].score
         assert "best_image" not in item.metadata
 
 
@@ -235,6 +237,7 @@ def test_nodes_without_text_and_without_images_stay(nodes, figures, process, kin
 
 def test_no_nodes_give_no_nodes(rerank, process):
     assert process(rerank, []) == []
+    assert process(rerank, [], "") == []
 
 
 @pytest.mark.parametrize(("top_n", "count"), [(1, 1), (3, 3), (4, 4), (100, 4), (None, 4)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -271,6 +272,28 @@ def test_a_worker_that_dies_is_told_and_replaced(book, root, monkeypatch):
         with pytest.raises(Exception, match="ended its process"):
             document._pages.submit("info").result()
         assert document._pages.submit("info").result().page_count == 4
+
+
+@pytest.fixture
+def process():
+    """A worker's process that has opened a PDF with a page of much text."""
+    made = worker._Worker()
+    made.ask("open", (str(DATA / "pdf-damaged" / "slow.pdf"), None), 60)
+    yield made._process
+    made.stop()
+
+
+def test_a_worker_whose_owner_is_gone_ends_in_silence(process, capfd):
+    worker._write(process.stdin, ("text", (1,), 60))
+    process.stdout.close()
+    process.stdin.close()
+    assert process.wait(20) == 0
+    assert not capfd.readouterr().err
+
+
+def test_a_worker_whose_owner_is_gone_hangs_on_no_page(process):
+    worker._write(process.stdin, ("text", (1,), 0.01))
+    assert process.wait(20) == -signal.SIGALRM
 
 
 def test_a_script_without_a_main_guard_works(book, root, tmp_path):
