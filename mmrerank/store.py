@@ -224,15 +224,15 @@ def _hit(
         page=page if isinstance(page, int) else None,
         text=found.content.text or "",
         images=[
-            _hit_image(ref, root)
+            _hit_image(ref, root, str(found.metadata.get("source", "")))
             for ref in read_refs(found.metadata.get(IMAGES_KEY), on_error=lambda _: None)
         ],
         best_image=best,
     )
 
 
-def _hit_image(ref: str, root: Path) -> HitImage:
-    facts = loader_facts(Image(path=root / ref, root=root))
+def _hit_image(ref: str, root: Path, source: str) -> HitImage:
+    facts = loader_facts(Image(path=root / ref, root=root), source)
     page = facts.get("page")
     return HitImage(
         path=ref,

@@ -7,6 +7,7 @@ import os
 import re
 import tempfile
 import threading
+import unicodedata
 import warnings
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from mmrerank.types import Image
 
 __all__ = ["ImageReader", "default_cache_dir", "is_readable", "loader_facts"]
 
+LETTERS = 0.55  # of a text's characters: there are fewer among signs that stand for letters
 FEW_WORDS = 5  # a text layer with fewer is not trusted to hold what the picture says
 
 _SIDECAR_BYTES = 2**20
@@ -33,16 +35,28 @@ def default_cache_dir() -> Path:
     return Path(named).expanduser() if named else user_cache_path("mmrerank")
 
 
-def loader_facts(image: Image) -> dict[str, Any]:
-    """What a loader wrote beside an image it saved (page, caption, words, ...); {} without it."""
+def loader_facts(image: Image, source: str | None = None) -> dict[str, Any]:
+    """What a loader wrote beside an image it saved (page, caption, words, ...); {} without it.
+
+    Documents may share an image: then these are the facts for `source`, and without it the caption
+    is left out where they do not agree.
+    """
     if image.path is None or image.path.suffix == ".json":
         return {}
     try:
         facts = json.loads(read_file(image.path.with_suffix(".json"), _SIDECAR_BYTES, image.root))
     except (ImageError, ValueError, RecursionError):
         return {}  # absent or damaged: the image itself still tells
-    ours = isinstance(facts, dict) and facts.keys() >= _SIDECAR_KEYS
-    return facts if ours else {}  # annotation tools keep JSON beside images too
+    if not isinstance(facts, dict) or not facts.keys() >= _SIDECAR_KEYS:
+        return {}  # annotation tools keep JSON beside images too
+    others = facts.pop("others", None)
+    known = [facts, *(one for one in others or () if isinstance(one, dict))]
+    for one in known:
+        if source is not None and one.get("source") == source:
+            return {**facts, **one}
+    if any(one.get("caption") != facts.get("caption") for one in known):
+        facts["caption"] = ""
+    return facts
 
 
 class ImageReader:
@@ -149,10 +163,12 @@ def _place(image: Image) -> tuple[str, int, int, int] | None:
 def is_readable(words: str) -> bool:
     """Does a text layer say what the picture shows: enough words, and most of them letters?
 
-    Fonts without a Unicode table give replacement and private-use characters instead.
+    Fonts without a Unicode table give replacement and private-use characters instead, or the
+    signs that happen to have the numbers of their letters.
     """
     if len(words.split()) < FEW_WORDS:
         return False
     visible = re.sub(r"\s", "", words)
     odd = sum(c == "\ufffd" or "\ue000" <= c <= "\uf8ff" or ord(c) < 32 for c in visible)
-    return odd < 0.1 * len(visible)
+    letters = sum(unicodedata.category(c)[0] in "LMN" for c in visible)
+    return odd < 0.1 * len(visible) and letters > LETTERS * len(visible)

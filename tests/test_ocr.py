@@ -91,6 +91,9 @@ def test_another_programs_json_beside_an_image_is_no_matter(image_root, text):
 def test_garbled_text_layers_are_not_believed():
     assert is_readable("five whole words stand here")
     assert not is_readable("two words")
+    assert not is_readable("=<6>?J+@:=<:#0(1C23# >$%& :<=?@ (#+: <>=:$")
+    assert is_readable("0.0 0.5 1.0 -5 10% (a) time [s]")
+    assert is_readable("向量 数据库 检索 精度 提高")
     assert not is_readable("\ufffd\ufffd \ue001\ue002 \ufffd \ufffd \ufffd \ufffd")
 
 

@@ -30,6 +30,8 @@ __all__ = [
     "strongest",
 ]
 
+_MOST_OTHERS = 20  # documents of which an image keeps facts; a logo may be in thousands
+
 FigureKind = Literal["raster", "vector", "mixed", "text", "table", "page"]
 """What a figure is made of; "text" is a listing, "page" a scan or a page's own rendering."""
 
@@ -147,21 +149,40 @@ def save_image(root: Path, data: bytes, suffix: str = ".png") -> str:
 def save_facts(root: Path, figure: Figure) -> None:
     """Save what is known of a figure in a JSON file beside its image.
 
-    It keeps the facts of the first figure that had these pixels. A failing disk raises
-    `ImageError`.
+    A figure that another document has too, with the same pixels, stays under `others`: one for
+    each document, as it was last loaded. A failing disk raises `ImageError`.
     """
     facts = {key: value for key, value in asdict(figure).items() if key != "ref"}
     path = (root / figure.ref).with_suffix(".json")
-    _write_once(path, json.dumps(facts, ensure_ascii=False, indent=1).encode())
+    kept = [one for one in _kept_facts(path) if isinstance(one, dict)]
+    others = [one for one in kept if one.get("source") != figure.source]
+    if others:
+        facts["others"] = others[:_MOST_OTHERS]
+    data = json.dumps(facts, ensure_ascii=False, indent=1).encode()
+    if not path.is_file() or path.read_bytes() != data:
+        _write(path, data)
+
+
+def _kept_facts(path: Path) -> list[dict[str, Any]]:
+    """What was saved there before, the last first; nothing where there is something else."""
+    try:
+        kept = json.loads(path.read_bytes())
+        return [kept, *kept.pop("others", ())]
+    except (OSError, ValueError, RecursionError, AttributeError, TypeError):
+        return []
 
 
 def _write_once(path: Path, data: bytes) -> None:
+    if not path.exists():
+        _write(path, data)
+
+
+def _write(path: Path, data: bytes) -> None:
     """Write beside the place and move there, so that no reader sees half a file."""
     part = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
-        if not path.exists():
-            part.write_bytes(data)
-            part.replace(path)
+        part.write_bytes(data)
+        part.replace(path)
     except OSError as error:
         part.unlink(missing_ok=True)
         raise ImageError(str(path), f"cannot be written ({error})") from error

@@ -122,9 +122,10 @@ class FlowLoader(ABC):
             raise
         except Exception as error:  # parsers raise many kinds on damaged files
             raise DocumentError(self.path, f"cannot be read ({error})") from error
-        for element in elements:
-            if element.picture and element.picture.figure:
-                save_facts(self._root, element.picture.figure)
+        pictures = (element.picture for element in elements)
+        found = [picture.figure for picture in pictures if picture and picture.figure]
+        for figure in {figure.ref: figure for figure in reversed(found)}.values():
+            save_facts(self._root, figure)
         figures = _labelled(elements)
         for position, draft in enumerate(self._drafts(elements)):
             yield self._chunk(draft, position, figures)

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from mmrerank.loaders.base import LinkKind
-from mmrerank.loaders.boxes import Box, union
+from mmrerank.loaders.boxes import Box, part_inside, union
 from mmrerank.loaders.captions import (
     find_mentions,
     find_references,
@@ -32,6 +32,7 @@ SCORES: Mapping[LinkKind, float] = {
 }
 """How surely a figure belongs to a chunk. A cited figure is on another page in two of three cases."""
 
+_INSIDE = 0.8  # of the words of a figure
 _ABOVE = 60.0  # points that a link's destination may lie above its figure
 
 
@@ -170,11 +171,13 @@ def _blank_contents(text: str) -> str:
 
 
 def _captioned(chunk: PageChunk, here: Mapping[Key, Region]) -> Iterator[Found]:
-    """The figures whose caption begins in the chunk."""
+    """The figures whose caption begins in the chunk, or whose own words stand there."""
     for start, piece in _places(chunk):
         for key, region in here.items():
             if piece.first and piece.block == region.caption:
                 yield Found(key, "caption", start + len(piece.text))
+            elif piece.block.in_figure and part_inside(piece.block.box, region.box) > _INSIDE:
+                yield Found(key, "column", start + len(piece.text))
 
 
 def _place_of(target: Target, chunks: Sequence[PageChunk]) -> tuple[int, int] | None:

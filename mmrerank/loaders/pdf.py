@@ -83,7 +83,7 @@ class PDFLoader:
         self.path = os.fspath(path)
         self.pages = None if pages is None else sorted(set(pages))
         self._password, self._workers, self._timeout = password, workers, page_timeout
-        self._root = Path(image_root)
+        self._root = Path(image_root).absolute()  # also where the caller changes folders
         self._survey = SurveyOptions(
             root=self._root,
             dpi=dpi,

@@ -57,6 +57,7 @@ class Figures:
     def __init__(self, document: Surveyed, root: Path, options: ReadingOptions) -> None:
         self._document, self._root, self._options = document, root, options
         self._done: dict[Key, Figure | None] = {}
+        self._saved: set[str] = set()
         self._reader = ImageReader(default_cache_dir()) if options.ocr_pages else None
 
     def get(self, key: Key) -> Figure | None:
@@ -111,7 +112,9 @@ class Figures:
             words=words,
             context=_around(region, blocks),
         )
-        save_facts(self._root, figure)
+        if figure.ref not in self._saved:  # of equal pixels the first figure's facts are kept
+            self._saved.add(figure.ref)
+            save_facts(self._root, figure)
         return figure
 
 
@@ -141,6 +144,8 @@ class PDFReading:
             for chunk, section, linked in zip(chunks, sections, found, strict=True):
                 yield self._chunk(chunk, section, linked, number, position)
                 position += 1
+        if not position:
+            self._document.warn(None, "holds neither text nor images that can be read")
 
     def _cut(self, number: int) -> list[PageChunk]:
         regions = self._document.regions_of(number)

@@ -38,10 +38,14 @@ _NO_FIGURES = (
 
 @dataclass(frozen=True, slots=True)
 class PDFInfo:
-    """How many pages a PDF has, and the titles of its outline by page, from 1."""
+    """How many pages a PDF has, and the titles of its outline by page, from 1.
+
+    `repaired` where the file is damaged: pages, or all that is on them, may be missing.
+    """
 
     page_count: int
     outline: dict[int, list[str]]
+    repaired: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +146,8 @@ class OpenPDF:
         with suppress(Exception):  # a damaged outline is no loss
             for _, title, page in self._document.get_toc():
                 outline[page].append(title)
-        return PDFInfo(self._document.page_count, dict(outline))
+        document = self._document
+        return PDFInfo(document.page_count, dict(outline), document.is_repaired)
 
     def text(self, number: int) -> PageText:
         """The text of a page (from 1)."""

@@ -64,6 +64,10 @@ class Surveyed:
         wanted = range(1, info.page_count + 1) if wanted is None else wanted
         if wrong := [number for number in wanted if not 1 <= number <= info.page_count]:
             raise InvalidInputError(f"{source} has {info.page_count} pages, no page {wrong[0]}")
+        if info.repaired:
+            self.warn(
+                None, "is damaged; what can be read of it is kept, other parts may be missing"
+            )
         self.outline: dict[int, list[str]] = info.outline
         self.captions: dict[str, list[int]] = {}
         self.labels: dict[int, str] = {}
@@ -120,9 +124,10 @@ class Surveyed:
         text: PageText = pickle.loads(zlib.decompress(self._kept[number]))  # noqa: S301 - from above
         return text
 
-    def warn(self, number: int, message: str) -> None:
-        """Say what was left out of a page."""
-        warnings.warn(f"{self.source}, page {number}: {message}", RerankWarning, stacklevel=2)
+    def warn(self, number: int | None, message: str) -> None:
+        """Say what was left out of a page, or of the document."""
+        place = self.source if number is None else f"{self.source}, page {number}"
+        warnings.warn(f"{place}: {message}", RerankWarning, stacklevel=2)
 
     def blocks(self, number: int) -> list[Block]:
         """The text of a page without running titles and page numbers, hyphenated words whole."""

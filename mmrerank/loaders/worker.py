@@ -17,6 +17,7 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from mmrerank.errors import RerankError
@@ -76,7 +77,7 @@ class Processes:
     """Calls run in worker processes, each with a time limit."""
 
     def __init__(self, path: str, password: str | None, workers: int, timeout: float) -> None:
-        self._open = (path, password)
+        self._open = (path, password, _folder())
         self._timeout = timeout
         self._idle: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
         for _ in range(workers):
@@ -111,7 +112,7 @@ class _Worker:
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._owner = os.getpid()
-        self.opened: tuple[str, str | None] | None = None
+        self.opened: tuple[str, str | None, str | None] | None = None
 
     @property
     def is_usable(self) -> bool:
@@ -203,6 +204,14 @@ _spare = _Spare()
 atexit.register(_spare.stop)
 
 
+def _folder() -> str | None:
+    """The working folder, which relative paths begin from; None where it was removed."""
+    try:
+        return str(Path.cwd())
+    except OSError:
+        return None
+
+
 def _pipe(stream: Any) -> BinaryIO:
     assert stream is not None
     return stream  # type: ignore[no-any-return]
@@ -259,6 +268,11 @@ class _Session:
         if method in ("open", "close"):
             if self._pdf is not None:
                 self._pdf.close()
-            self._pdf = OpenPDF(*args) if method == "open" else None
+                self._pdf = None
+            if method == "open":
+                path, password, folder = args
+                if folder is not None:  # a spare process may have been started elsewhere
+                    os.chdir(folder)
+                self._pdf = OpenPDF(path, password)
             return None
         return getattr(self._pdf, method)(*args)

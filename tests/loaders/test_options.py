@@ -18,6 +18,8 @@ from mmrerank.loaders.chunking import Sizes
 from mmrerank.loaders.pdf import PDFLoader
 from mmrerank.ocr_engine import ReadLine
 from mmrerank.refs import marked_refs, marker
+from mmrerank.types import Image as ImageFile
+from mmrerank.words import loader_facts
 
 pymupdf = pytest.importorskip("pymupdf")
 pytest.importorskip("scipy")
@@ -278,7 +280,7 @@ def test_a_worker_that_dies_is_told_and_replaced(book, root, monkeypatch):
 def process():
     """A worker's process that has opened a PDF with a page of much text."""
     made = worker._Worker()
-    made.ask("open", (str(DATA / "pdf-damaged" / "slow.pdf"), None), 60)
+    made.ask("open", (str(DATA / "pdf-damaged" / "slow.pdf"), None, None), 60)
     yield made._process
     made.stop()
 
@@ -294,6 +296,76 @@ def test_a_worker_whose_owner_is_gone_ends_in_silence(process, capfd):
 def test_a_worker_whose_owner_is_gone_hangs_on_no_page(process):
     worker._write(process.stdin, ("text", (1,), 0.01))
     assert process.wait(20) == -signal.SIGALRM
+
+
+def test_relative_paths_are_of_the_folder_that_is_current(tmp_path, monkeypatch):
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        with pymupdf.open() as document:
+            page = document.new_page()
+            page.insert_text((72, 72), f"This is the report of the {name} folder.")
+            page.draw_bezier((100, 100), (200, 300), (250, 50), (300, 200))
+            document.save(tmp_path / name / "report.pdf")
+    for name in ("first", "second"):
+        monkeypatch.chdir(tmp_path / name)
+        (chunk,) = PDFLoader("report.pdf", image_root="images").load()
+        assert f"the {name} folder" in chunk.text
+        assert (tmp_path / name / "images" / chunk.links[0].figure.ref).is_file()
+
+
+def test_documents_that_share_an_image_keep_their_own_captions(tmp_path, root):
+    def save(name, caption, pages=1):
+        with pymupdf.open() as document:
+            for _ in range(pages):
+                document.new_page()
+            page = document[-1]
+            page.insert_text((72, 400), "Text stands here so that the page is more than a figure.")
+            page.draw_bezier((100, 100), (200, 300), (250, 50), (300, 200))
+            page.insert_text((100, 260), caption)
+            document.save(tmp_path / name)
+        (chunk,) = load(tmp_path / name, root)
+        return ImageFile.from_path(root / chunk.links[0].figure.ref)
+
+    image = save("a.pdf", "Figure 1: Zebra crossings.")
+    assert loader_facts(image)["caption"] == "Figure 1: Zebra crossings."
+    assert save("a.pdf", "Figure 1: Giraffes.", pages=2) == image
+    assert (loader_facts(image)["caption"], loader_facts(image)["page"]) == (
+        "Figure 1: Giraffes.",
+        2,
+    )
+    assert save("b.pdf", "Figure 1: Elephants.") == image
+    assert loader_facts(image)["caption"] == ""
+    for name, caption in (("a.pdf", "Figure 1: Giraffes."), ("b.pdf", "Figure 1: Elephants.")):
+        assert loader_facts(image, str(tmp_path / name))["caption"] == caption
+
+
+def test_a_damaged_file_is_told(tmp_path, root):
+    data = (DATA / "pdf" / "geotopo.pdf").read_bytes()
+    (tmp_path / "cut.pdf").write_bytes(data[: len(data) * 9 // 10])
+    with pytest.warns(RerankWarning, match=r"cut\.pdf: is damaged; what can be read"):
+        PDFLoader(tmp_path / "cut.pdf", image_root=root, pages=[1], workers=0).load()
+
+
+def test_a_file_with_nothing_in_it_is_told(tmp_path, root):
+    with pymupdf.open() as document:
+        document.new_page()
+        document.save(tmp_path / "blank.pdf")
+    with pytest.warns(RerankWarning, match="neither text nor images"):
+        assert load(tmp_path / "blank.pdf", root) == []
+
+
+def test_all_words_of_a_listing_have_its_image(tmp_path, root):
+    with pymupdf.open() as document:
+        page = document.new_page()
+        rows = "\n".join(f"row {number}: value {number * 7}" for number in range(40))
+        page.insert_textbox((72, 72, 300, 600), rows, fontsize=8)
+        page.insert_text((72, 500), "Figure 1: Many rows.", fontsize=10)
+        page.insert_textbox((72, 560, 520, 700), "Words of the body text go on and on here. " * 20)
+        document.save(tmp_path / "rows.pdf")
+    chunks = load(tmp_path / "rows.pdf", root, chunk_size=200)
+    rows = [chunk for chunk in chunks if "row " in chunk.text]
+    assert len(rows) > 2
+    assert all(chunk.links for chunk in rows)
 
 
 def test_a_script_without_a_main_guard_works(book, root, tmp_path):

@@ -265,6 +265,7 @@ def test_columns_are_read_one_after_the_other(root):
     assert [text.index(words) for words in told] == sorted(text.index(words) for words in told)
 
 
+@pytest.mark.filterwarnings("ignore:.*is damaged:mmrerank.errors.RerankWarning")
 @pytest.mark.parametrize("name", ["encryption-nocopy", "one-byte-missing", "slow-image-copy"])
 def test_odd_files_load(root, name, capfd):
     assert any(chunk.text for chunk in load(DAMAGED / f"{name}.pdf", root))
