@@ -35,7 +35,7 @@ class PDFLoader:
     reads the figures that have no words too; `ocr=False` leaves such pages without text.
 
     What its images are: figures of at least `min_size` points a side, tables too with
-    `tables=True`; `page_images=True` adds the page's rendering. `max_images_per_chunk` keeps the
+    `tables=True`, which takes some tenths of a second a page; `page_images=True` adds the page's rendering. `max_images_per_chunk` keeps the
     strongest links only. `destinations=False` ignores the links that the PDF itself has.
     `context=True` keeps the paragraphs around a figure with it. `markers=True` puts a marker
     where the text speaks of a figure, for splitters (see `resolve_markers`). `dpi` is for all

@@ -17,6 +17,7 @@ from mmrerank.loaders.grid import FRAME, MOST, Component, around, from_strips, i
 from mmrerank.loaders.labels import with_labels
 from mmrerank.loaders.layout import Layout
 from mmrerank.loaders.owners import drawings_of_captions, frame_of_caption, lines_of_caption
+from mmrerank.loaders.tables import captions_of, find_tables
 from mmrerank.loaders.text import Block, is_panel_caption
 
 __all__ = ["MAX_PATHS", "Region", "find_regions"]
@@ -78,6 +79,8 @@ def find_regions(
     layout = Layout(whole, blocks, body_size, drawn)
     captioned = _captioned(layout, tables=tables)
     regions = captioned + _free(layout, [region.box for region in captioned])
+    if tables:
+        regions = _with_tables(layout, regions, find_tables(page))
     regions = [region for region in regions if region.kind != "table" or tables]
     if glance:
         regions = [_trimmed(region, glance) for region in regions]
@@ -101,6 +104,27 @@ def _trimmed(region: Region, glance: Glance) -> Region:
         return region
     box = glance.visible(region.box)
     return replace(region, box=box) if is_big(box) else region
+
+
+def _with_tables(layout: Layout, regions: Sequence[Region], boxes: Sequence[Box]) -> list[Region]:
+    """Regions and tables: what looks like a table by its caption alone gives way to a real one."""
+    figures = [region.box for region in regions if region.label and region.kind != "table"]
+    boxes = [box for box in boxes if not _is_in_any(box, figures)]
+    captions = captions_of(boxes, layout.captions)
+    tables = [Region(box, "table", caption) for box, caption in zip(boxes, captions, strict=True)]
+    drawn = ("table", "vector", "text")
+    others = [
+        region
+        for region in regions
+        if not (region.kind in drawn and _is_table_in(region, boxes))
+        and not (region.kind == "table" and region.caption in captions)
+    ]
+    return others + tables
+
+
+def _is_table_in(region: Region, boxes: Sequence[Box]) -> bool:
+    touched = any(part_inside(box, region.box) > 0.5 for box in boxes)
+    return _is_in_any(region.box, boxes) or (region.kind == "table" and touched)
 
 
 def _captioned(layout: Layout, *, tables: bool) -> list[Region]:

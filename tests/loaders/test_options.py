@@ -368,6 +368,27 @@ def test_all_words_of_a_listing_have_its_image(tmp_path, root):
     assert all(chunk.links for chunk in rows)
 
 
+def test_tables_are_found_with_and_without_a_caption(tmp_path, root):
+    with pymupdf.open() as document:
+        page = document.new_page()
+        for top, caption in ((120, "Table 1: Speeds of the belts."), (400, "")):
+            page.insert_text((72, top - 12), caption)
+            for row in range(5):
+                for column in range(4):
+                    box = pymupdf.Rect(72 + 110 * column, top + 24 * row, 182 + 110 * column, 0)
+                    box.y1 = box.y0 + 24
+                    page.draw_rect(box)
+                    page.insert_text((box.x0 + 8, box.y0 + 16), f"{row}.{column} m/s")
+        page.insert_textbox((72, 560, 520, 700), "Body text of the page goes on here. " * 20)
+        document.save(tmp_path / "tables.pdf")
+    loader = PDFLoader(tmp_path / "tables.pdf", image_root=root, tables=True, workers=0)
+    first, second = loader.figures()
+    assert (first.label, second.label) == ("table 1", "")
+    assert [figure.kind for figure in (first, second)] == ["table", "table"]
+    assert abs(first.box[1] - 120) < 20
+    assert abs(second.box[1] - 400) < 20
+
+
 def test_a_script_without_a_main_guard_works(book, root, tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
