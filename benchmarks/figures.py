@@ -1,9 +1,12 @@
 """How well figures are found: labelled boxes beside those of this loader and of pymupdf4llm.
 
     python benchmarks/figures.py PDF_FOLDER [--peer] [--json results.json] [--misses]
+    python benchmarks/figures.py PDF_FOLDER --labels benchmarks/labels/manuals.json [--sure]
+    python benchmarks/figures.py PDF_FOLDER --labels benchmarks/labels/tables.json --tables
 
 PDF_FOLDER holds the labelled real files; those that are missing are left out and named. Pages of
-brochures, slides, papers and reports are drawn by `figure_pages.py`. A figure is hit where the
+brochures, slides, papers and reports are drawn by `figure_pages.py`; with `--labels` the labels of
+that file are used instead, with `--sure` without those that the labeller doubted. A figure is hit where the
 best box covers at least half of the label, or overlaps it with an IoU of 0.5. "boxes" counts the
 boxes that touch a label, for each label.
 """
@@ -16,6 +19,7 @@ import io
 import json
 import tempfile
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 from figure_pages import make_pages
@@ -27,9 +31,9 @@ HERE = Path(__file__).parent
 Boxes = dict[int, list[Box]]
 
 
-def ours(path: Path, pages: list[int]) -> Boxes:
+def ours(path: Path, pages: list[int], *, tables: bool = False) -> Boxes:
     with tempfile.TemporaryDirectory() as root:
-        loader = PDFLoader(path, image_root=root, workers=0)
+        loader = PDFLoader(path, image_root=root, workers=0, tables=tables, ocr=False)
         with loader.open() as (document, _):
             return {
                 page: [region.box for region in document.regions_of(page).values()]
@@ -37,15 +41,17 @@ def ours(path: Path, pages: list[int]) -> Boxes:
             }
 
 
-def peer(path: Path, pages: list[int]) -> Boxes:
+def peer(path: Path, pages: list[int], *, tables: bool = False) -> Boxes:
     import pymupdf4llm
+
+    kind = "table" if tables else "picture"
 
     with contextlib.redirect_stdout(io.StringIO()):
         found = pymupdf4llm.to_markdown(
             str(path), pages=[page - 1 for page in pages], page_chunks=True, use_ocr=False
         )
     return {
-        page: [tuple(box["bbox"]) for box in chunk["page_boxes"] if box["class"] == "picture"]
+        page: [tuple(box["bbox"]) for box in chunk["page_boxes"] if box["class"] == kind]
         for page, chunk in zip(pages, found, strict=True)
     }
 
@@ -111,17 +117,26 @@ def main() -> None:
     parser.add_argument("--peer", action="store_true", help="pymupdf4llm too")
     parser.add_argument("--misses", action="store_true", help="list what is missed or too much")
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--labels", type=Path, help="a file of labels in place of the usual ones")
+    parser.add_argument("--sure", action="store_true", help="without doubtful labels")
+    parser.add_argument("--tables", action="store_true", help="the labels are of tables")
     options = parser.parse_args()
-    real = json.loads((HERE / "figure_labels.json").read_text())
+    real = json.loads((options.labels or HERE / "figure_labels.json").read_text())
+    if options.sure:
+        real = {name: [one for one in of if not one.get("unsure")] for name, of in real.items()}
+        real = {name: of for name, of in real.items() if of}
     with tempfile.TemporaryDirectory() as folder:
-        drawn = make_pages(Path(folder))
+        drawn = {} if options.labels else make_pages(Path(folder))
         files = {name: (options.folder / f"{name}.pdf", labels) for name, labels in real.items()}
         for name in [name for name, (path, _) in files.items() if not path.exists()]:
             print(f"{name}.pdf is not there: left out")
             del files[name]
         files |= {name: (Path(folder) / f"{name}.pdf", labels) for name, labels in drawn.items()}
         finders = {"mmrerank": ours, **({"pymupdf4llm": peer} if options.peer else {})}
-        judged = {name: evaluate(files, find) for name, find in finders.items()}
+        judged = {
+            name: evaluate(files, partial(find, tables=options.tables))
+            for name, find in finders.items()
+        }
     results = {name: by_file(rows) for name, rows in judged.items()}
     for name, rows in results.items():
         print(f"\n{name}")

@@ -210,8 +210,12 @@ def test_a_folder_without_a_file_to_read_is_an_error(tmp_path, capsys):
 def test_an_interrupt_is_one_line(tmp_path):
     """As Ctrl-C in a terminal: all processes of the group get it, also while pages are read."""
     command = [sys.executable, "-m", "mmrerank", "index", "tests/data/pdf/geotopo.pdf"]
-    with subprocess.Popen(
-        [*command, "--store", tmp_path], stderr=subprocess.PIPE, text=True, process_group=0
+    with subprocess.Popen(  # where the tests run in the background, SIGINT may be ignored
+        [*command, "--store", tmp_path],
+        stderr=subprocess.PIPE,
+        text=True,
+        process_group=0,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     ) as process:
         while not list(tmp_path.glob("images/*.png")):
             assert process.poll() is None
