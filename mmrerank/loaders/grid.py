@@ -83,24 +83,23 @@ def components(
     """
     paths = [path for path in paths if is_content(path.box, whole)]
     found, cells = _of_paths(paths, whole, barriers)
-    groups: list[tuple[list[Box], set[int]]] = []
+    groups: list[tuple[list[Box], set[int]]] = []  # images, and the components they touch
     backgrounds: set[int] = set()
     for image in images:
-        near = _labels_at(cells, image, whole)
-        backgrounds.update(i for i in near if not _holds(found[i], image, whole))
-        touched = {
-            i for i in near if _holds(found[i], image, whole) and not is_table(found[i], text)
-        }
-        joined = [g for g in groups if touched & g[1]]
-        merged = ([image], touched)
-        for group in joined:
-            merged[0].extend(group[0])
-            merged[1].update(group[1])
-            groups.remove(group)
-        groups.append(merged)
+        near = set(_labels_at(cells, image, whole))
+        held = {index for index in near if _holds(found[index], image, whole)}
+        backgrounds |= near - held
+        touched = {index for index in held if not is_table(found[index], text)}
+        joined = [group for group in groups if touched & group[1]]
+        groups = [group for group in groups if group not in joined]
+        boxes = [image, *(box for group in joined for box in group[0])]
+        groups.append((boxes, touched.union(*(group[1] for group in joined))))
     with_image = {index for _, touched in groups for index in touched}
     alone = [item for index, item in enumerate(found) if index not in with_image | backgrounds]
-    return alone + [_with_images(boxes, [found[i] for i in touched]) for boxes, touched in groups]
+    return alone + [
+        _with_images(boxes, [found[index] for index in sorted(touched)])
+        for boxes, touched in groups
+    ]
 
 
 def _of_paths(
