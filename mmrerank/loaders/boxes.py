@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
-__all__ = ["Box", "area", "cut_back", "grown", "overlap", "part_inside", "union"]
+__all__ = [
+    "Box",
+    "area",
+    "covered",
+    "cut_back",
+    "gathered",
+    "grown",
+    "overlap",
+    "part_inside",
+    "union",
+]
+
+T = TypeVar("T")
 
 Box = tuple[float, float, float, float]
 """(x0, y0, x1, y1) in points from the top left of the page as it is shown; y grows downwards."""
@@ -50,6 +63,21 @@ def area(box: Box | None) -> float:
 def part_inside(box: Box, other: Box) -> float:
     """The part of the area of `box` that lies in `other`, 0 to 1; 0 for a box without area."""
     return area(overlap(box, other)) / max(area(box), 0.1)
+
+
+def covered(box: Box, others: Iterable[Box]) -> float:
+    """Square points of a box that others cover; what two of them cover counts twice."""
+    return sum(area(overlap(other, box)) for other in others)
+
+
+def gathered(items: Iterable[T], are_one: Callable[[T, T], bool]) -> list[list[T]]:
+    """The items in groups: with each other, or through others, those of a group are one."""
+    groups: list[list[T]] = []
+    for item in items:
+        joined = [group for group in groups if any(are_one(item, other) for other in group)]
+        groups = [group for group in groups if group not in joined]
+        groups.append([item, *(other for group in joined for other in group)])
+    return groups
 
 
 def cut_back(box: Box, stops: Sequence[Box], least: float = 0.75) -> Box:

@@ -14,15 +14,18 @@ __all__ = [
     "DrawnPath",
     "ImageKey",
     "TooManyPathsError",
+    "as_shown",
     "read_images",
     "read_paths",
     "shows_text",
+    "turn_of",
 ]
 
 _SMALLEST_IMAGE = 16  # pixels
 _HIDES = 0.5  # of the page
 _LEAST_FRAME = 0.01  # of the page
 _FRAME_ITEMS = 16  # lines and curves; more are a drawing
+_CORNERS = 4
 _AT_EDGE, _MOST_AT_EDGE = 0.15, 20.0  # of the shorter side, points: how round its corners may be
 
 ImageKey = tuple[int, int, int, int, str]
@@ -56,11 +59,11 @@ class TooManyPathsError(Exception):
 
 def read_images(page: Any, whole: Box) -> Iterator[tuple[Box, ImageKey]]:
     """The boxes of the images that a PyMuPDF page shows, without bullets."""
-    turn = page.rotation_matrix if page.rotation else None
+    turn = turn_of(page)
     for info in page.get_image_info():
         # A strip of a picture may be a few pixels high; what is small both ways is a bullet.
         small = max(info["width"], info["height"]) < _SMALLEST_IMAGE
-        shown = overlap(_as_shown(info["bbox"], turn), whole)
+        shown = overlap(as_shown(info["bbox"], turn), whole)
         if shown and not small:
             key = (info["width"], info["height"], info["bpc"], info["size"], info["cs-name"])
             yield shown, key
@@ -83,7 +86,7 @@ def read_paths(page: Any, whole: Box, budget: int) -> Iterator[DrawnPath]:
     Raises `TooManyPathsError` where the page draws more than `budget` paths; those beyond it are
     not kept while they are read, so that memory has a limit too.
     """
-    turn = page.rotation_matrix if page.rotation else None
+    turn = turn_of(page)
     clips: list[tuple[int, Box]] = []
     for path in _within_budget(page, budget):
         while clips and clips[-1][0] >= path["level"]:
@@ -92,7 +95,7 @@ def read_paths(page: Any, whole: Box, budget: int) -> Iterator[DrawnPath]:
             clips.append((path["level"], path["scissor"]))
         elif path["type"] != "group" and _is_visible(path):
             box = overlap(path["rect"], clips[-1][1]) if clips else path["rect"]
-            shown = overlap(_as_shown(box, turn), whole) if box else None
+            shown = overlap(as_shown(box, turn), whole) if box else None
             if shown:
                 items = path["items"]
                 frames = area(shown) > _LEAST_FRAME * area(whole) and _goes_round(
@@ -114,7 +117,12 @@ def _within_budget(page: Any, budget: int) -> Iterable[dict[str, Any]]:
     return paths
 
 
-def _as_shown(box: Box, turn: Any) -> Box:
+def turn_of(page: Any) -> Any:
+    """How a PyMuPDF page is turned when it is shown, for `as_shown`; None where it is not."""
+    return page.rotation_matrix if page.rotation else None
+
+
+def as_shown(box: Box, turn: Any) -> Box:
     """PyMuPDF gives boxes in the coordinates of the page before it is turned."""
     if turn is None:
         return box
@@ -157,4 +165,4 @@ def _goes_round(items: Sequence[tuple[Any, ...]], box: Box) -> bool:
             return False
         if (left or right) and (top or bottom):
             corners.add((left, top))
-    return len(corners) == len("abcd")
+    return len(corners) == _CORNERS

@@ -28,20 +28,16 @@ def frames_of_lines(paths: Sequence[DrawnPath]) -> list[tuple[Box, list[DrawnPat
         return []
     found = []
     for left, right in combinations(sorted(upright, key=lambda path: path.box[0]), 2):
-        if _apart(left.box, right.box, 1) > _MEETS or _apart(left.box, right.box, 3) > _MEETS:
+        if not (_meets(left.box, right.box, 1) and _meets(left.box, right.box, 3)):
             continue
         box = (left.box[0], left.box[1], right.box[2], left.box[3])
         sides = [line for line in level if _meets(line.box, box, 0) and _meets(line.box, box, 2)]
-        top = [line for line in sides if _apart(line.box, box, 1) < _MEETS]
-        bottom = [line for line in sides if _apart(line.box, box, 3) < _MEETS]
+        top = [line for line in sides if _meets(line.box, box, 1)]
+        bottom = [line for line in sides if _meets(line.box, box, 3)]
         if top and bottom:
             found.append((box, [left, right, *top, *bottom]))
     return found
 
 
-def _apart(first: Box, second: Box, edge: int) -> float:
-    return abs(first[edge] - second[edge])
-
-
 def _meets(line: Box, box: Box, edge: int) -> bool:
-    return _apart(line, box, edge) < _MEETS
+    return abs(line[edge] - box[edge]) < _MEETS

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from mmrerank.loaders.base import need
-from mmrerank.loaders.boxes import Box, area, grown, overlap, part_inside, union
+from mmrerank.loaders.boxes import Box, area, covered, gathered, grown, overlap, part_inside, union
 from mmrerank.loaders.drawings import DrawnPath
 
 if TYPE_CHECKING:
@@ -18,9 +18,12 @@ if TYPE_CHECKING:
 __all__ = [
     "FRAME",
     "MOST",
+    "TABLE",
     "Component",
     "around",
     "components",
+    "from_strips",
+    "in_one_piece",
     "is_big",
     "is_content",
 ]
@@ -32,9 +35,12 @@ _SMALLEST_SIDE, _SMALLEST_AREA = 20.0, 1200.0  # points, square points: less is 
 FRAME = 4
 """Paths that may frame a photograph, or be decoration."""
 
+TABLE = 0.1
+"""Part of a drawing that text covers: where it is more, straight lines are those of a table."""
+
 _SMALL = 0.01  # of the page: the bars of a chart may be images
 _MARKS = 15.0  # points around an image in which its marks stand
-TABLE, _CURVED = 0.1, 0.05  # part of a table that is text; of its paths that are not straight
+_CURVED = 0.05  # part of a table's paths that may not be straight
 _ON_IT = 0.3  # of the smaller image lies on the larger
 _ICONS_APART = 1.25  # times their size: icons of one diagram
 _STRIP, _THIN = 90.0, 0.25  # points, part of their length: photographs are less thin
@@ -89,7 +95,7 @@ def components(
         near = set(_labels_at(cells, image, whole))
         held = {index for index in near if _holds(found[index], image, whole)}
         backgrounds |= near - held
-        touched = {index for index in held if not is_table(found[index], text)}
+        touched = {index for index in held if not _is_table(found[index], text)}
         joined = [group for group in groups if touched & group[1]]
         groups = [group for group in groups if group not in joined]
         boxes = [image, *(box for group in joined for box in group[0])]
@@ -141,15 +147,15 @@ def _holds(item: Component, image: Box, whole: Box) -> bool:
     return many or small or part_inside(item.box, grown(image, _MARKS, _MARKS)) > 0.5
 
 
-def is_table(item: Component, text: Sequence[Box]) -> bool:
+def _is_table(item: Component, text: Sequence[Box]) -> bool:
     """Whether paths are the lines of a table or a form: all straight, with much text between."""
-    covered = sum(area(overlap(line, item.box)) for line in text)
-    return item.shapes < _CURVED * item.straight and covered > TABLE * area(item.box)
+    straight = item.shapes < _CURVED * item.straight
+    return straight and covered(item.box, text) > TABLE * area(item.box)
 
 
 def from_strips(images: Sequence[Box]) -> list[Box]:
     """The boxes of pictures, each in one piece: many programs cut large ones into strips."""
-    return [union(*group) for group in _gathered(images, _are_strips)]
+    return [union(*group) for group in gathered(images, _are_strips)]
 
 
 def in_one_piece(images: Sequence[Box], icon: float, gutters: Sequence[Box]) -> list[Box]:
@@ -167,16 +173,7 @@ def in_one_piece(images: Sequence[Box], icon: float, gutters: Sequence[Box]) -> 
         both = union(first, second)
         return not any(area(overlap(gutter, both)) for gutter in gutters)
 
-    return [union(*group) for group in _gathered(images, are_one)]
-
-
-def _gathered(images: Sequence[Box], are_one: Callable[[Box, Box], bool]) -> list[list[Box]]:
-    groups: list[list[Box]] = []
-    for image in images:
-        joined = [group for group in groups if any(are_one(image, other) for other in group)]
-        groups = [group for group in groups if group not in joined]
-        groups.append([image, *(other for group in joined for other in group)])
-    return groups
+    return [union(*group) for group in gathered(images, are_one)]
 
 
 def _lies_on(first: Box, second: Box) -> bool:

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from mmrerank.loaders.base import FigureKind
-from mmrerank.loaders.boxes import Box, area, overlap, part_inside, union
+from mmrerank.loaders.boxes import Box, area, covered, gathered, overlap, part_inside, union
 from mmrerank.loaders.crops import Glance
 from mmrerank.loaders.drawings import Drawn, read_paths, shows_text
-from mmrerank.loaders.grid import FRAME, MOST, Component, around, from_strips, is_big
+from mmrerank.loaders.grid import FRAME, MOST, TABLE, Component, around, from_strips, is_big
 from mmrerank.loaders.labels import with_labels
 from mmrerank.loaders.layout import Layout
 from mmrerank.loaders.owners import drawings_of_captions, frame_of_caption, lines_of_caption
@@ -28,9 +28,8 @@ MAX_PATHS = 200_000
 _FEW_CHARACTERS, _MORE_CHARACTERS = 200, 1000  # the title of a cover; a text on a photograph
 _DRAWN_ON = 0.1  # part of a page that is a picture: its logos
 _LOOKED_AT = 0.01  # of the page: what shows of larger images is looked at
-_TABLE = 0.1  # part of a drawing that is covered by any text
 _SAME, _SAME_PHOTOGRAPH = 0.02, 0.5  # of the smaller box: what shares more is one figure
-_FILLS, _NOTES = 0.25, 0.2  # of a frame: a figure that the frame is drawn around
+_FILLS = 0.25  # of a frame: a figure that the frame is drawn around
 _LABEL_REACH, _NEAR_LABEL_REACH = 12.0, 8.0  # points from a drawing to its labels
 
 
@@ -176,11 +175,9 @@ def _free(layout: Layout, taken: Sequence[Box]) -> list[Region]:
 
 def _with_frame(layout: Layout, box: Box, taken: Sequence[Box]) -> Box:
     """A figure with the frame around it, where there is nothing but the figure in the frame."""
+    others = [*(item.box for item in layout.drawn), *(b.box for b in layout.body), *taken]
     for frame in layout.panels:
         if part_inside(box, frame) > 0.9 and area(box) > _FILLS * area(frame):
-            others = (
-                [item.box for item in layout.drawn] + [b.box for b in layout.body] + list(taken)
-            )
             if not any(part_inside(o, frame) > 0.5 > part_inside(o, box) for o in others):
                 return union(box, frame)
     return box
@@ -207,8 +204,8 @@ def _is_figure(layout: Layout, item: Component) -> bool:
         return False
     if item.shapes or item.images:
         return True
-    text = sum(area(overlap(line.box, item.box)) for line in layout.labels)
-    return item.straight > FRAME and text < _TABLE * area(item.box)
+    text = covered(item.box, (line.box for line in layout.labels))
+    return item.straight > FRAME and text < TABLE * area(item.box)
 
 
 def _is_in_any(box: Box, others: Sequence[Box]) -> bool:
@@ -223,12 +220,7 @@ def _overlapping(boxes: Sequence[Box], photographs: Sequence[bool]) -> list[list
         smaller = min(area(boxes[one]), area(boxes[other]))
         return area(overlap(boxes[one], boxes[other])) > least * smaller
 
-    groups: list[list[int]] = []
-    for index in range(len(boxes)):
-        touching = [group for group in groups if any(is_one(index, other) for other in group)]
-        merged = [index, *(other for group in touching for other in group)]
-        groups = [*(group for group in groups if group not in touching), merged]
-    return groups
+    return gathered(range(len(boxes)), is_one)
 
 
 def _kind(parts: Sequence[Component]) -> Literal["raster", "vector", "mixed"]:

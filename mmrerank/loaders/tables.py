@@ -7,8 +7,8 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
-from mmrerank.loaders.base import need
 from mmrerank.loaders.boxes import Box, overlap
+from mmrerank.loaders.drawings import as_shown, turn_of
 from mmrerank.loaders.text import Block
 
 __all__ = ["captions_of", "find_tables"]
@@ -19,12 +19,10 @@ _CELLS = 2  # rows and columns at the least: one row in a frame is no table
 
 def find_tables(page: Any) -> list[Box]:
     """The boxes of the tables on a PyMuPDF page as it is shown, ruled or not."""
-    turn = page.rotation_matrix if page.rotation else None
-    rect = need("pymupdf", extra="pdf", purpose="loading a PDF").Rect
     with contextlib.redirect_stdout(io.StringIO()):  # it recommends other packages
         found = page.find_tables().tables
     boxes = [table.bbox for table in found if min(table.row_count, table.col_count) >= _CELLS]
-    return [tuple(rect(box) * turn) if turn is not None else tuple(box) for box in boxes]
+    return [as_shown(tuple(box), turn_of(page)) for box in boxes]
 
 
 def captions_of(tables: Sequence[Box], captions: Sequence[Block]) -> list[Block | None]:

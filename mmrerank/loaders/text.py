@@ -12,6 +12,7 @@ from typing import Any
 from mmrerank.loaders.base import need
 from mmrerank.loaders.boxes import Box, union
 from mmrerank.loaders.captions import Caption, find_caption
+from mmrerank.loaders.drawings import as_shown, turn_of
 from mmrerank.loaders.order import in_reading_order
 
 __all__ = [
@@ -70,7 +71,7 @@ def read_blocks(page: Any) -> list[Block]:
     # Without TEXT_PRESERVE_IMAGES, or every image would be copied; without ligatures, so that
     # "figure" is found where the page sets one glyph for "fi".
     flags = pymupdf.TEXT_MEDIABOX_CLIP | pymupdf.TEXT_USE_CID_FOR_UNKNOWN_UNICODE
-    turn = page.rotation_matrix if page.rotation else None
+    turn = turn_of(page)
     blocks: list[Block] = []
     for raw in page.get_text("dict", flags=flags)["blocks"]:
         lines = [line for found in raw.get("lines", ()) if (line := _line(found, turn))]
@@ -112,7 +113,7 @@ def _line(raw: dict[str, Any], turn: Any) -> Line | None:
         return None
     box, direction = raw["bbox"], raw["dir"]
     if turn is not None:  # PyMuPDF gives text in the coordinates of the page before it is turned
-        box = tuple(need("pymupdf", extra="pdf", purpose="loading a PDF").Rect(box) * turn)
+        box = as_shown(box, turn)
         direction = (
             direction[0] * turn.a + direction[1] * turn.c,
             direction[0] * turn.b + direction[1] * turn.d,
