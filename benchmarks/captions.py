@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pymupdf
 
-from mmrerank.loaders.pdf import PDFLoader
+from mmrerank.loaders.pdf.loader import PDFLoader
 
 NUMBER = r"\s*((?:[A-Z]\.?)?\d+(?:[.\-]\d+)*)"
 CAPTION = re.compile(rf"^\s*(?:Figure|Fig\.|FIGURE){NUMBER}\s*[:.]", re.MULTILINE)

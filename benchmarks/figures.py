@@ -25,7 +25,7 @@ from pathlib import Path
 from figure_pages import make_pages
 
 from mmrerank.loaders.boxes import Box, area, overlap
-from mmrerank.loaders.pdf import PDFLoader
+from mmrerank.loaders.pdf.loader import PDFLoader
 
 HERE = Path(__file__).parent
 Boxes = dict[int, list[Box]]

@@ -17,10 +17,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from mmrerank.loaders.pdf import PDFLoader
-from mmrerank.loaders.survey import SurveyOptions
-from mmrerank.loaders.surveyed import Surveyed, in_order
-from mmrerank.loaders.worker import open_pages
+from mmrerank.loaders.pdf.loader import PDFLoader
+from mmrerank.loaders.pdf.page import SurveyOptions
+from mmrerank.loaders.pdf.document import Surveyed, in_order
+from mmrerank.loaders.pdf.processes import open_pages
 
 
 def measure(path: Path, workers: int) -> tuple[float, float, float]:

@@ -35,7 +35,7 @@ from PIL import Image as Pillow
 
 import random_models
 from mmrerank.local import JinaM0Reranker, Qwen3Reranker, Qwen3VLReranker
-from mmrerank.local.products import use_onednn
+from mmrerank.local.compute.linear import use_onednn
 from mmrerank.types import Content, Image
 
 QUERY = "how is the torque of the turbine measured"
@@ -51,7 +51,7 @@ def texts(count: int) -> list[str]:
 
 
 def _text(chance: random.Random, tokens: int) -> str:
-    from mmrerank.local.tokens import Tokenizer
+    from mmrerank.local.prompt.tokenizer import Tokenizer
 
     global _TOKENIZER  # noqa: PLW0603
     if _TOKENIZER is None:
@@ -204,7 +204,7 @@ def least_flops(run_sides: dict[str, Side], model: str, folder: Path, count: int
         return None
     reranker = Qwen3Reranker(str(folder / "qwen3"), device="cpu")
     documents = texts(count)
-    from mmrerank.local.batching import shared_prefix
+    from mmrerank.local.compute.batching import shared_prefix
 
     prompts, _ = reranker._prompts(Content(QUERY), [Content(text) for text in documents])
     shared = shared_prefix(prompts)

@@ -20,7 +20,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 import torch
 from PIL import Image as Pillow
 
-from mmrerank.local.tokens import Tokenizer
+from mmrerank.local.prompt.tokenizer import Tokenizer
 from mmrerank.types import Content, Image
 
 GOLDEN = HERE.parent / "tests" / "data" / "golden"

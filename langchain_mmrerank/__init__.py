@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-try:
-    import langchain_core  # noqa: F401
-except ImportError as error:
-    from mmrerank.errors import MissingDependencyError
+from mmrerank.optional import require
 
-    raise MissingDependencyError("langchain-core", "langchain", "langchain_mmrerank") from error
+require("langchain_core")
 
 from langchain_mmrerank.compressor import MultimodalRerank
 from langchain_mmrerank.embeddings import TextEmbeddings

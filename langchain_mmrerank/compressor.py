@@ -18,8 +18,8 @@ from pydantic import ConfigDict, Field
 
 from langchain_mmrerank.convert import to_contents, with_scores
 from mmrerank.base import Reranker, collected_usage
-from mmrerank.refs import BEST_IMAGE_KEY, IMAGES_KEY, RELEVANCE_KEY
-from mmrerank.roots import ImageResolver
+from mmrerank.images.refs import BEST_IMAGE_KEY, IMAGES_KEY, RELEVANCE_KEY
+from mmrerank.images.resolve import ImageResolver
 from mmrerank.types import Content, RerankResult
 
 __all__ = ["USAGE_EVENT", "MultimodalRerank"]

@@ -8,15 +8,15 @@ from numbers import Real
 from langchain_core.documents import Document
 
 from mmrerank.errors import InvalidInputError
-from mmrerank.loaders.base import Chunk
-from mmrerank.refs import (
+from mmrerank.images.refs import (
     BEST_IMAGE_KEY,
     IS_SCORED_KEY,
     RELEVANCE_KEY,
     RETRIEVAL_RANK_KEY,
     RETRIEVAL_SCORE_KEY,
 )
-from mmrerank.roots import ImageResolver
+from mmrerank.images.resolve import ImageResolver
+from mmrerank.loaders.base import Chunk
 from mmrerank.types import Content, RerankResult
 
 __all__ = ["from_chunk", "to_contents", "with_scores"]

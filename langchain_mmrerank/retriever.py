@@ -15,7 +15,7 @@ from pydantic import ConfigDict, Field
 
 from langchain_mmrerank.compressor import MultimodalRerank
 from mmrerank.errors import InvalidInputError
-from mmrerank.refs import RETRIEVAL_RANK_KEY, RETRIEVAL_SCORE_KEY
+from mmrerank.images.refs import RETRIEVAL_RANK_KEY, RETRIEVAL_SCORE_KEY
 
 __all__ = ["MultimodalRetriever"]
 

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-try:
-    import llama_index.core  # noqa: F401
-except ImportError as error:
-    from mmrerank.errors import MissingDependencyError
+from mmrerank.optional import require
 
-    raise MissingDependencyError(
-        "llama-index-core", "llama-index", "llama_index_mmrerank"
-    ) from error
+require("llama_index.core")
 
 from llama_index_mmrerank.embeddings import TextEmbedding
 from llama_index_mmrerank.postprocessor import MultimodalRerank

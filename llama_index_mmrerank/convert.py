@@ -18,8 +18,7 @@ from llama_index.core.schema import (
 )
 
 from mmrerank.errors import InvalidInputError
-from mmrerank.loaders.base import Chunk, source_id
-from mmrerank.refs import (
+from mmrerank.images.refs import (
     BEST_IMAGE_KEY,
     IMAGES_KEY,
     IS_SCORED_KEY,
@@ -27,7 +26,8 @@ from mmrerank.refs import (
     RETRIEVAL_RANK_KEY,
     RETRIEVAL_SCORE_KEY,
 )
-from mmrerank.roots import ImageResolver
+from mmrerank.images.resolve import ImageResolver
+from mmrerank.loaders.base import Chunk, source_id
 from mmrerank.types import Content, Image, RerankResult
 
 __all__ = [

@@ -14,8 +14,8 @@ from pydantic import ConfigDict, Field
 
 from llama_index_mmrerank.convert import to_content, to_contents, with_scores
 from mmrerank.base import Reranker
-from mmrerank.refs import IMAGES_KEY
-from mmrerank.roots import ImageResolver
+from mmrerank.images.refs import IMAGES_KEY
+from mmrerank.images.resolve import ImageResolver
 from mmrerank.types import Content, RerankResult
 
 __all__ = ["MultimodalRerank"]

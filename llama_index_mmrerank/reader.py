@@ -10,11 +10,11 @@ from llama_index.core.readers.base import BaseReader
 from llama_index.core.schema import BaseNode, Document, MetadataMode
 
 from llama_index_mmrerank.convert import from_chunk, with_hidden_keys
-from mmrerank.loaders.attach import FigureIndex
+from mmrerank.images.refs import IMAGES_KEY, read_refs, write_refs
+from mmrerank.images.refs import resolve_markers as resolve
 from mmrerank.loaders.files import FileLoader, FolderLoader
-from mmrerank.loaders.pdf import PDFLoader
-from mmrerank.refs import IMAGES_KEY, read_refs, write_refs
-from mmrerank.refs import resolve_markers as resolve
+from mmrerank.loaders.pdf.attach import FigureIndex
+from mmrerank.loaders.pdf.loader import PDFLoader
 
 __all__ = ["MultimodalPDFReader", "MultimodalReader", "attach_images", "resolve_markers"]
 

@@ -41,12 +41,12 @@ if TYPE_CHECKING:
     from mmrerank.http.tei import TEIReranker
     from mmrerank.http.vllm import VLLMReranker
     from mmrerank.loaders.files import FileLoader, FolderLoader
-    from mmrerank.loaders.pdf import PDFLoader
+    from mmrerank.loaders.pdf.loader import PDFLoader
     from mmrerank.local.cross_encoder import CrossEncoderReranker
     from mmrerank.local.jina_m0 import JinaM0Reranker
     from mmrerank.local.qwen3 import Qwen3Reranker
     from mmrerank.local.qwen3_vl import Qwen3VLReranker
-    from mmrerank.ocr import OCRReranker
+    from mmrerank.ocr.reranker import OCRReranker
     from mmrerank.retrieval.hashing import HashingEmbedder
     from mmrerank.retrieval.qwen3_embedding import Qwen3Embedder
 
@@ -68,8 +68,8 @@ _LAZY = {
     "TEIReranker": "mmrerank.http.tei",
     "VLLMReranker": "mmrerank.http.vllm",
     "ScoreCache": "mmrerank.http.cache",
-    "OCRReranker": "mmrerank.ocr",
-    "PDFLoader": "mmrerank.loaders.pdf",
+    "OCRReranker": "mmrerank.ocr.reranker",
+    "PDFLoader": "mmrerank.loaders.pdf.loader",
     "Qwen3Embedder": "mmrerank.retrieval.qwen3_embedding",
     "Qwen3Reranker": "mmrerank.local.qwen3",
     "Qwen3VLReranker": "mmrerank.local.qwen3_vl",

@@ -2,6 +2,6 @@
 
 import sys
 
-from mmrerank.cli import main
+from mmrerank.cli.main import main
 
 sys.exit(main())

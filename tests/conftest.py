@@ -40,7 +40,7 @@ def mode(request):
 @pytest.fixture
 def no_waiting(monkeypatch):
     """Back-off without the waiting; what a service asks for is still waited for."""
-    monkeypatch.setattr("mmrerank.http.answers.random.uniform", lambda *_: 0.01)
+    monkeypatch.setattr("mmrerank.http.responses.random.uniform", lambda *_: 0.01)
 
 
 @pytest.fixture

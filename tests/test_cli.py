@@ -15,8 +15,9 @@ import pymupdf
 import pytest
 from helpers import png
 
-from mmrerank.cli import main
-from mmrerank.display import clean, progress, snippet
+from mmrerank.cli.main import main
+from mmrerank.progress import progress
+from mmrerank.terminal import clean, snippet
 from mmrerank.testing import LocalRerankServer
 
 REPORT = Path("mmrerank/demo/report.pdf")
@@ -276,8 +277,8 @@ def test_a_bar_without_an_end_counts_what_it_shows(capsys):
 
 
 def test_escapes_in_documents_reach_no_terminal(tmp_path, capsys, monkeypatch):
+    from mmrerank.index.index import Store
     from mmrerank.loaders.base import Chunk
-    from mmrerank.store import Store
 
     hostile = Chunk("1", "turbine \x1b[2J\x1b]0;owned\x07\x9b5n", "evil\x1b[31m.pdf", 1, 0)
     Store(tmp_path, create=True).replace("x", [hostile])

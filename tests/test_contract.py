@@ -20,10 +20,10 @@ from mmrerank import (
     RerankResult,
     UnsupportedModalityError,
 )
-from mmrerank.cli import make_reranker
+from mmrerank.cli.main import make_reranker
 from mmrerank.local.base import LocalReranker
 from mmrerank.testing import FakeReranker, LocalRerankServer
-from mmrerank.testing_dialects import DIALECTS
+from mmrerank.testing.dialects import DIALECTS
 
 FIGURE = Image.from_bytes(png("turbine torque"))
 DOCUMENTS = [

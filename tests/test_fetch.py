@@ -13,7 +13,7 @@ import pytest
 from helpers import png
 
 from mmrerank import ImageError
-from mmrerank.fetch import _is_public, fetch_image
+from mmrerank.images.fetch import _is_public, fetch_image
 
 PNG = {"Content-Type": "image/png"}
 ANSWERS = {
@@ -156,7 +156,7 @@ def test_one_private_address_among_public_ones_is_enough_to_refuse(monkeypatch):
 
 
 def test_a_redirect_to_a_private_address_is_refused(server, monkeypatch):
-    monkeypatch.setattr("mmrerank.fetch._is_public", lambda address: address == "127.0.0.1")
+    monkeypatch.setattr("mmrerank.images.fetch._is_public", lambda address: address == "127.0.0.1")
     with pytest.raises(ImageError, match=r"169\.254\.169\.254, which is not a public"):
         fetch_image(f"{server}/private")
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image as Pillow
 
 from mmrerank.errors import ImageError
-from mmrerank.images import encode_within, thumbnail
+from mmrerank.images.decode import encode_within, thumbnail
 from mmrerank.types import Image
 
 

@@ -22,9 +22,9 @@ from mmrerank import (
     OCRReranker,
     RerankWarning,
 )
-from mmrerank.bm25 import BM25, tokenize
-from mmrerank.ocr_engine import ReadLine, read_lines
-from mmrerank.words import ImageReader, is_readable
+from mmrerank.ocr.bm25 import BM25, tokenize
+from mmrerank.ocr.engine import ReadLine, read_lines
+from mmrerank.ocr.words import ImageReader, is_readable
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_no_image_is_read_twice(image_root, tmp_path, monkeypatch):
     reads = []
     line = ReadLine((0.0, 0.0, 1.0, 1.0), "torque")
     monkeypatch.setattr(
-        "mmrerank.words.read_lines", lambda data, name: reads.append(name) or [line]
+        "mmrerank.ocr.words.read_lines", lambda data, name: reads.append(name) or [line]
     )
     (image_root / "copy.png").write_bytes((image_root / "words.png").read_bytes())
     documents = [

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmrerank import InvalidInputError
-from mmrerank.refs import cut_markers, find_refs, marked_refs, marker, read_refs, write_refs
+from mmrerank.images.refs import cut_markers, find_refs, marked_refs, marker, read_refs, write_refs
 
 names = st.text(min_size=1).filter(lambda text: text.strip())
 

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmrerank import ImageError, InvalidInputError, RerankWarning
-from mmrerank.images import check_image, encode_image, open_image
-from mmrerank.roots import ImageResolver, resolve_path
+from mmrerank.images.decode import check_image, encode_image, open_image
+from mmrerank.images.resolve import ImageResolver, resolve_path
 from mmrerank.types import Image
 
 
@@ -202,7 +202,7 @@ def test_a_bad_file_raises_or_is_left_out_with_a_warning(image_root, kind):
 
 
 def test_too_many_pixels_are_refused_before_they_are_decoded(image_root, monkeypatch):
-    monkeypatch.setattr("mmrerank.images.MAX_PIXELS", 100)
+    monkeypatch.setattr("mmrerank.images.decode.MAX_PIXELS", 100)
     with pytest.raises(ImageError, match="pixels"):
         check_image(Image.from_bytes(png(size=(20, 20))))
 
@@ -210,7 +210,7 @@ def test_too_many_pixels_are_refused_before_they_are_decoded(image_root, monkeyp
 def test_a_file_is_checked_again_only_when_it_has_changed(image_root, monkeypatch):
     image = Image.from_path(image_root / "words.png")
     check_image(image)
-    monkeypatch.setattr("mmrerank.images.read_file", lambda *_: pytest.fail("read again"))
+    monkeypatch.setattr("mmrerank.images.decode.read_file", lambda *_: pytest.fail("read again"))
     check_image(image)
     monkeypatch.undo()
     (image_root / "words.png").write_bytes(b"changed")

@@ -10,9 +10,9 @@ import pytest
 from helpers import png
 
 from mmrerank import InvalidInputError, OCRReranker, RerankWarning, StoreError
-from mmrerank.images import content_hash
+from mmrerank.images.decode import content_hash
+from mmrerank.index.index import COLLECTION, Store
 from mmrerank.loaders.base import Chunk, Figure, Link
-from mmrerank.store import COLLECTION, Store
 from mmrerank.testing import FakeReranker
 
 

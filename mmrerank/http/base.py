@@ -24,15 +24,16 @@ import httpx
 from mmrerank.base import Reranker
 from mmrerank.errors import APIError, InvalidInputError, RerankWarning
 from mmrerank.fusion import Fusion, fan_out, max_score, sigmoid, split_query
-from mmrerank.http.answers import ErrorFacts, Pairs, decoded, read_error, scores_by_index
 from mmrerank.http.cache import ScoreCache
-from mmrerank.http.clients import check_numbers, check_seconds, find_key
+from mmrerank.http.call import Work, digest, keys_of
 from mmrerank.http.connection import Connection
-from mmrerank.http.drive import Call, Response, drive, drive_async
+from mmrerank.http.drive import drive, drive_async
 from mmrerank.http.encoding import encoded_image, take
 from mmrerank.http.limits import Limits, split, spread, token_count
-from mmrerank.http.sending import Sender
-from mmrerank.http.work import Work, digest, keys_of
+from mmrerank.http.options import check_numbers, check_seconds, find_key
+from mmrerank.http.responses import ErrorFacts, Pairs, decoded, read_error, scores_by_index
+from mmrerank.http.retrying import Sender
+from mmrerank.http.wire import Call, Response
 from mmrerank.types import Content, Image, Scored, Usage
 
 __all__ = ["HTTPReranker"]

@@ -15,15 +15,9 @@ from typing import Any
 
 import httpx
 
-from mmrerank.http.clients import (
-    Secret,
-    check_url,
-    checked_headers,
-    client_options,
-    find_key,
-)
-from mmrerank.http.drive import Request
 from mmrerank.http.limits import Rate, Slots
+from mmrerank.http.options import Secret, check_url, checked_headers, client_options, find_key
+from mmrerank.http.wire import Request
 
 __all__ = ["Connection", "Pace"]
 

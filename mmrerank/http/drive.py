@@ -10,52 +10,23 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
 
 import httpx
 
 from mmrerank.errors import APIConnectionError, APIError, APITimeoutError, InvalidResponseError
 from mmrerank.http.limits import Slots
+from mmrerank.http.wire import Call, Pause, Request, Response, Step
 
-__all__ = ["Call", "Pause", "Request", "Response", "Step", "drive", "drive_async"]
+__all__ = ["drive", "drive_async"]
 
 _MAX_ANSWER = 64 * 2**20  # bytes; a service that echoes images must not fill the memory
 
 _GRACE = (
     0.5  # seconds after the deadline for requests to end by themselves, with errors of their own
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A POST. Headers and body stay out of its repr: they hold the key and the images."""
-
-    url: str
-    headers: dict[str, str] = field(repr=False)
-    content: bytes = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """An answer, whatever its status. Header names are in lower case."""
-
-    status: int
-    headers: dict[str, str]
-    content: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Pause:
-    """Wait so many seconds before going on."""
-
-    seconds: float
-
-
-Step = Request | Pause
-Call = Generator[Step, Response | APIError | None, list[float]]
 
 
 class _StoppedError(Exception):

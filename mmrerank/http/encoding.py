@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from mmrerank.errors import ImageError
-from mmrerank.images import encode_image
+from mmrerank.images.decode import encode_image
 from mmrerank.types import Content, Image
 
 __all__ = ["content_parts", "encoded_image", "take"]
@@ -21,7 +21,7 @@ def encoded_image(image: Image, max_pixels: int, *, pass_urls: bool) -> str:
         raise ImageError(
             image.url.partition("?")[0],
             "is a URL; say send_urls=True where the service fetches URLs, or fetch it first "
-            "(mmrerank.fetch.fetch_image)",
+            "(mmrerank.images.fetch.fetch_image)",
         )
     encoded = encode_image(image, max_pixels)
     return f"data:{encoded.media_type};base64,{base64.b64encode(encoded.data).decode('ascii')}"

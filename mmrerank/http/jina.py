@@ -6,9 +6,9 @@ import difflib
 from typing import Any
 
 from mmrerank.errors import InvalidInputError
-from mmrerank.http.answers import ErrorFacts, Pairs, read_error
 from mmrerank.http.base import HTTPReranker
 from mmrerank.http.limits import Limits
+from mmrerank.http.responses import ErrorFacts, Pairs, read_error
 from mmrerank.types import Content, Modalities
 
 __all__ = ["JinaReranker"]

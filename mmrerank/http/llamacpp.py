@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmrerank.http.answers import Pairs
 from mmrerank.http.base import HTTPReranker
+from mmrerank.http.responses import Pairs
 
 __all__ = ["LlamaCppReranker"]
 

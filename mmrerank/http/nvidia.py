@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmrerank.http.answers import Pairs
 from mmrerank.http.base import HTTPReranker
 from mmrerank.http.limits import Limits
+from mmrerank.http.responses import Pairs
 from mmrerank.types import Content, Modalities
 
 __all__ = ["NVIDIAReranker"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from mmrerank.errors import InvalidInputError
-from mmrerank.http.answers import Pairs
 from mmrerank.http.encoding import content_parts
-from mmrerank.http.served import ServedReranker
+from mmrerank.http.responses import Pairs
+from mmrerank.http.self_hosted import ServedReranker
 from mmrerank.types import Content, Modalities
 
 __all__ = ["VLLMReranker"]

@@ -3,34 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
-import json
-import uuid
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from mmrerank.errors import ImageError, InvalidInputError, MissingDependencyError
+from mmrerank.images.refs import IMAGES_KEY, write_refs
 from mmrerank.loaders.boxes import Box
-from mmrerank.refs import IMAGES_KEY, write_refs
 
 __all__ = [
+    "SCORES",
     "Chunk",
     "Figure",
     "FigureKind",
     "Link",
     "LinkKind",
     "chunk_id",
-    "image_folder",
-    "need",
-    "save_facts",
-    "save_image",
     "source_id",
     "strongest",
 ]
-
-_MOST_OTHERS = 20  # documents of which an image keeps facts; a logo may be in thousands
 
 FigureKind = Literal["raster", "vector", "mixed", "text", "table", "page"]
 """What a figure is made of; "text" is a listing, "page" a scan or a page's own rendering."""
@@ -118,71 +108,11 @@ def strongest(links: Iterable[Link]) -> list[Link]:
     return list(best.values())
 
 
-def need(module: str, *, extra: str, purpose: str) -> Any:
-    """Import an optional module on first use; `MissingDependencyError` names its extra."""
-    package = module.partition(".")[0]
-    try:
-        return importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        # A module that is installed but misses one of its own parts tells its own story.
-        if error.name is None or error.name.partition(".")[0] != package:
-            raise
-        raise MissingDependencyError(package, extra, purpose) from None
-
-
-def image_folder(image_root: Path) -> Path:
-    """The folder, made if it is missing; `InvalidInputError` where that cannot be."""
-    try:
-        image_root.mkdir(parents=True, exist_ok=True)
-    except OSError as error:  # a file stands there, or there is no permission
-        raise InvalidInputError(f"image_root {str(image_root)!r} is no folder ({error})") from error
-    return image_root
-
-
-def save_image(root: Path, data: bytes, suffix: str = ".png") -> str:
-    """Save an image file under a hash of its content; its reference. Equal bytes are one file."""
-    ref = f"{hashlib.sha256(data).hexdigest()[:32]}{suffix}"
-    _write_once(root / ref, data)
-    return ref
-
-
-def save_facts(root: Path, figure: Figure) -> None:
-    """Save what is known of a figure in a JSON file beside its image.
-
-    A figure that another document has too, with the same pixels, stays under `others`: one for
-    each document, as it was last loaded. A failing disk raises `ImageError`.
-    """
-    facts = {key: value for key, value in asdict(figure).items() if key != "ref"}
-    path = (root / figure.ref).with_suffix(".json")
-    kept = [one for one in _kept_facts(path) if isinstance(one, dict)]
-    others = [one for one in kept if one.get("source") != figure.source]
-    if others:
-        facts["others"] = others[:_MOST_OTHERS]
-    data = json.dumps(facts, ensure_ascii=False, indent=1).encode()
-    if not path.is_file() or path.read_bytes() != data:
-        _write(path, data)
-
-
-def _kept_facts(path: Path) -> list[dict[str, Any]]:
-    """What was saved there before, the last first; nothing where there is something else."""
-    try:
-        kept = json.loads(path.read_bytes())
-        return [kept, *kept.pop("others", ())]
-    except (OSError, ValueError, RecursionError, AttributeError, TypeError):
-        return []
-
-
-def _write_once(path: Path, data: bytes) -> None:
-    if not path.exists():
-        _write(path, data)
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write beside the place and move there, so that no reader sees half a file."""
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        part.write_bytes(data)
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise ImageError(str(path), f"cannot be written ({error})") from error
+SCORES: Mapping[LinkKind, float] = {
+    "reference": 1.0,
+    "caption": 0.9,
+    "column": 0.5,
+    "section": 0.4,
+    "page": 0.3,
+}
+"""How surely a figure belongs to a chunk. A cited figure is on another page in two of three cases."""

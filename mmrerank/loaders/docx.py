@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
-from mmrerank.loaders.archive import check_archive
-from mmrerank.loaders.base import need
-from mmrerank.loaders.flow import Element, FlowLoader, Picture
-from mmrerank.loaders.office import part_image, part_texts
+from mmrerank.loaders.elements import Element, FlowLoader, Picture
+from mmrerank.loaders.office import check_archive, part_image, part_texts
+from mmrerank.optional import require
 
 __all__ = ["DOCXLoader"]
 
@@ -32,7 +31,7 @@ class DOCXLoader(FlowLoader):
     def elements(self) -> Iterator[Element]:
         """The parts of the body, in order."""
         check_archive(self.path)
-        docx = need("docx", extra="office", purpose="loading a DOCX file")
+        docx = require("docx")
         document = docx.Document(self.path)
         levels = _heading_levels(document)
         for child in document.element.body.iter(f"{_W}p", f"{_W}tbl"):

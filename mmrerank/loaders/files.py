@@ -16,14 +16,14 @@ from mmrerank.loaders.base import Chunk
 __all__ = ["LOADERS", "FileLoader", "FolderLoader", "loader_for"]
 
 LOADERS = {
-    ".pdf": "mmrerank.loaders.pdf:PDFLoader",
+    ".pdf": "mmrerank.loaders.pdf.loader:PDFLoader",
     ".pptx": "mmrerank.loaders.pptx:PPTXLoader",
     ".docx": "mmrerank.loaders.docx:DOCXLoader",
     **dict.fromkeys([".html", ".htm", ".xhtml"], "mmrerank.loaders.html:HTMLLoader"),
     **dict.fromkeys([".md", ".markdown"], "mmrerank.loaders.html:MarkdownLoader"),
     **dict.fromkeys(
         [".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".gif", ".bmp", ".heic", ".heif"],
-        "mmrerank.loaders.picture:PictureLoader",
+        "mmrerank.loaders.image:PictureLoader",
     ),
 }
 """The loader of each suffix, as "module:class"."""

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mmrerank.errors import DocumentError, ImageError, InvalidInputError
-from mmrerank.images import read_file
-from mmrerank.loaders.base import need
-from mmrerank.loaders.flow import Element, FlowLoader, Picture
-from mmrerank.roots import ImageResolver
+from mmrerank.images.decode import read_file
+from mmrerank.images.resolve import ImageResolver
+from mmrerank.loaders.elements import Element, FlowLoader, Picture
+from mmrerank.optional import require
 
 __all__ = ["HTMLLoader", "MarkdownLoader"]
 
@@ -55,7 +55,7 @@ class HTMLLoader(FlowLoader):
 
     def elements(self) -> Iterator[Element]:
         """The parts of the body, in order."""
-        bs4 = need("bs4", extra="html", purpose="loading an HTML file")
+        bs4 = require("bs4")
         soup = bs4.BeautifulSoup(self._html(), "html.parser")
         for tag in soup(_NOT_TEXT):
             tag.decompose()
@@ -127,7 +127,7 @@ class MarkdownLoader(HTMLLoader):
     """Loads a Markdown file as the HTML that it stands for; options as `HTMLLoader`."""
 
     def _html(self) -> str:
-        markdown = need("markdown_it", extra="html", purpose="loading a Markdown file")
+        markdown = require("markdown_it")
         data = super()._html()
         text = data.decode("utf-8-sig", "replace") if isinstance(data, bytes) else data
         # Links to files are kept as they are written; the resolver refuses what it must.

@@ -7,10 +7,15 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
-from mmrerank.loaders.archive import check_archive
-from mmrerank.loaders.base import need
-from mmrerank.loaders.flow import Element, FlowLoader, Picture
-from mmrerank.loaders.office import chart_text, part_image, part_texts, rendered_pages
+from mmrerank.loaders.elements import Element, FlowLoader, Picture
+from mmrerank.loaders.office import (
+    chart_text,
+    check_archive,
+    part_image,
+    part_texts,
+    rendered_pages,
+)
+from mmrerank.optional import require
 from mmrerank.types import Image
 
 __all__ = ["PPTXLoader"]
@@ -35,7 +40,7 @@ class PPTXLoader(FlowLoader):
     def elements(self) -> Iterator[Element]:
         """The parts of all slides."""
         check_archive(self.path)
-        pptx = need("pptx", extra="office", purpose="loading a PPTX file")
+        pptx = require("pptx")
         presentation = pptx.Presentation(self.path)
         pages = rendered_pages(self.path)
         rare = _rare_owners(presentation.slides)

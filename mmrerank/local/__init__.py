@@ -4,11 +4,11 @@ Importing this package needs neither: a class asks for them when a model is cons
 """
 
 from mmrerank.local.base import LocalReranker
+from mmrerank.local.cache.memory import CacheInfo, Reuse
 from mmrerank.local.cross_encoder import CrossEncoderReranker
 from mmrerank.local.jina_m0 import JinaM0Reranker
 from mmrerank.local.qwen3 import Qwen3Reranker
 from mmrerank.local.qwen3_vl import Qwen3VLReranker
-from mmrerank.local.reuse import CacheInfo, Reuse
 
 __all__ = [
     "CacheInfo",

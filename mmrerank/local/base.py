@@ -14,23 +14,18 @@ from typing import TYPE_CHECKING, Any, Literal
 from mmrerank.base import Documents, Reranker, check_documents
 from mmrerank.errors import InvalidInputError, InvalidResponseError, RerankError, RerankWarning
 from mmrerank.fusion import FanOut, Fusion, fan_out, max_score, sigmoid, split_query
-from mmrerank.local.batching import Prompt
-from mmrerank.local.loading import (
-    Checkpoint,
-    DType,
-    Quantization,
-    pick_device,
-    pick_dtype,
-    progress_bar,
-    require,
-)
-from mmrerank.local.reuse import CacheInfo, Reuse, Store
-from mmrerank.local.reuse_keys import Keys, file_hash, weights_hash
+from mmrerank.local.cache.keys import Keys, file_hash, weights_hash
+from mmrerank.local.cache.memory import CacheInfo, Reuse, Store
+from mmrerank.local.checkpoint import Checkpoint
+from mmrerank.local.device import DType, Quantization, pick_device, pick_dtype
+from mmrerank.local.prompt.prompt import Prompt
+from mmrerank.optional import require
+from mmrerank.progress import progress_bar
 from mmrerank.types import Content, Scored, Usage
 
 if TYPE_CHECKING:
-    from mmrerank.local.documents import DocumentStates
-    from mmrerank.local.engine import Engine, Progress
+    from mmrerank.local.compute.documents import DocumentStates
+    from mmrerank.local.compute.engine import Engine, Progress
 
 __all__ = ["Answer", "LocalReranker", "default_budget"]
 
@@ -114,13 +109,13 @@ class LocalReranker(Reranker):
 
     def _keep(self, checkpoint: Checkpoint, reuse: Reuse) -> None:
         """Set up what is kept across calls: `_store` and all that keys depend on."""
-        from mmrerank.local.vision import VisionStore
+        from mmrerank.local.compute.vision import VisionStore
 
         options = self._options() | {"states": reuse.states}
         keys = Keys(self._identity(checkpoint, reuse), options)
         disk = None
         if reuse.disk is not None:
-            from mmrerank.local.reuse_disk import DiskTier
+            from mmrerank.local.cache.disk import DiskTier
 
             disk = DiskTier(reuse.disk, reuse.disk_bytes)
         self._store = Store(reuse, self.device, pick_device("cpu"), disk)

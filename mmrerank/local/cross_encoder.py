@@ -10,7 +10,9 @@ from typing import Any, Literal
 from mmrerank.base import Reranker
 from mmrerank.errors import InvalidInputError, ModelLoadError, RerankError
 from mmrerank.fusion import fan_out, split_query
-from mmrerank.local.loading import Checkpoint, DType, pick_device, pick_dtype, require
+from mmrerank.local.checkpoint import Checkpoint
+from mmrerank.local.device import DType, pick_device, pick_dtype
+from mmrerank.optional import require
 from mmrerank.types import Content, Modalities, Scored, Usage
 
 __all__ = ["CrossEncoderReranker"]
@@ -48,7 +50,7 @@ class CrossEncoderReranker(Reranker):
         self.model, self.batch_size, self.show_progress = str(model), batch_size, show_progress
         self._logits = scores == "logit"
         self._lock = threading.RLock()
-        self._library = require("sentence_transformers", "a cross-encoder", "cross-encoder")
+        self._library = require("sentence_transformers")
         self.device = pick_device(device)
         self.dtype = pick_dtype(dtype, self.device)
         self._encoder: Any = self._load(Checkpoint(self.model, revision), max_length)

@@ -13,17 +13,18 @@ from typing import TYPE_CHECKING, Any, Literal
 from mmrerank.errors import InvalidInputError
 from mmrerank.fusion import Fusion, max_score
 from mmrerank.local.base import Answer, LocalReranker
-from mmrerank.local.batching import PlacedImage, Prompt
-from mmrerank.local.loading import Checkpoint, DType, Quantization
-from mmrerank.local.reuse import Reuse, Store
-from mmrerank.local.reuse_keys import Keys
-from mmrerank.local.sizes import PixelRule, fit_images
-from mmrerank.local.tokens import Control, ImageTokens, Piece, Tokenizer
+from mmrerank.local.cache.keys import Keys
+from mmrerank.local.cache.memory import Reuse, Store
+from mmrerank.local.checkpoint import Checkpoint
+from mmrerank.local.device import DType, Quantization
+from mmrerank.local.prompt.image_sizes import PixelRule, fit_images
+from mmrerank.local.prompt.prompt import PlacedImage, Prompt
+from mmrerank.local.prompt.tokenizer import Control, ImageTokens, Piece, Tokenizer
 from mmrerank.types import Content, Modalities, Usage
 
 if TYPE_CHECKING:
-    from mmrerank.local.documents import Tail
-    from mmrerank.local.engine import Engine, Progress
+    from mmrerank.local.compute.documents import Tail
+    from mmrerank.local.compute.engine import Engine, Progress
 
 __all__ = ["JinaM0Reranker"]
 
@@ -106,10 +107,10 @@ class JinaM0Reranker(LocalReranker):
         )
 
     def _load(self, checkpoint: Checkpoint) -> Engine:
-        from mmrerank.local.decoder import Decoder
-        from mmrerank.local.engine import Engine
+        from mmrerank.local.checkpoint import load_tower
+        from mmrerank.local.compute.decoder import Decoder
+        from mmrerank.local.compute.engine import Engine
         from mmrerank.local.m0_model import KEY_MAPPING, JinaVLForRanking
-        from mmrerank.local.vision import load_tower
 
         config = checkpoint.config(
             model_type="qwen2_vl", architectures=("JinaVLForRanking",), reranker="JinaM0Reranker"
@@ -158,7 +159,7 @@ class JinaM0Reranker(LocalReranker):
         ], query_cut
 
     def _keep_documents(self, store: Store, keys: Keys) -> None:
-        from mmrerank.local.documents import DocumentStates
+        from mmrerank.local.compute.documents import DocumentStates
 
         self._states = DocumentStates(store, keys)
 
@@ -184,7 +185,7 @@ class JinaM0Reranker(LocalReranker):
 
     def _tail(self, query: Content) -> tuple[Tail, bool]:
         """What follows a document's state, and whether the query was cut."""
-        from mmrerank.local.documents import Tail
+        from mmrerank.local.compute.documents import Tail
 
         asked, query_cut = self._side(query, self.max_query_length)
         pieces: list[Piece] = [_QUERY, *asked, _SCORE_TOKEN]

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from mmrerank.errors import InvalidInputError, ModelLoadError
 from mmrerank.local.base import LocalReranker
-from mmrerank.local.batching import Prompt
-from mmrerank.local.loading import Checkpoint, DType, Quantization, require
-from mmrerank.local.tokens import Control, Tokenizer
+from mmrerank.local.checkpoint import Checkpoint
+from mmrerank.local.device import DType, Quantization
+from mmrerank.local.prompt.prompt import Prompt
+from mmrerank.local.prompt.tokenizer import Control, Tokenizer
+from mmrerank.optional import require
 from mmrerank.types import Content, Modalities, Usage
 
 if TYPE_CHECKING:
-    from mmrerank.local.engine import Engine, Head
+    from mmrerank.local.compute.engine import Engine, Head
 
 __all__ = ["Qwen3Reranker", "yes_no_head"]
 
@@ -66,8 +68,8 @@ class Qwen3Reranker(LocalReranker):
         )
 
     def _load(self, checkpoint: Checkpoint) -> Engine:
-        from mmrerank.local.decoder import Decoder
-        from mmrerank.local.engine import Engine
+        from mmrerank.local.compute.decoder import Decoder
+        from mmrerank.local.compute.engine import Engine
 
         config = checkpoint.config(
             model_type="qwen3",

@@ -12,16 +12,18 @@ from typing import TYPE_CHECKING, Literal
 from mmrerank.errors import InvalidInputError
 from mmrerank.fusion import Fusion, max_score
 from mmrerank.local.base import LocalReranker
-from mmrerank.local.batching import ImagePart, PlacedImage, Prompt
-from mmrerank.local.loading import Checkpoint, DType, Quantization, require
+from mmrerank.local.cache.memory import Reuse
+from mmrerank.local.checkpoint import Checkpoint
+from mmrerank.local.device import DType, Quantization
+from mmrerank.local.prompt.image_sizes import PixelRule, fit_images
+from mmrerank.local.prompt.prompt import ImagePart, PlacedImage, Prompt
+from mmrerank.local.prompt.tokenizer import Control, ImageTokens, Piece, Tokenizer
 from mmrerank.local.qwen3 import SYSTEM, yes_no_head
-from mmrerank.local.reuse import Reuse
-from mmrerank.local.sizes import PixelRule, fit_images
-from mmrerank.local.tokens import Control, ImageTokens, Piece, Tokenizer
+from mmrerank.optional import require
 from mmrerank.types import Content, Modalities, Usage
 
 if TYPE_CHECKING:
-    from mmrerank.local.engine import Engine
+    from mmrerank.local.compute.engine import Engine
 
 __all__ = ["Qwen3VLReranker"]
 
@@ -94,9 +96,9 @@ class Qwen3VLReranker(LocalReranker):
         )
 
     def _load(self, checkpoint: Checkpoint) -> Engine:
-        from mmrerank.local.decoder import Decoder
-        from mmrerank.local.engine import Engine
-        from mmrerank.local.vision import load_tower
+        from mmrerank.local.checkpoint import load_tower
+        from mmrerank.local.compute.decoder import Decoder
+        from mmrerank.local.compute.engine import Engine
 
         name = "Qwen3VLForConditionalGeneration"
         config = checkpoint.config(

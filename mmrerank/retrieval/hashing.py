@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from mmrerank.bm25 import tokenize
-from mmrerank.errors import InvalidInputError, MissingDependencyError
+from mmrerank.errors import InvalidInputError
+from mmrerank.ocr.bm25 import tokenize
+from mmrerank.optional import require
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,14 +28,11 @@ class HashingEmbedder:
     def __init__(self, dimensions: int = 1024) -> None:
         if dimensions < 64:
             raise InvalidInputError("dimensions is at least 64")
-        try:
-            from sklearn.feature_extraction.text import HashingVectorizer
-        except ImportError as error:
-            raise MissingDependencyError("scikit-learn", "chroma", "HashingEmbedder") from error
+        vectorizer = require("sklearn.feature_extraction.text").HashingVectorizer
         self.dimensions = dimensions
         share = (dimensions - 1) // 2  # the last dimension stands for "no words"
-        self._words = HashingVectorizer(analyzer=tokenize, n_features=share, norm=None)
-        self._grams = HashingVectorizer(
+        self._words = vectorizer(analyzer=tokenize, n_features=share, norm=None)
+        self._grams = vectorizer(
             analyzer="char_wb", ngram_range=(3, 5), n_features=dimensions - 1 - share, norm=None
         )
 

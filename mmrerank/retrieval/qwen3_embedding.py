@@ -15,20 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 from mmrerank.errors import InvalidInputError, InvalidResponseError, RerankError, RerankWarning
 from mmrerank.local.base import default_budget
-from mmrerank.local.batching import Prompt
-from mmrerank.local.loading import (
-    Checkpoint,
-    DType,
-    Quantization,
-    pick_device,
-    pick_dtype,
-    progress_bar,
-    require,
-)
-from mmrerank.local.tokens import Tokenizer
+from mmrerank.local.checkpoint import Checkpoint
+from mmrerank.local.device import DType, Quantization, pick_device, pick_dtype
+from mmrerank.local.prompt.prompt import Prompt
+from mmrerank.local.prompt.tokenizer import Tokenizer
+from mmrerank.optional import require
+from mmrerank.progress import progress_bar
 
 if TYPE_CHECKING:
-    from mmrerank.local.engine import Engine
+    from mmrerank.local.compute.engine import Engine
 
 __all__ = ["Qwen3Embedder"]
 
@@ -77,8 +72,8 @@ class Qwen3Embedder:
         dimensions: int | None,
         quantization: Quantization | None,
     ) -> Engine:
-        from mmrerank.local.decoder import Decoder
-        from mmrerank.local.engine import Engine
+        from mmrerank.local.compute.decoder import Decoder
+        from mmrerank.local.compute.engine import Engine
 
         config = checkpoint.config(
             model_type="qwen3",

@@ -13,9 +13,9 @@ from llama_index.core.schema import NodeWithScore, TextNode
 import langchain_mmrerank
 import llama_index_mmrerank
 from mmrerank import APIError, RerankWarning
-from mmrerank.cli import make_reranker
+from mmrerank.cli.main import make_reranker
 from mmrerank.testing import LocalRerankServer
-from mmrerank.testing_dialects import DIALECTS
+from mmrerank.testing.dialects import DIALECTS
 
 TEXTS = ["nothing", "a turbine", "the torque of a turbine"]
 

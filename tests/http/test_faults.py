@@ -30,7 +30,7 @@ from mmrerank import (
     RateLimitError,
     RerankWarning,
 )
-from mmrerank.http.answers import asked_pause
+from mmrerank.http.responses import asked_pause
 from mmrerank.testing import LocalRerankServer, Refusal
 
 DOCUMENTS = ["turbine torque", Content("beside", [Image.from_bytes(png("f"))]), "else"]

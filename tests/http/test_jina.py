@@ -19,7 +19,7 @@ from mmrerank import (
     RerankWarning,
     UnsupportedModalityError,
 )
-from mmrerank.images import open_image
+from mmrerank.images.decode import open_image
 from mmrerank.testing import LocalRerankServer
 
 FIGURE = Image.from_bytes(png("turbine torque"))

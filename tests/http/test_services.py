@@ -20,10 +20,10 @@ from mmrerank import (
     UnsupportedModalityError,
     VLLMReranker,
 )
-from mmrerank.cli import RERANKERS, make_reranker
-from mmrerank.http.answers import read_error
+from mmrerank.cli.main import RERANKERS, make_reranker
+from mmrerank.http.responses import read_error
 from mmrerank.testing import LocalRerankServer
-from mmrerank.testing_dialects import DIALECTS
+from mmrerank.testing.dialects import DIALECTS
 
 DATA = png("turbine")
 FIGURE = Image.from_bytes(DATA)

@@ -29,8 +29,8 @@ from langchain_mmrerank import (
     attach_images,
 )
 from mmrerank import Image, OCRReranker
-from mmrerank.refs import read_refs
-from mmrerank.words import loader_facts
+from mmrerank.images.refs import read_refs
+from mmrerank.ocr.words import loader_facts
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # langchain-community is being sunset

@@ -45,7 +45,7 @@ from mmrerank import (
     RateLimitError,
     RerankWarning,
 )
-from mmrerank.images import read_bytes
+from mmrerank.images.decode import read_bytes
 from mmrerank.testing import FakeReranker, LocalRerankServer, overlap
 
 QUESTION = "turbine torque"

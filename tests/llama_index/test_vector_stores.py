@@ -43,8 +43,8 @@ from llama_index_mmrerank import (
     attach_images,
 )
 from mmrerank import DocumentError, Image, OCRReranker
-from mmrerank.refs import read_refs
-from mmrerank.words import loader_facts
+from mmrerank.images.refs import read_refs
+from mmrerank.ocr.words import loader_facts
 
 REPORT = Path(mmrerank.demo.__file__).with_name("report.pdf")
 SCAN = Path(__file__).parents[1] / "data" / "pdf" / "scan-rotated-90.pdf"

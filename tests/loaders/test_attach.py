@@ -6,8 +6,8 @@ import pytest
 
 from mmrerank.demo import REPORT
 from mmrerank.errors import DocumentError
-from mmrerank.loaders.attach import FigureIndex
 from mmrerank.loaders.base import Figure
+from mmrerank.loaders.pdf.attach import FigureIndex
 
 
 def figure(ref, page, label="", caption=""):

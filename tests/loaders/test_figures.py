@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mmrerank.loaders.boxes import area, overlap, part_inside, union
-from mmrerank.loaders.drawings import DrawnPath, read_images
-from mmrerank.loaders.grid import components
-from mmrerank.loaders.pdf import PDFLoader
-from mmrerank.loaders.regions import find_regions
-from mmrerank.loaders.text import read_blocks
+from mmrerank.loaders.pdf.figures.components import components
+from mmrerank.loaders.pdf.figures.find import find_regions
+from mmrerank.loaders.pdf.figures.paths import DrawnPath, read_images
+from mmrerank.loaders.pdf.loader import PDFLoader
+from mmrerank.loaders.pdf.text.lines import read_blocks
 
 pymupdf = pytest.importorskip("pymupdf")
 pytest.importorskip("scipy")

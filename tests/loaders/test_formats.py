@@ -15,10 +15,10 @@ import pytest
 from PIL import Image
 
 from mmrerank.errors import DocumentError, InvalidInputError, RerankWarning
-from mmrerank.images import read_bytes
+from mmrerank.images.decode import read_bytes
 from mmrerank.loaders import office
 from mmrerank.loaders.files import FileLoader, FolderLoader
-from mmrerank.ocr_engine import ReadLine
+from mmrerank.ocr.engine import ReadLine
 
 pytest.importorskip("pptx")
 pytest.importorskip("docx")
@@ -261,7 +261,7 @@ def test_images_on_the_web_are_named_unless_allowed(tmp_path, root, monkeypatch)
     path = write_html(tmp_path, "<p>Text.</p><img src='https://example.org/a.png'>")
     (chunk,) = load(path, root)
     assert missing(chunk)[0].startswith("https://example.org/a.png")
-    monkeypatch.setattr("mmrerank.fetch.fetch_image", lambda url: picture())
+    monkeypatch.setattr("mmrerank.images.fetch.fetch_image", lambda url: picture())
     (chunk,) = load(path, root, urls="fetch")
     assert len(chunk.links) == 1
 
@@ -284,7 +284,7 @@ def test_markdown(tmp_path, root):
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF", "GIF", "BMP"])
 def test_images_are_chunks(tmp_path, root, kind, monkeypatch):
     line = ReadLine((0.1, 0.1, 0.9, 0.2), "words in it")
-    monkeypatch.setattr("mmrerank.words.read_lines", lambda data, name: [line])
+    monkeypatch.setattr("mmrerank.ocr.words.read_lines", lambda data, name: [line])
     path = tmp_path / f"a.{kind.lower()}"
     path.write_bytes(picture(kind=kind))
     (chunk,) = load(path, root)

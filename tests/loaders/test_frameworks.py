@@ -7,7 +7,7 @@ import io
 import pytest
 from PIL import Image
 
-from mmrerank.refs import read_refs
+from mmrerank.images.refs import read_refs
 
 pytest.importorskip("bs4")
 

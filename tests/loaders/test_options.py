@@ -12,14 +12,14 @@ import pytest
 from PIL import Image, ImageDraw
 
 from mmrerank.errors import InvalidInputError, RerankWarning
+from mmrerank.images.refs import marked_refs, marker
 from mmrerank.loaders import survey, worker
 from mmrerank.loaders.base import Chunk
-from mmrerank.loaders.chunking import Sizes
-from mmrerank.loaders.pdf import PDFLoader
-from mmrerank.ocr_engine import ReadLine
-from mmrerank.refs import marked_refs, marker
+from mmrerank.loaders.pdf.loader import PDFLoader
+from mmrerank.loaders.splitting import Sizes
+from mmrerank.ocr.engine import ReadLine
+from mmrerank.ocr.words import loader_facts
 from mmrerank.types import Image as ImageFile
-from mmrerank.words import loader_facts
 
 pymupdf = pytest.importorskip("pymupdf")
 pytest.importorskip("scipy")
@@ -142,14 +142,14 @@ def test_context_is_kept_with_the_figure(book, root):
 
 def test_words_of_a_scan_become_its_text(tmp_path, root, monkeypatch):
     line = ReadLine((0.1, 0.1, 0.9, 0.2), "words of the scan")
-    monkeypatch.setattr("mmrerank.words.read_lines", lambda data, name: [line])
+    monkeypatch.setattr("mmrerank.ocr.words.read_lines", lambda data, name: [line])
     path = DATA / "pdf" / "scan-rotated-90.pdf"
     for ocr in (True, None):
         (chunk,) = load(path, root, ocr=ocr)
         assert chunk.text.startswith("words of the scan")
     (chunk,) = load(path, root, ocr=False)
     assert chunk.text == ""
-    monkeypatch.setattr("mmrerank.loaders.pdf.has_ocr", lambda: False)
+    monkeypatch.setattr("mmrerank.loaders.pdf.loader.has_ocr", lambda: False)
     (chunk,) = load(path, root)
     assert chunk.text == ""
 
@@ -192,7 +192,7 @@ def test_a_scan_is_read_in_columns_and_paragraphs(tmp_path, root, monkeypatch):
     title = ReadLine((0.2, 0.1, 0.8, 0.15), "A title over both")
     lines = [title, *column(0.05, ["one", "two"]), *column(0.55, ["three", "four"])]
     lines.sort(key=lambda line: line.box[1])
-    monkeypatch.setattr("mmrerank.words.read_lines", lambda data, name: lines)
+    monkeypatch.setattr("mmrerank.ocr.words.read_lines", lambda data, name: lines)
     (chunk,) = load(DATA / "pdf" / "scan-rotated-90.pdf", root, ocr=True)
     assert chunk.text == (
         "A title over both\n\none in the coltwo in the col-\n\nthree in the colfour in the col-"

@@ -24,11 +24,13 @@ from mmrerank.errors import (
     RerankWarning,
 )
 from mmrerank.loaders import survey as survey_module
-from mmrerank.loaders.chunking import Sizes, chunk_page
-from mmrerank.loaders.headings import Headings
-from mmrerank.loaders.order import in_reading_order
-from mmrerank.loaders.pdf import PDFLoader
-from mmrerank.loaders.text import Block, Line, read_blocks
+from mmrerank.loaders.pdf.loader import PDFLoader
+from mmrerank.loaders.pdf.packing import chunk_page
+from mmrerank.loaders.pdf.page import Block, Line
+from mmrerank.loaders.pdf.text.headings import Headings
+from mmrerank.loaders.pdf.text.lines import read_blocks
+from mmrerank.loaders.pdf.text.reading_order import in_reading_order
+from mmrerank.loaders.splitting import Sizes
 
 pymupdf = pytest.importorskip("pymupdf")
 pytest.importorskip("scipy")

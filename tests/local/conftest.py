@@ -12,8 +12,8 @@ pytest.importorskip("transformers")
 
 from golden_cases import CLASSES, GOLDEN, load
 
-from mmrerank.local.decoder import Decoder
-from mmrerank.local.vision import VisionTower
+from mmrerank.local.compute.decoder import Decoder
+from mmrerank.local.compute.vision import VisionTower
 
 
 @pytest.fixture(autouse=True, scope="session")

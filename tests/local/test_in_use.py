@@ -10,9 +10,9 @@ from golden_cases import GOLDEN, load
 from helpers import png
 
 from mmrerank import Content, Image
-from mmrerank.cli import main
+from mmrerank.cli.main import main
+from mmrerank.index.index import Store
 from mmrerank.loaders.base import Chunk, Figure, Link
-from mmrerank.store import Store
 
 IMAGES = GOLDEN / "images"
 TEXTS = ["RAG combines retrieval with generation.", "Python is a programming language."]

@@ -14,7 +14,7 @@ from PIL import Image as Pillow
 
 from mmrerank.errors import ImageError, RerankWarning
 from mmrerank.local import Reuse, reuse_keys
-from mmrerank.local.vision import VisionTower
+from mmrerank.local.compute.vision import VisionTower
 from mmrerank.types import Content, Image
 
 M0, VL = "jina-reranker-m0", "qwen3-vl-reranker"
@@ -169,7 +169,9 @@ def test_warm_reads_no_image_again(name, work, settled, monkeypatch):
         work.done()
         reranker.score("q", documents)  # the tokens of Qwen3-VL need sizes, which are remembered
         monkeypatch.setattr(reuse_keys, "read_bytes", lambda image: pytest.fail("read again"))
-        monkeypatch.setattr("mmrerank.local.vision.read_bytes", lambda image: pytest.fail("read"))
+        monkeypatch.setattr(
+            "mmrerank.local.compute.vision.read_bytes", lambda image: pytest.fail("read")
+        )
         reranker.score("other", documents)
         assert work.done()[0] == 0
 

@@ -15,9 +15,9 @@ from safetensors.torch import load_file, save_file
 
 from mmrerank.errors import InvalidInputError
 from mmrerank.local import Reuse
-from mmrerank.local.decoder import Decoder
-from mmrerank.local.reuse import Kept
-from mmrerank.local.reuse_disk import DiskTier
+from mmrerank.local.cache.disk import DiskTier
+from mmrerank.local.cache.entry import Kept
+from mmrerank.local.compute.decoder import Decoder
 from mmrerank.types import Content
 
 M0, VL = "jina-reranker-m0", "qwen3-vl-reranker"
@@ -222,7 +222,7 @@ def test_a_full_disk_fails_no_query(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("mmrerank.local.reuse_disk._write", full)
+    monkeypatch.setattr("mmrerank.local.cache.disk._write", full)
     with load(M0, reuse=Reuse(disk=tmp_path)) as reranker, load(M0, reuse=False) as plain:
         near(reranker.score("q", TEXTS), plain.score("q", TEXTS))
     assert files(tmp_path) == []

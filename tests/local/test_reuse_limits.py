@@ -12,7 +12,8 @@ from golden_cases import cases, content, golden_image, load, near
 
 from mmrerank.errors import InvalidInputError, RerankWarning
 from mmrerank.local import CacheInfo, Reuse
-from mmrerank.local.reuse import Kept, MemoryTier
+from mmrerank.local.cache.entry import Kept
+from mmrerank.local.cache.memory import MemoryTier
 from mmrerank.types import Content
 
 M0, VL = "jina-reranker-m0", "qwen3-vl-reranker"

@@ -14,7 +14,7 @@ import torch
 from golden_cases import GOLDEN, cases, content, golden_image, load
 
 from mmrerank.errors import InvalidInputError, RerankError, RerankWarning
-from mmrerank.local.decoder import Decoder
+from mmrerank.local.compute.decoder import Decoder
 from mmrerank.types import Content
 
 DOCUMENTS = [f"document {i} " + "about torque " * i for i in range(20)]

@@ -1,0 +1,1 @@
+"""The `mmrerank` command."""

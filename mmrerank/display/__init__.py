@@ -1,0 +1,1 @@
+"""Search results as a person reads them."""

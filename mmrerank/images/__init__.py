@@ -1,0 +1,1 @@
+"""Images: from an untrusted reference to checked pixels."""

@@ -1,0 +1,165 @@
+"""The only opener of URLs: public addresses alone, with limits on size, type, time, redirects."""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+import socket
+import ssl
+import threading
+import time
+
+import httpx
+
+from mmrerank.errors import ImageError
+
+__all__ = ["fetch_image"]
+
+MAX_BYTES = 20 * 2**20
+
+_REDIRECTS = (301, 302, 303, 307, 308)
+
+_TYPES = {f"image/{kind}" for kind in ("png", "jpeg", "jpg", "webp", "gif", "tiff", "bmp")} | {
+    "application/octet-stream"
+}
+
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+
+def fetch_image(
+    url: str,
+    *,
+    max_bytes: int = MAX_BYTES,
+    timeout: float = 20.0,
+    max_redirects: int = 3,
+    allow_private: bool = False,
+) -> bytes:
+    """The bytes behind an http(s) URL; call it only for URLs the user has allowed.
+
+    `timeout` is in seconds, for the whole fetch after the host's name is found. Every address of
+    every hop must be public unless `allow_private`; the connection goes to the address that was
+    checked, so a name cannot change its meaning in between. No cookies, keys or proxies are used.
+    Raises `ImageError`, which names the URL without its query: that may hold a signature.
+    """
+    deadline = time.monotonic() + timeout
+    name = url.partition("?")[0].partition("#")[0]
+    try:
+        target = httpx.URL(url)
+    except httpx.InvalidURL:
+        raise ImageError(name[:200], "is no URL") from None
+    if target.userinfo:
+        raise ImageError(f"{target.scheme}://{target.host}", "holds a user name or password")
+    for _ in range(max_redirects + 1):
+        status, location, data = _get(target, name, max_bytes, deadline, allow_private)
+        if status not in _REDIRECTS:
+            if status != 200:
+                raise ImageError(name, f"the server answered {status}")
+            return data
+        target = _next(target, location, name)
+    raise ImageError(name, f"redirects more than {max_redirects} times")
+
+
+def _next(target: httpx.URL, location: str | None, name: str) -> httpx.URL:
+    if not location:
+        raise ImageError(name, "redirects without saying where to")
+    try:
+        found = target.join(location)
+    except httpx.InvalidURL:
+        raise ImageError(name, "redirects to what is no URL") from None
+    if target.scheme == "https" and found.scheme == "http":
+        raise ImageError(name, "redirects from https to http")
+    return found
+
+
+def _get(
+    target: httpx.URL, name: str, max_bytes: int, deadline: float, allow_private: bool
+) -> tuple[int, str | None, bytes]:
+    if target.scheme not in ("http", "https") or not target.host:
+        raise ImageError(
+            name, f"leads to {target.scheme or 'no scheme'}, which is not http or https"
+        )
+    address = _address(target, name, allow_private)
+    headers = {
+        "Host": target.netloc.decode(),
+        "Accept": "image/*",
+        "Accept-Encoding": "identity",  # a few packed bytes could unpack to gigabytes
+    }
+    client = httpx.Client(trust_env=False, verify=_certificates(), timeout=_left(deadline, name))
+    # httpx limits each wait, not their sum: a server could send its headers a byte at a time.
+    watchdog = threading.Timer(_left(deadline, name), client.close)
+    watchdog.daemon = True
+    watchdog.start()
+    try:
+        with (
+            client,
+            client.stream(
+                "GET",
+                target.copy_with(host=address, userinfo=b""),
+                headers=headers,
+                extensions={"sni_hostname": target.host},
+            ) as response,
+        ):
+            if response.status_code != 200:
+                return response.status_code, response.headers.get("location"), b""
+            return 200, None, _body(response, name, max_bytes, deadline)
+    except httpx.TimeoutException:
+        raise ImageError(name, "did not arrive in time") from None
+    except (httpx.HTTPError, httpx.StreamError) as error:
+        _left(deadline, name)
+        raise ImageError(name, f"cannot be fetched: {error}") from None
+    finally:
+        watchdog.cancel()
+
+
+@functools.cache
+def _certificates() -> ssl.SSLContext:
+    """Read once: it takes longer than many a fetch."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
+def _body(response: httpx.Response, name: str, max_bytes: int, deadline: float) -> bytes:
+    media_type = response.headers.get("content-type", "").split(";")[0].strip().lower()
+    if media_type not in _TYPES:
+        raise ImageError(name, f"is {media_type[:60] or 'of no stated type'}, not an image")
+    if response.headers.get("content-encoding", "identity").lower() != "identity":
+        raise ImageError(name, "comes compressed, which was not asked for")
+    data = bytearray()
+    for piece in response.iter_raw():
+        data += piece
+        if len(data) > max_bytes:
+            raise ImageError(name, f"is larger than {max_bytes} bytes")
+        _left(deadline, name)
+    return bytes(data)
+
+
+def _left(deadline: float, name: str) -> float:
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise ImageError(name, "did not arrive in time")
+    return left
+
+
+def _address(target: httpx.URL, name: str, allow_private: bool) -> str:
+    """One checked address of the host; all of them must be allowed."""
+    try:
+        port = target.port or (443 if target.scheme == "https" else 80)
+        found = socket.getaddrinfo(target.host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise ImageError(name, f"its host cannot be found: {error}") from None
+    addresses = [str(entry[4][0]) for entry in found]
+    for address in addresses:
+        if not allow_private and not _is_public(address):
+            raise ImageError(name, f"leads to {address}, which is not a public address")
+    return addresses[0]
+
+
+def _is_public(address: str) -> bool:
+    """Also where an IPv6 address only wraps one of IPv4."""
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address):
+        teredo = ip.teredo[1] if ip.teredo else None
+        nat64 = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF) if ip in _NAT64 else None
+        inner = ip.ipv4_mapped or ip.sixtofour or teredo or nat64
+        if inner is not None:
+            return _is_public(str(inner))
+    return ip.is_global and not ip.is_multicast

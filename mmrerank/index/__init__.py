@@ -1,0 +1,1 @@
+"""An index on disk: chunks, their vectors and their images."""

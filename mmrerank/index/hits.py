@@ -1,0 +1,31 @@
+"""Search results of an index."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Hit", "HitImage"]
+
+
+@dataclass(frozen=True, slots=True)
+class HitImage:
+    """An image of a result, with what the loader knew of it."""
+
+    path: str
+    page: int | None
+    caption: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """One result of a search. Ranks count from 1; `retrieval_score` is a cosine similarity."""
+
+    rank: int
+    score: float
+    retrieval_rank: int
+    retrieval_score: float
+    source: str
+    page: int | None
+    text: str
+    images: list[HitImage]
+    best_image: str | None

@@ -1,0 +1,98 @@
+"""From the blocks of a page to chunks: packed by structure, cut where sentences end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from mmrerank.loaders.boxes import Box, part_inside, union
+from mmrerank.loaders.pdf.page import _BETWEEN_BLOCKS, Block, PageChunk, Piece
+from mmrerank.loaders.splitting import Sizes, _cut
+
+__all__ = ["chunk_page", "gather"]
+
+_INSIDE = 0.8  # of a block's area: it is part of a figure
+
+_SMALLEST = 8  # part of the size: a heading does not cut off less text than that
+
+
+def gather(blocks: Sequence[Block], figures: Sequence[Box]) -> list[Block]:
+    """The blocks with the labels inside each figure put together where the first of them stands.
+
+    Axis numbers and the like are kept as one line, not as a paragraph each.
+    """
+    gathered: list[Block] = []
+    places: dict[int, int] = {}
+    for block in blocks:
+        inside = (i for i, box in enumerate(figures) if part_inside(block.box, box) > _INSIDE)
+        figure = next(inside, None) if block.caption is None else None
+        if figure is None:
+            gathered.append(block)
+        elif figure not in places:
+            places[figure] = len(gathered)
+            gathered.append(Block(block.box, block.text, block.lines, in_figure=True))
+        else:
+            first = gathered[places[figure]]
+            gathered[places[figure]] = Block(
+                union(first.box, block.box),
+                f"{first.text} {block.text}",
+                first.lines + block.lines,
+                in_figure=True,
+            )
+    return gathered
+
+
+def chunk_page(
+    blocks: Sequence[Block], sizes: Sizes, is_heading: Callable[[Block], bool]
+) -> list[PageChunk]:
+    """Pack blocks into chunks within their size, in their order.
+
+    A block is cut only where it does not fit a chunk; a heading opens a chunk. All text is kept.
+    """
+    packer = _Packer(sizes)
+    for block in blocks:
+        heading = is_heading(block)
+        has_text = any(not is_heading(piece.block) for piece in packer.pieces)
+        opens = heading and packer.is_worth_a_chunk
+        if has_text and (opens or not packer.has_room_for(block.text)):
+            packer.close()
+        packer.add(block)
+    packer.close()
+    return packer.chunks
+
+
+class _Packer:
+    """The chunk that is being filled, and those that are done."""
+
+    def __init__(self, sizes: Sizes) -> None:
+        self._sizes = sizes
+        self.pieces: list[Piece] = []
+        self.chunks: list[PageChunk] = []
+
+    def close(self) -> None:
+        if self.pieces:
+            self.chunks.append(PageChunk(tuple(self.pieces)))
+            self.pieces = []
+
+    def _before(self) -> str:
+        return "".join(piece.text + _BETWEEN_BLOCKS for piece in self.pieces)
+
+    @property
+    def is_worth_a_chunk(self) -> bool:
+        """False for so little text that a chunk of its own would say nothing."""
+        return self._sizes.measure(self._before()) > self._sizes.limit // _SMALLEST
+
+    def has_room_for(self, text: str) -> bool:
+        return self._sizes.fits(self._before() + text)
+
+    def add(self, block: Block) -> None:
+        rest, first = block.text, True
+        while rest:
+            room = self._sizes.longest(self._before(), rest)
+            if self.pieces and room < min(len(rest), self._sizes.limit // 4):
+                self.close()
+                room = self._sizes.longest("", rest)
+            head, rest = _cut(rest, max(room, 1))
+            self.pieces.append(Piece(head, block, first))
+            first = False
+            if rest:
+                self.close()

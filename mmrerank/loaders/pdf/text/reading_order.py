@@ -1,0 +1,98 @@
+"""The order in which a reader meets the blocks of a page, and the columns they stand in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import accumulate, pairwise
+from typing import Protocol, TypeVar
+
+from mmrerank.loaders.boxes import Box
+
+__all__ = ["in_reading_order", "text_columns"]
+
+_GUTTER = 5.0  # points of white between two columns, at the least
+
+_COLUMN_SHARE = 0.2  # of the width of what is cut: narrower things are cells, not columns
+
+
+class Boxed(Protocol):
+    """Anything that stands somewhere on a page."""
+
+    @property
+    def box(self) -> Box: ...
+
+
+T = TypeVar("T", bound=Boxed)
+
+
+def in_reading_order(blocks: Sequence[T]) -> list[T]:
+    """Columns from left to right, in each from top to bottom; what spans columns cuts them."""
+    if len(blocks) < 2:
+        return list(blocks)
+    columns = _columns(blocks)
+    if len(columns) > 1:
+        return [block for column in columns for block in in_reading_order(column)]
+    strips = _strips(blocks)
+    if len(strips) == 1:
+        return sorted(blocks, key=lambda block: (block.box[1], block.box[0]))
+    return [block for strip in strips for block in in_reading_order(strip)]
+
+
+def _columns(blocks: Sequence[T]) -> list[list[T]]:
+    """The blocks on either side of the first gutter that runs through them all; one list if none.
+
+    Both sides must be wide, or the cells of a table would be read column by column.
+    """
+    ordered = sorted(blocks, key=lambda block: block.box[0])
+    left, right = ordered[0].box[0], max(block.box[2] for block in ordered)
+    reach = ordered[0].box[2]
+    for index, block in enumerate(ordered[1:], start=1):
+        least = _COLUMN_SHARE * (right - left)
+        wide = reach - left >= least and right - block.box[0] >= least
+        if block.box[0] - reach >= _GUTTER and wide:
+            return [ordered[:index], ordered[index:]]
+        reach = max(reach, block.box[2])
+    return [ordered]
+
+
+def _strips(blocks: Sequence[T]) -> list[list[T]]:
+    """The blocks cut at every height where there is white, save those that form columns together."""
+    ordered = sorted(blocks, key=lambda block: block.box[1])
+    cut: list[list[T]] = [[ordered[0]]]
+    reach = ordered[0].box[3]
+    for block in ordered[1:]:
+        if block.box[1] >= reach - 1.0:  # boxes of lines touch by a hair
+            cut.append([])
+        cut[-1].append(block)
+        reach = max(reach, block.box[3])
+    strips = [cut[0]]
+    for strip in cut[1:]:
+        if len(_columns(strips[-1] + strip)) > 1:
+            strips[-1] = strips[-1] + strip
+        else:
+            strips.append(strip)
+    return strips
+
+
+def text_columns(lines: Iterable[Box], page_width: float) -> list[tuple[float, float]]:
+    """The columns of a page as (x0, x1), from its lines of body text; the page if it has none.
+
+    A gutter is what fewer than a sixth as many lines cross as cross the fullest place.
+    """
+    width = int(page_width) + 2
+    change = [0] * (width + 1)
+    boxes = list(lines)
+    for box in boxes:
+        change[min(max(int(box[0]), 0), width)] += 1
+        change[min(max(int(box[2]) + 1, 0), width)] -= 1
+    depths = [0, *accumulate(change)]
+    least = max(max(depths) / 6, 1)
+    edges = [x for x, (a, b) in enumerate(pairwise(depths)) if (a >= least) != (b >= least)]
+    spans = zip(edges[::2], edges[1::2], strict=True)
+    columns = [(float(x0), float(x1)) for x0, x1 in spans if x1 - x0 > 0.15 * page_width]
+    if not columns:
+        return [(0.0, page_width)]
+    # Only gutters are cut out: few lines may reach the outer edges of a page set ragged.
+    columns[0] = (min(box[0] for box in boxes), columns[0][1])
+    columns[-1] = (columns[-1][0], max(box[2] for box in boxes))
+    return columns

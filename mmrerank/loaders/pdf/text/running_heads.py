@@ -1,0 +1,103 @@
+"""Running titles, footers and page numbers: what stands at the edge of many pages."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from mmrerank.loaders.boxes import Box
+from mmrerank.loaders.pdf.page import Block, Line
+
+__all__ = ["EdgeLine", "edge_lines", "find_furniture"]
+
+_EDGE = 0.1  # of the height of the page, above and below
+
+_SAME_PLACE = 3.0  # points up or down
+
+_LARGEST = 1.15  # times the body text
+
+_LINES, _CHARACTERS = 2, 150  # a longer block is text that happens to stand there
+
+_ROMAN = re.compile(r"\b[ivxlcdm]+\b")
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeLine:
+    """A short line near the upper or lower edge of a page, with digits made alike."""
+
+    box: Box
+    text: str
+    size: float
+    outermost: bool
+
+
+def edge_lines(blocks: Sequence[Block], height: float) -> list[EdgeLine]:
+    """The lines of a page of this height that may be furniture."""
+    lines = [line for block in blocks for line in block.lines if line.upright]
+    if not lines:
+        return []
+    top, bottom = min(line.box[1] for line in lines), max(line.box[3] for line in lines)
+    return [
+        EdgeLine(
+            line.box,
+            _alike(line.text),
+            line.size,
+            line.box[1] < top + _SAME_PLACE or line.box[3] > bottom - _SAME_PLACE,
+        )
+        for line in _short(blocks)
+        if line.box[3] < _EDGE * height or line.box[1] > (1 - _EDGE) * height
+    ]
+
+
+def _short(blocks: Sequence[Block]) -> Iterator[Line]:
+    for block in blocks:
+        if len(block.lines) <= _LINES and len(block.text) <= _CHARACTERS and not block.caption:
+            yield from block.lines
+
+
+def _alike(text: str) -> str:
+    """Numbers, also Roman ones, as "#": page numbers count up."""
+    return re.sub(r"\d+", "#", _ROMAN.sub("#", text.casefold()))
+
+
+def find_furniture(
+    pages: Mapping[int, Sequence[EdgeLine]], body_size: float
+) -> dict[int, set[Box]]:
+    """The boxes of the lines of each page that other pages repeat in the same place.
+
+    Lines in one row with such a line go with it: the title of the section beside the page number.
+    "Chapter 3" in type larger than the body text is no furniture.
+    """
+    largest = _LARGEST * body_size
+    pages = {
+        number: [line for line in lines if line.size <= largest] for number, lines in pages.items()
+    }
+    places: defaultdict[str, list[float]] = defaultdict(list)
+    for lines in pages.values():
+        for line in lines:
+            places[line.text].append(line.box[1])
+    least = 3 if len(pages) > 5 else 2
+    return {number: _of_page(lines, places, least) for number, lines in pages.items()}
+
+
+def _of_page(
+    lines: Sequence[EdgeLine], places: Mapping[str, Sequence[float]], least: int
+) -> set[Box]:
+    found = {line.box for line in lines if _is_repeated(line, places, least)}
+    return found | {
+        line.box for line in lines if line.outermost and any(_in_row(line.box, f) for f in found)
+    }
+
+
+def _is_repeated(line: EdgeLine, places: Mapping[str, Sequence[float]], least: int) -> bool:
+    if not any(letter.isalpha() for letter in line.text) and not line.outermost:
+        return False  # a number in a table or at an axis
+    near = [y for y in places[line.text] if abs(y - line.box[1]) <= _SAME_PLACE]
+    return len(near) >= least
+
+
+def _in_row(box: Box, other: Box) -> bool:
+    shared = min(box[3], other[3]) - max(box[1], other[1])
+    return shared > 0.5 * min(box[3] - box[1], other[3] - other[1])

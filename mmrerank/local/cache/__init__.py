@@ -1,0 +1,1 @@
+"""What local models keep across calls: in memory and on disk."""

@@ -1,0 +1,68 @@
+"""The names under which things are kept: whatever a value depends on is part of its key.
+
+A key is a SHA-256 over everything: the model's files, its options, the code's own versions, and
+the bytes of the images and of the text. So nothing has to be invalidated: what has changed has
+another key, and what is under the old one ages out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from mmrerank.images.facts import image_facts
+from mmrerank.types import Image
+
+__all__ = ["Keys", "file_hash", "weights_hash"]
+
+_FORMAT = 1  # raised when what is kept, or a prompt, or how images are prepared changes
+
+_PACKAGES = ("torch", "transformers", "pillow")  # a new release may compute something else
+
+
+class Keys:
+    """Makes the keys of one model with its options.
+
+    `model` names everything besides the image that the vision tower's output depends on;
+    `options` what a document's state depends on in addition. Both must be JSON.
+    """
+
+    def __init__(self, model: Mapping[str, Any], options: Mapping[str, Any]) -> None:
+        versions = {package: version(package) for package in _PACKAGES}
+        known = {"format": _FORMAT, "versions": versions, "model": dict(model)}
+        self._vision = _hash(known)
+        self._document = _hash(known | {"options": dict(options)})
+
+    def vision(self, digest: str, height: int, width: int) -> str:
+        """The key of an image at the size, in pixels, at which the model sees it."""
+        return _key(self._vision, f"image {digest} {height} {width}".encode())
+
+    def document(self, images: Sequence[Image], text: str | None) -> str:
+        """The key of a document's state. Raises `ImageError` for what is no image."""
+        digests = " ".join(image_facts(image).digest for image in images)
+        head = f"document {digests} {'none' if text is None else 'text'}\n".encode()
+        return _key(self._document, head + (text or "").encode("utf-8", "surrogatepass"))
+
+
+def _hash(known: Mapping[str, Any]) -> bytes:
+    return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).digest()
+
+
+def _key(context: bytes, data: bytes) -> str:
+    return hashlib.sha256(context + data).hexdigest()
+
+
+def file_hash(path: Path) -> str:
+    """The SHA-256 of a file's bytes; a large file takes a second for each 1 to 2 GB."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def weights_hash(config: Path) -> str:
+    """One hash of the config and of all weights beside it."""
+    files = [config, *sorted(config.parent.glob("*.safetensors"))]
+    return hashlib.sha256("".join(file_hash(path) for path in files).encode()).hexdigest()

@@ -1,0 +1,191 @@
+"""Find and load a checkpoint: torch and transformers on demand, every failure a typed error."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+
+from mmrerank.errors import InvalidInputError, MissingDependencyError, ModelLoadError
+from mmrerank.local.compute.vision import VisionTower
+from mmrerank.local.device import Quantization
+from mmrerank.optional import require
+
+__all__ = ["Checkpoint", "load_tower"]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model folder or hub id. Files are fetched once by transformers' own cache."""
+
+    model: str
+    revision: str | None = None
+
+    def __post_init__(self) -> None:
+        looks_like_path = self.model.startswith((".", "/", "~", os.sep)) or "\\" in self.model
+        if not self.model or (looks_like_path and not Path(self.model).expanduser().is_dir()):
+            raise ModelLoadError(f"there is no model folder {self.model!r}")
+
+    @property
+    def name(self) -> str:
+        """What transformers is given: the folder, or the hub id."""
+        folder = Path(self.model).expanduser()
+        return str(folder) if folder.is_dir() else self.model
+
+    def file(self, name: str) -> Path:
+        """The path of one file of the checkpoint; `ModelLoadError` where it has none."""
+        hub = require("transformers").utils
+        with _as_load_error(self.model, f"has no {name}, or it cannot be fetched"):
+            found = hub.cached_file(self.name, name, revision=self.revision)
+        if found is None:
+            raise ModelLoadError(f"{self.model} has no {name}")
+        return Path(found)
+
+    def config(self, *, model_type: str, architectures: tuple[str, ...], reranker: str) -> Any:
+        """The native config; refuses a checkpoint that is not one of `architectures`."""
+        transformers = require("transformers")
+        path = self.file("config.json")
+        with _as_load_error(self.model, "its config.json cannot be read"):
+            raw = dict(json.loads(path.read_text(encoding="utf-8")))
+        found = raw.get("architectures") or []
+        if raw.get("model_type") != model_type or not set(found) & set(architectures):
+            raise ModelLoadError(
+                f"{self.model} is a {raw.get('model_type')} checkpoint of {found}; "
+                f"{reranker} loads {model_type} of {' or '.join(architectures)}"
+            )
+        with _as_load_error(self.model, "its config.json is not valid"):
+            return transformers.AutoConfig.from_pretrained(
+                self.name, revision=self.revision, trust_remote_code=False
+            )
+
+    def load(
+        self,
+        cls: Any,
+        config: Any,
+        *,
+        device: Any,
+        dtype: Any,
+        quantization: Quantization | None = None,
+        keep: tuple[str, ...] = (),
+        unused: tuple[str, ...] = (),
+        **options: Any,
+    ) -> Any:
+        """The model with its weights, in evaluation mode; from safetensors only.
+
+        Every parameter of the model must be in the files and every tensor of the files in the
+        model, but for those named `unused`. `keep` are modules that quantisation leaves alone.
+        """
+        if quantization is not None:
+            options |= _quantized(quantization, device, keep)
+        with _as_load_error(self.model, "its weights cannot be loaded"), _quiet():
+            model, info = cls.from_pretrained(
+                self.name,
+                config=config,
+                revision=self.revision,
+                dtype=dtype,
+                use_safetensors=True,
+                output_loading_info=True,
+                attn_implementation="sdpa",
+                **options,
+            )
+        for what in ("missing_keys", "unexpected_keys", "mismatched_keys", "error_msgs"):
+            found = sorted(str(key) for key in info.get(what) or () if key not in unused)
+            if found:
+                raise ModelLoadError(
+                    f"{self.model}: {len(found)} {what.replace('_', ' ')}, such as {found[:3]}"
+                )
+        if quantization == "int4" and device.type == "cpu":
+            _check_width(self.model, model)
+        model.eval().requires_grad_(False)
+        if quantization is not None:
+            return model
+        model = model.to(device)
+        from mmrerank.local.compute.linear import use_onednn
+
+        use_onednn(model)
+        return model
+
+
+def _quantized(quantization: str, device: Any, keep: tuple[str, ...]) -> dict[str, Any]:
+    """What `from_pretrained` is told.
+
+    8 bits on a CPU are torchao's (weights and activations, twice as fast as float32 where it was
+    measured; those of bitsandbytes were slower than float32). torchao has no 4 bits for CPUs.
+    """
+    if quantization not in ("int8", "int4"):
+        raise InvalidInputError(f"quantization is int8, int4 or None, not {quantization!r}")
+    if device.type not in ("cpu", "cuda"):
+        raise InvalidInputError(f"quantization runs on cpu and cuda, not on {device.type}")
+    transformers, purpose = require("transformers"), f"quantization={quantization!r}"
+    require("accelerate", purpose=purpose)
+    if quantization == "int8" and device.type == "cpu":
+        ao = require("torchao.quantization", purpose=purpose)
+        config = transformers.TorchAoConfig(
+            ao.Int8DynamicActivationInt8WeightConfig(), modules_to_not_convert=list(keep)
+        )
+    else:
+        require("bitsandbytes", purpose=purpose)
+        config = transformers.BitsAndBytesConfig(
+            load_in_8bit=quantization == "int8",
+            load_in_4bit=quantization == "int4",
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_compute_dtype="float32" if device.type == "cpu" else "bfloat16",
+            llm_int8_skip_modules=list(keep),
+        )
+    return {"quantization_config": config, "device_map": {"": str(device)}}
+
+
+def _check_width(name: str, model: Any) -> None:
+    """The 4-bit kernel for CPUs takes blocks of 32 outputs, and says so only with an assertion."""
+    for module in model.modules():
+        if type(module).__name__ == "Linear4bit" and module.out_features % 32:
+            raise ModelLoadError(
+                f"{name}: int4 on a CPU needs layers whose width is a multiple of 32; one has "
+                f"{module.out_features}"
+            )
+
+
+@contextlib.contextmanager
+def _as_load_error(model: str, what: str) -> Iterator[None]:
+    """What transformers, safetensors and the hub client raise is of a dozen kinds."""
+    try:
+        yield
+    except (ModelLoadError, InvalidInputError, MissingDependencyError, MemoryError):
+        raise
+    except Exception as error:
+        raise ModelLoadError(f"{model}: {what}: {type(error).__name__}: {error}") from error
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """No progress bars of transformers while weights load; ours are asked for by the caller."""
+    logging = require("transformers").utils.logging
+    shown, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()  # the report of missing keys is raised as an error instead
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if shown:
+            logging.enable_progress_bar()
+
+
+def load_tower(checkpoint: Checkpoint, visual: Any, device: Any) -> VisionTower:
+    """The tower with the image processor that the checkpoint's preprocessor_config.json asks for."""
+    checkpoint.file("preprocessor_config.json")
+    try:
+        processor = Qwen2VLImageProcessorPil.from_pretrained(
+            checkpoint.name, revision=checkpoint.revision or "main"
+        )
+    except Exception as error:  # as with the weights: many kinds
+        raise ModelLoadError(
+            f"{checkpoint.model}: its preprocessor_config.json cannot be used: {error}"
+        ) from error
+    return VisionTower(visual, processor, device=device)

@@ -1,0 +1,156 @@
+"""Images on their way into a prompt: how many tokens they take, their pixels, their features."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mmrerank.images.decode import open_image, read_bytes
+from mmrerank.images.facts import digest, named
+from mmrerank.local.cache.entry import Kept
+from mmrerank.local.cache.keys import Keys
+from mmrerank.local.cache.memory import Store
+from mmrerank.local.prompt.prompt import ImagePart, Prompt
+from mmrerank.types import Image
+
+__all__ = ["CallFeatures", "ImageFeatures", "VisionStore", "VisionTower"]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFeatures:
+    """What the tower makes of an image: `tokens` (n, hidden), `deepstack` the same, a layer each."""
+
+    tokens: Tensor
+    deepstack: tuple[Tensor, ...] = ()
+    genuine: bool = True  # False where the file is no longer the one that the digest names
+
+    def cut(self, begin: int, end: int) -> ImageFeatures:
+        """The features of the image's tokens `begin` to `end`."""
+        if (begin, end) == (0, self.tokens.shape[0]):
+            return self
+        deepstack = tuple(layer[begin:end] for layer in self.deepstack)
+        return ImageFeatures(self.tokens[begin:end], deepstack, self.genuine)
+
+
+class VisionStore:
+    """What the tower said of images, kept across calls under the bytes of the image files."""
+
+    def __init__(self, store: Store, keys: Keys) -> None:
+        self._store, self._keys = store, keys
+
+    def get(self, part: ImagePart) -> ImageFeatures | None:
+        """The features of an image, if they are kept."""
+        kept = self._store.get(self._key(part))
+        if kept is None:
+            return None
+        tokens, *deepstack = kept.tensors["features"]
+        return ImageFeatures(tokens, tuple(deepstack))
+
+    def put(self, part: ImagePart, features: ImageFeatures) -> None:
+        """Keep them; as one tensor of their own, (1 + deepstack layers, tokens, hidden)."""
+        stacked = torch.stack((features.tokens, *features.deepstack))
+        self._store.put(self._key(part), Kept({"features": stacked}))
+
+    def _key(self, part: ImagePart) -> str:
+        return self._keys.vision(part.digest, part.height, part.width)
+
+
+class VisionTower:
+    """The vision tower of a checkpoint and its image processor (of PIL, not torchvision)."""
+
+    def __init__(self, visual: Any, processor: Any, *, device: Any) -> None:
+        self._visual, self._processor, self._device = visual, processor, device
+
+    def features(self, parts: Sequence[ImagePart]) -> list[ImageFeatures]:
+        """The features of each image, all read in one pass."""
+        pixels, grids, genuine = zip(*(self._pixels(part) for part in parts), strict=True)
+        grid = torch.cat(grids).to(self._device)
+        out = self._visual(torch.cat(pixels).to(self._device, self._visual.dtype), grid_thw=grid)
+        counts = [part.tokens for part in parts]
+        tokens = out.pooler_output.split(counts)
+        deep = [layer.split(counts) for layer in getattr(out, "deepstack_features", None) or ()]
+        return [
+            ImageFeatures(one, tuple(layer[i] for layer in deep), genuine[i])
+            for i, one in enumerate(tokens)
+        ]
+
+    def _pixels(self, part: ImagePart) -> tuple[Tensor, Tensor, bool]:
+        """(patches, values of a patch), the grid, (1, 3), and whether the digest fits."""
+        data = read_bytes(part.image)  # read once: what is hashed is what is decoded
+        with named(part.image):
+            picture = open_image(Image.from_bytes(data))
+        picture = picture.resize((part.width, part.height), resample=3)  # 3: bicubic
+        made = self._processor(images=[picture], do_resize=False, return_tensors="pt")
+        return made["pixel_values"], made["image_grid_thw"], digest(data) == part.digest
+
+
+class CallFeatures:
+    """The images' features for the length of one call.
+
+    Each image is read once and let go of after the last prompt that needs it. `budget` is the most
+    image tokens that the tower reads in one pass; a larger image is read alone.
+    """
+
+    def __init__(
+        self,
+        tower: VisionTower | None,
+        prompts: Sequence[Prompt],
+        budget: Callable[[], int],
+        store: VisionStore | None = None,
+    ) -> None:
+        self._tower, self._budget, self._store = tower, budget, store
+        self._needed = [{placed.part for placed in prompt.images} for prompt in prompts]
+        self._left = Counter(part for parts in self._needed for part in parts)
+        self._known: dict[ImagePart, ImageFeatures] = {}
+        self._changed: set[ImagePart] = set()
+
+    def __getitem__(self, part: ImagePart) -> ImageFeatures:
+        return self._known[part]
+
+    def changed(self, prompt: int) -> bool:
+        """Is an image of this prompt no longer the one its digest names?"""
+        return not self._changed.isdisjoint(self._needed[prompt])
+
+    def read(self, prompts: Sequence[int]) -> None:
+        """Have the features of all images of these prompts."""
+        wanted = {part for prompt in prompts for part in self._needed[prompt]} - set(self._known)
+        if self._store is not None:
+            kept = {part: self._store.get(part) for part in wanted}
+            self._known |= {part: found for part, found in kept.items() if found is not None}
+            wanted -= set(self._known)
+        for batch in _batches(sorted(wanted, key=lambda part: part.tokens), self._budget()):
+            self._read(batch)
+
+    def _read(self, batch: list[ImagePart]) -> None:
+        assert self._tower is not None, "an image in the prompt of a model without images"
+        for part, features in zip(batch, self._tower.features(batch), strict=True):
+            self._known[part] = features
+            if not features.genuine:
+                self._changed.add(part)
+            elif self._store is not None:
+                self._store.put(part, features)
+
+    def release(self, prompts: Sequence[int]) -> None:
+        """These prompts are done."""
+        for prompt in prompts:
+            for part in self._needed[prompt]:
+                self._left[part] -= 1
+                if not self._left[part]:
+                    self._known.pop(part, None)
+
+
+def _batches(parts: list[ImagePart], budget: int) -> list[list[ImagePart]]:
+    batches: list[list[ImagePart]] = []
+    used = budget
+    for part in parts:
+        if used + part.tokens > budget:
+            batches.append([])
+            used = 0
+        batches[-1].append(part)
+        used += part.tokens
+    return [batch for batch in batches if batch]

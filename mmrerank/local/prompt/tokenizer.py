@@ -1,0 +1,135 @@
+"""Tokenise: text as plain text, control tokens by number, images as their placeholder tokens.
+
+The tokeniser is read from the checkpoint's `tokenizer.json` with its added tokens taken out, so
+`<|im_end|>` written in a document is eight characters that a reader sees, and never the token
+that closes a turn. The template's own control tokens are put in by number.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mmrerank.errors import ModelLoadError
+from mmrerank.local.prompt.prompt import ImagePart, PlacedImage
+
+__all__ = ["Control", "ImageTokens", "Piece", "Pieces", "Tokenizer"]
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """A token of the template, by number."""
+
+    id: int
+
+
+Piece = str | Control | ImagePart
+
+Pieces = Sequence[Piece]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageTokens:
+    """The tokens that stand for an image: one before, one for each patch of it, one after."""
+
+    start: int
+    pad: int
+    end: int
+
+
+class Tokenizer:
+    """The plain-text tokeniser of a checkpoint. Safe from several threads."""
+
+    def __init__(self, path: Path, model: str) -> None:
+        tokenizers = __import__("tokenizers")  # comes with transformers
+        self.model = model
+        try:
+            spec = json.loads(path.read_text(encoding="utf-8"))
+            self._added = {str(t["content"]): int(t["id"]) for t in spec.pop("added_tokens", [])}
+            spec |= {"added_tokens": [], "truncation": None, "padding": None}
+            self._plain: Any = tokenizers.Tokenizer.from_str(json.dumps(spec))
+        except Exception as error:  # the library raises plain Exception for a bad file
+            raise ModelLoadError(f"{model}: its tokenizer.json cannot be read: {error}") from error
+
+    def control(self, name: str) -> Control:
+        """The control token called `name`; `ModelLoadError` where the vocabulary has none."""
+        if name not in self._added:
+            raise ModelLoadError(f"{self.model}: its vocabulary has no control token {name!r}")
+        return Control(self._added[name])
+
+    def word(self, text: str) -> int:
+        """The id of a word that is one token; `ModelLoadError` where it is not."""
+        ids = self.encode([text])[0]
+        if len(ids) != 1:
+            raise ModelLoadError(
+                f"{self.model}: its vocabulary has no token {text!r}, so it gives no score"
+            )
+        return ids[0]
+
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        """The token ids of each text, without any control token."""
+        clean = [_clean(text) for text in texts]
+        return [e.ids for e in self._plain.encode_batch_fast(clean, add_special_tokens=False)]
+
+    def head(self, text: str, limit: int) -> tuple[str, bool]:
+        """The text's first `limit` tokens as text, and whether anything was cut off."""
+        if len(text.encode("utf-8", "surrogatepass")) <= limit:  # a token is at least one byte
+            return text, False
+        clean = _clean(text)
+        encoding = self._plain.encode(clean, add_special_tokens=False)
+        if len(encoding.ids) <= limit:
+            return text, False
+        return clean[: encoding.offsets[limit][0]], True
+
+    def assemble(
+        self, documents: Sequence[Pieces], image: ImageTokens | None = None
+    ) -> list[tuple[list[int], list[PlacedImage]]]:
+        """The ids and the images' places of each list of pieces.
+
+        Text between two other pieces is tokenised in one go, whatever it was put together from:
+        `:` and a line break, or a full stop and a line break, are one token.
+        """
+        joined = [_join(pieces) for pieces in documents]
+        texts = list(dict.fromkeys(p for pieces in joined for p in pieces if isinstance(p, str)))
+        known = dict(zip(texts, self.encode(texts), strict=True))
+        return [_place(pieces, known, image) for pieces in joined]
+
+
+def _clean(text: str) -> str:
+    """Half of a surrogate pair, which no tokeniser takes, becomes the replacement character."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
+def _join(pieces: Pieces) -> list[Piece]:
+    out: list[Piece] = []
+    for piece in pieces:
+        if isinstance(piece, str) and out and isinstance(out[-1], str):
+            out[-1] += piece
+        else:
+            out.append(piece)
+    return out
+
+
+def _place(
+    pieces: list[Piece], known: dict[str, list[int]], image: ImageTokens | None
+) -> tuple[list[int], list[PlacedImage]]:
+    ids: list[int] = []
+    images: list[PlacedImage] = []
+    for piece in pieces:
+        if isinstance(piece, str):
+            ids += known[piece]
+        elif isinstance(piece, Control):
+            ids.append(piece.id)
+        elif image is None:
+            raise TypeError("an image in the prompt of a model without images")
+        else:
+            images.append(PlacedImage(piece, len(ids) + 1))
+            ids += [image.start, *[image.pad] * piece.tokens, image.end]
+    return ids, images
