@@ -20,6 +20,7 @@ lint: .venv/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python scripts/check_shape.py mmrerank langchain_mmrerank llama_index_mmrerank
 
 notebooks: .venv/installed
 	$(BIN)/python scripts/run_notebooks.py notebooks/*.ipynb

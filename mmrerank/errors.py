@@ -21,6 +21,9 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
+
 __all__ = [
     "APIConnectionError",
     "APIError",
@@ -37,10 +40,12 @@ __all__ = [
     "RerankWarning",
     "StoreError",
     "UnsupportedModalityError",
+    "warn",
 ]
 
 
 _LONGEST_NAME = 200
+_OURS = ("mmrerank", "langchain_mmrerank", "llama_index_mmrerank")
 
 
 class RerankError(Exception):
@@ -164,3 +169,15 @@ class APIConnectionError(APIError):
 
 class InvalidResponseError(APIError):
     """The answer is not one finite score for each document that was sent."""
+
+
+def warn(message: str) -> None:
+    """Issue a `RerankWarning` that points at the line outside these packages that led to it."""
+    frame, level = sys._getframe(), 1  # noqa: SLF001 - warnings has skip_file_prefixes from 3.12 on
+    while frame.f_back is not None and _is_ours(frame.f_globals.get("__name__", "")):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, RerankWarning, stacklevel=level)
+
+
+def _is_ours(module: str) -> bool:
+    return module.partition(".")[0] in _OURS

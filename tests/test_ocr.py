@@ -185,7 +185,7 @@ def test_an_unusable_image_is_an_error(image_root):
 
 
 def test_a_missing_ocr_package_is_named_when_it_is_needed(image_root, monkeypatch):
-    from mmrerank import ocr_engine
+    from mmrerank.ocr import engine as ocr_engine
 
     ocr_engine._engine.cache_clear()
     monkeypatch.setitem(sys.modules, "rapidocr", None)

@@ -8,14 +8,14 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+from typing import TYPE_CHECKING, Any
 
 from mmrerank.errors import InvalidInputError, MissingDependencyError, ModelLoadError
-from mmrerank.local.compute.vision import VisionTower
 from mmrerank.local.device import Quantization
 from mmrerank.optional import require
+
+if TYPE_CHECKING:
+    from mmrerank.local.compute.vision import VisionTower
 
 __all__ = ["Checkpoint", "load_tower"]
 
@@ -179,6 +179,10 @@ def _quiet() -> Iterator[None]:
 
 def load_tower(checkpoint: Checkpoint, visual: Any, device: Any) -> VisionTower:
     """The tower with the image processor that the checkpoint's preprocessor_config.json asks for."""
+    from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+
+    from mmrerank.local.compute.vision import VisionTower
+
     checkpoint.file("preprocessor_config.json")
     try:
         processor = Qwen2VLImageProcessorPil.from_pretrained(

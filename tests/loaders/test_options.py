@@ -13,8 +13,9 @@ from PIL import Image, ImageDraw
 
 from mmrerank.errors import InvalidInputError, RerankWarning
 from mmrerank.images.refs import marked_refs, marker
-from mmrerank.loaders import survey, worker
 from mmrerank.loaders.base import Chunk
+from mmrerank.loaders.pdf import page_reader as survey
+from mmrerank.loaders.pdf import processes as worker
 from mmrerank.loaders.pdf.loader import PDFLoader
 from mmrerank.loaders.splitting import Sizes
 from mmrerank.ocr.engine import ReadLine

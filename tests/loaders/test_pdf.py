@@ -23,7 +23,7 @@ from mmrerank.errors import (
     MissingDependencyError,
     RerankWarning,
 )
-from mmrerank.loaders import survey as survey_module
+from mmrerank.loaders.pdf import page_reader as survey_module
 from mmrerank.loaders.pdf.loader import PDFLoader
 from mmrerank.loaders.pdf.packing import chunk_page
 from mmrerank.loaders.pdf.page import Block, Line

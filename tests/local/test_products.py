@@ -10,7 +10,7 @@ from torch.nn.functional import linear
 from transformers import Qwen3Config
 from transformers.models.qwen3.modeling_qwen3 import Qwen3MLP
 
-from mmrerank.local import products
+from mmrerank.local.compute import linear as products
 from mmrerank.local.compute.linear import OneDnnLinear, gated, use_onednn
 
 pytestmark = pytest.mark.skipif(products._product is None, reason="torch without oneDNN")

@@ -13,7 +13,8 @@ from golden_cases import cases, content, golden_image, load, near, options
 from PIL import Image as Pillow
 
 from mmrerank.errors import ImageError, RerankWarning
-from mmrerank.local import Reuse, reuse_keys
+from mmrerank.images import facts as reuse_keys
+from mmrerank.local import Reuse
 from mmrerank.local.compute.vision import VisionTower
 from mmrerank.types import Content, Image
 

@@ -121,7 +121,7 @@ def test_other_preprocessing_gets_no_stale_hit(name, tmp_path, copied):
 
 
 def test_a_changed_template_would_get_no_stale_hit(tmp_path, monkeypatch):
-    from mmrerank.local import reuse_keys
+    from mmrerank.local.cache import keys as reuse_keys
 
     with load(M0, reuse=Reuse(disk=tmp_path)) as first:
         first.score("q", TEXTS)
