@@ -1,0 +1,81 @@
+"""The tables of the ledger, and how older ones become today's."""
+
+from __future__ import annotations
+
+import sqlite3
+
+__all__ = ["VERSION", "migrate"]
+
+VERSION = 1
+"""Raised with every change of the tables; `PRAGMA user_version` of the file."""
+
+_TABLES = """
+CREATE TABLE notes (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE files (
+    path TEXT PRIMARY KEY,
+    size INTEGER NOT NULL,      -- bytes
+    modified INTEGER NOT NULL,  -- nanoseconds
+    options TEXT NOT NULL,      -- hash of the loader's options
+    digest TEXT NOT NULL        -- SHA-256 of the content
+) WITHOUT ROWID;
+
+CREATE TABLE entries (
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL,
+    vector_id TEXT NOT NULL UNIQUE,
+    path TEXT NOT NULL REFERENCES files (path) ON DELETE CASCADE,
+    kind TEXT NOT NULL,
+    page INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    words TEXT NOT NULL,        -- tokens, separated by spaces
+    metadata TEXT NOT NULL      -- JSON
+);
+CREATE INDEX entries_by_path ON entries (path);
+
+CREATE TABLE images (
+    entry INTEGER NOT NULL REFERENCES entries (number) ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    ref TEXT NOT NULL,
+    PRIMARY KEY (entry, position)
+) WITHOUT ROWID;
+CREATE INDEX images_by_ref ON images (ref);
+
+CREATE TABLE intents (vector_id TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE garbage (vector_id TEXT PRIMARY KEY) WITHOUT ROWID;
+
+-- Tokens are cut before they get here, so that the tokenizer only splits at spaces. Without
+-- positions (detail = none) the index is a third of the size; no route asks for phrases.
+CREATE VIRTUAL TABLE lexical USING fts5 (
+    words, content = 'entries', content_rowid = 'number', tokenize = 'ascii', detail = none
+);
+CREATE VIRTUAL TABLE lexical_terms USING fts5vocab (lexical, row);
+
+CREATE TRIGGER entry_added AFTER INSERT ON entries BEGIN
+    INSERT INTO lexical (rowid, words) VALUES (new.number, new.words);
+END;
+CREATE TRIGGER entry_removed AFTER DELETE ON entries BEGIN
+    INSERT INTO lexical (lexical, rowid, words) VALUES ('delete', old.number, old.words);
+END;
+"""
+
+_STEPS = (_TABLES,)
+"""`_STEPS[n]` turns the tables of version n into those of version n + 1."""
+
+
+def migrate(database: sqlite3.Connection, version: int) -> None:
+    """Bring the tables from `version` (0: an empty file) to `VERSION`, all at once or not at all.
+
+    Raises `sqlite3.Error`.
+    """
+    script = "".join(_STEPS[version:])
+    try:
+        database.executescript(
+            f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {VERSION}; COMMIT;"
+        )
+    except sqlite3.Error:
+        if database.in_transaction:
+            database.rollback()
+        (now,) = database.execute("PRAGMA user_version").fetchone()
+        if now != VERSION:  # otherwise another process was first
+            raise
