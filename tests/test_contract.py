@@ -20,7 +20,7 @@ from mmrerank import (
     RerankResult,
     UnsupportedModalityError,
 )
-from mmrerank.cli.main import make_reranker
+from mmrerank.cli.options import make_reranker
 from mmrerank.local.base import LocalReranker
 from mmrerank.testing import FakeReranker, LocalRerankServer
 from mmrerank.testing.dialects import DIALECTS

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mmrerank.errors import DocumentError, ImageError, InvalidInputError, RerankError, RerankWarning
-from mmrerank.images.decode import encode_image, open_image
+from mmrerank.images.decode import open_image
+from mmrerank.images.encode import encode_image
 from mmrerank.images.refs import with_markers
 from mmrerank.loaders.base import (
     SCORES,

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from mmrerank.errors import DocumentError, ImageError
-from mmrerank.images.decode import MAX_BYTES, MAX_PIXELS, check_image, read_file
+from mmrerank.images.check import check_image
+from mmrerank.images.decode import MAX_BYTES, MAX_PIXELS, read_file
 from mmrerank.loaders.elements import Element, FlowLoader
 from mmrerank.loaders.pdf.text.ocr_paragraphs import scan_blocks
 from mmrerank.ocr.words import ImageReader, default_cache_dir

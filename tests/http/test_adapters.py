@@ -13,7 +13,7 @@ from llama_index.core.schema import NodeWithScore, TextNode
 import langchain_mmrerank
 import llama_index_mmrerank
 from mmrerank import APIError, RerankWarning
-from mmrerank.cli.main import make_reranker
+from mmrerank.cli.options import make_reranker
 from mmrerank.testing import LocalRerankServer
 from mmrerank.testing.dialects import DIALECTS
 

@@ -20,7 +20,8 @@ from mmrerank import (
     UnsupportedModalityError,
     VLLMReranker,
 )
-from mmrerank.cli.main import RERANKERS, make_reranker
+from mmrerank.catalog import RERANKERS
+from mmrerank.cli.options import make_reranker
 from mmrerank.http.responses import read_error
 from mmrerank.testing import LocalRerankServer
 from mmrerank.testing.dialects import DIALECTS
@@ -53,7 +54,7 @@ def shortened(value):
 
 
 def test_every_service_has_its_name_and_its_dialect():
-    served = {name for name, place in RERANKERS.items() if place.startswith("mmrerank.http")}
+    served = {row.name for row in RERANKERS if row.module.startswith("mmrerank.http")}
     assert served == set(DIALECTS)
 
 
