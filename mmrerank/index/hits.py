@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 __all__ = ["Hit", "HitImage"]
 
@@ -18,7 +19,11 @@ class HitImage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
-    """One search result. Ranks count from 1; `retrieval_score` is a cosine similarity."""
+    """One search result. Ranks count from 1.
+
+    `retrieval_rank` and `retrieval_score` are those of the routes' fusion; `routes` has the rank on
+    each route that found the entry. `best_image` is the path of the image that scored best.
+    """
 
     rank: int
     score: float
@@ -29,3 +34,5 @@ class Hit:
     text: str
     images: list[HitImage]
     best_image: str | None
+    kind: str = "text"
+    routes: Mapping[str, int] = field(default_factory=dict)

@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from mmrerank.index.ledger import Ledger
-from mmrerank.ocr.bm25 import tokenize
+from mmrerank.ocr.bm25 import WordStatistics, tokenize
 
-__all__ = ["LexicalRoute", "WordStatistics"]
+__all__ = ["LexicalRoute"]
 
 _MAX_POSTINGS = 10_000
 """Places in the index that one query may visit. FTS5 ranks about 250 a millisecond, so this keeps
 a search of 100,000 entries below 50 ms: the rarest words are searched, the most frequent left out."""
-
-
-@dataclass(frozen=True, slots=True)
-class WordStatistics:
-    """How often words occur in a collection: `entries` in all, and how many hold each word."""
-
-    entries: int
-    frequency: dict[str, int]
-
-    def idf(self, word: str) -> float:
-        """The inverse document frequency, as in Lucene: always positive."""
-        n = self.frequency.get(word, 0)
-        return math.log(1 + (self.entries - n + 0.5) / (n + 0.5))
 
 
 class LexicalRoute:

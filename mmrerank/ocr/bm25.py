@@ -6,9 +6,10 @@ import math
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
-__all__ = ["BM25", "tokenize"]
+__all__ = ["BM25", "WordStatistics", "tokenize"]
 
 # Scripts written without spaces between words (Chinese, Japanese, Thai, Lao, Khmer, Burmese), and
 # Korean, whose particles stick to the word: matched by pairs of characters, as Lucene does.
@@ -63,25 +64,52 @@ def _singular(word: str) -> str:
     return word[:-1]
 
 
+@dataclass(frozen=True, slots=True)
+class WordStatistics:
+    """How often words occur in a collection: `texts` in all, and how many contain each word.
+
+    `frequency` need not have all words; those it lacks occur in no text.
+    """
+
+    texts: int
+    frequency: Mapping[str, int]
+
+    def idf(self, word: str) -> float:
+        """log(1 + (N - n + 0.5) / (n + 0.5)), as in Lucene: positive even for every text's words."""
+        n = min(self.frequency.get(word, 0), self.texts)
+        return math.log(1 + (self.texts - n + 0.5) / (n + 0.5))
+
+    @classmethod
+    def of(cls, words: Iterable[str], texts: Sequence[Sequence[str]]) -> WordStatistics:
+        """The statistics of `words` in `texts`, which are lists of tokens."""
+        wanted = set(words)
+        frequency = Counter(word for text in texts for word in wanted & set(text))
+        return cls(len(texts), frequency)
+
+
 class BM25:
     """BM25 (Robertson and Zaragoza 2009) of texts against one query.
 
-    `query` and `texts` are lists of tokens, as `tokenize` returns them. The idf is
-    log(1 + (N - n + 0.5) / (n + 0.5)), as in Lucene, which is positive even for a word that occurs
-    in every text. Scores are divided by the highest score that any text could have for the query:
-    0 means no word in common, 1 is never reached.
+    `query` and `texts` are lists of tokens, as `tokenize` returns them. `statistics` are those of
+    the collection that the texts come from: among the candidates of a search, the words of the
+    query are common, however rare they are elsewhere. Without them, the texts are the collection.
+    Scores are divided by the highest score that any text could have for the query: 0 means no word
+    in common, 1 is never reached.
     """
 
     k1 = 1.2
     b = 0.5
 
-    def __init__(self, query: Sequence[str], texts: Sequence[Sequence[str]]) -> None:
+    def __init__(
+        self,
+        query: Sequence[str],
+        texts: Sequence[Sequence[str]],
+        statistics: WordStatistics | None = None,
+    ) -> None:
         self._query = Counter(query)
-        present = [set(text) & self._query.keys() for text in texts]
-        n = len(texts)
-        df = Counter(word for words in present for word in words)
-        self._idf = {w: math.log(1 + (n - df[w] + 0.5) / (df[w] + 0.5)) for w in self._query}
-        self._mean_length = sum(map(len, texts)) / n if n else 0.0
+        statistics = statistics or WordStatistics.of(self._query, texts)
+        self._idf = {word: statistics.idf(word) for word in self._query}
+        self._mean_length = sum(map(len, texts)) / len(texts) if texts else 0.0
         self._highest = sum(c * self._idf[w] * (self.k1 + 1) for w, c in self._query.items())
 
     def score(self, text: Sequence[str]) -> float:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mmrerank.base import Documents, Reranker, check_documents
 from mmrerank.errors import InvalidInputError
-from mmrerank.ocr.bm25 import BM25, tokenize
+from mmrerank.ocr.bm25 import BM25, WordStatistics, tokenize
 from mmrerank.ocr.words import ImageReader, default_cache_dir
 from mmrerank.progress import progress
 from mmrerank.types import Content, Image, Modalities, PartScore, Scored, Usage
 
 __all__ = ["OCRReranker"]
+
+StatisticsOf = Callable[[Sequence[str]], WordStatistics]
+"""Given words, how often they occur in the collection that is searched."""
 
 
 class OCRReranker(Reranker):
@@ -51,15 +55,25 @@ class OCRReranker(Reranker):
         ocr: bool = True,
         max_images_per_document: int = 4,
         show_progress: bool = False,
+        statistics: StatisticsOf | None = None,
         on_usage: Callable[[Usage], None] | None = None,
     ) -> None:
         super().__init__(on_usage=on_usage)
+        self._statistics = statistics
         if max_images_per_document < 1:
             raise InvalidInputError("max_images_per_document is at least 1")
         self.max_images_per_document, self.show_progress = max_images_per_document, show_progress
         self._reader = ImageReader(
             default_cache_dir() if cache_dir == "auto" else cache_dir, ocr=ocr
         )
+
+    def with_statistics(self, statistics: StatisticsOf) -> OCRReranker:
+        """This reranker with the statistics of a collection, if it has none of its own."""
+        if self._statistics is not None:
+            return self
+        reranker = copy.copy(self)
+        reranker._statistics = statistics  # noqa: SLF001 - our own copy
+        return reranker
 
     def warm(self, documents: Documents, *, show_progress: bool = False) -> None:
         """Read the words of all images in `documents` now, with a progress bar if asked for.
@@ -96,7 +110,8 @@ class OCRReranker(Reranker):
             text + [token for image in own_images for token in image]
             for text, own_images in zip(texts, images, strict=True)
         ]
-        bm25 = BM25(tokens, wholes)
+        statistics = self._statistics(tokens) if self._statistics is not None else None
+        bm25 = BM25(tokens, wholes, statistics)
         image_count = sum(map(len, images))
         self._report(
             Usage(

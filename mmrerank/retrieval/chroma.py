@@ -28,24 +28,8 @@ class ChromaStore:
     """
 
     def __init__(self, folder: Path, *, create: bool = False) -> None:
-        chromadb = require("chromadb")
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            # Chroma's default settings, as the frameworks use: two clients in a process must agree.
-            client = chromadb.PersistentClient(str(folder))
-            # No embedding function: Chroma's default would download a model on first use.
-            self._collection: Any = (
-                client.get_or_create_collection(
-                    COLLECTION, embedding_function=None, metadata={"hnsw:space": "cosine"}
-                )
-                if create
-                else client.get_collection(COLLECTION, embedding_function=None)
-            )
-        except Exception as error:  # Chroma raises its own errors, sqlite's and its Rust core's
-            reason = str(error)
-            if _is_read_only(folder):
-                reason = "Chroma also writes when searching; make the folder and its files writable"
-            raise StoreError(f"the index in {folder} cannot be opened: {reason}") from error
+        self._folder = folder
+        self._collection = _open(folder, create=create)
 
     @staticmethod
     def exists(folder: Path) -> bool:
@@ -68,9 +52,18 @@ class ChromaStore:
         for start in range(0, len(ids), _BATCH):
             self._collection.delete(ids=list(ids[start : start + _BATCH]))
 
-    def ids(self, source: str) -> set[str]:
-        """The ids of all records of a source."""
-        return set(self._collection.get(where={"source": source}, include=[])["ids"])
+    def ids(self) -> set[str]:
+        """The ids of all records."""
+        return set(self._collection.get(include=[])["ids"])
+
+    def records(self) -> list[Record]:
+        """All records, without their vectors."""
+        rows = self._collection.get(include=["documents", "metadatas"])
+        columns = (rows["ids"], rows["documents"], rows["metadatas"])
+        return [
+            Record(id=id_, vector=(), text=text or "", metadata=metadata or {})
+            for id_, text, metadata in zip(*columns, strict=True)
+        ]
 
     def query(self, vector: Sequence[float], k: int) -> list[Match]:
         """The `k` records nearest to a vector, nearest first."""
@@ -78,24 +71,45 @@ class ChromaStore:
         if not count:
             return []
         answer = self._collection.query(
-            query_embeddings=[vector],
-            n_results=min(k, count),
-            include=["documents", "metadatas", "distances"],
+            query_embeddings=[vector], n_results=min(k, count), include=["distances"]
         )
-        columns = (answer[name][0] for name in ("documents", "metadatas", "distances"))
-        return [
-            Match(text=text or "", metadata=metadata or {}, similarity=self._similarity(distance))
-            for text, metadata, distance in zip(*columns, strict=True)
-        ]
+        pairs = zip(answer["ids"][0], answer["distances"][0], strict=True)
+        return [Match(id_, self._similarity(distance)) for id_, distance in pairs]
 
     def count(self) -> int:
         """How many records there are."""
         return int(self._collection.count())
 
+    def refresh(self) -> None:
+        """Open the collection anew: a Chroma client does not see what other processes write."""
+        from chromadb.api.shared_system_client import SharedSystemClient
+
+        SharedSystemClient.clear_system_cache()
+        self._collection = _open(self._folder, create=False)
+
     def _similarity(self, distance: float) -> float:
         space = (self._collection.metadata or {}).get("hnsw:space", "l2")
         # The vectors have length 1, and Chroma's l2 is the squared distance.
         return 1.0 - (distance / 2 if space == "l2" else distance)
+
+
+def _open(folder: Path, *, create: bool) -> Any:
+    chromadb = require("chromadb")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        # Chroma's default settings, as the frameworks use: two clients in a process must agree.
+        client = chromadb.PersistentClient(str(folder))
+        if not create:
+            return client.get_collection(COLLECTION, embedding_function=None)
+        # No embedding function: Chroma's default would download a model on first use.
+        return client.get_or_create_collection(
+            COLLECTION, embedding_function=None, metadata={"hnsw:space": "cosine"}
+        )
+    except Exception as error:  # Chroma raises its own errors, sqlite's and its Rust core's
+        reason = str(error)
+        if _is_read_only(folder):
+            reason = "Chroma also writes when searching; make the folder and its files writable"
+        raise StoreError(f"the index in {folder} cannot be opened: {reason}") from error
 
 
 def _is_read_only(folder: Path) -> bool:

@@ -19,17 +19,16 @@ class Record:
     metadata: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Match:
-    """A stored chunk near a query; `similarity` is the cosine of the two vectors, at most 1."""
+    """The id of a stored record near a query; `similarity` is the cosine of the two vectors."""
 
-    text: str
-    metadata: Mapping[str, Any]
+    id: str
     similarity: float
 
 
 class VectorStore(Protocol):
-    """Chunks with their vectors, on disk or on a server.
+    """Records with their vectors, on disk or on a server.
 
     Databases raise errors of many kinds; the methods let them pass, and `Index` turns them into a
     `StoreError` that says what it was doing.
@@ -39,13 +38,19 @@ class VectorStore(Protocol):
         """Write records, however many; a record replaces all of an older one with its id."""
 
     def delete(self, ids: Sequence[str]) -> None:
-        """Remove the records with these ids, however many."""
+        """Remove the records with these ids, however many. Unknown ids are ignored."""
 
-    def ids(self, source: str) -> set[str]:
-        """The ids of all records whose metadata has this `source`."""
+    def ids(self) -> set[str]:
+        """The ids of all records."""
+
+    def records(self) -> list[Record]:
+        """All records without their vectors, for an index whose ledger is lost."""
 
     def query(self, vector: Sequence[float], k: int) -> list[Match]:
         """The `k` records nearest to a vector, nearest first; fewer if the store has fewer."""
 
     def count(self) -> int:
         """How many records there are."""
+
+    def refresh(self) -> None:
+        """See what other processes have written since the store was opened."""

@@ -1,0 +1,88 @@
+"""`where`: which entries a search may return."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from mmrerank.errors import InvalidInputError
+from mmrerank.index.ledger import Entry
+
+__all__ = ["Where", "matcher", "parse_where"]
+
+Where = Mapping[str, Any]
+"""Conditions that must all hold: `{"file": "report.pdf", "page": (3, 9), "kind": "figure"}`.
+
+`file` is a path, the end of one, or a folder of the files; `page` a number or a (first, last) range;
+`kind` "text" or "figure". Any other key is a key of the entries' metadata. A list means: one of.
+"""
+
+_KINDS = ("text", "figure")
+
+
+def matcher(where: Where | None) -> Callable[[Entry], bool] | None:
+    """A function that says whether an entry meets all conditions; None where there are none.
+
+    Raises `InvalidInputError` for conditions that no entry could meet by their form.
+    """
+    if not where:
+        return None
+    tests = [_test(name, value) for name, value in where.items()]
+    return lambda entry: all(test(entry) for test in tests)
+
+
+def _test(name: str, value: Any) -> Callable[[Entry], bool]:
+    if name == "file":
+        files = [str(one) for one in _several(value)]
+        return lambda entry: any(_is_file(entry.path, file) for file in files)
+    if name == "page":
+        first, last = _pages(value)
+        return lambda entry: first <= entry.page <= last
+    if name == "kind":
+        kinds = _several(value)
+        if wrong := [kind for kind in kinds if kind not in _KINDS]:
+            raise InvalidInputError(f"where: kind is one of {', '.join(_KINDS)}, not {wrong[0]!r}")
+        return lambda entry: entry.kind in kinds
+    values = _several(value)
+    return lambda entry: name in entry.metadata and entry.metadata[name] in values
+
+
+def _several(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, (list, tuple, set, frozenset)) else [value]  # type: ignore[return-value]
+
+
+def _is_file(path: str, named: str) -> bool:
+    named = os.path.normpath(named)
+    return (
+        path == named
+        or path.endswith(os.sep + named)
+        or path.startswith(os.path.abspath(named) + os.sep)  # noqa: PTH100 - strings are compared
+    )
+
+
+def _pages(value: Any) -> tuple[int, int]:
+    pages = (value, value) if isinstance(value, int) else tuple(value)
+    if len(pages) != 2 or not all(isinstance(page, int) for page in pages):
+        raise InvalidInputError(f"where: page is a number or (first, last), not {value!r}")
+    return pages
+
+
+def parse_where(conditions: Sequence[str]) -> dict[str, Any]:
+    """Conditions as the command line takes them: `file=report.pdf`, `page=3-9`, `kind=figure`.
+
+    Raises `InvalidInputError` for one that cannot be read.
+    """
+    where: dict[str, Any] = {}
+    for condition in conditions:
+        name, equals, value = condition.partition("=")
+        if not equals or not name or not value:
+            raise InvalidInputError(f"where: {condition!r} is not KEY=VALUE")
+        if name == "page":
+            first, _, last = value.partition("-")
+            if not first.isdecimal() or not (last or first).isdecimal():
+                raise InvalidInputError(f"where: page is N or N-M, not {value!r}")
+            where[name] = (int(first), int(last or first))
+        else:
+            where[name] = value
+    return where

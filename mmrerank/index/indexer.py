@@ -1,0 +1,197 @@
+"""Keeps an index equal to its files: what is new or changed is read, what is gone is removed.
+
+Each file goes through the four steps of the ledger (see `mmrerank.index.ledger`), so that a process
+that is killed at any moment leaves an index that searches as before, and that the next run mends.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from mmrerank.errors import DocumentError, RerankError, StoreError
+from mmrerank.index.ledger import Entry, FileRecord, Ledger, Writer
+from mmrerank.index.scan import Scan
+from mmrerank.loaders.base import Chunk
+from mmrerank.ocr.bm25 import tokenize
+from mmrerank.progress import progress
+from mmrerank.retrieval.base import TextEmbedder
+from mmrerank.retrieval.vector_store import Record, VectorStore
+
+__all__ = ["Indexer", "Load", "SyncReport", "options_hash", "remove_unused_images"]
+
+_BATCH = 500  # entries embedded and written at once: 4 MiB of vectors
+
+
+class Load(Protocol):
+    """Reads a file into chunks, figures among them."""
+
+    def __call__(self, path: Path, *, show_progress: bool) -> list[Chunk]:
+        """The chunks of one file. Raises `RerankError`."""
+
+
+@dataclass(slots=True)
+class SyncReport:
+    """What a `sync` did, by path: `failed` and `skipped` have a reason for each file."""
+
+    added: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    failed: list[tuple[str, RerankError]] = field(default_factory=list)
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    images_removed: int = 0
+
+
+class Indexer:
+    """Writes files into a ledger and a vector store. Use it as the ledger's one writer."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        writer: Writer,
+        store: VectorStore,
+        embedder: TextEmbedder,
+        *,
+        load: Load,
+        options: str,
+        words_of: Callable[[Chunk], str],
+    ) -> None:
+        self._ledger, self._writer, self._store = ledger, writer, store
+        self._embedder, self._load, self._options = embedder, load, options
+        self._words_of = words_of
+
+    def recover(self) -> None:
+        """Delete what killed writers left in the vector store. Raises `StoreError`."""
+        self._delete_vectors(self._writer.left_over())
+
+    def sync(self, scan: Scan, *, verify: bool = False, show_progress: bool = False) -> SyncReport:
+        """Make the index equal to the files of a scan; see `Index.sync`.
+
+        A file that cannot be read is reported, and what the index had of it stays. Raises
+        `StoreError` where the index cannot be written: the work stops at the first such error.
+        """
+        report = SyncReport(skipped=[(str(path), reason) for path, reason in scan.skipped])
+        known = {record.path: record for record in self._ledger.files()}
+        for path in progress(scan.files, "Indexing", show=show_progress):
+            try:
+                self._sync_file(path, known.get(str(path)), report, verify, show_progress)
+            except StoreError:
+                raise
+            except RerankError as error:
+                report.failed.append((str(path), error))
+        present = {str(path) for path in scan.files}
+        for path_name in known.keys() - present:
+            if any(Path(path_name).is_relative_to(folder) for folder in scan.folders):
+                self.remove(path_name)
+                report.removed.append(path_name)
+        report.removed.sort()
+        return report
+
+    def _sync_file(
+        self,
+        path: Path,
+        record: FileRecord | None,
+        report: SyncReport,
+        verify: bool,
+        show_progress: bool,
+    ) -> None:
+        size, modified = _size_and_time(path)
+        same = record is not None and record.options == self._options
+        if (
+            same
+            and not verify
+            and record is not None
+            and (record.size, record.modified) == (size, modified)
+        ):
+            report.unchanged.append(str(path))
+            return
+        digest = _digest(path)
+        current = FileRecord(str(path), size, modified, self._options, digest)
+        if same and record is not None and record.digest == digest:
+            self._writer.touch(current)
+            report.unchanged.append(str(path))
+            return
+        chunks = self._load(path, show_progress=show_progress)
+        if _size_and_time(path) != (size, modified):
+            raise DocumentError(str(path), "changed while it was read; index it again")
+        self.write(current, chunks)
+        (report.changed if record is not None else report.added).append(str(path))
+
+    def write(self, record: FileRecord, chunks: Sequence[Chunk]) -> None:
+        """Put a file's chunks in place of all that the index has of it. Raises `StoreError`."""
+        entries = [self._entry(record.path, chunk) for chunk in chunks]
+        self._writer.intend(entry.vector_id for entry in entries)
+        for start in range(0, len(entries), _BATCH):
+            some = entries[start : start + _BATCH]
+            vectors = self._embedder.embed_documents([entry.text for entry in some])
+            self._store.upsert(
+                [
+                    Record(id=e.vector_id, vector=v, text=e.text, metadata=e.metadata)
+                    for e, v in zip(some, vectors, strict=True)
+                ]
+            )
+        self._writer.swap(record, entries)
+        self._delete_vectors(self._writer.left_over())
+
+    def remove(self, path: str) -> None:
+        """Remove a file and all that the index has of it. Raises `StoreError`."""
+        self._writer.remove(path)
+        self._delete_vectors(self._writer.left_over())
+
+    def _delete_vectors(self, vector_ids: Sequence[str]) -> None:
+        if vector_ids:
+            self._store.delete(vector_ids)
+            self._writer.forget(vector_ids)
+
+    def _entry(self, path: str, chunk: Chunk) -> Entry:
+        return Entry(
+            id=chunk.id,
+            vector_id=f"{chunk.id}.{uuid.uuid4().hex[:12]}",
+            path=path,
+            text=chunk.text,
+            words=" ".join(tokenize(self._words_of(chunk))),
+            kind=str(chunk.extra.get("kind", "text")),
+            page=chunk.page,
+            metadata=chunk.metadata,
+            images=tuple(link.figure.ref for link in chunk.links),
+        )
+
+
+def _size_and_time(path: Path) -> tuple[int, int]:
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise DocumentError(str(path), f"cannot be opened ({error})") from error
+    return status.st_size, status.st_mtime_ns
+
+
+def _digest(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DocumentError(str(path), f"cannot be read ({error})") from error
+
+
+def options_hash(options: dict[str, Any]) -> str:
+    """A short hash of options that a file's chunks depend on; they must be JSON."""
+    return hashlib.sha256(json.dumps(options, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def remove_unused_images(image_root: Path, used: Iterable[str]) -> int:
+    """Delete image files and the facts beside them that no entry refers to; how many images."""
+    keep = {Path(ref).stem for ref in used}
+    removed = 0
+    if not image_root.is_dir():
+        return 0
+    for path in image_root.iterdir():
+        if path.is_file() and path.stem not in keep:
+            removed += path.suffix != ".json"
+            path.unlink(missing_ok=True)
+    return removed
