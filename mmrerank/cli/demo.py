@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from mmrerank.cli.options import folder
 from mmrerank.demo import QUESTIONS, REPORT
 from mmrerank.display.terminal_table import figure_line
 from mmrerank.index.hits import Hit
-from mmrerank.index.index import Index, load_file
+from mmrerank.index.index import Index
 from mmrerank.ocr.bm25 import tokenize
 from mmrerank.ocr.reranker import OCRReranker
 from mmrerank.terminal import snippet
@@ -62,18 +63,17 @@ def run_demo(index_folder: str | Path, console: Console) -> int:
     The exit code is 0 if reranking brought the figures nearer to the top on average. Raises
     `RerankError` if the report cannot be indexed or searched.
     """
-    index, reranker = Index(index_folder, create=True), OCRReranker()
-    chunks = load_file(index, REPORT)
-    reranker.warm_images(index.images(chunks), show_progress=True)
-    index.replace(chunks[0].source, chunks)
-    counts = f"{len(chunks)} chunks, {len(index.images(chunks))} figures"
+    index, reranker = Index(index_folder), OCRReranker()
+    index.sync([REPORT], show_progress=True)
+    kinds = Counter(entry.kind for entry in index.entries(REPORT))
+    counts = f"{kinds['text']} chunks, {kinds['figure']} figures"
     console.print(f"{REPORT}: {counts}\n", highlight=False, soft_wrap=True)
 
     questions = json.loads(Path(QUESTIONS).read_text(encoding="utf-8"))
     answered: list[_Answered] = []
     for item in questions:
         question, figure = item["question"], item["figure"]
-        before = index.search(question, None, top_n=_FETCH_K)
+        before = _vectors_of_text(index, question, _FETCH_K)
         after = index.search(question, reranker, top_n=_FETCH_K, fetch_k=_FETCH_K)
         answered.append(_answered(question, figure, item["answer"], before, after))
     best_example = max(
@@ -82,6 +82,11 @@ def run_demo(index_folder: str | Path, console: Console) -> int:
     _show_one(index, reranker, best_example, console)
     _show_all(answered, console)
     return 0 if _mrr([a.after for a in answered]) > _mrr([a.before for a in answered]) else 1
+
+
+def _vectors_of_text(index: Index, question: str, top_n: int) -> list[Hit]:
+    """What a vector store over the chunks' text gives."""
+    return index.search(question, top_n=top_n, where={"kind": "text"}, routes=["vectors"])
 
 
 def _answered(
@@ -113,7 +118,7 @@ def _best_caption(hit: Hit) -> str:
 
 
 def _show_one(index: Index, reranker: OCRReranker, shown: _Answered, console: Console) -> None:
-    before = index.search(shown.question, None, top_n=3)
+    before = _vectors_of_text(index, shown.question, 3)
     after = index.search(shown.question, reranker, top_n=3, fetch_k=_FETCH_K)
     table = Table(title=Text(shown.question), title_justify="left", show_lines=True, expand=True)
     table.add_column("")

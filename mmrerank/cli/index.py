@@ -1,27 +1,32 @@
-"""`mmrerank index`: put files into an index."""
+"""`mmrerank index`: make an index equal to files and folders."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import os
-from collections.abc import Sequence
+from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmrerank.base import Reranker
 from mmrerank.cli.messages import counted, say, say_error
 from mmrerank.cli.options import add_reranker, add_store, selected_reranker
-from mmrerank.errors import DocumentError, RerankError
+from mmrerank.errors import DocumentError
 
 if TYPE_CHECKING:
     from mmrerank.index.index import Index
+    from mmrerank.index.indexer import SyncReport
 
 __all__ = ["add_command", "run"]
 
 
 def add_command(commands: Any) -> None:
     """Add the command to the subparsers of the command line."""
-    command = commands.add_parser("index", help="put files into an index")
+    command = commands.add_parser(
+        "index",
+        help="put files and folders into an index, and keep it equal to them",
+        description="Reads new and changed files. Of the folders named, files that are gone are "
+        "removed from the index. Unchanged files are not read again.",
+    )
     command.add_argument(
         "files",
         nargs="+",
@@ -30,8 +35,16 @@ def add_command(commands: Any) -> None:
     )
     add_store(command)
     command.add_argument("--password", help="for PDFs that need one")
+    command.add_argument("--no-ocr", action="store_true", help="do not read words in images")
     command.add_argument(
-        "--no-ocr", action="store_true", help="do not read words in images now (search will)"
+        "--verify", action="store_true", help="compare contents, not sizes and times"
+    )
+    command.add_argument(
+        "--lock-timeout",
+        type=float,
+        default=60.0,
+        metavar="SECONDS",
+        help="how long to wait for another process that writes to the index (default: 60)",
     )
     command.add_argument(
         "--warm",
@@ -49,57 +62,57 @@ def run(options: argparse.Namespace) -> int:
     """
     from mmrerank.index.index import Index
 
-    index = Index(options.store, create=True)
-    files, failures = _files(options.files, options.store)
-    count = len(files) + failures
-    with selected_reranker(options) if options.warm else contextlib.nullcontext() as reranker:
-        for path in files:
-            try:
-                summary = _index_file(index, path, options, reranker)
-            except RerankError as error:
-                say_error(error)
-                failures += 1
-            else:
-                say(f"{path}: {summary}")
-    if len(index):
-        say(f"{options.store}: {counted(len(index), 'chunk')} in all")
-    if failures:
-        say(f"{failures} of {counted(count, 'file')} could not be indexed", "red")
+    paths, missing = [], 0
+    for path in options.files:
+        if Path(path).exists():
+            paths.append(path)
+        else:
+            say_error(DocumentError(path, "does not exist"))
+            missing += 1
+    given = {} if options.password is None else {"password": options.password}
+    with Index(
+        options.store,
+        ocr=False if options.no_ocr else None,
+        lock_timeout=options.lock_timeout,
+        on_wait=lambda: say("waiting for another process that writes to this index"),
+        **given,
+    ) as index:
+        report = index.sync(paths, verify=options.verify, show_progress=True)
+        if options.warm:
+            _warm(index, report, options)
+        failures = _say_report(report) + missing
+        say(
+            f"{options.store}: {counted(len(index.files()), 'file')}, {counted(len(index), 'entry', 'entries')}"
+        )
     return 1 if failures else 0
 
 
-def _files(paths: Sequence[str], store: str) -> tuple[list[str], int]:
-    """The files given, those in the folders given, and the number of folders without any."""
-    from mmrerank.loaders.files import LOADERS, FolderLoader
-
-    files: list[str] = []
-    empty_folders = 0
-    for path in paths:
-        if not os.path.isdir(path):  # noqa: PTH112 - strings go in and out
-            files.append(path)
-        elif paths_in_folder := FolderLoader(path, image_root=store).files():
-            files += map(str, paths_in_folder)
-        else:
-            formats = ", ".join(LOADERS)
-            say_error(DocumentError(path, f"has no file that can be loaded ({formats})"))
-            empty_folders += 1
-    return files, empty_folders
+def _warm(index: Index, report: SyncReport, options: argparse.Namespace) -> None:
+    with selected_reranker(options) as reranker, contextlib.ExitStack():
+        if reranker is not None:
+            for path in (*report.added, *report.changed):
+                reranker.warm(index.contents(index.entries(path)), show_progress=True)
 
 
-def _index_file(
-    index: Index, path: str, options: argparse.Namespace, reranker: Reranker | None
-) -> str:
-    """Index one file and read the words in its images; a summary of what was indexed."""
-    from mmrerank.index.index import load_file
-    from mmrerank.ocr.reranker import OCRReranker
-
-    chunks = load_file(
-        index, path, password=options.password, ocr=False if options.no_ocr else None
-    )
-    images = index.images(chunks)
-    if not options.no_ocr:
-        OCRReranker().warm_images(images, show_progress=True)
-    index.replace(chunks[0].source, chunks)
-    if reranker is not None:
-        reranker.warm(index.contents(chunks), show_progress=True)
-    return f"{counted(len(chunks), 'chunk')}, {counted(len(images), 'image')}"
+def _say_report(report: SyncReport) -> int:
+    """Say what was done; how many files could not be indexed."""
+    for verb, paths in (
+        ("added", report.added),
+        ("changed", report.changed),
+        ("removed", report.removed),
+    ):
+        for path in paths:
+            say(f"{verb}: {path}")
+    if report.unchanged:
+        say(f"{counted(len(report.unchanged), 'file')} unchanged")
+    for reason, count in Counter(reason for _, reason in report.skipped).most_common():
+        examples = [Path(path).name for path, why in report.skipped if why == reason][:3]
+        more = ", ..." if count > len(examples) else ""
+        say(
+            f"passed over {counted(count, 'file')}: {reason}: {', '.join(examples)}{more}", "yellow"
+        )
+    for _, error in report.failed:
+        say_error(error)
+    if report.failed:
+        say(f"{counted(len(report.failed), 'file')} could not be indexed", "red")
+    return len(report.failed)

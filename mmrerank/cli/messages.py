@@ -28,6 +28,6 @@ def show_warning(message: Warning | str, *_: object, **__: object) -> None:
     say(f"warning: {message}", "yellow")
 
 
-def counted(number: int, noun: str) -> str:
+def counted(number: int, noun: str, plural: str | None = None) -> str:
     """A number with its noun: "1 chunk", "2 chunks"."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"

@@ -28,6 +28,20 @@ def add_command(commands: Any) -> None:
     add_reranker(command)
     command.add_argument("--top-n", type=positive, default=5, metavar="N", help="results")
     command.add_argument("--fetch-k", type=positive, default=50, metavar="K", help="candidates")
+    command.add_argument(
+        "--where",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="only entries with this: file=NAME, page=N or N-M, kind=text or figure, or a key of "
+        "the metadata; may be given several times",
+    )
+    command.add_argument(
+        "--routes",
+        default="words,vectors",
+        metavar="NAMES",
+        help="how candidates are found: words, vectors, or both (default: words,vectors)",
+    )
     command.add_argument("--json", action="store_true", help="print results as JSON")
     command.set_defaults(run=run)
 
@@ -37,11 +51,18 @@ def run(options: argparse.Namespace) -> int:
 
     Raises `RerankError` if the index cannot be searched or the results cannot be reranked.
     """
+    from mmrerank.index.filters import parse_where
     from mmrerank.index.index import Index
 
-    index = Index(options.store)
-    with selected_reranker(options) as reranker:
-        hits = index.search(options.query, reranker, top_n=options.top_n, fetch_k=options.fetch_k)
+    with Index(options.store, create=False) as index, selected_reranker(options) as reranker:
+        hits = index.search(
+            options.query,
+            reranker,
+            top_n=options.top_n,
+            fetch_k=options.fetch_k,
+            where=parse_where(options.where),
+            routes=options.routes.split(","),
+        )
     if options.json:
         sys.stdout.write(json.dumps([_as_json(hit) for hit in hits], indent=2) + "\n")
     else:

@@ -12,11 +12,12 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from mmrerank.base import Reranker, check_query
 from mmrerank.errors import DocumentError, InvalidInputError, StoreError
 from mmrerank.images.resolve import ImageResolver
+from mmrerank.index.check import Problem
 from mmrerank.index.figure_results import Ranked, one_per_figure
 from mmrerank.index.filters import Where, matcher
 from mmrerank.index.hits import Hit, HitImage
@@ -119,7 +120,7 @@ class Index:
             self._open_parts[0].close()
             self._open_parts = None
 
-    def __enter__(self) -> Index:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -182,13 +183,24 @@ class Index:
             remove_unused_images(self.image_root, self._parts()[0].images())
         return removed
 
+    def check(self, *, mend: bool = False) -> list[Problem]:
+        """What is wrong with the index; with `mend`, after mending it.
+
+        Mending writes a lost ledger from the vectors, deletes vectors that belong to nothing, and
+        marks files whose vectors or images are missing, so that the next `sync` reads them again.
+        Raises `StoreError` where the index cannot be read or written at all.
+        """
+        had_ledger = (self.folder / _LEDGER).is_file()
+        with self._writing(recover=mend) as indexer:
+            return indexer.check(self.image_root, mend=mend, adopt_vectors=not had_ledger)
+
     def _finished(self, report: SyncReport) -> SyncReport:
         if report.changed or report.removed:
             report.images_removed = remove_unused_images(self.image_root, self._parts()[0].images())
         return report
 
     @contextmanager
-    def _writing(self) -> Iterator[Indexer]:
+    def _writing(self, *, recover: bool = True) -> Iterator[Indexer]:
         with self._errors("written"):
             self.folder.mkdir(parents=True, exist_ok=True)
             ledger, store = self._parts()
@@ -204,7 +216,8 @@ class Index:
                     options=options_hash(self._reader.facts()),
                     words_of=self._reader.words_of,
                 )
-                indexer.recover()
+                if recover:
+                    indexer.recover()
                 yield indexer
 
     # -- searching

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from mmrerank.errors import DocumentError, RerankError, StoreError
+from mmrerank.index.check import Problem, adopt, find_problems
 from mmrerank.index.ledger import Entry, FileRecord, Ledger, Writer
 from mmrerank.index.scan import Scan
 from mmrerank.loaders.base import Chunk
@@ -143,6 +144,23 @@ class Indexer:
         """Remove a file and all that the index has of it. Raises `StoreError`."""
         self._writer.remove(path)
         self._delete_vectors(self._writer.left_over())
+
+    def check(self, image_root: Path, *, mend: bool, adopt_vectors: bool) -> list[Problem]:
+        """What is wrong; see `Index.check`. `adopt_vectors`: the ledger is new, the vectors not."""
+        problems: list[Problem] = []
+        if adopt_vectors and (records := self._store.records()):
+            problems.append(Problem(f"there is no ledger for {len(records)} vectors"))
+            if mend:
+                adopt(records, self._writer)
+        if adopt_vectors and not mend:
+            return problems
+        problems += find_problems(self._ledger, self._writer, self._store, image_root)
+        if mend:
+            for problem in problems:
+                self._delete_vectors(problem.vector_ids)
+                for path in problem.files:
+                    self._writer.touch(FileRecord(path, -1, -1, "", ""))
+        return problems
 
     def _delete_vectors(self, vector_ids: Sequence[str]) -> None:
         if vector_ids:

@@ -68,7 +68,7 @@ class OCRReranker(Reranker):
         )
 
     def with_statistics(self, statistics: StatisticsOf) -> OCRReranker:
-        """This reranker with the statistics of a collection, if it has none of its own."""
+        """A copy of this reranker with the statistics of a collection, or itself if it has some already."""
         if self._statistics is not None:
             return self
         reranker = copy.copy(self)

@@ -1,0 +1,96 @@
+"""Whether the parts of an index agree, and what mends it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmrerank.images.refs import IMAGES_KEY, read_refs
+from mmrerank.index.ledger import Entry, FileRecord, Ledger, Writer
+from mmrerank.loaders.figure_chunks import KIND_KEY
+from mmrerank.ocr.bm25 import tokenize
+from mmrerank.retrieval.vector_store import Record, VectorStore
+
+__all__ = ["Problem", "adopt", "find_problems"]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that is wrong with an index: `files` that it concerns, and what mends it.
+
+    `files` is empty where no file is concerned: what was left over of a killed process is removed
+    by the next writer, and costs nothing but space until then.
+    """
+
+    what: str
+    files: tuple[str, ...] = ()
+    vector_ids: tuple[str, ...] = ()
+
+
+def find_problems(
+    ledger: Ledger, writer: Writer, store: VectorStore, image_root: Path
+) -> list[Problem]:
+    """What is wrong, by kind. Raises `StoreError` and what the vector store raises."""
+    in_store, live, left_over = store.ids(), ledger.vector_ids(), set(writer.left_over())
+    problems: list[Problem] = []
+    if missing := live - in_store:
+        files = sorted({entry.path for entry in ledger.live(sorted(missing)).values()})
+        problems.append(
+            Problem(
+                f"{len(missing)} entries have no vector, so that only words find them", tuple(files)
+            )
+        )
+    if unknown := in_store - live - left_over:
+        problems.append(
+            Problem(f"{len(unknown)} vectors belong to no entry", vector_ids=tuple(sorted(unknown)))
+        )
+    if left_over:
+        problems.append(
+            Problem(
+                f"{len(left_over)} vectors were left over by a process that was killed",
+                vector_ids=tuple(sorted(left_over)),
+            )
+        )
+    lost = {ref for ref in ledger.images() if not (image_root / ref).is_file()}
+    if lost:
+        files = sorted(path for path in _files_with(ledger, lost))
+        problems.append(Problem(f"{len(lost)} images are missing", tuple(files)))
+    return problems
+
+
+def _files_with(ledger: Ledger, refs: set[str]) -> set[str]:
+    return {
+        record.path
+        for record in ledger.files()
+        if any(refs & set(entry.images) for entry in ledger.entries(record.path))
+    }
+
+
+def adopt(records: Sequence[Record], writer: Writer) -> list[str]:
+    """Write a ledger for the records of a vector store that has none; the files they come from.
+
+    The files are recorded with a size of -1, so that the next `sync` reads them again; until then
+    they are found as they were.
+    """
+    by_source: dict[str, list[Record]] = {}
+    for record in records:
+        by_source.setdefault(str(record.metadata.get("source", "")), []).append(record)
+    for source, own in by_source.items():
+        writer.swap(FileRecord(source, -1, -1, "", ""), [_entry(source, one) for one in own])
+    return sorted(by_source)
+
+
+def _entry(source: str, record: Record) -> Entry:
+    page = record.metadata.get("page")
+    return Entry(
+        id=record.id.rpartition(".")[0] or record.id,
+        vector_id=record.id,
+        path=source,
+        text=record.text,
+        words=" ".join(tokenize(record.text)),
+        kind=str(record.metadata.get(KIND_KEY, "text")),
+        page=page if isinstance(page, int) else 0,
+        metadata=dict(record.metadata),
+        images=tuple(read_refs(record.metadata.get(IMAGES_KEY), on_error=lambda _: None)),
+    )
