@@ -251,7 +251,11 @@ class Index:
             )
         keep = matcher(where)
         with self._errors("searched"):
-            candidates = find(self._routes(routes), content, max(fetch_k, top_n), keep=keep)
+            found = find(self._routes(routes), content, max(fetch_k, top_n), keep=keep)
+            # Another process may have replaced a file between two routes: what one statement of
+            # the ledger calls live belongs together.
+            live = self._parts()[0].numbered([one.entry.number for one in found])
+            candidates = [one for one in found if one.entry.number in live]
         ranked = self._ranked(content, candidates, reranker)
         return [
             self._hit(rank, one, candidates[one.candidate])

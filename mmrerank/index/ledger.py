@@ -31,7 +31,7 @@ __all__ = ["Entry", "FileRecord", "Ledger", "Writer"]
 
 _BUSY = 30.0  # seconds that one statement waits for another process's transaction
 _LOOK_AGAIN = 0.2  # seconds between two looks at a lock that another writer has
-_MAX_VARIABLES = 500  # in one SQL statement
+_MAX_VARIABLES = 30_000  # in one SQL statement; SQLite takes 32,766
 
 _SELECT = "SELECT number, id, vector_id, path, kind, page, text, words, metadata FROM entries"
 
