@@ -11,7 +11,7 @@ import pytest
 from helpers import png
 from hypothesis import given
 from hypothesis import strategies as st
-from wire import scores_of
+from calling import scores_of
 
 from mmrerank import (
     APIError,
@@ -173,7 +173,7 @@ def test_it_gives_back_what_it_was_given(scores):
 def test_a_file_that_is_none_is_refused(tmp_path):
     (tmp_path / "notes.txt").write_text("not a database, but long enough to be taken for one " * 50)
     for path in (tmp_path / "notes.txt", tmp_path, tmp_path / "no" / "folder" / "x.sqlite"):
-        with pytest.raises(InvalidInputError, match="cannot be a score cache"):
+        with pytest.raises(InvalidInputError, match="cannot be used as a score cache"):
             ScoreCache(path)
     with pytest.raises(InvalidInputError):
         ScoreCache(max_entries=0)

@@ -16,7 +16,7 @@ from email.utils import formatdate
 import httpx
 import pytest
 from helpers import png
-from wire import results_of, scores_of, wait_until
+from calling import results_of, scores_of, wait_until
 
 from mmrerank import (
     APIConnectionError,
@@ -30,7 +30,7 @@ from mmrerank import (
     RateLimitError,
     RerankWarning,
 )
-from mmrerank.http.responses import asked_pause
+from mmrerank.http.responses import requested_pause
 from mmrerank.testing import LocalRerankServer, Refusal
 
 DOCUMENTS = ["turbine torque", Content("beside", [Image.from_bytes(png("f"))]), "else"]
@@ -89,7 +89,7 @@ def test_what_passes_ends_in_the_right_scores(server, mode, fault, no_waiting):
     seen = []
     with reranker_for(server, timeout=patience(fault), on_usage=seen.append) as reranker:
         assert scores_of(reranker, mode, "turbine x", MANY) == RIGHT
-        assert reranker._connection.pace.slots._free == 5
+        assert reranker._connection.limits.slots._free == 5
     assert (seen[0].requests, seen[0].retries) == (5, 2)
 
 
@@ -101,7 +101,7 @@ def test_what_does_not_pass_is_raised_at_once(server, mode, fault, error, no_wai
             scores_of(reranker, mode, "turbine", DOCUMENTS)
         assert type(caught.value) is error
         assert len(server.requests) == 1
-        assert reranker._connection.pace.slots._free == 5
+        assert reranker._connection.limits.slots._free == 5
         assert scores_of(reranker, mode, "turbine torque", DOCUMENTS)[0] == 1.0
 
 
@@ -123,7 +123,7 @@ def test_one_failing_batch_fails_the_call_and_leaves_nothing_behind(
     with reranker_for(server, max_retries=0, timeout=patience(fault)) as reranker:
         with pytest.raises(error):
             scores_of(reranker, mode, "turbine", MANY)
-        assert wait_until(lambda: reranker._connection.pace.slots._free == 5)
+        assert wait_until(lambda: reranker._connection.limits.slots._free == 5)
 
 
 @pytest.mark.parametrize("fault", [400, 401, 429, "drop", "nan"], ids=name)
@@ -147,7 +147,7 @@ def test_a_slow_answer_ends_with_the_deadline(server, mode, fault, documents):
         with pytest.raises(APITimeoutError, match=r"^jina-reranker-m0: "):
             scores_of(reranker, mode, "turbine", documents)
         assert 0.4 < time.monotonic() - start < 3
-        assert wait_until(lambda: reranker._connection.pace.slots._free == 5)
+        assert wait_until(lambda: reranker._connection.limits.slots._free == 5)
         assert wait_until(lambda: server.connections == 0 or mode == "sync")
         reranker.deadline = 20
         assert scores_of(reranker, mode, "turbine x", MANY) == RIGHT
@@ -161,7 +161,7 @@ def test_an_error_does_not_wait_for_what_is_running(server):
         with pytest.raises(APIError, match="400"):
             reranker.score("turbine", MANY)
         assert time.monotonic() - start < 0.5  # another batch of 30 takes 0.6 s
-        assert wait_until(lambda: reranker._connection.pace.slots._free == 5)
+        assert wait_until(lambda: reranker._connection.limits.slots._free == 5)
 
 
 def test_retries_end_with_the_deadline(server, mode):
@@ -174,10 +174,10 @@ def test_retries_end_with_the_deadline(server, mode):
 
 def test_waiting_for_a_slot_ends_with_the_deadline(server, mode):
     with reranker_for(server, max_concurrency=1, deadline=0.2) as reranker:
-        taken = reranker._connection.pace.slots.ask()
+        taken = reranker._connection.limits.slots.request()
         with pytest.raises(APITimeoutError, match=r"^jina-reranker-m0: "):
             scores_of(reranker, mode, "turbine", DOCUMENTS)
-        reranker._connection.pace.slots.withdraw(taken)
+        reranker._connection.limits.slots.withdraw(taken)
         assert scores_of(reranker, mode, "turbine torque", DOCUMENTS)[0] == 1.0
 
 
@@ -187,7 +187,7 @@ def test_retry_after_is_kept_by_all_calls_of_the_reranker(server, mode):
         start = time.monotonic()
         scores_of(reranker, mode, "turbine", ["x"])
         assert time.monotonic() - start > 0.4
-        reranker._connection.pace.rate.hold(0.2)
+        reranker._connection.limits.rate.delay(0.2)
         start = time.monotonic()
         scores_of(reranker, mode, "turbine", ["x"])
         assert time.monotonic() - start > 0.2
@@ -259,20 +259,20 @@ def test_cancelling_an_async_call_cancels_its_requests(server):
     seen = []
     reranker = reranker_for(server, on_usage=seen.append)
     asyncio.run(run(reranker), debug=True)
-    assert reranker._connection.pace.slots._free == 5
+    assert reranker._connection.limits.slots._free == 5
     assert seen[0].requests == 3
     server.stopping.set()
 
 
 def test_cancelling_while_waiting_for_a_slot_leaves_it_to_others(server):
     async def run(reranker):
-        taken = reranker._connection.pace.slots.ask()
+        taken = reranker._connection.limits.slots.request()
         task = asyncio.create_task(reranker.ascore("x", ["x"]))
         await asyncio.sleep(0.1)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        reranker._connection.pace.slots.withdraw(taken)
+        reranker._connection.limits.slots.withdraw(taken)
         return await reranker.ascore("x", ["x"])
 
     assert asyncio.run(run(reranker_for(server, max_concurrency=1))) == [1.0]
@@ -296,11 +296,11 @@ def test_cancelling_while_waiting_for_a_slot_leaves_it_to_others(server):
     ],
 )
 def test_what_an_answer_asks_to_wait(headers, seconds):
-    assert asked_pause(headers) == seconds
+    assert requested_pause(headers) == seconds
 
 
 def test_a_date_to_wait_until():
-    asked = asked_pause({"retry-after": formatdate(time.time() + 30, usegmt=True)})
+    asked = requested_pause({"retry-after": formatdate(time.time() + 30, usegmt=True)})
     assert 28 < asked <= 30
 
 

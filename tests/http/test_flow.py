@@ -22,7 +22,7 @@ from helpers import png
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image as Pillow
-from wire import figures, results_of, scores_of, wait_until
+from calling import figures, results_of, scores_of, wait_until
 
 from mmrerank import APIConnectionError, Content, Image, JinaReranker, RerankWarning, TEIReranker
 from mmrerank.http.limits import Limits
@@ -287,7 +287,7 @@ def test_many_threads_and_loops_at_once():
 def test_a_forked_child_opens_connections_and_slots_of_its_own():
     with LocalRerankServer() as server, reranker_for(server, max_concurrency=1) as reranker:
         reranker.score("x", ["x"])
-        taken = reranker._connection.pace.slots.ask()  # as if another thread were calling
+        taken = reranker._connection.limits.slots.request()  # as if another thread were calling
         child = os.fork()
         if child == 0:
             try:
@@ -298,7 +298,7 @@ def test_a_forked_child_opens_connections_and_slots_of_its_own():
                 os._exit(0 if right else 1)
         _, status = os.waitpid(child, 0)
         assert os.waitstatus_to_exitcode(status) == 0
-        reranker._connection.pace.slots.withdraw(taken)
+        reranker._connection.limits.slots.withdraw(taken)
         assert reranker.score("x", ["x"]) == [1.0]  # over the connection that is still ours
 
 
@@ -308,10 +308,10 @@ def test_a_copy_keeps_the_key_and_a_pickle_does_not(monkeypatch):
         with copy.deepcopy(reranker) as copied:
             assert copied.score("x", ["x"]) == [1.0]
             assert server.headers[-1]["x-team"] == "t"
-            assert copied._connection.pace is not reranker._connection.pace
+            assert copied._connection.limits is not reranker._connection.limits
         data = pickle.dumps(reranker)
         assert server.api_key.encode() not in data
-        assert pickle.loads(data)._connection.secret is None
+        assert pickle.loads(data)._connection.key is None
         monkeypatch.setenv("TEI_API_KEY", server.api_key)
         with pickle.loads(data) as again:
             assert again.score("x", ["x"]) == [1.0]

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from wire import scores_of
+from calling import scores_of
 
 from mmrerank import APIError, InfinityReranker
 from mmrerank.http.limits import Limits

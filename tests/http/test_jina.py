@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 
 import pytest
-import wire
+import calling
 from helpers import png
 
 from mmrerank import (
@@ -27,7 +27,7 @@ DOCUMENTS = ["turbine torque", Content("beside a figure", [FIGURE]), "else"]
 
 
 def scores_of(reranker, mode, documents=DOCUMENTS):
-    return wire.scores_of(reranker, mode, "turbine torque", documents)
+    return calling.scores_of(reranker, mode, "turbine torque", documents)
 
 
 def test_the_request_is_jinas(mode):
@@ -121,7 +121,7 @@ def test_keys_come_from_either_frameworks_variable(monkeypatch):
         JinaReranker()
     for name in ("JINA_API_KEY", "JINAAI_API_KEY"):
         monkeypatch.setenv(name, "from-environment")
-        assert JinaReranker()._connection.secret == "from-environment"
+        assert JinaReranker()._connection.key == "from-environment"
         monkeypatch.delenv(name)
 
 
@@ -180,7 +180,7 @@ def test_what_cannot_be_a_key_is_refused_without_showing_it(key):
 
 @pytest.mark.parametrize("key", [b"geheim", 31415926, ["geheim"]])
 def test_what_is_no_text_is_no_key(key):
-    with pytest.raises(InvalidInputError, match="api_key is a str") as caught:
+    with pytest.raises(InvalidInputError, match="api_key must be a str") as caught:
         JinaReranker(api_key=key)
     assert "geheim" not in repr(caught.value)
     assert "31415926" not in repr(caught.value)

@@ -11,13 +11,13 @@ from contextlib import contextmanager
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from wire import figures
+from calling import figures
 
 from mmrerank import Content
 from mmrerank.fusion import sigmoid
-from mmrerank.http.drive import _slot, _slot_async
-from mmrerank.http.encoding import take
-from mmrerank.http.limits import Limits, Rate, Slots, split, token_count
+from mmrerank.http.drive import Bounds, _slot, _slot_async
+from mmrerank.http.encoding import take_within_bytes
+from mmrerank.http.limits import Limits, RateLimiter, Slots, estimate_tokens, split_into_batches
 
 FIGURES = figures(3)
 contents = st.builds(
@@ -36,7 +36,7 @@ def test_batches_hold_all_in_order_and_no_more_than_the_limits(
     items, query, documents, images, tokens
 ):
     limits = Limits(documents=documents, images=images, tokens=tokens)
-    batches = split(items, query, limits, 768)
+    batches = split_into_batches(items, query, limits, 768)
     assert [item for batch in batches for item in batch] == items
     for batch in batches:
         assert 1 <= len(batch) <= documents
@@ -44,14 +44,14 @@ def test_batches_hold_all_in_order_and_no_more_than_the_limits(
             continue  # one document goes alone, whatever it holds
         assert sum(len(item.images) for item in batch) <= images
         if tokens is not None:
-            assert sum(token_count(one, 768) for item in batch for one in (query, item)) <= tokens
+            assert sum(estimate_tokens(one, 768) for item in batch for one in (query, item)) <= tokens
 
 
 @given(st.lists(st.text(max_size=50), min_size=1, max_size=20), st.integers(1, 400))
 def test_bytes_are_bounded(texts, limit):
     rest, pieces = list(texts), []
     while rest:
-        taken = take(iter(rest), limit)
+        taken = take_within_bytes(iter(rest), limit)
         assert taken
         assert len(taken) == 1 or sum(len(text.encode()) for text in taken) <= limit
         rest = rest[len(taken) :]
@@ -61,7 +61,7 @@ def test_bytes_are_bounded(texts, limit):
 
 def test_no_more_is_encoded_than_is_sent_and_one():
     seen = []
-    assert len(take((seen.append(i) or "x" * 10 for i in range(100)), 35)) == 2
+    assert len(take_within_bytes((seen.append(i) or "x" * 10 for i in range(100)), 35)) == 2
     assert len(seen) == 3
 
 
@@ -72,7 +72,7 @@ def test_no_more_is_encoded_than_is_sent_and_one():
 )
 def test_no_window_of_a_minute_holds_more_than_allowed(asks, requests, tokens):
     now = 0.0
-    rate = Rate(requests, tokens, clock=lambda: now)
+    rate = RateLimiter(requests, tokens, clock=lambda: now)
     sent = []
     for pause, cost in asks:
         now += pause
@@ -86,9 +86,9 @@ def test_no_window_of_a_minute_holds_more_than_allowed(asks, requests, tokens):
 
 def test_without_limits_there_is_no_waiting_save_what_a_service_asks():
     now = 0.0
-    rate = Rate(clock=lambda: now)
+    rate = RateLimiter(clock=lambda: now)
     assert [rate.reserve(10**9) for _ in range(1000)] == [0.0] * 1000
-    rate.hold(5)
+    rate.delay(5)
     assert rate.reserve(1) == 5
     assert rate.reserve(1) == 5
     now = 6.0
@@ -97,7 +97,7 @@ def test_without_limits_there_is_no_waiting_save_what_a_service_asks():
 
 def test_a_request_over_the_limit_goes_alone():
     now = 0.0
-    rate = Rate(tokens=100, clock=lambda: now)
+    rate = RateLimiter(tokens=100, clock=lambda: now)
     assert rate.reserve(50) == 0
     assert rate.reserve(1000) == 60
     assert rate.reserve(1) == 120
@@ -105,6 +105,7 @@ def test_a_request_over_the_limit_goes_alone():
 
 def test_slots_serve_threads_and_loops_alike_and_never_more():
     slots, most, now, lock = Slots(3), 0, 0, threading.Lock()
+    bounds = Bounds('m', slots, 3, time.monotonic() + 10)
 
     @contextmanager
     def counted():
@@ -119,11 +120,11 @@ def test_slots_serve_threads_and_loops_alike_and_never_more():
                 now -= 1
 
     def in_thread(_):
-        with _slot(slots, time.monotonic() + 10), counted():
+        with _slot(bounds), counted():
             time.sleep(0.002)
 
     async def in_task():
-        async with _slot_async(slots, time.monotonic() + 10):
+        async with _slot_async(bounds):
             with counted():
                 await asyncio.sleep(0.002)
 

@@ -9,7 +9,7 @@ import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
 from helpers import png
-from wire import wait_until
+from calling import wait_until
 
 from mmrerank import Content, Image, JinaReranker
 from mmrerank.testing import LocalRerankServer
@@ -69,7 +69,7 @@ def test_a_thousand_documents_of_twenty_callers(mode, no_waiting):
         assert len(seen) == CALLERS
         assert seconds < 30
         assert peak < 64 * 2**20  # 300 images, and client and server in one process
-        assert reranker._connection.pace.slots._free == 5
+        assert reranker._connection.limits.slots._free == 5
         reranker.close()
         assert wait_until(lambda: server.connections == 0)
 

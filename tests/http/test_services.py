@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 from helpers import png
-from wire import scores_of
+from calling import scores_of
 
 from mmrerank import (
     APIError,
@@ -214,7 +214,7 @@ def test_no_key_is_sent_where_none_is_wanted(monkeypatch):
     with pytest.raises(InvalidInputError, match='api_key=""'):
         NVIDIAReranker(base_url="http://gpu-box:8000")
     reranker = NVIDIAReranker(base_url="http://gpu-box:8000", api_key="")
-    assert reranker._connection.secret is None
+    assert reranker._connection.key is None
 
 
 def test_the_environments_proxies_hold(monkeypatch):
