@@ -8,8 +8,9 @@ import time
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
-from helpers import png
+import pytest
 from calling import wait_until
+from helpers import png
 
 from mmrerank import Content, Image, JinaReranker
 from mmrerank.testing import LocalRerankServer
@@ -40,6 +41,7 @@ def documents_and_scores():
     return documents, scores
 
 
+@pytest.mark.slow
 def test_a_thousand_documents_of_twenty_callers(mode, no_waiting):
     documents, expected = documents_and_scores()
     share = len(documents) // CALLERS
