@@ -1,4 +1,4 @@
-"""What the models that a server of one's own may run can read, by their names."""
+"""What the models that self-hosted servers run can read, by their names."""
 
 from __future__ import annotations
 

@@ -122,7 +122,7 @@ _MINIMUM = {
 
 
 def complete_options(class_name: str, given: HTTPOptions) -> HTTPOptions:
-    """`given` with the defaults of what is not given.
+    """`given`, completed with `DEFAULTS`.
 
     Raises `TypeError` for an unknown keyword and `InvalidInputError` for an unusable value.
     """

@@ -14,7 +14,7 @@ __all__ = ["SelfHostedReranker"]
 
 
 class SelfHostedReranker(HTTPReranker):
-    """A model on a server of one's own.
+    """A model on a self-hosted server.
 
     It reads what `model_facts` knows of its name, unless `modalities` says otherwise. A query is
     written in the same form as a document. Other keywords: `HTTPOptions`.

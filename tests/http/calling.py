@@ -78,7 +78,7 @@ def fault_name(fault):
 
 def patience(fault) -> float:
     """Seconds: short only where waiting is what is tested, since machines are busy at times."""
-    return 0.5 if fault == "timeout" else 20
+    return 0.2 if fault == "timeout" else 20
 
 
 def wait_until(condition, seconds=2.0):

@@ -42,7 +42,9 @@ def test_a_temporary_status_ends_in_the_right_scores(server, fault, no_waiting):
 def test_what_passes_ends_in_the_right_scores(server, mode, fault, no_waiting):
     server.faults = [fault, fault]
     seen = []
-    with reranker_for(server, timeout=patience(fault), on_usage=seen.append) as reranker:
+    with reranker_for(
+        server, timeout=0.5 if fault == "timeout" else 20, on_usage=seen.append
+    ) as reranker:
         assert scores_of(reranker, mode, "turbine x", MANY) == RIGHT
         assert reranker._connection.limits.slots._free == 5
     assert (seen[0].requests, seen[0].retries) == (5, 2)
@@ -51,7 +53,7 @@ def test_what_passes_ends_in_the_right_scores(server, mode, fault, no_waiting):
 @pytest.mark.parametrize(("fault", "error"), EXHAUSTED, ids=fault_name)
 def test_what_does_not_pass_in_time_is_raised_at_last(server, fault, error, no_waiting):
     server.faults = [fault] * 9
-    with reranker_for(server, max_retries=2, timeout=0.2 if fault == "timeout" else 20) as reranker:
+    with reranker_for(server, max_retries=2, timeout=patience(fault)) as reranker:
         with pytest.raises(error):
             reranker.score("turbine", DOCUMENTS)
         assert len(server.requests) == 3
