@@ -29,7 +29,7 @@ notebooks: .venv/installed
 infinity: .venv/installed
 	$(PYTHON) -m venv .venv-infinity
 	@.venv-infinity/bin/python -m pip install "infinity-emb[server,torch,optimum]==0.0.78" "transformers<4.49" $(OR_SHOW)
-	$(BIN)/python -m pytest tests/http/test_infinity.py
+	$(BIN)/python -m pytest tests/http/test_infinity_server.py
 
 clean:
 	rm -rf .venv .venv-infinity build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

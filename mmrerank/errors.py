@@ -154,8 +154,15 @@ class AuthenticationError(APIError):
 class RateLimitError(APIError):
     """Too many requests (429). `retry_after` is in seconds, None where the service did not say."""
 
-    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
-        super().__init__(message, status_code=429)
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after: float | None = None,
+        code: str | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(message, status_code=429, code=code, request_id=request_id)
         self.retry_after = retry_after
 
 

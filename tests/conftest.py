@@ -33,14 +33,14 @@ def no_network(monkeypatch):
 
 @pytest.fixture(params=["sync", "async"])
 def mode(request):
-    """Both ways of calling a reranker; see `scores_of` in tests/http/wire.py."""
+    """Both ways of calling a reranker; see `scores_of` in tests/http/calling.py."""
     return request.param
 
 
 @pytest.fixture
 def no_waiting(monkeypatch):
     """Back-off without the waiting; what a service asks for is still waited for."""
-    monkeypatch.setattr("mmrerank.http.responses.random.uniform", lambda *_: 0.01)
+    monkeypatch.setattr("mmrerank.http.retrying.random.uniform", lambda *_: 0.01)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 
 import pytest
+from calling import services
 from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler
 from langchain_core.documents import Document
 from llama_index.core.schema import NodeWithScore, TextNode
@@ -15,7 +16,6 @@ import llama_index_mmrerank
 from mmrerank import APIError, RerankWarning
 from mmrerank.cli.main import make_reranker
 from mmrerank.testing import LocalRerankServer
-from mmrerank.testing.dialects import DIALECTS
 
 TEXTS = ["nothing", "a turbine", "the torque of a turbine"]
 
@@ -40,7 +40,7 @@ def with_llama_index(reranker, mode):
     return [(node.text, node.metadata) for node in found]
 
 
-@pytest.mark.parametrize("name", list(DIALECTS))
+@pytest.mark.parametrize("name", services())
 @pytest.mark.parametrize("adapter", [with_langchain, with_llama_index])
 def test_both_adapters_take_every_service(name, adapter, mode):
     with (
