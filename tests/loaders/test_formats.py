@@ -182,7 +182,7 @@ def test_metafiles_are_drawn_without_the_page_around_them(tmp_path, monkeypatch)
         document.new_page().draw_rect((100, 300, 220, 360), fill=(0.2, 0.4, 0.8), width=0)
         document.save(tmp_path / "drawn.pdf")
     monkeypatch.setattr(office, "find_office", lambda: "soffice")
-    monkeypatch.setattr(office, "_converted", lambda *_: tmp_path / "drawn.pdf")
+    monkeypatch.setattr(office, "_convert", lambda *_: tmp_path / "drawn.pdf")
     emf = b"\1\0\0\0" + bytes(36) + b" EMF" + bytes(60)
     assert image_of(emf).size == pytest.approx((333, 167), abs=3)  # 120 x 60 points, 200 dpi
     assert image_of(b"words that are no drawing") is None
