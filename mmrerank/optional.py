@@ -29,7 +29,6 @@ _PACKAGES = {
     "sklearn": ("chroma", "HashingEmbedder"),
     "torch": ("local", "a local model"),
     "torchao": ("quantization", "quantization"),
-    "tqdm": ("local", "a local model"),
     "transformers": ("local", "a local model"),
 }
 """The extra that brings each package, and what the package is needed for."""

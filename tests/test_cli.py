@@ -16,7 +16,6 @@ import pytest
 from helpers import png
 
 from mmrerank.cli.main import main
-from mmrerank.progress import progress
 from mmrerank.terminal import clean, snippet
 from mmrerank.testing import LocalRerankServer
 
@@ -266,14 +265,6 @@ def test_a_snippet_begins_near_the_words():
     cut = snippet(text, ["torque"], width=80)
     assert "torque" in cut
     assert len(cut) <= 84
-
-
-def test_a_bar_without_an_end_counts_what_it_shows(capsys):
-    assert list(progress(iter("abc"), "Loading [a].pdf", show=True, unit="chunks")) == list("abc")
-    shown = capsys.readouterr().err
-    assert "Loading [a].pdf" in shown
-    assert "chunks: 3" in shown
-    assert "it/s" not in shown
 
 
 def test_escapes_in_documents_reach_no_terminal(tmp_path, capsys, monkeypatch):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from mmrerank.loaders.boxes import Box, part_inside, union
 from mmrerank.loaders.pdf.page import _BETWEEN_BLOCKS, Block, PageChunk, Piece
-from mmrerank.loaders.splitting import Sizes, _cut
+from mmrerank.loaders.splitting import Sizes, cut_once
 
 __all__ = ["chunk_page", "gather"]
 
@@ -91,7 +91,7 @@ class _Packer:
             if self.pieces and room < min(len(rest), self._sizes.limit // 4):
                 self.close()
                 room = self._sizes.longest("", rest)
-            head, rest = _cut(rest, max(room, 1))
+            head, rest = cut_once(rest, max(room, 1))
             self.pieces.append(Piece(head, block, first))
             first = False
             if rest:
