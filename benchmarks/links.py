@@ -1,4 +1,4 @@
-"""A sample of links between chunks and figures, to be judged by eye: benchmarks/links.md.
+"""A sample of links between chunks and figures, to be judged by eye: benchmarks/results/links.md.
 
     python benchmarks/links.py FILE.pdf... [--count 100] [--kind reference]
 

@@ -6,7 +6,7 @@
 
 Random weights (seed 0), the same for every side; all sides run in one process, in turn, round by
 round; the median counts. Peak memory is that of a process of its own a side. Each run writes
-results/local-<model>.json. See local.md for what was measured.
+results/local-<model>.json. See results/local.md for what was measured.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@
     python benchmarks/reuse_plot.py
 
 Random weights (seed 0); all sides in one process, in turn; medians. Each run writes
-results/reuse-<name>.json. See reuse.md for what was measured.
+results/reuse-<name>.json. See results/reuse.md for what was measured.
 """
 
 from __future__ import annotations

@@ -26,12 +26,12 @@ def main() -> None:
     axes.set(xlabel="documents", ylabel="seconds", title="Random m0, one image and one text each")
     axes.grid(alpha=0.3, which="both")
     axes.legend()
-    figure.savefig(HERE / "reuse-time.png", dpi=120)
+    figure.savefig(HERE / "results" / "reuse-time.png", dpi=120)
     figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
     axes.plot(counts, [p["bytes"] / 2**20 for p in points], "o-")
     axes.set(xlabel="documents", ylabel="MiB kept", title="What is kept (float32)")
     axes.grid(alpha=0.3)
-    figure.savefig(HERE / "reuse-bytes.png", dpi=120)
+    figure.savefig(HERE / "results" / "reuse-bytes.png", dpi=120)
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ MAX_PIXELS = 89_478_485  # Pillow's own limit: 256 MiB of RGB
 
 _PNG_METADATA = (b"eXIf", b"Raw profile type", b"adobe.xmp")
 
-_JPEG_QUALITY = 85  # 12-pixel text still reads by OCR; see benchmarks/services.md
+_JPEG_QUALITY = 85  # 12-pixel text still reads by OCR; see benchmarks/results/services.md
 
 _LOWER_QUALITIES = (80, 65, 50)
 

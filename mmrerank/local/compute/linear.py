@@ -2,7 +2,7 @@
 
 On a CPU torch gives float32 products to MKL, which leaves half of the vector units of processors
 that are not Intel's idle. oneDNN, which torch uses for bfloat16 already, does not ask who made the
-processor: 2.2 times as many GFLOP/s on an AMD EPYC with AVX-512 (benchmarks/local.md).
+processor: 2.2 times as many GFLOP/s on an AMD EPYC with AVX-512 (benchmarks/results/local.md).
 """
 
 from __future__ import annotations
