@@ -5,76 +5,29 @@ from __future__ import annotations
 import asyncio
 import copy
 import json
-from dataclasses import dataclass
 from pathlib import Path
 
-import chromadb
 import pymupdf
 import pytest
+from adapters.llama_index_stores import STORES, chroma_index, collection, engine, images
 from langchain_chroma import Chroma
 from langchain_core.documents import Document as LangChainDocument
-from llama_index.core import (
-    SimpleDirectoryReader,
-    StorageContext,
-    VectorStoreIndex,
-    load_index_from_storage,
-)
+from llama_index.core import VectorStoreIndex
 from llama_index.core.ingestion import IngestionPipeline
 from llama_index.core.llms import MockLLM
 from llama_index.core.node_parser import SentenceSplitter, TokenTextSplitter
 from llama_index.core.query_engine import RetrieverQueryEngine
-from llama_index.core.schema import (
-    Document,
-    ImageNode,
-    MetadataMode,
-    NodeRelationship,
-    RelatedNodeInfo,
-    TextNode,
-)
+from llama_index.core.schema import ImageNode, TextNode
 from llama_index.vector_stores.chroma import ChromaVectorStore
 
 import langchain_mmrerank
 import mmrerank.demo
-from llama_index_mmrerank import (
-    MultimodalPDFReader,
-    MultimodalRerank,
-    MultimodalRetriever,
-    TextEmbedding,
-    attach_images,
-)
-from mmrerank import DocumentError, Image, OCRReranker
-from mmrerank.images.refs import read_refs
-from mmrerank.ocr.words import loader_facts
+from llama_index_mmrerank import MultimodalPDFReader, MultimodalRetriever, TextEmbedding
 
-REPORT = Path(mmrerank.demo.__file__).with_name("report.pdf")
+REPORT = mmrerank.demo.REPORT
 SCAN = Path(__file__).parents[1] / "data" / "pdf" / "scan-rotated-90.pdf"
 QUESTION = "On which shelf and in which box is drawing 4471-C?"  # Figure 4: a raster picture
 TEXT_ONLY = "A chunk without any image."
-
-
-@dataclass
-class Report:
-    nodes: list[Document]
-    root: Path
-    rerank: MultimodalRerank
-    figure: str
-    """The reference of the figure that answers QUESTION."""
-
-
-@pytest.fixture(scope="session")
-def report(tmp_path_factory):
-    """The demo report, read once; its pictures read by OCR once."""
-    root = tmp_path_factory.mktemp("report-images")
-    nodes = MultimodalPDFReader(image_root=root).load_data(REPORT)
-    # The folder that the LangChain tests use too: nothing is read twice in one run.
-    reranker = OCRReranker(cache_dir=tmp_path_factory.getbasetemp() / "ocr")
-    rerank = MultimodalRerank(reranker=reranker, image_root=root, top_n=5)
-    rerank.warm(nodes)
-    captions = {
-        path.stem: loader_facts(Image.from_path(path))["caption"] for path in root.glob("*.png")
-    }
-    (figure,) = [name for name, text in captions.items() if text.startswith("Figure 4:")]
-    return Report(nodes, root, rerank, f"{figure}.png")
 
 
 @pytest.fixture
@@ -83,40 +36,11 @@ def nodes(report):
     return [*copy.deepcopy(report.nodes), TextNode(text=TEXT_ONLY, id_="text-only")]
 
 
-def collection(folder, name="report"):
-    client = chromadb.PersistentClient(str(folder))
-    return client.get_or_create_collection(name, embedding_function=None)
-
-
-def chroma_index(nodes, folder):
-    """An index over a persistent Chroma; `nodes` may be empty."""
-    store = ChromaVectorStore(chroma_collection=collection(folder))
-    return VectorStoreIndex(
-        nodes,
-        storage_context=StorageContext.from_defaults(vector_store=store),
-        embed_model=TextEmbedding(),
-    )
-
-
-def reopened_chroma(nodes, folder):
-    chroma_index(nodes, folder)
-    store = ChromaVectorStore(chroma_collection=collection(folder))
-    return VectorStoreIndex.from_vector_store(store, embed_model=TextEmbedding())
-
-
-def reloaded_simple(nodes, folder):
-    VectorStoreIndex(nodes, embed_model=TextEmbedding()).storage_context.persist(str(folder))
-    context = StorageContext.from_defaults(persist_dir=str(folder))
-    return load_index_from_storage(context, embed_model=TextEmbedding())
-
-
-STORES = {"chroma": reopened_chroma, "simple": reloaded_simple}
-
-
-@pytest.fixture(params=STORES)
-def index(request, nodes, tmp_path):
+@pytest.fixture(params=STORES, scope="session")
+def index(request, report, tmp_path_factory):
     """Each store with the report, closed and opened again."""
-    return STORES[request.param](nodes, tmp_path)
+    nodes = [*copy.deepcopy(report.nodes), TextNode(text=TEXT_ONLY, id_="text-only")]
+    return STORES[request.param](nodes, tmp_path_factory.mktemp(request.param))
 
 
 @pytest.fixture(params=["query", "aquery"])
@@ -129,75 +53,6 @@ def ask(request):
         return asyncio.run(engine.aquery(question))
 
     return run
-
-
-def engine(index, rerank, k=50):
-    return index.as_query_engine(
-        llm=MockLLM(), similarity_top_k=k, node_postprocessors=[rerank], response_mode="compact"
-    )
-
-
-def images(node):
-    return read_refs(node.metadata.get("images"))
-
-
-# -- the reader
-
-
-def test_the_reader_gives_one_node_at_a_time_with_flat_metadata(tmp_path):
-    reader = MultimodalPDFReader(image_root=tmp_path, pages=[3, 4])
-    stream = reader.lazy_load_data(REPORT, extra_info={"tenant": "a"})
-    first = next(stream)
-    nodes = [first, *stream]
-    assert isinstance(first, Document)
-    assert {node.metadata["page"] for node in nodes} == {3, 4}
-    assert {node.metadata["tenant"] for node in nodes} == {"a"}
-    assert len({node.ref_doc_id for node in nodes}) == 1
-    for node in nodes:
-        assert all(type(value) in (str, int, float, bool) for value in node.metadata.values())
-        assert all((tmp_path / ref).is_file() for ref in images(node))
-        assert node.get_content(MetadataMode.EMBED).strip().endswith(node.text.strip())
-        assert ".png" not in node.get_content(MetadataMode.LLM)
-    assert any(images(node) for node in nodes)
-    assert any(not images(node) for node in nodes)
-
-
-def test_reading_the_same_file_again_gives_the_same_nodes(report, tmp_path):
-    again = MultimodalPDFReader(image_root=tmp_path).load_data(str(REPORT))
-    assert again == report.nodes
-    assert len({node.node_id for node in again}) == len(again)
-
-
-def test_the_reader_works_in_a_directory_reader(report, tmp_path):
-    folder = tmp_path / "files"
-    folder.mkdir()
-    (folder / "report.pdf").write_bytes(REPORT.read_bytes())
-    (folder / "note.txt").write_text("A note beside it.")
-    reader = MultimodalPDFReader(image_root=tmp_path / "images")
-    loaded = SimpleDirectoryReader(str(folder), file_extractor={".pdf": reader}).load_data()
-    chunks = [node for node in loaded if node.metadata["file_name"] == "report.pdf"]
-    assert len(loaded) == len(chunks) + 1 == len(report.nodes) + 1
-    assert [node.text for node in chunks] == [node.text for node in report.nodes]
-    assert [images(node) for node in chunks] == [images(node) for node in report.nodes]
-
-    rerank = MultimodalRerank(
-        reranker=report.rerank.reranker, image_root=tmp_path / "images", top_n=1
-    )
-    index = VectorStoreIndex(loaded, embed_model=TextEmbedding())
-    retriever = MultimodalRetriever(index.as_retriever(similarity_top_k=50), rerank)
-    assert retriever.retrieve(QUESTION)[0].metadata["best_image"] == report.figure
-
-
-def test_a_directory_reader_told_to_raise_names_the_broken_file(tmp_path):
-    (tmp_path / "broken.pdf").write_bytes(b"%PDF-1.7 and no more")
-    reader = MultimodalPDFReader(image_root=tmp_path / "images")
-    directory = SimpleDirectoryReader(
-        str(tmp_path), file_extractor={".pdf": reader}, raise_on_error=True
-    )
-    with pytest.raises(Exception, match="Error loading file") as caught:
-        directory.load_data()
-    assert isinstance(caught.value.__cause__, DocumentError)
-    assert "broken.pdf" in str(caught.value.__cause__)
 
 
 # -- the stores
@@ -315,94 +170,6 @@ def test_an_ingestion_pipeline_keeps_one_copy_and_the_images(report, tmp_path):
     index = VectorStoreIndex.from_vector_store(store, embed_model=TextEmbedding())
     first, *_ = engine(index, report.rerank).query(QUESTION).source_nodes
     assert first.metadata["best_image"] == report.figure
-
-
-# -- splitters after the reader
-
-
-@pytest.mark.parametrize(
-    "splitter",
-    [
-        SentenceSplitter(chunk_size=100, chunk_overlap=10),
-        TokenTextSplitter(chunk_size=100, chunk_overlap=10),
-    ],
-    ids=["sentences", "tokens"],
-)
-def test_splitters_keep_the_images(report, tmp_path, splitter):
-    pieces = splitter(copy.deepcopy(report.nodes))
-    assert len(pieces) > 1.5 * len(report.nodes)
-    parents = {node.metadata["position"]: node for node in report.nodes}
-    for piece in pieces:
-        parent = parents[piece.metadata["position"]]
-        assert piece.metadata == parent.metadata
-        assert piece.ref_doc_id == parent.ref_doc_id
-        assert ".png" not in piece.get_content(MetadataMode.LLM)
-    index = reopened_chroma(pieces, tmp_path)
-    first, *_ = engine(index, report.rerank, k=60).query(QUESTION).source_nodes
-    assert first.metadata["best_image"] == report.figure
-
-
-@pytest.mark.parametrize(
-    "splitter",
-    [SentenceSplitter(chunk_size=64, chunk_overlap=0), TokenTextSplitter(chunk_size=64)],
-    ids=["sentences", "tokens"],
-)
-def test_splitters_do_not_count_a_long_list_of_images(report, splitter):
-    (node,) = copy.deepcopy(report.nodes[:1])
-    node.metadata["images"] = json.dumps([f"{i:032x}.png" for i in range(200)])
-    pieces = splitter([node])
-    assert pieces
-    assert all(len(images(piece)) == 200 for piece in pieces)
-
-
-# -- nodes that another reader made
-
-
-def pages_of(pdf):
-    """Nodes as LlamaIndex's own PDF readers make them: one a page, the page's label a str."""
-    with pymupdf.open(pdf) as document:
-        return [
-            TextNode(
-                text=page.get_text(),
-                id_=f"page-{page.number + 1}",
-                metadata={
-                    "page_label": str(page.number + 1),
-                    "file_name": Path(pdf).name,
-                    "file_path": str(pdf),
-                },
-                relationships={NodeRelationship.SOURCE: RelatedNodeInfo(node_id="the file")},
-            )
-            for page in document
-        ]
-
-
-def test_an_index_of_another_readers_nodes_gets_its_images(report, tmp_path):
-    index = reopened_chroma(pages_of(REPORT), tmp_path)
-    found = index.as_retriever(similarity_top_k=8).retrieve(QUESTION)
-    before = copy.deepcopy(found)
-    attached = attach_images([item.node for item in found], REPORT, image_root=report.root)
-    assert found == before
-    assert [node.node_id for node in attached] == [item.node_id for item in found]
-    for node in attached:
-        assert ".png" not in node.get_content(MetadataMode.EMBED)
-    for item, node in zip(found, attached, strict=True):
-        item.node = node
-    first, *_ = report.rerank.postprocess_nodes(found, query_str=QUESTION)
-    assert first.node_id == "page-4"
-    assert first.metadata["best_image"] == report.figure
-
-
-def test_images_are_attached_to_split_pages_and_not_to_another_file(report):
-    pieces = SentenceSplitter(chunk_size=150, chunk_overlap=0)(pages_of(REPORT))
-    stranger = TextNode(
-        text="Figure 4 shows a cat.", metadata={"file_path": "/other/cats.pdf", "page_label": "4"}
-    )
-    *attached, other = attach_images([*pieces, stranger], REPORT, image_root=report.root)
-    assert other.metadata == stranger.metadata
-    with_figure = [node for node in attached if report.figure in images(node)]
-    assert 0 < len(with_figure) < len(attached)
-    for node in with_figure:
-        assert "Figure 4" in node.text or node.metadata["page_label"] == "4"
 
 
 # -- one collection, both frameworks

@@ -1,0 +1,48 @@
+"""What a reranker writes into a document's metadata: the same in every framework."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mmrerank.images.refs import (
+    BEST_IMAGE_KEY,
+    IS_SCORED_KEY,
+    RELEVANCE_KEY,
+    RETRIEVAL_RANK_KEY,
+    RETRIEVAL_SCORE_KEY,
+)
+from mmrerank.types import RerankResult
+
+__all__ = ["scored_metadata"]
+
+
+def scored_metadata(
+    metadata: Mapping[str, Any],
+    result: RerankResult,
+    refs: Sequence[str],
+    retrieval_score: float | None,
+) -> dict[str, Any]:
+    """A copy of a document's metadata with the result of reranking it.
+
+    Always set: `relevance_score`. Set by the first reranker only, so that after several both are
+    still those of the retrieval: `retrieval_rank` (from 1) and `retrieval_score`, if there is one
+    (None: there is none, and a `retrieval_score` left by something else is removed).
+    `is_scored` is set only where it is False, and `best_image`, one of `refs`, only where an image
+    won; those of an earlier reranker are removed. `refs` are the references of the result's images,
+    in order.
+    """
+    scored = {
+        key: value for key, value in metadata.items() if key not in (BEST_IMAGE_KEY, IS_SCORED_KEY)
+    }
+    if RETRIEVAL_RANK_KEY not in scored:  # this is the first reranker
+        scored[RETRIEVAL_RANK_KEY] = result.index + 1
+        scored.pop(RETRIEVAL_SCORE_KEY, None)
+        if retrieval_score is not None:
+            scored[RETRIEVAL_SCORE_KEY] = float(retrieval_score)
+    scored[RELEVANCE_KEY] = result.relevance_score
+    if not result.is_scored:
+        scored[IS_SCORED_KEY] = False
+    if result.best_image is not None:
+        scored[BEST_IMAGE_KEY] = refs[result.best_image]
+    return scored

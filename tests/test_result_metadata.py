@@ -1,0 +1,54 @@
+"""What a reranker writes into metadata, for every framework alike."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from mmrerank.result_metadata import scored_metadata
+from mmrerank.types import Content, PartScore, RerankResult
+
+RESULT = RerankResult(index=2, relevance_score=0.9, document=Content("text"))
+
+
+def test_the_first_reranker_writes_the_rank_and_score_of_the_retrieval():
+    before = {"source": "a.pdf"}
+    after = scored_metadata(before, RESULT, [], 0.5)
+    assert after == {
+        "source": "a.pdf",
+        "retrieval_rank": 3,
+        "retrieval_score": 0.5,
+        "relevance_score": 0.9,
+    }
+    assert before == {"source": "a.pdf"}
+
+
+def test_a_second_reranker_keeps_them():
+    first = scored_metadata({}, RESULT, [], 0.5)
+    second = dataclasses.replace(RESULT, index=0, relevance_score=0.1)
+    assert scored_metadata(first, second, [], 0.9) == {
+        "retrieval_rank": 3,
+        "retrieval_score": 0.5,
+        "relevance_score": 0.1,
+    }
+
+
+def test_without_a_retrieval_score_none_is_written_and_a_stale_one_goes():
+    assert "retrieval_score" not in scored_metadata({}, RESULT, [], None)
+    assert "retrieval_score" not in scored_metadata({"retrieval_score": "old"}, RESULT, [], None)
+
+
+def test_the_best_image_is_named_by_its_reference():
+    parts = (PartScore("image", 0.2, 0), PartScore("image", 0.9, 1))
+    result = dataclasses.replace(RESULT, parts=parts)
+    assert scored_metadata({}, result, ["a.png", "b.png"], None)["best_image"] == "b.png"
+
+
+def test_what_an_earlier_reranker_said_of_images_and_failure_is_removed():
+    stale = {"best_image": "a.png", "is_scored": False}
+    assert not stale.keys() & scored_metadata(stale, RESULT, [], None).keys()
+
+
+def test_is_scored_is_written_only_where_it_is_false():
+    assert "is_scored" not in scored_metadata({}, RESULT, [], None)
+    failed = dataclasses.replace(RESULT, is_scored=False)
+    assert scored_metadata({}, failed, [], None)["is_scored"] is False
