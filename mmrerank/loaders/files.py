@@ -74,6 +74,8 @@ def _options(kind: type) -> set[str]:
     """The keywords of a loader and of those that it passes on to."""
     names: set[str] = set()
     for one in kind.__mro__:
+        if "options" in vars(one):
+            return names | set(vars(one)["options"].__annotations__)
         if "__init__" in vars(one) and one is not object:
             parameters = inspect.signature(vars(one)["__init__"]).parameters.values()
             names |= {p.name for p in parameters if p.kind is p.KEYWORD_ONLY}
