@@ -56,7 +56,7 @@ def read_document(
 class PDFDocument:
     """The pages of a PDF that can be read: `numbers`, from 1.
 
-    The text of all pages has been read, so `captions` tells on which pages each label stands. The
+    The text of all pages has been read: `captions` has the pages on which each label is. The
     figures of a page are looked for when they are needed, so that a long document can be used
     from its first pages on.
     """

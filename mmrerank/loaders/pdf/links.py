@@ -191,7 +191,7 @@ def _captions(chunk: PageChunk, regions: Mapping[FigureKey, Region]) -> Iterator
 def _place_of(target: LinkTarget, chunks: Sequence[PageChunk]) -> tuple[int, int] | None:
     """The index of the chunk that a link is in, and the offset behind its words.
 
-    None where it is in no chunk, or in a table of contents.
+    None for a link outside all chunks, or in a table of contents.
     """
     left, top, right, bottom = target.box
     # A link's box may reach into the line above it, but not below its own.

@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 BLOCK_SEPARATOR = "\n\n"
-"""What stands between two blocks in the text of a chunk."""
+"""Separates two blocks in the text of a chunk."""
 
 MAX_PATHS = 200_000
 """The default limit on the paths that one page may draw before its figures are given up."""

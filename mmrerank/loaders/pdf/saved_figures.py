@@ -43,7 +43,7 @@ class SavedFigures:
         self._reader = ImageReader(default_cache_dir()) if ocr_pages else None
 
     def get(self, key: FigureKey) -> Figure | None:
-        """A figure; None where it cannot be drawn, with a `RerankWarning`.
+        """A figure; None if it cannot be drawn, with a `RerankWarning`.
 
         Raises `ImageError` where it cannot be saved, and errors as `PDFDocument.figures`.
         """
@@ -97,7 +97,7 @@ class SavedFigures:
         return figure
 
     def _words(self, number: int, crop: Crop) -> str:
-        """The words of a figure in the text layer; by OCR where that was asked for or is missing."""
+        """The words of a figure: its text layer, or what OCR reads in scans and where it is empty."""
         scan = self._document.is_textless(number)  # its text layer is at most a running head
         ocr = scan or (self._ocr_figures and not is_readable(crop.words))
         if self._reader is None or not ocr:

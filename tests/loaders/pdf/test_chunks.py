@@ -107,7 +107,7 @@ def test_words_of_a_scan_become_its_text(tmp_path, root, monkeypatch):
     assert chunk.text == ""
 
 
-@pytest.mark.parametrize("ocr", [True, None, False])
+@pytest.mark.parametrize("ocr", [True, pytest.param(None, marks=pytest.mark.slow), False])
 def test_pages_with_nothing_but_a_running_title(tmp_path, root, ocr):
     """One is blank; the other is a scan, which is read although its title is text."""
     pytest.importorskip("rapidocr")

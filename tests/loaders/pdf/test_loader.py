@@ -59,6 +59,7 @@ def letters(text):
     return re.sub(r"[\s\u00ad\u2010-]", "", text)
 
 
+@pytest.mark.slow
 def test_references_are_those_that_the_authors_linked(root):
     """(page, figure): read from the link destinations of the document, which are not used."""
     authors = {
@@ -96,12 +97,20 @@ def test_columns_are_read_one_after_the_other(root):
 
 
 @pytest.mark.filterwarnings("ignore:.*is damaged:mmrerank.errors.RerankWarning")
-@pytest.mark.parametrize("name", ["encryption-nocopy", "one-byte-missing", "slow-image-copy"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "encryption-nocopy",
+        "one-byte-missing",
+        pytest.param("slow-image-copy", marks=pytest.mark.slow),
+    ],
+)
 def test_odd_files_load(root, name, capfd):
     assert any(chunk.text for chunk in load(DAMAGED / f"{name}.pdf", root))
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.slow
 def test_a_page_of_many_thousand_paths_is_quick(root):
     began = time.perf_counter()
     load(DAMAGED / "slow.pdf", root)
@@ -224,6 +233,7 @@ def test_the_extra_is_named_where_pymupdf_is_missing(report, root, monkeypatch):
         load(report, root)
 
 
+@pytest.mark.slow
 def test_a_script_without_a_main_guard_works(book, root, tmp_path):
     script = tmp_path / "script.py"
     script.write_text(

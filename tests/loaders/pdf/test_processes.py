@@ -25,7 +25,7 @@ pymupdf = pytest.importorskip("pymupdf")
 pytest.importorskip("scipy")
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_processes_read_what_this_one_reads(book, root, workers):
     here = load(book, root, tables=True, page_images=True)
     assert load(book, root, tables=True, page_images=True, workers=workers) == here
