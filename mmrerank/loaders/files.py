@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import importlib
-import inspect
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 from mmrerank.errors import DocumentError, InvalidInputError, RerankError, warn
 from mmrerank.loaders.base import Chunk
@@ -30,7 +29,13 @@ LOADERS = {
 
 
 class Loader(Protocol):
-    """What all loaders do."""
+    """What all loaders do. `options` is the TypedDict of the keywords that a loader takes."""
+
+    options: ClassVar[type]
+
+    def __init__(
+        self, path: str | os.PathLike[str], *, image_root: str | os.PathLike[str], **options: Any
+    ) -> None: ...
 
     def load(self) -> list[Chunk]:
         """All chunks."""
@@ -57,8 +62,7 @@ def loader_for(
     own = _option_names(loader_class)
     _check_foreign(options.keys() - own)
     taken = {name: value for name, value in options.items() if name in own}
-    loader: Loader = loader_class(path, image_root=image_root, **taken)
-    return loader
+    return loader_class(path, image_root=image_root, **taken)
 
 
 def _check_foreign(names: set[str]) -> None:
@@ -73,19 +77,15 @@ def _check_foreign(names: set[str]) -> None:
         raise InvalidInputError(f"no loader has the option {unknown[0]!r}")
 
 
-def _import(name: str) -> type:
+def _import(name: str) -> type[Loader]:
     module, _, class_name = name.partition(":")
-    loader_class: type = getattr(importlib.import_module(module), class_name)
+    loader_class: type[Loader] = getattr(importlib.import_module(module), class_name)
     return loader_class
 
 
-def _option_names(loader_class: type) -> set[str]:
+def _option_names(loader_class: type[Loader]) -> set[str]:
     """The keywords that a loader takes, without `image_root`."""
-    options = getattr(loader_class, "options", None)
-    if options is not None:
-        return set(options.__annotations__)
-    parameters = inspect.signature(loader_class).parameters.values()
-    return {p.name for p in parameters if p.kind is p.KEYWORD_ONLY} - {"image_root"}
+    return set(loader_class.options.__annotations__)
 
 
 class FileLoader:
