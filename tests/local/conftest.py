@@ -74,9 +74,9 @@ def work(monkeypatch):
         count.images += len(parts)
         return features(self, parts)
 
-    def walking(self, packed, prefix, fill):
-        count.tokens += packed.embeddings.shape[0]
-        return walk(self, packed, prefix, fill)
+    def walking(self, *args):
+        count.tokens += args[0].embeddings.shape[0]
+        return walk(self, *args)
 
     monkeypatch.setattr(VisionTower, "features", seeing)
     monkeypatch.setattr(Decoder, "_walk", walking)

@@ -13,7 +13,7 @@ from transformers.models.qwen3.modeling_qwen3 import Qwen3MLP
 from mmrerank.local.compute import linear as products
 from mmrerank.local.compute.linear import OneDnnLinear, gated, use_onednn
 
-pytestmark = pytest.mark.skipif(products._product is None, reason="torch without oneDNN")
+pytestmark = pytest.mark.skipif(products._linear is None, reason="torch without oneDNN")
 
 
 @pytest.fixture(autouse=True)

@@ -120,7 +120,7 @@ def test_the_state_is_what_all_queries_share():
                 tail, _ = reranker._tail(Content(begin))
                 length = len(prompt) - len(tail.prompt)
                 assert prompt.ids[length:] == tail.prompt.ids
-                state = prompt.ids[: length - len(reranker._mark) + tail.back]
+                state = prompt.ids[: length - len(reranker._query_marker) + tail.back]
                 seen.add(tuple(state))
             assert len(seen) == 1
 

@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from mmrerank.errors import InvalidInputError
 from mmrerank.local import Reuse
 from mmrerank.local.cache.disk import DiskTier
-from mmrerank.local.cache.entry import Kept
+from mmrerank.local.cache.entry import CacheEntry
 from mmrerank.local.compute.decoder import Decoder
 from mmrerank.types import Content
 
@@ -29,8 +29,8 @@ def documents(name: str = M0) -> list[Content]:
     return [Content(t) for t in TEXTS] + [d for d in images if "_56" in str(d.images)]
 
 
-def kept(size: int = 1000, fill: int = 1) -> Kept:
-    return Kept({"kv": torch.full((size,), fill, dtype=torch.uint8)}, {"tokens": 3})
+def kept(size: int = 1000, fill: int = 1) -> CacheEntry:
+    return CacheEntry({"kv": torch.full((size,), fill, dtype=torch.uint8)}, {"tokens": 3})
 
 
 def files(folder):
@@ -214,7 +214,7 @@ def test_unfinished_files_are_removed_once_nobody_writes_them(tmp_path):
     for path in (old, new):
         path.write_bytes(b"x")
     os.utime(old, (time.time() - 7200,) * 2)
-    tier._make_room()
+    tier._evict_over_limit()
     assert [path.name for path in files(tmp_path)] == ["new.tmp"]
 
 

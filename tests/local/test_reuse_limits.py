@@ -12,7 +12,7 @@ from golden_cases import cases, content, golden_image, load, near
 
 from mmrerank.errors import InvalidInputError, RerankWarning
 from mmrerank.local import CacheInfo, Reuse
-from mmrerank.local.cache.entry import Kept
+from mmrerank.local.cache.entry import CacheEntry
 from mmrerank.local.cache.memory import MemoryTier
 from mmrerank.types import Content
 
@@ -51,7 +51,7 @@ def test_memory_stays_within_the_budget_under_10_000_documents():
             most = max(most, reranker.cache_info().bytes)
         info = reranker.cache_info()
         assert budget / 2 < most <= budget
-        held = list(reranker._store._memory._entries.values())
+        held = list(reranker._cache._memory._entries.values())
         assert sum(kept.nbytes for kept in held) == info.bytes
         storage = sum(t.untyped_storage().nbytes() for kept in held for t in kept.tensors.values())
         assert storage <= info.bytes  # no tensor holds on to more than it shows
@@ -70,7 +70,7 @@ def test_a_warning_where_not_all_is_kept():
 def test_images_kept_hold_on_to_no_batch():
     with load(VL) as reranker:
         reranker.warm([content(d) for d in cases(VL)[1]["documents"][:2]])
-        for kept in reranker._store._memory._entries.values():
+        for kept in reranker._cache._memory._entries.values():
             for tensor in kept.tensors.values():
                 assert tensor.untyped_storage().nbytes() == tensor.nbytes
 
@@ -104,11 +104,11 @@ def test_clear_and_close():
 def test_least_recently_used_goes_first():
     tier = MemoryTier(4 * 2048)
     for key in "abcd":
-        tier.put(key, Kept({"x": torch.zeros(1024, dtype=torch.uint8)}))
+        tier.put(key, CacheEntry({"x": torch.zeros(1024, dtype=torch.uint8)}))
     assert tier.get("a") is not None
-    tier.put("e", Kept({"x": torch.zeros(1024, dtype=torch.uint8)}))
+    tier.put("e", CacheEntry({"x": torch.zeros(1024, dtype=torch.uint8)}))
     assert [key for key in "abcde" if tier.get(key) is None] == ["b"]
-    tier.put("big", Kept({"x": torch.zeros(9000, dtype=torch.uint8)}))
+    tier.put("big", CacheEntry({"x": torch.zeros(9000, dtype=torch.uint8)}))
     assert tier.get("big") is None
     assert (len(tier), tier.bytes, tier.evictions) == (4, 4 * 2048, 1)
 

@@ -28,12 +28,12 @@ def scarce(monkeypatch):
         tried = []
         walk = Decoder._walk
 
-        def failing(self, packed, prefix, fill):
-            tokens = packed.embeddings.shape[0]
+        def failing(self, *args):
+            tokens = args[0].embeddings.shape[0]
             tried.append(tokens)
-            if not fill and tokens > most:
+            if not args[2] and tokens > most:
                 raise error
-            return walk(self, packed, prefix, fill)
+            return walk(self, *args)
 
         monkeypatch.setattr(Decoder, "_walk", failing)
         return tried
@@ -135,9 +135,9 @@ def test_the_event_loop_is_not_blocked(loaded, monkeypatch):
     reranker = loaded("qwen3-reranker")
     walk = Decoder._walk
 
-    def slow(self, packed, prefix, fill):
+    def slow(self, *args):
         time.sleep(0.3)
-        return walk(self, packed, prefix, fill)
+        return walk(self, *args)
 
     async def main() -> tuple[list[float], int]:
         ticks = 0
@@ -172,10 +172,10 @@ def test_close_waits_for_a_call_under_way(monkeypatch):
     reranker = load("qwen3-reranker")
     walk, started = Decoder._walk, threading.Event()
 
-    def slow(self, packed, prefix, fill):
+    def slow(self, *args):
         started.set()
         time.sleep(0.2)
-        return walk(self, packed, prefix, fill)
+        return walk(self, *args)
 
     monkeypatch.setattr(Decoder, "_walk", slow)
     with ThreadPoolExecutor(1) as pool:
