@@ -27,7 +27,7 @@ def documents(name: str = M0) -> list[Content]:
     return [Content(t) for t in TEXTS] + [d for d in images if "_56" in str(d.images)]
 
 
-def kept(size: int = 1000, fill: int = 1) -> CacheEntry:
+def entry(size: int = 1000, fill: int = 1) -> CacheEntry:
     return CacheEntry({"kv": torch.full((size,), fill, dtype=torch.uint8)}, {"tokens": 3})
 
 
@@ -94,7 +94,7 @@ def test_a_damaged_file_is_removed_and_computed_again(damage, tmp_path):
 def test_folder_and_files_are_the_users_alone(tmp_path):
     before = os.umask(0)
     try:
-        DiskTier(tmp_path / "new", 10**6).put("k", kept())
+        DiskTier(tmp_path / "new", 10**6).put("k", entry())
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "new" / "states").stat().st_mode) == 0o700
@@ -120,16 +120,16 @@ def test_a_folder_that_cannot_be_used(tmp_path):
 def test_the_limit_holds_and_the_oldest_goes(tmp_path):
     tier = DiskTier(tmp_path, 20_000)
     for i in range(10):
-        tier.put(f"k{i}", kept())
+        tier.put(f"k{i}", entry())
         os.utime(tier._path(f"k{i}"), (i, i))
     assert tier.get("k0") is not None  # used now
     for i in range(10, 20):
-        tier.put(f"k{i}", kept())
+        tier.put(f"k{i}", entry())
         assert sum(path.stat().st_size for path in files(tmp_path)) <= 20_000
     assert tier.get("k0") is not None
     assert tier.get("k1") is None
     assert tier.evictions > 0
-    tier.put("big", kept(30_000))
+    tier.put("big", entry(30_000))
     assert tier.get("big") is None
     assert DiskTier(tmp_path, 5000).bytes <= 5000  # a smaller limit holds from the start
 
@@ -137,19 +137,33 @@ def test_the_limit_holds_and_the_oldest_goes(tmp_path):
 def test_other_processes_files_count(tmp_path):
     one, other = DiskTier(tmp_path, 20_000), DiskTier(tmp_path, 20_000)
     for i in range(40):
-        one.put(f"a{i}", kept())
-        other.put(f"b{i}", kept())
+        one.put(f"a{i}", entry())
+        other.put(f"b{i}", entry())
         assert sum(path.stat().st_size for path in files(tmp_path)) <= 22_500
 
 
-def test_unfinished_files_are_removed_once_nobody_writes_them(tmp_path):
+@pytest.mark.parametrize("name", [".key.safetensors.0123.part", "0123.tmp"])
+def test_unfinished_files_are_removed_once_nobody_writes_them(tmp_path, name):
+    """Those of earlier versions ended in `.tmp`."""
     tier = DiskTier(tmp_path, 10**6)
-    old, new = tmp_path / "states" / "old.tmp", tmp_path / "states" / "new.tmp"
-    for path in (old, new):
-        path.write_bytes(b"x")
-    os.utime(old, (time.time() - 7200,) * 2)
+    path = tmp_path / "states" / name
+    path.write_bytes(b"x")
     tier._evict_over_limit()
-    assert [path.name for path in files(tmp_path)] == ["new.tmp"]
+    assert files(tmp_path) == [path]
+    os.utime(path, (time.time() - 7200,) * 2)
+    tier._evict_over_limit()
+    assert files(tmp_path) == []
+
+
+def test_a_failed_write_leaves_nothing_behind(tmp_path, monkeypatch):
+    def broken(tensors, path, metadata):
+        path.write_bytes(b"a half")
+        raise OSError(28, "No space left on device")
+
+    tier = DiskTier(tmp_path, 10**6)
+    monkeypatch.setattr("safetensors.torch.save_file", broken)
+    tier.put("k", entry())
+    assert (tier.get("k"), tier.bytes, files(tmp_path)) == (None, 0, [])
 
 
 def test_a_full_disk_fails_no_query(tmp_path, monkeypatch):
@@ -165,7 +179,7 @@ def test_a_full_disk_fails_no_query(tmp_path, monkeypatch):
 def test_a_file_in_use_may_be_removed(tmp_path):
     """Another process makes room while the state is mapped."""
     tier = DiskTier(tmp_path, 10**8)
-    tier.put("k", kept(5_000_000, 7))
+    tier.put("k", entry(5_000_000, 7))
     found = tier.get("k")
     tier.clear()
     assert int(found.tensors["kv"].sum(dtype=torch.int64)) == 35_000_000
@@ -176,7 +190,7 @@ def churn(folder: str, seed: int) -> int:
     tier, wrong = DiskTier(folder, 30_000), 0
     for i in range(150):
         number = (i * 7 + seed) % 40
-        tier.put(f"k{number}", kept(1000, number))
+        tier.put(f"k{number}", entry(1000, number))
         found = tier.get(f"k{(i * 3) % 40}")
         wrong += found is not None and int(found.tensors["kv"][0]) != (i * 3) % 40
     return wrong + tier.damaged

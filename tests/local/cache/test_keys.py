@@ -7,10 +7,12 @@ import os
 
 import pytest
 from golden_cases import cases, content, load, near, slow
+from helpers import png
 from safetensors.torch import load_file, save_file
 
 from mmrerank.local import Reuse
-from mmrerank.types import Content
+from mmrerank.local.cache.keys import Keys, weights_hash
+from mmrerank.types import Content, Image
 
 M0, VL = "jina-reranker-m0", "qwen3-vl-reranker"
 TEXTS = ["gravity pulls", "a recipe for bread", "torque " * 30]
@@ -81,3 +83,36 @@ def test_a_changed_template_would_get_no_stale_hit(tmp_path, monkeypatch):
     with load(M0, reuse=Reuse(disk=tmp_path)) as second:
         second.score("q", TEXTS)
         assert second.cache_info().disk_hits == 0
+
+
+def test_each_part_of_a_document_changes_its_key():
+    keys = Keys({"model": "m"}, {"max_length": 9})
+    image, other = (Image.from_bytes(png(size=size)) for size in ((40, 40), (40, 41)))
+    made = [
+        keys.document([], "text"),
+        keys.document([], "text "),
+        keys.document([], ""),
+        keys.document([image], None),
+        keys.document([image], ""),
+        keys.document([other], ""),
+        keys.document([image, other], ""),
+        keys.document([other, image], ""),
+        keys.vision("digest", 28, 56),
+        keys.vision("digest", 56, 28),
+        Keys({"model": "n"}, {"max_length": 9}).document([], "text"),
+        Keys({"model": "m"}, {"max_length": 8}).document([], "text"),
+    ]
+    assert len(set(made)) == len(made)
+    assert keys.document([Image.from_bytes(image.data)], "") == keys.document([image], "")
+    again = Keys({"model": "m"}, {"max_length": 8})
+    assert again.vision("digest", 28, 56) == keys.vision("digest", 28, 56)  # options do not matter
+
+
+def test_one_byte_of_the_weights_changes_their_hash(tmp_path):
+    for name, data in (("config.json", b"{}"), ("a.safetensors", b"1"), ("notes.txt", b"1")):
+        (tmp_path / name).write_bytes(data)
+    before = weights_hash(tmp_path / "config.json")
+    (tmp_path / "notes.txt").write_bytes(b"2")
+    assert weights_hash(tmp_path / "config.json") == before
+    (tmp_path / "a.safetensors").write_bytes(b"2")
+    assert weights_hash(tmp_path / "config.json") != before

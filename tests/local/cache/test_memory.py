@@ -10,8 +10,9 @@ from golden_cases import load
 
 from mmrerank.errors import InvalidInputError, RerankWarning
 from mmrerank.local import Reuse
+from mmrerank.local.cache.disk import DiskTier
 from mmrerank.local.cache.entry import CacheEntry
-from mmrerank.local.cache.memory import MemoryTier
+from mmrerank.local.cache.memory import MemoryTier, StateCache
 
 M0 = "jina-reranker-m0"
 
@@ -54,3 +55,44 @@ def test_memory_stays_within_the_budget_under_10_000_documents():
         assert storage <= info.bytes  # no tensor holds on to more than it shows
         assert info.evictions == 10_000 - info.entries
         assert len(reranker.score("q", [f"document {i}" for i in range(9_500, 10_000)])) == 500
+
+
+def entry(value: int) -> CacheEntry:
+    return CacheEntry({"x": torch.full((1024,), value, dtype=torch.uint8)})
+
+
+def test_eviction_frees_what_was_used_least_recently():
+    tier = MemoryTier(10 * 2048)
+    for i in range(3):
+        tier.put(str(i), entry(i))
+    tier.get("0")
+    tier.evict_least_recent()
+    assert [key for key in "012" if tier.get(key) is None] == ["1"]
+    assert (len(tier), tier.bytes, tier.evictions) == (2, 2 * 2048, 1)
+
+
+def test_an_entry_is_replaced_and_not_counted_twice():
+    tier = MemoryTier(10 * 2048)
+    tier.put("a", entry(1))
+    tier.put("a", entry(2))
+    assert (len(tier), tier.bytes) == (1, 2048)
+    assert int(tier.get("a").tensors["x"][0]) == 2
+
+
+def test_the_disk_answers_what_memory_has_evicted(tmp_path):
+    cpu = torch.device("cpu")
+    cache = StateCache(Reuse(memory=2048), cpu, cpu, DiskTier(tmp_path, 10**6))
+    cache.put("a", entry(1))
+    cache.put("b", entry(2))
+    assert int(cache.get("a").tensors["x"][0]) == 1
+    assert cache.get("c") is None
+    info = cache.info()
+    assert (info.hits, info.misses, info.disk_hits, info.entries) == (1, 1, 1, 1)
+    assert cache.losses() == 0
+    cache.clear()
+    assert (cache.info().bytes, cache.get("b") is None) == (0, False)
+    cache.clear(disk=True)
+    assert cache.get("b") is None
+    small = StateCache(Reuse(memory=100), cpu, cpu)
+    small.put("a", entry(1))
+    assert small.losses() == 1

@@ -17,12 +17,16 @@ CASES = {"jina-reranker-m0": 1, "qwen3-reranker": 0, "qwen3-vl-reranker": 1}
 
 @pytest.fixture
 def packed(loaded, name):
-    """A model, two of its golden prompts in one batch, and the usual scores of these."""
+    """A model, two of its golden prompts in one batch, and the usual scores of these.
+
+    Scored before they are packed, so that the images' features come from the cache.
+    """
     case = cases(name)[CASES[name]]
     reranker = loaded(name, **options(case))
     query, documents = content(case["query"]), [content(d) for d in case["documents"][:2]]
+    usual = reranker.score(query, documents)
     prompts, _ = reranker._prompts(query, documents)
-    return reranker, reranker._engine.pack_whole(prompts), reranker.score(query, documents)
+    return reranker, reranker._engine.pack_whole(prompts), usual
 
 
 def test_gradients_flow_to_the_embeddings(packed):
@@ -32,7 +36,7 @@ def test_gradients_flow_to_the_embeddings(packed):
     hidden = engine.decoder.last_hidden(replace(batch, embeddings=embeddings))
     logits = engine.head(hidden.float())
     logits.sum().backward()
-    assert [sigmoid(float(logit)) for logit in logits] == pytest.approx(usual, abs=1e-5)
+    assert [sigmoid(logit) for logit in logits.tolist()] == pytest.approx(usual, abs=1e-5)
     assert embeddings.grad is not None
     assert torch.isfinite(embeddings.grad).all()
     rows = [rectangle.width for rectangle in batch.rectangles]
@@ -59,7 +63,7 @@ def test_the_attention_may_be_the_callers_own(packed):
         return weights @ v
 
     logits = engine.head(engine.decoder.last_hidden(batch, attend=attend).float())
-    assert [sigmoid(float(logit)) for logit in logits] == pytest.approx(usual, abs=1e-5)
+    assert [sigmoid(logit) for logit in logits.tolist()] == pytest.approx(usual, abs=1e-5)
     gradients = torch.autograd.grad(logits.sum(), seen)
     assert len(gradients) == len(engine.decoder._model.layers) * len(batch.rectangles)
     assert all(torch.isfinite(g).all() and g.any() for g in gradients)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from golden_cases import cases, content
 
+from mmrerank.local.prompt.prompt import ImagePart, PlacedImage, Prompt
+from mmrerank.types import Image
+
 
 def test_positions_are_those_of_transformers(loaded):
     """`positions()` against `get_rope_index` of the native models."""
@@ -34,3 +37,15 @@ def _native(model: str):
     config = transformers.AutoConfig.from_pretrained(GOLDEN / model)
     kind = "Qwen2VLModel" if "m0" in model else "Qwen3VLModel"
     return getattr(transformers, kind)(config)
+
+
+def test_text_counts_on_behind_an_image():
+    """An image of 2 x 3 tokens between one token of text and two."""
+    part = ImagePart(Image.from_bytes(b"x"), rows=2, columns=3, height=56, width=84)
+    prompt = Prompt([1, *[9] * 6, 2, 3], (PlacedImage(part, 1),))
+    assert (part.tokens, len(prompt)) == (6, 9)
+    assert prompt.positions().tolist() == [
+        [0, 1, 1, 1, 1, 1, 1, 4, 5],
+        [0, 1, 1, 1, 2, 2, 2, 4, 5],
+        [0, 1, 2, 3, 1, 2, 3, 4, 5],
+    ]

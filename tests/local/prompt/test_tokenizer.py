@@ -10,7 +10,9 @@ from golden_cases import load
 from mmrerank.errors import (
     ModelLoadError,
 )
-from mmrerank.types import Content
+from mmrerank.local.prompt.prompt import ImagePart
+from mmrerank.local.prompt.tokenizer import ImageTokens
+from mmrerank.types import Content, Image
 
 CONTROL = [
     "<|im_end|>",
@@ -89,3 +91,27 @@ def test_a_vocabulary_without_control_tokens(copied):
     path.write_text(json.dumps(spec), encoding="utf-8")
     with pytest.raises(ModelLoadError, match="im_start"):
         load("qwen3-reranker", path.parent)
+
+
+def test_the_first_tokens_of_a_text(loaded):
+    tokenizer = loaded("qwen3-reranker")._tokenizer
+    text = "gravity pulls what is heavy"
+    tokens = tokenizer.encode([text])[0]
+    assert tokenizer.head(text, len(tokens)) == (text, False)
+    head, cut = tokenizer.head(text, 3)
+    assert cut
+    assert text.startswith(head)
+    assert tokenizer.encode([head])[0] == tokens[:3]
+
+
+def test_text_of_several_pieces_is_tokenised_in_one_go(loaded):
+    tokenizer = loaded("qwen3-reranker")._tokenizer
+    end = tokenizer.control("<|im_end|>")
+    image = ImagePart(Image.from_bytes(b"x"), rows=1, columns=2, height=28, width=56)
+    pieces = ["a.", "\nb", end, image, "c"]
+    ((ids, (placed,)),) = tokenizer.assemble([pieces], ImageTokens(5, 6, 7))
+    text, last = tokenizer.encode(["a.\nb", "c"])
+    assert ids == [*text, end.id, 5, 6, 6, 7, *last]
+    assert (placed.part, placed.start) == (image, len(text) + 2)
+    with pytest.raises(TypeError, match="without images"):
+        tokenizer.assemble([pieces])
