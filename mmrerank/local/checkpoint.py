@@ -165,14 +165,14 @@ def _check_int4_width(name: str, model: Any) -> None:
 
 
 @contextlib.contextmanager
-def _as_load_error(model: str, what: str) -> Iterator[None]:
+def _as_load_error(model: str, problem: str) -> Iterator[None]:
     """transformers, safetensors and the hub client raise a dozen kinds of errors."""
     try:
         yield
     except (ModelLoadError, InvalidInputError, MissingDependencyError, MemoryError):
         raise
     except Exception as error:
-        raise ModelLoadError(f"{model}: {what}: {type(error).__name__}: {error}") from error
+        raise ModelLoadError(f"{model}: {problem}: {type(error).__name__}: {error}") from error
 
 
 @contextlib.contextmanager

@@ -63,10 +63,10 @@ def attend_all(
         start += rows * width
         keys, values = _with_past(_grid(k[part], rows), _grid(v[part], rows), past)
         one = _causal(_grid(q[part], rows), keys, values, attend)
-        mixed.append(one.transpose(1, 2).reshape(rows * width, -1))
+        mixed.append(one.transpose(1, 2).reshape(rows * width, *q.shape[1:]))
     if start < q.shape[0]:  # tokens behind the last row
-        mixed.append(q.new_zeros(q.shape[0] - start, q.shape[1] * q.shape[2]))
-    return mixed[0] if len(mixed) == 1 else torch.cat(mixed)
+        mixed.append(torch.zeros_like(q[start:]))
+    return (mixed[0] if len(mixed) == 1 else torch.cat(mixed)).flatten(1)
 
 
 def attend_resumed(
