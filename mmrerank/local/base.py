@@ -1,4 +1,4 @@
-"""The flow that all local models share, whatever their prompts look like."""
+"""The flow of a call, which all local models share."""
 
 from __future__ import annotations
 

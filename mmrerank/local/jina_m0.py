@@ -42,8 +42,8 @@ class JinaM0Reranker(LocalReranker):
     prompt instead, images first, and those of the query too; the model was not trained for that.
 
     A query has at most `max_query_length` tokens (512 by default) and a document at most
-    `max_length - max_query_length` (10,240 less that), whatever the query; longer text is cut on
-    the right. `instruction` becomes a line before the prompt; there is none by default.
+    `max_length - max_query_length` (9,728 by default), even if the query is shorter; longer text is
+    cut on the right. `instruction` becomes a line before the prompt; there is none by default.
 
     `reuse` (True by default) caches documents' states and the vision tower's output, so that each
     document is computed once and a query costs only its own tokens. `warm` computes documents ahead

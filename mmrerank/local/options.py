@@ -44,7 +44,8 @@ class QwenOptions(ModelOptions, total=False):
     """Options of the models that run on this package's own engine."""
 
     max_length: int
-    """The largest number of tokens of a prompt. Longer text is cut, with a `RerankWarning`."""
+    """The largest number of tokens of a prompt; longer text is cut, with a `RerankWarning`. Default:
+    8,192, or 10,240 for the models that read images."""
     instruction: str | None
     """The task, in words. Default: None, the published instruction of the model, if it has one."""
     max_batch_tokens: int | None
@@ -72,14 +73,15 @@ class ImageOptions(LocalOptions, total=False):
     fusion: Fusion
     """Makes one score of the scores of a document's parts. Default: their maximum."""
     joint: bool
-    """Put text and images of a document into one prompt instead of scoring them one by one."""
+    """Put text and images of a document into one prompt instead of scoring them one by one. Default:
+    as the model was trained, True for Qwen3-VL and False for m0."""
     max_images_per_document: int
     """How many images of a document count, the first ones. Default: 4."""
     shrink_images: bool
     """Make images that do not fit smaller instead of raising `ImageError`. Default: False."""
     reuse: bool | Reuse
     """Cache what was computed of documents: True for 1 GiB of memory, False for no cache, or a
-    `Reuse` for another size or for a folder on disk."""
+    `Reuse` for another size or for a folder on disk. Default: True."""
 
 
 _DEFAULTS: dict[str, Any] = {

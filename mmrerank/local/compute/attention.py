@@ -102,7 +102,7 @@ def attend_resumed(
 def attend_block(q: Tensor, k: Tensor, v: Tensor, block: Tensor, mask: Tensor) -> Tensor:
     """As `attend_resumed`, all rows in one kernel, where each launch costs more than copies do.
 
-    block (2, rows, KV heads, longest + width, size) holds the pasts, moved to the right up to the
+    block (2, rows, KV heads, longest + width, size) contains the pasts, moved to the right up to the
     last `width` columns, which are filled here, in place; mask (rows, 1, width, longest + width)
     is True where a token may look. Returns (rows * n, heads * size).
     """

@@ -45,7 +45,7 @@ class State:
 
     @property
     def tokens(self) -> int:
-        """How many tokens the state holds."""
+        """The number of tokens in the state."""
         return int(self.kv.shape[3])
 
     def head(self, tokens: int) -> State:

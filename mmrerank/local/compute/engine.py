@@ -135,7 +135,7 @@ class Engine:
             features.release([i])
 
     def pack_whole(self, prompts: Sequence[Prompt]) -> Packed:
-        """All prompts in one batch, without a shared prefix, whatever the budget is.
+        """All prompts in one batch, without a shared prefix, even over the budget.
 
         For a caller that runs `decoder.last_hidden` and `head` itself: with gradients, or with an
         attention function of its own. Raises `ImageError` for an image that cannot be read.
