@@ -1,4 +1,4 @@
-"""Products by oneDNN are those of torch, and what is not float32 on a CPU is left alone."""
+"""Layers computed by oneDNN are those of torch; what is not float32 on a CPU is left alone."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from torch.nn.functional import linear
 from transformers import Qwen3Config
 from transformers.models.qwen3.modeling_qwen3 import Qwen3MLP
 
-from mmrerank.local.compute import linear as products
+from mmrerank.local.compute import linear as module
 from mmrerank.local.compute.linear import OneDnnLinear, gated, use_onednn
 
-pytestmark = pytest.mark.skipif(products._product is None, reason="torch without oneDNN")
+pytestmark = pytest.mark.skipif(module._linear is None, reason="torch without oneDNN")
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +40,7 @@ def model(**options):
         torch.empty(0, 48),
     ],
 )
-def test_the_product_is_that_of_torch(bias, x):
+def test_a_layer_is_that_of_torch(bias, x):
     made = model(bias=bias)
     use_onednn(made)
     layer = made[0]
@@ -76,3 +76,23 @@ def test_other_dtypes_and_classes_and_machines_are_left_alone(monkeypatch):
     slow = model()
     use_onednn(slow)
     assert type(slow[0]) is torch.nn.Linear
+
+
+def test_a_gradient_comes_from_torch():
+    """oneDNN's product has none."""
+    layer = model()[0]
+    x = torch.randn(5, 48, requires_grad=True)
+    (expected,) = torch.autograd.grad(linear(x, layer.weight, layer.bias).sum(), x)
+    layer.__class__ = OneDnnLinear
+    out = layer(x)
+    assert torch.equal(torch.autograd.grad(out.sum(), x)[0], expected)
+    with torch.inference_mode():
+        assert torch.allclose(layer(x), out, atol=1e-5)
+
+
+def test_a_gated_layer_has_a_gradient():
+    mlp = Qwen3MLP(Qwen3Config(hidden_size=48, intermediate_size=80)).requires_grad_(False)
+    x = torch.randn(11, 48, requires_grad=True)
+    (expected,) = torch.autograd.grad(mlp(x).sum(), x)
+    use_onednn(mlp)
+    assert torch.allclose(torch.autograd.grad(gated(mlp, x).sum(), x)[0], expected, atol=1e-6)

@@ -1,8 +1,7 @@
-"""The folder on disk: shared, bounded, private, and never believed when damaged or stale."""
+"""The folder on disk: shared, bounded, private, and never trusted when damaged."""
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import os
 import stat
@@ -10,13 +9,12 @@ import time
 
 import pytest
 import torch
-from golden_cases import GOLDEN, cases, content, load, near
-from safetensors.torch import load_file, save_file
+from golden_cases import GOLDEN, cases, content, load, near, slow
 
 from mmrerank.errors import InvalidInputError
 from mmrerank.local import Reuse
 from mmrerank.local.cache.disk import DiskTier
-from mmrerank.local.cache.entry import Kept
+from mmrerank.local.cache.entry import CacheEntry
 from mmrerank.local.compute.decoder import Decoder
 from mmrerank.types import Content
 
@@ -29,8 +27,8 @@ def documents(name: str = M0) -> list[Content]:
     return [Content(t) for t in TEXTS] + [d for d in images if "_56" in str(d.images)]
 
 
-def kept(size: int = 1000, fill: int = 1) -> Kept:
-    return Kept({"kv": torch.full((size,), fill, dtype=torch.uint8)}, {"tokens": 3})
+def entry(size: int = 1000, fill: int = 1) -> CacheEntry:
+    return CacheEntry({"kv": torch.full((size,), fill, dtype=torch.uint8)}, {"tokens": 3})
 
 
 def files(folder):
@@ -67,71 +65,7 @@ def test_what_memory_has_no_room_for_comes_from_disk(tmp_path):
         assert (info.bytes, info.disk_hits) == (0, len(documents()))
 
 
-CHANGES = {
-    "another model": {},
-    "instruction": {"instruction": "Be strict"},
-    "dtype": {"dtype": "bfloat16"},
-    "max_length": {"max_length": 5000},
-    "max_query_length": {"max_query_length": 100},
-    "shrink_images": {"shrink_images": True},
-    "revision": {"revision": "main"},
-    "int8": {"reuse": "int8"},
-}
-
-
-def option(change: str, path, tmp_path) -> dict:
-    """What to load the second reranker with."""
-    made = {"reuse": Reuse(disk=tmp_path), "path": path} | CHANGES[change]
-    if change == "int8":
-        made["reuse"] = Reuse(disk=tmp_path, states="int8")
-    return made
-
-
-@pytest.mark.parametrize("change", CHANGES)
-def test_another_model_or_option_gets_no_stale_hit(change, tmp_path, copied):
-    path = copied(M0)
-    with load(M0, path, reuse=Reuse(disk=tmp_path)) as first:
-        first.score("q", documents())
-    if change == "another model":  # the weights change under the same name and time
-        file = path / "model.safetensors"
-        status, weights = file.stat(), load_file(file)
-        weights["model.layers.0.self_attn.v_proj.weight"] *= 3
-        save_file(weights, file, metadata={"format": "pt"})
-        os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
-    made = option(change, path, tmp_path)
-    with load(M0, **made) as second, load(M0, **made | {"reuse": False}) as plain:
-        near(second.score("q", documents()), plain.score("q", documents()))
-        assert second.cache_info().misses >= len(documents())
-
-
-@pytest.mark.parametrize("name", [M0, VL])
-def test_other_preprocessing_gets_no_stale_hit(name, tmp_path, copied):
-    path = copied(name)
-    given = documents(name)
-    with load(name, path, reuse=Reuse(disk=tmp_path)) as first:
-        before = first.score("q", given)
-    config = path / "preprocessor_config.json"
-    changed = json.loads(config.read_text()) | {"image_mean": [0.1] * 3, "image_std": [0.9] * 3}
-    config.write_text(json.dumps(changed))
-    with load(name, path, reuse=Reuse(disk=tmp_path)) as second, load(name, path) as plain:
-        found = second.score("q", given)
-        near(found, plain.score("q", given))
-        assert found != before
-        assert second.cache_info().disk_hits == 0
-
-
-def test_a_changed_template_would_get_no_stale_hit(tmp_path, monkeypatch):
-    from mmrerank.local.cache import keys as reuse_keys
-
-    with load(M0, reuse=Reuse(disk=tmp_path)) as first:
-        first.score("q", TEXTS)
-    monkeypatch.setattr(reuse_keys, "_FORMAT", 2)
-    with load(M0, reuse=Reuse(disk=tmp_path)) as second:
-        second.score("q", TEXTS)
-        assert second.cache_info().disk_hits == 0
-
-
-@pytest.mark.parametrize("damage", ["truncated", "empty", "flipped", "header", "swapped"])
+@pytest.mark.parametrize("damage", ["truncated", *slow("empty", "header", "swapped"), "flipped"])
 def test_a_damaged_file_is_removed_and_computed_again(damage, tmp_path):
     reuse = Reuse(disk=tmp_path)
     with load(M0, reuse=reuse) as first:
@@ -160,7 +94,7 @@ def test_a_damaged_file_is_removed_and_computed_again(damage, tmp_path):
 def test_folder_and_files_are_the_users_alone(tmp_path):
     before = os.umask(0)
     try:
-        DiskTier(tmp_path / "new", 10**6).put("k", kept())
+        DiskTier(tmp_path / "new", 10**6).put("k", entry())
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "new" / "states").stat().st_mode) == 0o700
@@ -186,16 +120,16 @@ def test_a_folder_that_cannot_be_used(tmp_path):
 def test_the_limit_holds_and_the_oldest_goes(tmp_path):
     tier = DiskTier(tmp_path, 20_000)
     for i in range(10):
-        tier.put(f"k{i}", kept())
+        tier.put(f"k{i}", entry())
         os.utime(tier._path(f"k{i}"), (i, i))
     assert tier.get("k0") is not None  # used now
     for i in range(10, 20):
-        tier.put(f"k{i}", kept())
+        tier.put(f"k{i}", entry())
         assert sum(path.stat().st_size for path in files(tmp_path)) <= 20_000
     assert tier.get("k0") is not None
     assert tier.get("k1") is None
     assert tier.evictions > 0
-    tier.put("big", kept(30_000))
+    tier.put("big", entry(30_000))
     assert tier.get("big") is None
     assert DiskTier(tmp_path, 5000).bytes <= 5000  # a smaller limit holds from the start
 
@@ -203,19 +137,33 @@ def test_the_limit_holds_and_the_oldest_goes(tmp_path):
 def test_other_processes_files_count(tmp_path):
     one, other = DiskTier(tmp_path, 20_000), DiskTier(tmp_path, 20_000)
     for i in range(40):
-        one.put(f"a{i}", kept())
-        other.put(f"b{i}", kept())
+        one.put(f"a{i}", entry())
+        other.put(f"b{i}", entry())
         assert sum(path.stat().st_size for path in files(tmp_path)) <= 22_500
 
 
-def test_unfinished_files_are_removed_once_nobody_writes_them(tmp_path):
+@pytest.mark.parametrize("name", [".key.safetensors.0123.part", "0123.tmp"])
+def test_unfinished_files_are_removed_once_nobody_writes_them(tmp_path, name):
+    """Those of earlier versions ended in `.tmp`."""
     tier = DiskTier(tmp_path, 10**6)
-    old, new = tmp_path / "states" / "old.tmp", tmp_path / "states" / "new.tmp"
-    for path in (old, new):
-        path.write_bytes(b"x")
-    os.utime(old, (time.time() - 7200,) * 2)
-    tier._make_room()
-    assert [path.name for path in files(tmp_path)] == ["new.tmp"]
+    path = tmp_path / "states" / name
+    path.write_bytes(b"x")
+    tier._evict_over_limit()
+    assert files(tmp_path) == [path]
+    os.utime(path, (time.time() - 7200,) * 2)
+    tier._evict_over_limit()
+    assert files(tmp_path) == []
+
+
+def test_a_failed_write_leaves_nothing_behind(tmp_path, monkeypatch):
+    def broken(tensors, path, metadata):
+        path.write_bytes(b"a half")
+        raise OSError(28, "No space left on device")
+
+    tier = DiskTier(tmp_path, 10**6)
+    monkeypatch.setattr("safetensors.torch.save_file", broken)
+    tier.put("k", entry())
+    assert (tier.get("k"), tier.bytes, files(tmp_path)) == (None, 0, [])
 
 
 def test_a_full_disk_fails_no_query(tmp_path, monkeypatch):
@@ -231,7 +179,7 @@ def test_a_full_disk_fails_no_query(tmp_path, monkeypatch):
 def test_a_file_in_use_may_be_removed(tmp_path):
     """Another process makes room while the state is mapped."""
     tier = DiskTier(tmp_path, 10**8)
-    tier.put("k", kept(5_000_000, 7))
+    tier.put("k", entry(5_000_000, 7))
     found = tier.get("k")
     tier.clear()
     assert int(found.tensors["kv"].sum(dtype=torch.int64)) == 35_000_000
@@ -242,12 +190,13 @@ def churn(folder: str, seed: int) -> int:
     tier, wrong = DiskTier(folder, 30_000), 0
     for i in range(150):
         number = (i * 7 + seed) % 40
-        tier.put(f"k{number}", kept(1000, number))
+        tier.put(f"k{number}", entry(1000, number))
         found = tier.get(f"k{(i * 3) % 40}")
         wrong += found is not None and int(found.tensors["kv"][0]) != (i * 3) % 40
     return wrong + tier.damaged
 
 
+@pytest.mark.slow
 def test_several_processes_share_a_folder(tmp_path):
     with multiprocessing.get_context("spawn").Pool(3) as pool:
         assert pool.starmap(churn, [(str(tmp_path), seed) for seed in range(3)]) == [0, 0, 0]
