@@ -14,6 +14,7 @@ from mmrerank.loaders.boxes import area, overlap, part_inside, union
 from mmrerank.loaders.pdf.figures.components import components
 from mmrerank.loaders.pdf.figures.find import find_regions
 from mmrerank.loaders.pdf.figures.paths import DrawnPath, read_images
+from mmrerank.loaders.pdf.figures.settings import DEFAULT_SETTINGS
 from mmrerank.loaders.pdf.loader import PDFLoader
 from mmrerank.loaders.pdf.text.lines import read_blocks
 
@@ -300,7 +301,7 @@ paths = st.builds(DrawnPath, boxes, st.booleans(), st.booleans())
 @settings(max_examples=60, deadline=None)
 @given(st.lists(paths, max_size=12))
 def test_components_hold_every_path_once(paths):
-    found = components(paths, [], WHOLE)
+    found = components(paths, [], WHOLE, DEFAULT_SETTINGS)
     assert sum(item.straight + item.shapes for item in found) == len(paths)
     if paths:
         around = union(*(path.box for path in paths))
@@ -312,7 +313,7 @@ def test_components_hold_every_path_once(paths):
 @settings(max_examples=60, deadline=None)
 @given(st.lists(paths, max_size=8), st.lists(boxes, max_size=4))
 def test_components_hold_every_image_once(paths, images):
-    found = components(paths, images, WHOLE)
+    found = components(paths, images, WHOLE, DEFAULT_SETTINGS)
     assert sorted(image for item in found for image in item.images) == sorted(images)
     assert sum(item.straight + item.shapes for item in found) <= len(paths)
     for item in found:

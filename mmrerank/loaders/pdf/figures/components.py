@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -101,20 +101,39 @@ def components(
     """
     content = [path for path in paths if is_content(path.box, whole, settings)]
     grid = _path_grid(content, whole, barriers, settings)
+    joined, backgrounds = _paths_of_images(grid, images, whole, text, settings)
+    with_image = _union(indices for _, indices in joined)
+    alone = set(range(len(grid.components))) - with_image - backgrounds
+    groups = connected_groups(joined, lambda first, second: bool(first[1] & second[1]))
+    return [grid.components[index] for index in sorted(alone)] + [
+        _with_images(group, grid.components) for group in groups
+    ]
+
+
+def _paths_of_images(
+    grid: _PathGrid,
+    images: Sequence[Box],
+    whole: Box,
+    text: Sequence[Box],
+    settings: FigureSettings,
+) -> tuple[list[tuple[Box, set[int]]], set[int]]:
+    """Each image with the components of paths that are part of it; and those that lie behind one.
+
+    Components are told by their index in the grid.
+    """
+    joined: list[tuple[Box, set[int]]] = []
     backgrounds: set[int] = set()
-    joined: list[tuple[Box, set[int]]] = []  # images, each with the components that are part of it
     for image in images:
         near = grid.touched_by(image)
         own = {i for i in near if _belongs_to(grid.components[i], image, whole, settings)}
-        backgrounds |= near - own
         tables = {i for i in own if _is_table(grid.components[i], text, settings)}
         joined.append((image, own - tables))
-    with_image = {index for _, own in joined for index in own}
-    alone = [
-        item for index, item in enumerate(grid.components) if index not in with_image | backgrounds
-    ]
-    groups = connected_groups(joined, lambda first, second: bool(first[1] & second[1]))
-    return alone + [_with_images(group, grid.components) for group in groups]
+        backgrounds |= near - own
+    return joined, backgrounds
+
+
+def _union(sets: Iterable[set[int]]) -> set[int]:
+    return set().union(*sets)
 
 
 def _path_grid(
@@ -197,7 +216,7 @@ def _with_images(
 ) -> Component:
     """One component of images and of the components of paths with the given indices."""
     images = tuple(image for image, _ in group)
-    indices = sorted(set[int]().union(*(own for _, own in group)))
+    indices = sorted(_union(own for _, own in group))
     parts = [path_components[index] for index in indices]
     return Component(
         union(*images, *(item.box for item in parts)),

@@ -6,6 +6,7 @@ like figures are some.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -17,7 +18,7 @@ from mmrerank.loaders.pdf.figures.layout import read_layout
 from mmrerank.loaders.pdf.figures.paths import PageDrawing, read_paths, shows_text
 from mmrerank.loaders.pdf.figures.render import PagePreview
 from mmrerank.loaders.pdf.figures.settings import DEFAULT_SETTINGS, FigureSettings
-from mmrerank.loaders.pdf.figures.tables import find_tables, with_tables
+from mmrerank.loaders.pdf.figures.tables import find_tables, with_tables, without_tables
 from mmrerank.loaders.pdf.figures.uncaptioned import uncaptioned_regions
 from mmrerank.loaders.pdf.page import MAX_PATHS, Block, Region
 
@@ -42,14 +43,11 @@ def find_regions(
     """
     whole: Box = (0.0, 0.0, page.rect.width, page.rect.height)
     pictures = merged_strips(images, settings)
-    fills_page = _largest(pictures) > settings.max_page_share * area(whole)
-    characters = _shown_characters(page, whole, blocks, settings) if fills_page else 0
-    if fills_page and characters <= settings.max_scan_characters:
+    characters = _characters_on_picture(page, whole, blocks, pictures, settings)
+    if characters <= settings.max_scan_characters:
         return [Region(whole, "page")]
-    preview = None
-    if _largest(pictures) > settings.preview_image_share * area(whole):
-        preview = PagePreview(page, settings)
-        pictures = [_visible_picture(picture, blocks, preview) for picture in pictures]
+    preview = _preview(page, whole, pictures, settings)
+    pictures = [_visible_picture(picture, blocks, preview) for picture in pictures]
     drawing = PageDrawing(tuple(pictures), tuple(read_paths(page, whole, max_paths, settings)))
     layout = read_layout(whole, blocks, body_size, drawing, settings)
     regions = captioned_regions(layout, settings, tables=tables)
@@ -57,13 +55,36 @@ def find_regions(
     if tables:
         regions = with_tables(regions, find_tables(page, settings), layout.captions, settings)
     else:
-        regions = [region for region in regions if region.kind != "table"]
-    if preview:
-        regions = [_trimmed(region, preview, settings) for region in regions]
-        photograph = fills_page and characters <= settings.max_photograph_characters
-        if photograph and _is_picture(preview, whole, regions, settings):
-            return [Region(whole, "page")]
+        regions = without_tables(regions)
+    regions = [_trimmed(region, preview, settings) for region in regions]
+    photograph = characters <= settings.max_photograph_characters
+    if photograph and _is_picture(preview, whole, regions, settings):
+        return [Region(whole, "page")]
     return sorted(regions, key=lambda region: (region.box[1], region.box[0]))
+
+
+def _characters_on_picture(
+    page: Any,
+    whole: Box,
+    blocks: Iterable[Block],
+    pictures: Iterable[Box],
+    settings: FigureSettings,
+) -> float:
+    """The length of the visible text on a picture that fills the page; infinite without one.
+
+    It is 0 for a scan, behind which OCR programs lay their text.
+    """
+    if _largest(pictures) <= settings.max_page_share * area(whole):
+        return math.inf
+    return sum(len(b.text) for b in blocks) if shows_text(page, whole, settings) else 0
+
+
+def _preview(
+    page: Any, whole: Box, pictures: Iterable[Box], settings: FigureSettings
+) -> PagePreview | None:
+    """The page drawn coarsely; None where no picture is large enough to look at."""
+    large = _largest(pictures) > settings.preview_image_share * area(whole)
+    return PagePreview(page, settings) if large else None
 
 
 def _largest(boxes: Iterable[Box]) -> float:
@@ -71,31 +92,27 @@ def _largest(boxes: Iterable[Box]) -> float:
     return max((area(box) for box in boxes), default=0.0)
 
 
-def _shown_characters(
-    page: Any, whole: Box, blocks: Iterable[Block], settings: FigureSettings
-) -> int:
-    """The length of the visible text; 0 where OCR programs have laid theirs behind a scan."""
-    return sum(len(b.text) for b in blocks) if shows_text(page, whole, settings) else 0
-
-
-def _visible_picture(picture: Box, blocks: Iterable[Block], preview: PagePreview) -> Box:
+def _visible_picture(picture: Box, blocks: Iterable[Block], preview: PagePreview | None) -> Box:
     """The part of a picture that a clip leaves, if text stands beside that part."""
+    if preview is None:
+        return picture
     lines = [line.box for block in blocks for line in block.lines if overlap(line.box, picture)]
     part = preview.visible(picture, lines) if lines else picture
     return part if any(part_inside(line, part) < 0.5 for line in lines) else picture
 
 
-def _trimmed(region: Region, preview: PagePreview, settings: FigureSettings) -> Region:
+def _trimmed(region: Region, preview: PagePreview | None, settings: FigureSettings) -> Region:
     """A region with images without its white edges."""
-    if region.kind not in ("raster", "mixed"):
+    if preview is None or region.kind not in ("raster", "mixed"):
         return region
     box = preview.visible(region.box)
     return replace(region, box=box) if is_big(box, settings) else region
 
 
 def _is_picture(
-    preview: PagePreview, whole: Box, regions: Iterable[Region], settings: FigureSettings
+    preview: PagePreview | None, whole: Box, regions: Iterable[Region], settings: FigureSettings
 ) -> bool:
     """Whether a page is one picture, with no figures on it but logos."""
     drawn_on = sum(area(region.box) for region in regions)
-    return not preview.is_plain and drawn_on <= settings.drawn_on_share * area(whole)
+    logos = drawn_on <= settings.drawn_on_share * area(whole)
+    return preview is not None and not preview.is_plain and logos

@@ -12,7 +12,7 @@ from mmrerank.loaders.pdf.figures.paths import as_shown, turn_of
 from mmrerank.loaders.pdf.figures.settings import FigureSettings
 from mmrerank.loaders.pdf.page import Block, Region
 
-__all__ = ["captions_of", "find_tables", "with_tables"]
+__all__ = ["captions_of", "find_tables", "with_tables", "without_tables"]
 
 
 def find_tables(page: Any, settings: FigureSettings) -> list[Box]:
@@ -62,6 +62,11 @@ def with_tables(
     tables = [Region(box, "table", caption) for box, caption in zip(boxes, owned, strict=True)]
     others = [region for region in regions if not _gives_way(region, boxes, owned)]
     return others + tables
+
+
+def without_tables(regions: Sequence[Region]) -> list[Region]:
+    """The regions that are figures."""
+    return [region for region in regions if region.kind != "table"]
 
 
 def _gives_way(region: Region, boxes: Sequence[Box], captions: Sequence[Block | None]) -> bool:
