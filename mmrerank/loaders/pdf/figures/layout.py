@@ -26,9 +26,9 @@ from mmrerank.loaders.pdf.figures.components import (
     Component,
     components,
     is_content,
-    merged_pictures,
 )
 from mmrerank.loaders.pdf.figures.paths import DrawnPath, PageDrawing
+from mmrerank.loaders.pdf.figures.pictures import merged_pictures
 from mmrerank.loaders.pdf.figures.settings import FigureSettings
 from mmrerank.loaders.pdf.figures.text_layout import TextLayout, read_text_layout
 from mmrerank.loaders.pdf.page import Block, Line
