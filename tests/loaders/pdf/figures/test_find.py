@@ -242,7 +242,7 @@ def test_repeated_images_are_left_out(tmp_path):
             page.insert_image((400, 20, 500, 60), stream=picture("blue", (100, 40)))
             page.insert_image((100, 200, 300, 400), stream=picture("red", (60, 60 + index)))
         document.save(tmp_path / "logos.pdf")
-    loader = PDFLoader(tmp_path / "logos.pdf", image_root=tmp_path / "images", workers=0)
+    loader = PDFLoader(tmp_path / "logos.pdf", image_root=tmp_path / "images", workers=0, ocr=False)
     figures = loader.figures()
     assert [figure.page for figure in figures] == [1, 2, 3, 4]
     assert all(figure.box[1] > 190.0 for figure in figures)
