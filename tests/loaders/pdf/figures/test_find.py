@@ -6,21 +6,19 @@ import io
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from PIL import Image
 
-from mmrerank.loaders.boxes import area, overlap, part_inside, union
-from mmrerank.loaders.pdf.figures.components import components
+from mmrerank.loaders.boxes import area, overlap, part_inside
 from mmrerank.loaders.pdf.figures.find import find_regions
-from mmrerank.loaders.pdf.figures.paths import DrawnPath, read_images
+from mmrerank.loaders.pdf.figures.paths import read_images
+from mmrerank.loaders.pdf.figures.settings import FigureSettings
 from mmrerank.loaders.pdf.loader import PDFLoader
 from mmrerank.loaders.pdf.text.lines import read_blocks
 
 pymupdf = pytest.importorskip("pymupdf")
 pytest.importorskip("scipy")
 
-DATA = Path(__file__).parents[1] / "data" / "pdf"
+DATA = Path(__file__).parents[3] / "data" / "pdf"
 WHOLE = (0.0, 0.0, 612.0, 792.0)
 PROSE = "Belts of rubber carry the parts from one hall to the next without any noise at all. " * 4
 
@@ -228,6 +226,15 @@ def test_bullets_underlines_and_white_boxes_are_no_figures(page):
     assert regions(page) == []
 
 
+def test_a_threshold_is_changed_in_one_place(page):
+    write(page, (72, 72, 540, 200))
+    page.insert_image((100, 250, 300, 380), stream=picture(), keep_proportion=False)
+    images = [box for box, _ in read_images(page, WHOLE)]
+    settings = FigureSettings(min_side=140.0)
+    assert find_regions(page, read_blocks(page), images, body_size=10.0)
+    assert not find_regions(page, read_blocks(page), images, body_size=10.0, settings=settings)
+
+
 def test_repeated_images_are_left_out(tmp_path):
     with pymupdf.open() as document:
         for index in range(4):
@@ -235,7 +242,7 @@ def test_repeated_images_are_left_out(tmp_path):
             page.insert_image((400, 20, 500, 60), stream=picture("blue", (100, 40)))
             page.insert_image((100, 200, 300, 400), stream=picture("red", (60, 60 + index)))
         document.save(tmp_path / "logos.pdf")
-    loader = PDFLoader(tmp_path / "logos.pdf", image_root=tmp_path / "images", workers=0)
+    loader = PDFLoader(tmp_path / "logos.pdf", image_root=tmp_path / "images", workers=0, ocr=False)
     figures = loader.figures()
     assert [figure.page for figure in figures] == [1, 2, 3, 4]
     assert all(figure.box[1] > 190.0 for figure in figures)
@@ -287,33 +294,3 @@ def test_two_framed_figures_in_narrow_columns():
     assert set(found) == {"figure 7-26", "figure 7-27"}
     assert part_inside((72, 532, 309, 694), found["figure 7-26"]) > 0.99
     assert found["figure 7-26"][2] < 320 < found["figure 7-27"][0] + 5
-
-
-boxes = st.tuples(st.floats(0, 500), st.floats(0, 700), st.floats(0, 100), st.floats(0, 90)).map(
-    lambda b: (b[0], b[1], b[0] + b[2], b[1] + b[3])
-)
-
-
-paths = st.builds(DrawnPath, boxes, st.booleans(), st.booleans())
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.lists(paths, max_size=12))
-def test_components_hold_every_path_once(paths):
-    found = components(paths, [], WHOLE)
-    assert sum(item.straight + item.shapes for item in found) == len(paths)
-    if paths:
-        around = union(*(path.box for path in paths))
-        assert union(*(item.box for item in found)) == pytest.approx(around)
-    for path in paths:
-        assert any(overlap(path.box, item.box) == pytest.approx(path.box) for item in found)
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.lists(paths, max_size=8), st.lists(boxes, max_size=4))
-def test_components_hold_every_image_once(paths, images):
-    found = components(paths, images, WHOLE)
-    assert sorted(image for item in found for image in item.images) == sorted(images)
-    assert sum(item.straight + item.shapes for item in found) <= len(paths)
-    for item in found:
-        assert all(overlap(image, item.box) == pytest.approx(image) for image in item.images)
