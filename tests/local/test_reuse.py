@@ -12,8 +12,8 @@ import torch
 from golden_cases import cases, content, golden_image, load, near, options
 from PIL import Image as Pillow
 
-from mmrerank.errors import ImageError, RerankWarning
 from mmrerank import filesystem
+from mmrerank.errors import ImageError, RerankWarning
 from mmrerank.images import facts
 from mmrerank.local import Reuse
 from mmrerank.local.compute.vision import VisionTower
