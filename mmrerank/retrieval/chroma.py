@@ -58,7 +58,7 @@ class ChromaStore:
             batch = records[start : start + _BATCH]
             self._collection.upsert(  # `add` would keep the old text of an id that exists
                 ids=[record.id for record in batch],
-                embeddings=[record.vector for record in batch],
+                embeddings=[list(record.vector) for record in batch],
                 documents=[record.text for record in batch],
                 metadatas=[record.metadata for record in batch],
             )
@@ -78,7 +78,7 @@ class ChromaStore:
         if not count:
             return []
         answer = self._collection.query(
-            query_embeddings=[vector],
+            query_embeddings=[list(vector)],
             n_results=min(k, count),
             include=["documents", "metadatas", "distances"],
         )
