@@ -27,7 +27,8 @@ import requests
 
 from benchmarks.photographs import LINES, MODEL_PIXELS, TEXT_HEIGHT, photographs
 from mmrerank import Content, Image, JinaReranker
-from mmrerank.images.decode import encode_image, open_image
+from mmrerank.images.decode import open_image
+from mmrerank.images.encode import encode_image
 from mmrerank.testing import LocalRerankServer
 
 RESULT = Path(__file__).parent / "results" / "services.json"

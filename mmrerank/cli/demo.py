@@ -1,62 +1,85 @@
-"""`mmrerank demo`: the whole job on one report, before and after reranking side by side."""
+"""`mmrerank demo`: a report and its questions, with and without reranking side by side."""
 
 from __future__ import annotations
 
+import argparse
 import json
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from mmrerank.cli.options import folder
 from mmrerank.demo import QUESTIONS, REPORT
 from mmrerank.display.terminal_table import figure_line
 from mmrerank.index.hits import Hit
-from mmrerank.index.index import Store, load_file
+from mmrerank.index.index import Index, load_file
 from mmrerank.ocr.bm25 import tokenize
 from mmrerank.ocr.reranker import OCRReranker
 from mmrerank.terminal import snippet
 
-__all__ = ["run_demo"]
+__all__ = ["add_command", "run", "run_demo"]
 
-_FETCHED = 50
+_FETCH_K = 50
 
 
 @dataclass(frozen=True, slots=True)
 class _Answered:
-    """A question, and where the chunk that carries its figure stood before and after."""
+    """A question with its figure and answer; the ranks of the first chunk with that figure.
+
+    `is_best_image` is True if reranking named that figure as the chunk's best image.
+    """
 
     question: str
     figure: str
     answer: str
     before: int | None
     after: int | None
-    won: bool
+    is_best_image: bool
 
 
-def run_demo(folder: str | Path, console: Console) -> int:
-    """Index the report in `folder`, ask its questions and print both orders.
+def add_command(commands: Any) -> None:
+    """Add the command to the subparsers of the command line."""
+    command = commands.add_parser("demo", help="index and search a report that is included")
+    command.add_argument("--store", type=folder, metavar="DIR", help="keep the demo's index there")
+    command.set_defaults(run=run)
 
-    Exit code 0 if reranking brought the figures nearer to the top on average.
+
+def run(options: argparse.Namespace) -> int:
+    """Run the demo in `--store` or a temporary folder; its exit code. Raises as `run_demo`."""
+    with tempfile.TemporaryDirectory(prefix="mmrerank-demo-") as temporary:
+        return run_demo(options.store or temporary, Console())
+
+
+def run_demo(index_folder: str | Path, console: Console) -> int:
+    """Index the report in a folder, ask its questions and print the results of both stages.
+
+    The exit code is 0 if reranking brought the figures nearer to the top on average. Raises
+    `RerankError` if the report cannot be indexed or searched.
     """
-    store, reranker = Store(folder, create=True), OCRReranker()
-    chunks = load_file(store, REPORT)
-    reranker.warm_images(store.images(chunks), show_progress=True)
-    store.replace(chunks[0].source, chunks)
-    counts = f"{len(chunks)} chunks, {len(store.images(chunks))} figures"
+    index, reranker = Index(index_folder, create=True), OCRReranker()
+    chunks = load_file(index, REPORT)
+    reranker.warm_images(index.images(chunks), show_progress=True)
+    index.replace(chunks[0].source, chunks)
+    counts = f"{len(chunks)} chunks, {len(index.images(chunks))} figures"
     console.print(f"{REPORT}: {counts}\n", highlight=False, soft_wrap=True)
 
     questions = json.loads(Path(QUESTIONS).read_text(encoding="utf-8"))
     answered: list[_Answered] = []
-    for asked in questions:
-        question, figure = asked["question"], asked["figure"]
-        before = store.search(question, None, top_n=_FETCHED)
-        after = store.search(question, reranker, top_n=_FETCHED, fetch_k=_FETCHED)
-        answered.append(_answered(question, figure, asked["answer"], before, after))
-    shown = max(answered, key=lambda a: (a.after == 1, a.won, (a.before or _FETCHED + 1)))
-    _show_one(store, reranker, shown, console)
+    for item in questions:
+        question, figure = item["question"], item["figure"]
+        before = index.search(question, None, top_n=_FETCH_K)
+        after = index.search(question, reranker, top_n=_FETCH_K, fetch_k=_FETCH_K)
+        answered.append(_answered(question, figure, item["answer"], before, after))
+    best_example = max(
+        answered, key=lambda a: (a.after == 1, a.is_best_image, a.before or _FETCH_K + 1)
+    )
+    _show_one(index, reranker, best_example, console)
     _show_all(answered, console)
     return 0 if _mrr([a.after for a in answered]) > _mrr([a.before for a in answered]) else 1
 
@@ -64,42 +87,48 @@ def run_demo(folder: str | Path, console: Console) -> int:
 def _answered(
     question: str, figure: str, answer: str, before: Sequence[Hit], after: Sequence[Hit]
 ) -> _Answered:
-    place = _place(after, figure)
-    winner = _winner(after[place - 1]) if place else ""
+    rank = _figure_rank(after, figure)
+    caption = _best_caption(after[rank - 1]) if rank else ""
     return _Answered(
-        question, figure, answer, _place(before, figure), place, winner.startswith(f"{figure}:")
+        question,
+        figure,
+        answer,
+        before=_figure_rank(before, figure),
+        after=rank,
+        is_best_image=caption.startswith(f"{figure}:"),
     )
 
 
-def _place(hits: Sequence[Hit], figure: str) -> int | None:
-    """The rank of the first result that carries the figure."""
+def _figure_rank(hits: Sequence[Hit], figure: str) -> int | None:
+    """The rank of the first result that has the figure."""
     for hit in hits:
         if any(image.caption.startswith(f"{figure}:") for image in hit.images):
             return hit.rank
     return None
 
 
-def _winner(hit: Hit) -> str:
+def _best_caption(hit: Hit) -> str:
+    """The caption of the result's best image."""
     return next((image.caption for image in hit.images if image.path == hit.best_image), "")
 
 
-def _show_one(store: Store, reranker: OCRReranker, shown: _Answered, console: Console) -> None:
-    before = store.search(shown.question, None, top_n=3)
-    after = store.search(shown.question, reranker, top_n=3, fetch_k=_FETCHED)
+def _show_one(index: Index, reranker: OCRReranker, shown: _Answered, console: Console) -> None:
+    before = index.search(shown.question, None, top_n=3)
+    after = index.search(shown.question, reranker, top_n=3, fetch_k=_FETCH_K)
     table = Table(title=Text(shown.question), title_justify="left", show_lines=True, expand=True)
     table.add_column("")
     table.add_column("vector search alone", ratio=1)
     table.add_column("reranked with the images", ratio=1)
     for i, (old, new) in enumerate(zip(before, after, strict=True)):
-        came = f"page {new.page}, score {new.score:.2f}, was rank {new.retrieval_rank}"
+        summary = f"page {new.page}, score {new.score:.2f}, was rank {new.retrieval_rank}"
         table.add_row(
             str(i + 1),
             Text(f"page {old.page}, similarity {old.score:.2f}\n{_body(old, shown.question)}"),
-            Text(f"{came}\n{_body(new, shown.question)}"),
+            Text(f"{summary}\n{_body(new, shown.question)}"),
         )
     console.print(table)
     console.print(
-        f"The answer ({shown.answer}) stands in {shown.figure}. The first chunk with that figure "
+        f"The answer ({shown.answer}) is in {shown.figure}. The first chunk with that figure "
         f"went from rank {_rank(shown.before)} to rank {_rank(shown.after)}.\n",
         highlight=False,
     )
@@ -114,20 +143,21 @@ def _show_all(answered: Sequence[_Answered], console: Console) -> None:
     table.add_column("question", ratio=1)
     for name in ("figure", "answer", "vector search", "reranked"):
         table.add_column(name, justify="left" if name == "answer" else "right")
-    for one in answered:
-        table.add_row(one.question, one.figure, one.answer, _rank(one.before), _rank(one.after))
+    for a in answered:
+        table.add_row(a.question, a.figure, a.answer, _rank(a.before), _rank(a.after))
     console.print(table)
     console.print(
         f"Mean reciprocal rank: {_mrr([a.before for a in answered]):.2f} by vector search, "
         f"{_mrr([a.after for a in answered]):.2f} reranked; the figure that answers was named as "
-        f"the best image {sum(a.won for a in answered)} of {len(answered)} times.",
+        f"the best image {sum(a.is_best_image for a in answered)} of {len(answered)} times.",
         highlight=False,
     )
 
 
-def _rank(place: int | None) -> str:
-    return str(place) if place else f"below {_FETCHED}"
+def _rank(rank: int | None) -> str:
+    return str(rank) if rank else f"below {_FETCH_K}"
 
 
-def _mrr(places: Sequence[int | None]) -> float:
-    return sum(1 / place for place in places if place) / len(places)
+def _mrr(ranks: Sequence[int | None]) -> float:
+    """The mean reciprocal rank."""
+    return sum(1 / rank for rank in ranks if rank) / len(ranks)

@@ -1,4 +1,4 @@
-"""The demo: a report that ships with the package, questions about its figures, and a run."""
+"""The demo's report and questions, which are part of the package."""
 
 from pathlib import Path
 
@@ -8,4 +8,4 @@ REPORT = str(Path(__file__).with_name("report.pdf"))
 """An illustrated report of eight pages; `scripts/make_report.py` makes it."""
 
 QUESTIONS = str(Path(__file__).with_name("questions.json"))
-"""Questions whose answers stand in the report's figures."""
+"""Questions whose answers are in the report's figures."""

@@ -1,4 +1,4 @@
-"""What people see: progress, and text from documents made safe for a terminal."""
+"""Search results as a table in a terminal."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["figure_line", "hits_table"]
 
 
 def hits_table(hits: Sequence[Hit], query: str) -> Table:
-    """Results as a table: rank, score, earlier rank, place, text, and the image that won."""
+    """Results as a table: rank, score, earlier rank, source and page, text, and the best image."""
     from rich.table import Table
     from rich.text import Text
 
@@ -36,7 +36,7 @@ def hits_table(hits: Sequence[Hit], query: str) -> Table:
 
 
 def figure_line(hit: Hit) -> str:
-    """The image that won, or how many there are; "" without images."""
+    """The caption of the best image, or the number of images; "" without images."""
     for image in hit.images:
         if image.path == hit.best_image:
             return f"▸ {snippet(image.caption or image.path, width=100)} (page {image.page})"

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from mmrerank.errors import ImageError
-from mmrerank.images.decode import encode_image
+from mmrerank.images.encode import encode_image
 from mmrerank.types import Content, Image
 
 __all__ = ["content_parts", "encode_as_data_uri", "take_within_bytes"]

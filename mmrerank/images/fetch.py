@@ -1,4 +1,4 @@
-"""The only opener of URLs: public addresses alone, with limits on size, type, time, redirects."""
+"""The only module that opens image URLs: public addresses only; limits on size, type and time."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ def fetch_image(
 ) -> bytes:
     """The bytes behind an http(s) URL; call it only for URLs the user has allowed.
 
-    `timeout` is in seconds, for the whole fetch after the host's name is found. Every address of
-    every hop must be public unless `allow_private`; the connection goes to the address that was
-    checked, so a name cannot change its meaning in between. No cookies, keys or proxies are used.
-    Raises `ImageError`, which names the URL without its query: that may hold a signature.
+    `timeout` is in seconds, for the whole fetch after the host name has been resolved. Every
+    address of every hop must be public unless `allow_private`; the connection goes to the address
+    that was checked, so a name cannot change its meaning in between. No cookies, keys or proxies
+    are used. Raises `ImageError`, which names the URL without its query: that may be a signature.
     """
     deadline = time.monotonic() + timeout
     name = url.partition("?")[0].partition("#")[0]
     try:
         target = httpx.URL(url)
     except httpx.InvalidURL:
-        raise ImageError(name[:200], "is no URL") from None
+        raise ImageError(name[:200], "is not a URL") from None
     if target.userinfo:
-        raise ImageError(f"{target.scheme}://{target.host}", "holds a user name or password")
+        raise ImageError(f"{target.scheme}://{target.host}", "contains a user name or password")
     for _ in range(max_redirects + 1):
         status, location, data = _get(target, name, max_bytes, deadline, allow_private)
         if status not in _REDIRECTS:
@@ -61,14 +61,14 @@ def fetch_image(
 
 def _next(target: httpx.URL, location: str | None, name: str) -> httpx.URL:
     if not location:
-        raise ImageError(name, "redirects without saying where to")
+        raise ImageError(name, "redirects without a location")
     try:
-        found = target.join(location)
+        new_target = target.join(location)
     except httpx.InvalidURL:
-        raise ImageError(name, "redirects to what is no URL") from None
-    if target.scheme == "https" and found.scheme == "http":
+        raise ImageError(name, "redirects to something that is not a URL") from None
+    if target.scheme == "https" and new_target.scheme == "http":
         raise ImageError(name, "redirects from https to http")
-    return found
+    return new_target
 
 
 def _get(
@@ -113,16 +113,16 @@ def _get(
 
 @functools.cache
 def _certificates() -> ssl.SSLContext:
-    """Read once: it takes longer than many a fetch."""
+    """Read once: reading them can take longer than a fetch."""
     return httpx.create_ssl_context(trust_env=False)
 
 
 def _body(response: httpx.Response, name: str, max_bytes: int, deadline: float) -> bytes:
     media_type = response.headers.get("content-type", "").split(";")[0].strip().lower()
     if media_type not in _TYPES:
-        raise ImageError(name, f"is {media_type[:60] or 'of no stated type'}, not an image")
+        raise ImageError(name, f"is {media_type[:60] or 'of unknown type'}, not an image")
     if response.headers.get("content-encoding", "identity").lower() != "identity":
-        raise ImageError(name, "comes compressed, which was not asked for")
+        raise ImageError(name, "is compressed, though that was not accepted")
     data = bytearray()
     for piece in response.iter_raw():
         data += piece
@@ -133,6 +133,7 @@ def _body(response: httpx.Response, name: str, max_bytes: int, deadline: float) 
 
 
 def _left(deadline: float, name: str) -> float:
+    """Seconds until the deadline; `ImageError` once it has passed."""
     left = deadline - time.monotonic()
     if left <= 0:
         raise ImageError(name, "did not arrive in time")
@@ -143,10 +144,10 @@ def _address(target: httpx.URL, name: str, allow_private: bool) -> str:
     """One checked address of the host; all of them must be allowed."""
     try:
         port = target.port or (443 if target.scheme == "https" else 80)
-        found = socket.getaddrinfo(target.host, port, type=socket.SOCK_STREAM)
+        entries = socket.getaddrinfo(target.host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise ImageError(name, f"its host cannot be found: {error}") from None
-    addresses = [str(entry[4][0]) for entry in found]
+    addresses = [str(entry[4][0]) for entry in entries]
     for address in addresses:
         if not allow_private and not _is_public(address):
             raise ImageError(name, f"leads to {address}, which is not a public address")
@@ -154,7 +155,7 @@ def _address(target: httpx.URL, name: str, allow_private: bool) -> str:
 
 
 def _is_public(address: str) -> bool:
-    """Also where an IPv6 address only wraps one of IPv4."""
+    """Is an address public? Of an IPv6 address that wraps an IPv4 one, the IPv4 address counts."""
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
         teredo = ip.teredo[1] if ip.teredo else None

@@ -1,8 +1,8 @@
-"""Image references in metadata and markers in text: write, read, cut.
+"""Image references in metadata and image markers in text: writing, reading and removing them.
 
-A chunk's references live under one flat metadata key as a JSON list in a string: the only form
-that Chroma, FAISS, Qdrant, PGVector and the in-memory stores of both frameworks all take back
-unchanged. The key is left out where there are no images, since Chroma refuses empty lists.
+A chunk's references are one flat metadata value, a JSON list in a string: the only form that
+Chroma, FAISS, Qdrant, PGVector and the in-memory stores of both frameworks all return unchanged.
+A chunk without images does not have the key.
 """
 
 from __future__ import annotations
@@ -44,23 +44,23 @@ RETRIEVAL_SCORE_KEY = "retrieval_score"
 BEST_IMAGE_KEY = "best_image"
 
 IS_SCORED_KEY = "is_scored"
-"""Only where it is False: a failed call left the documents in the order they came."""
+"""Set only if it is False: a failed call left the documents in their original order."""
 
 ImageKey = str | Sequence[str] | Callable[[Mapping[str, Any]], object]
-"""Where a document's image references stand: a metadata key, several, or a function of the
-metadata that returns them in any form `read_refs` reads."""
+"""Where to find a document's image references: a metadata key, several, or a function of the
+metadata that returns them in any form that `read_refs` accepts."""
 
 _OnError = Callable[[InvalidInputError], None]
 
-_DEEPEST = 8  # lists within lists; metadata is untrusted
+_MAX_DEPTH = 8  # of lists within lists; metadata is untrusted
 
 _MARKER = re.compile(r"\[\[img:[0-9a-f]{16}\]\]")
 
-_CUT = re.compile(r" ?\[\[img:[0-9a-f]{16}\]\]")
+_MARKER_AND_SPACE = re.compile(r" ?\[\[img:[0-9a-f]{16}\]\]")
 
 
 def write_refs(refs: Iterable[str]) -> str | None:
-    """References as the value of a metadata key, each once, in order; None where there are none."""
+    """References as a metadata value, in order and without duplicates; None if there are none."""
     unique = list(dict.fromkeys(refs))
     return json.dumps(unique, ensure_ascii=False) if unique else None
 
@@ -68,12 +68,12 @@ def write_refs(refs: Iterable[str]) -> str | None:
 def read_refs(
     value: object, on_error: Callable[[InvalidInputError], None] | None = None
 ) -> list[str]:
-    """The references in a metadata value, in order and each once.
+    """The references in a metadata value, in order and without duplicates.
 
     Reads a list, a tuple, a JSON list in a string, a plain path or URL, and dicts with `path` or
-    `url`; None (also as JSON, "null"), NaN (a missing value of pandas), "" and an empty list give
-    no references. Anything else raises `InvalidInputError`, or is left out of a list and given to
-    `on_error`.
+    `url`. None (also as JSON, "null"), NaN (a missing value in pandas), "" and an empty list mean
+    no references. Raises `InvalidInputError` for anything else; with `on_error`, passes it the
+    error instead and leaves the value out.
     """
     return list(dict.fromkeys(_references(value, on_error or _raise)))
 
@@ -91,28 +91,35 @@ def _references(value: object, on_error: _OnError, depth: int = 0) -> list[str]:
 
 
 def _read(value: object, on_error: _OnError, depth: int) -> list[str]:
-    if depth > _DEEPEST:
+    if depth > _MAX_DEPTH:
         raise InvalidInputError("image references are nested too deeply")
     if value is None or value != value:  # noqa: PLR0124  # NaN is the value that is not itself
         return []
     if isinstance(value, str):
         return _from_text(value, on_error, depth)
     if isinstance(value, Mapping):
-        for name in ("path", "url"):
-            if isinstance(value.get(name), str):
-                return [value[name]] if value[name].strip() else []
-        raise InvalidInputError(
-            f"an image reference dict has 'path' or 'url', not {sorted(map(str, value))}"
-        )
+        return _from_mapping(value)
     if isinstance(value, Iterable) and not isinstance(value, (bytes, bytearray)):
         return [ref for item in value for ref in _reference_item(item, on_error, depth + 1)]
     if hasattr(value, "__fspath__"):
         return [str(value)]
-    raise InvalidInputError(f"image references are str, list or dict, not {type(value).__name__}")
+    raise InvalidInputError(
+        f"image references must be a str, list or dict, not {type(value).__name__}"
+    )
+
+
+def _from_mapping(value: Mapping[Any, Any]) -> list[str]:
+    for name in ("path", "url"):
+        ref = value.get(name)
+        if isinstance(ref, str):
+            return [ref] if ref.strip() else []
+    raise InvalidInputError(
+        f"an image reference dict has 'path' or 'url', not {sorted(map(str, value))}"
+    )
 
 
 def _reference_item(item: object, on_error: _OnError, depth: int) -> list[str]:
-    """One item of a list: a str is a reference as it stands, not JSON within JSON."""
+    """One item of a list: a str is a reference itself, not JSON within JSON."""
     if isinstance(item, str):
         return [item] if item.strip() else []
     return _references(item, on_error, depth)
@@ -134,42 +141,42 @@ def find_refs(
     image_key: ImageKey = IMAGES_KEY,
     on_error: Callable[[InvalidInputError], None] | None = None,
 ) -> list[str]:
-    """The references that a document's metadata gives under `image_key`, in order.
+    """The references in a document's metadata under `image_key`, in order, without duplicates.
 
-    `on_error` as for `read_refs`.
+    `on_error` and errors as for `read_refs`.
     """
     if callable(image_key):
         return read_refs(image_key(metadata), on_error)
     keys = [image_key] if isinstance(image_key, str) else image_key
-    found = (ref for key in keys for ref in read_refs(metadata.get(key), on_error))
-    return list(dict.fromkeys(found))
+    refs = (ref for key in keys for ref in read_refs(metadata.get(key), on_error))
+    return list(dict.fromkeys(refs))
 
 
 def marker(ref: str) -> str:
-    """What stands for an image in running text, for splitters to carry along.
+    """The text that marks an image's place in running text, so that splitters keep it in place.
 
-    64 bits of a hash: the same reference always gives the same marker, so ids stay deterministic.
+    64 bits of a hash: the same reference always has the same marker, so ids stay deterministic.
     """
     return f"[[img:{hashlib.sha256(ref.encode()).hexdigest()[:16]}]]"
 
 
 def marked_refs(text: str, refs: Iterable[str]) -> list[str]:
-    """Those of the parent document's own `refs` whose markers stand in `text`, in text order.
+    """Those of the parent document's own `refs` whose markers are in `text`, in text order.
 
-    A marker that belongs to none of them means nothing: text is untrusted.
+    A marker of any other reference is ignored: text is untrusted.
     """
-    known = {marker(ref): ref for ref in refs}
-    found = dict.fromkeys(match[0] for match in _MARKER.finditer(text))
-    return [known[mark] for mark in found if mark in known]
+    refs_by_marker = {marker(ref): ref for ref in refs}
+    markers = dict.fromkeys(match[0] for match in _MARKER.finditer(text))
+    return [refs_by_marker[mark] for mark in markers if mark in refs_by_marker]
 
 
 def cut_markers(text: str) -> str:
     """The text without its markers."""
-    return _CUT.sub("", text)
+    return _MARKER_AND_SPACE.sub("", text)
 
 
 def with_markers(text: str, places: Iterable[tuple[int, str]]) -> str:
-    """The text with the marker of each reference at its offset, each pair once."""
+    """The text with a marker at each place (an offset in characters and a reference)."""
     for at, ref in sorted(set(places), reverse=True):
         before = " " if text[:at] and not text[:at][-1].isspace() else ""
         text = f"{text[:at]}{before}{marker(ref)}{text[at:]}"
@@ -177,5 +184,5 @@ def with_markers(text: str, places: Iterable[tuple[int, str]]) -> str:
 
 
 def resolve_markers(text: str, refs: Iterable[str]) -> tuple[str, list[str]]:
-    """A piece of a document's text without markers, and those of the document's `refs` it names."""
+    """A piece of a document's text without markers, and those of the document's `refs` in it."""
     return cut_markers(text), marked_refs(text, refs)

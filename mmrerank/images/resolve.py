@@ -1,4 +1,4 @@
-"""From untrusted image references in metadata to images under a root that the caller named.
+"""From untrusted image references in metadata to images under a root that the caller chose.
 
 Both adapters use `ImageResolver`; nothing else in the package turns a reference into a path.
 """
@@ -8,14 +8,13 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from mmrerank.errors import ImageError, InvalidInputError, RerankWarning
-from mmrerank.images.decode import check_image
+from mmrerank.errors import ImageError, InvalidInputError, warn
+from mmrerank.images.check import check_image
 from mmrerank.images.refs import IMAGES_KEY, ImageKey, find_refs
 from mmrerank.types import Image
 
@@ -28,6 +27,8 @@ _URL = re.compile(r"https?://", re.IGNORECASE)
 
 _DRIVE = re.compile(r"[A-Za-z]:")
 
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")  # file:, ftp:, s3: ...; a drive is one letter
+
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])\s*(\..*)?$", re.IGNORECASE)
 
 
@@ -36,12 +37,12 @@ def resolve_path(
     roots: Sequence[Path],
     path_map: Mapping[str, str] | None = None,
 ) -> Path:
-    r"""The real path of `ref` under the first root that has it.
+    r"""The real path of `ref` under the first root that contains it.
 
-    Relative references are read with `/` or `\`. An absolute path is taken only if it lies under
+    Relative references may use `/` or `\`. An absolute path is accepted only if it lies under
     a root; `path_map={old: new}` first replaces the beginning of paths whose folder has moved.
-    Raises `ImageError` for what leaves the roots (`..`, symlinks, absolute), for UNC, device,
-    stream and drive-relative names, and where no root has the file.
+    Raises `ImageError` for a reference that leaves the roots (`..`, symlinks, absolute paths), for
+    UNC, device, stream and drive-relative names, and for a file that is under none of the roots.
     """
     return _find_path(ref, roots, path_map)[0]
 
@@ -51,57 +52,68 @@ def _find_path(
 ) -> tuple[Path, Path]:
     """The real path, and the real path of the root it lies under."""
     text = _apply_map(ref.replace("\\", "/"), path_map or {})
-    _refuse_odd_names(ref, text)
+    _refuse_unsafe_name(ref, text)
     if not roots:
         raise ImageError(ref, "no image_root was given to find it under")
-    absolute = text.startswith("/") or bool(_DRIVE.match(text))
+    is_absolute = text.startswith("/") or bool(_DRIVE.match(text))
     for root in roots:
         real_root = os.path.realpath(root)
-        real = os.path.realpath(text if absolute else os.path.join(real_root, text))
-        inside = os.path.normcase(real).startswith(os.path.join(os.path.normcase(real_root), ""))
-        if inside and os.path.exists(real):
+        real = os.path.realpath(text if is_absolute else os.path.join(real_root, text))
+        is_inside = _is_under(real, real_root)
+        if is_inside and os.path.exists(real):
             return Path(real), Path(real_root)
-        if not inside and not absolute:
+        if not is_inside and not is_absolute:
             raise ImageError(ref, f"leaves the image root {os.fspath(root)!r}")
-    named = ", ".join(repr(os.fspath(root)) for root in roots)
-    if absolute and not any(_is_under(text, root) for root in roots):
-        raise ImageError(ref, f"is an absolute path outside the image root {named}")
-    raise ImageError(ref, f"there is no such file under the image root {named}")
+    raise ImageError(ref, _why_missing(text, roots, is_absolute=is_absolute))
 
 
-def _is_under(path: str, root: Path) -> bool:
-    return os.path.realpath(path).startswith(os.path.join(os.path.realpath(root), ""))
+def _why_missing(text: str, roots: Sequence[Path], *, is_absolute: bool) -> str:
+    names = ", ".join(repr(os.fspath(root)) for root in roots)
+    real = os.path.realpath(text)
+    if is_absolute and not any(_is_under(real, os.path.realpath(root)) for root in roots):
+        return f"is an absolute path outside the image root {names}"
+    return f"there is no such file under the image root {names}"
+
+
+def _is_under(real_path: str, real_root: str) -> bool:
+    return os.path.normcase(real_path).startswith(os.path.join(os.path.normcase(real_root), ""))
 
 
 def _apply_map(ref: str, path_map: Mapping[str, str]) -> str:
     """Replace the longest old beginning that ends where a path segment ends."""
     for old in sorted(path_map, key=len, reverse=True):
         head = old.replace("\\", "/").rstrip("/")
-        windows = bool(_DRIVE.match(head))  # C:\\Data and c:/data are one folder
-        begins = ref.lower().startswith(head.lower()) if windows else ref.startswith(head)
+        is_windows = bool(_DRIVE.match(head))  # C:\\Data and c:/data are one folder
+        begins = ref.lower().startswith(head.lower()) if is_windows else ref.startswith(head)
         if begins and ref[len(head) : len(head) + 1] in ("", "/"):
             return path_map[old].replace("\\", "/").rstrip("/") + ref[len(head) :]
     return ref
 
 
-def _refuse_odd_names(ref: str, text: str) -> None:
+def _refuse_unsafe_name(ref: str, text: str) -> None:
+    """Raise `ImageError` for a name that could mean something else than a file in a folder."""
     if not text.strip() or "\0" in text:
-        raise ImageError(ref, "is empty or holds a null character")
+        raise ImageError(ref, "is empty or contains a null character")
     try:
         os.fsencode(text)
     except UnicodeEncodeError:
-        raise ImageError(ascii(ref), "holds half of a surrogate pair") from None
+        raise ImageError(ascii(ref), "contains half of a surrogate pair") from None
     if text.startswith("//"):
         raise ImageError(ref, "is a network (UNC) or device path")
-    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", text):  # file:, ftp:, s3: ...
-        raise ImageError(ref, "has a URL scheme that is not read")
-    if _DRIVE.match(text) and text[2:3] != "/":
-        raise ImageError(ref, "is a drive-relative path")
-    rest = text[2:] if _DRIVE.match(text) else text
-    segments = rest.split("/")
+    if _SCHEME.match(text):
+        raise ImageError(ref, "has a URL scheme that is not supported")
+    rest = text
+    if _DRIVE.match(text):
+        rest = text[2:]
+        if not rest.startswith("/"):
+            raise ImageError(ref, "is a drive-relative path")
+    _refuse_unsafe_segments(ref, rest.split("/"))
+
+
+def _refuse_unsafe_segments(ref: str, segments: Sequence[str]) -> None:
     if ".." in segments:
         raise ImageError(ref, "leaves its folder with '..'")
-    if any(":" in segment for segment in segments) or any(map(_RESERVED.match, segments)):
+    if any(":" in segment or _RESERVED.match(segment) for segment in segments):
         raise ImageError(ref, "names a device or an alternate stream")
 
 
@@ -110,9 +122,10 @@ class ImageResolver:
     """Finds the images of a document from its metadata; the options of both adapters.
 
     `image_key`: a metadata key, several, or a function of the metadata. `image_root`: a folder,
-    several, or a function of the metadata that names them, so that tenants do not share one.
-    `on_image_error`: "raise" the `ImageError`, or "warn" and leave the image out. `urls`: "refuse"
-    them, "pass" them on for a service to fetch, or "fetch" them here.
+    several, or a function of the metadata that returns them, so that tenants do not share one.
+    `path_map`: as for `resolve_path`. `on_image_error`: "raise" the `ImageError`, or "warn" and
+    leave the image out. `urls`: "refuse" them, "pass" them on for a service to fetch, or "fetch"
+    them here. Raises `InvalidInputError` for an option that has none of these values.
     """
 
     image_root: ImageRoot | Callable[[Mapping[str, Any]], ImageRoot] | None = None
@@ -126,19 +139,22 @@ class ImageResolver:
             _folders(self.image_root)
         if not (isinstance(self.image_key, (str, Sequence)) or callable(self.image_key)):
             raise InvalidInputError(
-                f"image_key is a str, several or a function, not {self.image_key!r}"
+                f"image_key must be a str, several or a function, not {self.image_key!r}"
             )
         if self.on_image_error not in ("raise", "warn"):
             raise InvalidInputError(
-                f"on_image_error is 'raise' or 'warn', not {self.on_image_error!r}"
+                f"on_image_error must be 'raise' or 'warn', not {self.on_image_error!r}"
             )
         if self.urls not in ("refuse", "pass", "fetch"):
-            raise InvalidInputError(f"urls is 'refuse', 'pass' or 'fetch', not {self.urls!r}")
+            raise InvalidInputError(f"urls must be 'refuse', 'pass' or 'fetch', not {self.urls!r}")
 
     def find(
         self, metadata: Mapping[str, Any], limit: int | None = None
     ) -> list[tuple[str, Image]]:
-        """The document's images with their references, in order, at most `limit` of them."""
+        """The document's images with their references, in order, at most `limit` of them.
+
+        Raises `ImageError` for a reference that cannot be used, unless `on_image_error` is "warn".
+        """
         name = f"metadata key {self.image_key!r}"
         refs = find_refs(
             metadata, self.image_key, lambda error: self._fail(ImageError(name, str(error)))
@@ -148,23 +164,23 @@ class ImageResolver:
     def resolve(
         self, refs: Sequence[str], metadata: Mapping[str, Any], limit: int | None = None
     ) -> list[tuple[str, Image]]:
-        """As `find`, for references that stand elsewhere than in the metadata."""
-        found: list[tuple[str, Image]] = []
+        """As `find`, for references that are not in the metadata. Raises `ImageError` as `find`."""
+        images: list[tuple[str, Image]] = []
         roots = self._roots(metadata) if refs else []
         for ref in refs:
-            if limit is not None and len(found) >= limit:
+            if limit is not None and len(images) >= limit:
                 break
             try:
-                found.append((_short(ref), self._open(ref, roots)))
+                images.append((_short(ref), self._checked_image(ref, roots)))
             except ImageError as error:
                 self._fail(error)
-        return found
+        return images
 
     def _roots(self, metadata: Mapping[str, Any]) -> list[Path]:
         return _folders(self.image_root(metadata) if callable(self.image_root) else self.image_root)
 
-    def _open(self, ref: str, roots: Sequence[Path]) -> Image:
-        decode = self.on_image_error == "warn"  # find all damage now, while it can be left out
+    def _checked_image(self, ref: str, roots: Sequence[Path]) -> Image:
+        decode = self.on_image_error == "warn"  # find all damage while it can still be left out
         image = self._image(ref, roots)
         try:
             check_image(image, decode=decode)
@@ -179,7 +195,7 @@ class ImageResolver:
             path, root = _find_path(ref, roots, self.path_map)
             return Image(path=path, root=root)
         if self.urls == "refuse":
-            raise ImageError(ref, 'is a URL; say urls="fetch" or urls="pass" to allow them')
+            raise ImageError(ref, 'is a URL; give urls="fetch" or urls="pass" to allow them')
         if self.urls == "pass":
             return Image.from_url(ref)
         from mmrerank.images.fetch import fetch_image
@@ -189,18 +205,20 @@ class ImageResolver:
     def _fail(self, error: ImageError) -> None:
         if self.on_image_error == "raise":
             raise error
-        warnings.warn(f"{error}; left out", RerankWarning, stacklevel=4)
+        warn(f"{error}; left out")
 
 
-def _folders(named: object) -> list[Path]:
-    """The folders that an `image_root` names. An empty one would open the working directory."""
-    if named is None:
+def _folders(image_root: object) -> list[Path]:
+    """The folders of an `image_root`. An empty name would mean the working directory."""
+    if image_root is None:
         return []
-    roots = [named] if isinstance(named, (str, os.PathLike)) else named
+    roots = [image_root] if isinstance(image_root, (str, os.PathLike)) else image_root
     if not isinstance(roots, Sequence) or not all(
         isinstance(root, (str, os.PathLike)) and os.fspath(root) for root in roots
     ):
-        raise InvalidInputError(f"image_root is a folder, several or a function, not {named!r}")
+        raise InvalidInputError(
+            f"image_root must be a folder, several or a function, not {image_root!r}"
+        )
     return [Path(root) for root in roots]
 
 

@@ -9,7 +9,7 @@ __all__ = ["Hit", "HitImage"]
 
 @dataclass(frozen=True, slots=True)
 class HitImage:
-    """An image of a result, with what the loader knew of it."""
+    """An image of a result: its path under the image root, and its page and caption if known."""
 
     path: str
     page: int | None
@@ -18,7 +18,7 @@ class HitImage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
-    """One result of a search. Ranks count from 1; `retrieval_score` is a cosine similarity."""
+    """One search result. Ranks count from 1; `retrieval_score` is a cosine similarity."""
 
     rank: int
     score: float

@@ -1,7 +1,7 @@
-"""A folder with one Chroma collection and the images of its chunks, as the command line keeps it.
+"""An index in a folder: chunks and their vectors in a vector store, and the images of the chunks.
 
-Both frameworks read it: the collection is `COLLECTION`, the image root `DIR/images`, the
-embeddings are those of `HashingEmbedder`.
+Both frameworks can read it: it is the Chroma collection `mmrerank`, with the image root
+`DIR/images` and the embeddings of `HashingEmbedder`.
 """
 
 from __future__ import annotations
@@ -19,31 +19,33 @@ from mmrerank.images.resolve import ImageResolver
 from mmrerank.index.hits import Hit, HitImage
 from mmrerank.loaders.base import Chunk
 from mmrerank.ocr.words import loader_facts
-from mmrerank.optional import require
 from mmrerank.progress import progress
-from mmrerank.retrieval.hashing import HashingEmbedder
+from mmrerank.retrieval.base import default_embedder
+from mmrerank.retrieval.chroma import ChromaStore
+from mmrerank.retrieval.vector_store import Match, Record, VectorStore
 from mmrerank.terminal import clean
 from mmrerank.types import Content, Image
 
-__all__ = ["COLLECTION", "Store"]
+__all__ = ["Index", "load_file"]
 
-COLLECTION = "mmrerank"
-
-_BATCH = 500  # chunks a write; Chroma refuses more than some thousands at once
+_BATCH = 500  # chunks embedded at once: 4 MiB of vectors
 
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    metadata: dict[str, Any]
+    """A chunk near the query, with the images that could be found and their references."""
+
+    match: Match
     content: Content
     refs: list[str]
-    similarity: float
 
 
-class Store:
-    """An index in a folder. Raises `StoreError` where `create` is False and there is none.
+class Index:
+    """Chunks that can be searched, in a folder.
 
-    A new one is made when the first chunks are put in: what fails before leaves nothing behind.
+    A new index is made when the first chunks are written: what fails before that leaves nothing
+    behind. Raises `StoreError` if there is no index in the folder and `create` is False, or if it
+    cannot be opened; `MissingDependencyError` if the extra `chroma` is not installed.
     """
 
     def __init__(self, folder: str | Path, *, create: bool = False) -> None:
@@ -51,79 +53,51 @@ class Store:
         self.image_root = self.folder / "images"
         if self.folder.is_file():
             raise StoreError(f"{self.folder} is a file, not the folder of an index")
-        self._database = self.folder / "chroma.sqlite3"
-        exists = self._database.is_file()
+        exists = ChromaStore.exists(self.folder)
         if not create and not exists:
             raise StoreError(
                 f"there is no index in {self.folder}; "
                 f"make one with: mmrerank index FILES... --store {self.folder}"
             )
-        self._embedder = HashingEmbedder()
-        self._opened = self._open(create=create) if exists else None
-
-    @property
-    def _collection(self) -> Any:
-        if self._opened is None:
-            self._opened = self._open(create=True)
-        return self._opened
-
-    def _open(self, *, create: bool) -> Any:
-        chromadb = require("chromadb")
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            # With Chroma's default settings, as the frameworks open it: two in one process must agree.
-            client = chromadb.PersistentClient(str(self.folder))
-            if not create:
-                return client.get_collection(COLLECTION, embedding_function=None)
-            # No embedding function: Chroma's default would download a model on first use.
-            return client.get_or_create_collection(
-                COLLECTION, embedding_function=None, metadata={"hnsw:space": "cosine"}
-            )
-        except Exception as error:  # Chroma raises its own, sqlite's and its Rust core's
-            reason = str(error)
-            if self._is_read_only():
-                reason = (
-                    "Chroma writes to it also to search; make the folder and its files writable"
-                )
-            raise StoreError(f"the index in {self.folder} cannot be opened: {reason}") from error
-
-    def _is_read_only(self) -> bool:
-        kept = (self.folder, self._database)
-        return self._database.is_file() and not all(os.access(path, os.W_OK) for path in kept)
+        self._embedder = default_embedder()
+        self._store: VectorStore | None = (
+            ChromaStore(self.folder, create=create) if exists else None
+        )
 
     def __len__(self) -> int:
-        return 0 if self._opened is None else int(self._opened.count())
+        """How many chunks there are."""
+        return 0 if self._store is None else self._store.count()
 
     def replace(self, source: str, chunks: list[Chunk]) -> None:
-        """Put a file's chunks in place of all that was indexed of it before.
+        """Write a file's chunks in place of all older chunks with this `source`.
 
-        What is new is written first (`upsert`: Chroma's `add` keeps the old text of an id that
-        exists), then what is left over of the old is deleted: a failure loses nothing.
+        New chunks are written first, then old ones that remain are deleted: a failure loses
+        nothing. Raises `StoreError` if the chunks cannot be written.
         """
+        if self._store is None:
+            self._store = ChromaStore(self.folder, create=True)
         try:
-            before = set(self._collection.get(where={"source": source}, include=[])["ids"])
+            old_ids = self._store.ids(source)
             for start in range(0, len(chunks), _BATCH):
-                batch = chunks[start : start + _BATCH]
-                texts = [chunk.text for chunk in batch]
-                self._collection.upsert(
-                    ids=[chunk.id for chunk in batch],
-                    embeddings=self._embedder.embed_documents(texts),
-                    documents=texts,
-                    metadatas=[chunk.metadata for chunk in batch],
-                )
-            left = sorted(before - {chunk.id for chunk in chunks})
-            for start in range(0, len(left), _BATCH):
-                self._collection.delete(ids=left[start : start + _BATCH])
+                self._store.upsert(self._records(chunks[start : start + _BATCH]))
+            self._store.delete(sorted(old_ids - {chunk.id for chunk in chunks}))
         except Exception as error:  # other embeddings in the collection, a full disk, ...
             raise StoreError(f"{source} cannot be written to {self.folder}: {error}") from error
 
+    def _records(self, chunks: list[Chunk]) -> list[Record]:
+        vectors = self._embedder.embed_documents([chunk.text for chunk in chunks])
+        return [
+            Record(id=chunk.id, vector=vector, text=chunk.text, metadata=chunk.metadata)
+            for chunk, vector in zip(chunks, vectors, strict=True)
+        ]
+
     def images(self, chunks: Iterable[Chunk]) -> list[Image]:
-        """The images of chunks, each once."""
+        """The images of chunks, without duplicates."""
         contents = self.contents(chunks)
         return list(dict.fromkeys(image for content in contents for image in content.images))
 
     def contents(self, chunks: Iterable[Chunk]) -> list[Content]:
-        """Chunks as a search gives them to a reranker, to warm one."""
+        """Chunks as `search` passes them to a reranker, so that it can be warmed with them."""
         root = Path(os.path.realpath(self.image_root))
         return [
             Content(
@@ -140,98 +114,98 @@ class Store:
         top_n: int = 5,
         fetch_k: int = 50,
     ) -> list[Hit]:
-        """The best `top_n` of the `fetch_k` nearest chunks; without a reranker, the nearest."""
+        """The best `top_n` of the `fetch_k` nearest chunks; without a reranker, the nearest.
+
+        An image that is missing is left out with a `RerankWarning`. Raises `InvalidInputError` for
+        an empty query or a count below 1, `StoreError` if the index is empty or cannot be
+        searched, and what the reranker raises.
+        """
         check_query(query)
         if top_n < 1 or fetch_k < 1:
-            raise InvalidInputError("top_n and fetch_k are at least 1")
-        if not len(self):
+            raise InvalidInputError("top_n and fetch_k must be at least 1")
+        if self._store is None or not self._store.count():
             raise StoreError(
-                f"the index in {self.folder} holds nothing; "
+                f"the index in {self.folder} is empty; "
                 f"add files with: mmrerank index FILES... --store {self.folder}"
             )
-        candidates = self._nearest(query, max(fetch_k, top_n), with_images=reranker is not None)
+        matches = self._nearest(self._store, query, max(fetch_k, top_n))
         if reranker is None:
             return [
-                _hit(i, i, candidate, candidate.similarity, None, self.image_root)
-                for i, candidate in enumerate(candidates[:top_n])
+                self._hit(rank, rank, match, match.similarity, None)
+                for rank, match in enumerate(matches[:top_n])
             ]
-        contents = [candidate.content for candidate in candidates]
+        candidates = self._candidates(matches)
+        results = reranker.rerank(query, [c.content for c in candidates], top_n=top_n)
         hits: list[Hit] = []
-        for rank, result in enumerate(reranker.rerank(query, contents, top_n=top_n)):
-            found = candidates[result.index]
-            best = None if result.best_image is None else found.refs[result.best_image]
-            score = result.relevance_score
-            hits.append(_hit(rank, result.index, found, score, best, self.image_root))
+        for rank, result in enumerate(results):
+            candidate = candidates[result.index]
+            best = None if result.best_image is None else candidate.refs[result.best_image]
+            hits.append(
+                self._hit(rank, result.index, candidate.match, result.relevance_score, best)
+            )
         return hits
 
-    def _nearest(self, query: str, k: int, *, with_images: bool) -> list[_Candidate]:
+    def _nearest(self, store: VectorStore, query: str, k: int) -> list[Match]:
         try:
-            found = self._collection.query(
-                query_embeddings=[self._embedder.embed_query(query)],
-                n_results=min(k, max(1, len(self))),
-                include=["documents", "metadatas", "distances"],
-            )
+            return store.query(self._embedder.embed_query(query), k)
         except Exception as error:  # an index made with other embeddings, or a damaged one
             raise StoreError(f"the index in {self.folder} cannot be searched: {error}") from error
-        # An image that is gone costs its own part of a score, not the whole search.
+
+    def _candidates(self, matches: list[Match]) -> list[_Candidate]:
+        # A missing image costs its own part of a score, not the whole search.
         resolver = ImageResolver(self.image_root, on_image_error="warn")
-        space = (self._collection.metadata or {}).get("hnsw:space", "l2")
-        rows = zip(found["documents"][0], found["metadatas"][0], found["distances"][0], strict=True)
         candidates: list[_Candidate] = []
-        for text, metadata, distance in rows:
-            images = resolver.find(metadata or {}) if with_images else []
-            content = Content(text or "", [image for _, image in images])
-            refs = [ref for ref, _ in images]
-            # Of unit vectors: Chroma's l2 is the squared distance.
-            similarity = 1.0 - (distance / 2 if space == "l2" else distance)
-            candidates.append(_Candidate(dict(metadata or {}), content, refs, similarity))
+        for match in matches:
+            images = resolver.find(match.metadata)
+            content = Content(match.text, [image for _, image in images])
+            candidates.append(_Candidate(match, content, [ref for ref, _ in images]))
         return candidates
 
+    def _hit(
+        self, rank: int, retrieval_rank: int, match: Match, score: float, best_image: str | None
+    ) -> Hit:
+        """A search result; both ranks count from 0 here."""
+        source = str(match.metadata.get("source", ""))
+        refs = read_refs(match.metadata.get(IMAGES_KEY), on_error=lambda _: None)
+        return Hit(
+            rank=rank + 1,
+            score=float(score),
+            retrieval_rank=retrieval_rank + 1,
+            retrieval_score=float(match.similarity),
+            source=source,
+            page=_page(match.metadata.get("page")),
+            text=match.text,
+            images=[self._hit_image(ref, source) for ref in refs],
+            best_image=best_image,
+        )
 
-def _hit(
-    rank: int, index: int, found: _Candidate, score: float, best: str | None, root: Path
-) -> Hit:
-    page = found.metadata.get("page")
-    return Hit(
-        rank=rank + 1,
-        score=float(score),
-        retrieval_rank=index + 1,
-        retrieval_score=float(found.similarity),
-        source=str(found.metadata.get("source", "")),
-        page=page if isinstance(page, int) else None,
-        text=found.content.text or "",
-        images=[
-            _hit_image(ref, root, str(found.metadata.get("source", "")))
-            for ref in read_refs(found.metadata.get(IMAGES_KEY), on_error=lambda _: None)
-        ],
-        best_image=best,
-    )
+    def _hit_image(self, ref: str, source: str) -> HitImage:
+        facts = loader_facts(Image(path=self.image_root / ref, root=self.image_root), source)
+        caption = str(facts.get("caption") or "")
+        return HitImage(path=ref, page=_page(facts.get("page")), caption=caption)
 
 
-def _hit_image(ref: str, root: Path, source: str) -> HitImage:
-    facts = loader_facts(Image(path=root / ref, root=root), source)
-    page = facts.get("page")
-    return HitImage(
-        path=ref,
-        page=page if isinstance(page, int) else None,
-        caption=str(facts.get("caption") or ""),
-    )
+def _page(value: Any) -> int | None:
+    """A page number; metadata written by others may have anything in its place."""
+    return value if isinstance(value, int) else None
 
 
 def load_file(
-    store: Store, path: str, *, password: str | None = None, ocr: bool | None = None
+    index: Index, path: str, *, password: str | None = None, ocr: bool | None = None
 ) -> list[Chunk]:
-    """A file's chunks under its absolute path, its images saved in the store.
+    """A file's chunks, with its absolute path as their source; its images are saved in the index.
 
-    `ocr` as for the loaders: None reads pages without a text layer where OCR is installed.
+    `ocr` as for the loaders: None reads pages without a text layer if OCR is installed. Raises
+    `DocumentError` for a file that cannot be loaded or has neither text nor images, and
+    `MissingDependencyError` if its format needs an extra that is not installed.
     """
     from mmrerank.loaders.files import FileLoader
 
     source = str(Path(path).resolve())
     options = {} if ocr is None else {"ocr": ocr}
-    loader = FileLoader(source, image_root=store.image_root, password=password, **options)
+    loader = FileLoader(source, image_root=index.image_root, password=password, **options)
     name = clean(Path(path).name)
     chunks = list(progress(loader.lazy_load(), f"Loading {name}", show=True, unit="chunks"))
     if not chunks:
-        raise DocumentError(source, "holds neither text nor images")
+        raise DocumentError(source, "contains neither text nor images")
     return chunks

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import ClassVar, Unpack
 
 from mmrerank.errors import DocumentError, ImageError
-from mmrerank.images.decode import MAX_BYTES, MAX_PIXELS, check_image, read_file
+from mmrerank.images.check import check_image
+from mmrerank.images.decode import MAX_BYTES, MAX_PIXELS, read_file
 from mmrerank.loaders.element_loader import ElementLoader, LoaderOptions
 from mmrerank.loaders.elements import Element
 from mmrerank.ocr.words import ImageReader, default_cache_dir

@@ -21,8 +21,8 @@ _UNSPACED = (
 # Vowel signs of Indic scripts are part of a word, though Unicode does not count them as letters.
 _RUN = re.compile(rf"([{_UNSPACED}]+)|((?:[^\W_{_UNSPACED}]|[\u0900-\u0dff])+)")
 
-# Words that carry no meaning of their own: with few candidates their idf alone does not show it.
-# Those of other languages only where English has no content word of the same letters (not "die").
+# Words without meaning of their own: among few candidates their idf alone does not show it.
+# Those of other languages are listed only if they do not spell an English content word ("die").
 _STOP_WORDS = frozenset(
     "a an and are as at be been but by can could did do does for from had has have how i if in "
     "into is it its many me much my no not of on or our shall she should so such than that the "
@@ -38,8 +38,8 @@ _STOP_WORDS = frozenset(
 def tokenize(text: str, *, stop_words: bool = False) -> list[str]:
     """Lower-case words without accents; pairs of characters in scripts without word spaces.
 
-    A lone character of such a script is a token of its own. Stop words are left out
-    unless asked for, and the plural s of a word of Latin letters is dropped.
+    A single character of such a script is a token of its own. Stop words are left out unless
+    `stop_words` is True; the plural s of a word is dropped.
     """
     folded = unicodedata.normalize("NFKD", text.casefold())
     plain = "".join(c for c in folded if not unicodedata.combining(c) or c in "\u3099\u309a")
@@ -66,34 +66,35 @@ def _singular(word: str) -> str:
 class BM25:
     """BM25 (Robertson and Zaragoza 2009) of texts against one query.
 
-    The idf is log(1 + (N - n + 0.5) / (n + 0.5)), as in Lucene, which is positive even for a word
-    that stands in every text. Scores are divided by the highest that the query allows: 0 means no
-    word in common, 1 is never reached.
+    `query` and `texts` are lists of tokens, as `tokenize` returns them. The idf is
+    log(1 + (N - n + 0.5) / (n + 0.5)), as in Lucene, which is positive even for a word that occurs
+    in every text. Scores are divided by the highest score that any text could have for the query:
+    0 means no word in common, 1 is never reached.
     """
 
     k1 = 1.2
     b = 0.5
 
     def __init__(self, query: Sequence[str], texts: Sequence[Sequence[str]]) -> None:
-        self._asked = Counter(query)
-        present = [set(text) & self._asked.keys() for text in texts]
+        self._query = Counter(query)
+        present = [set(text) & self._query.keys() for text in texts]
         n = len(texts)
         df = Counter(word for words in present for word in words)
-        self._idf = {w: math.log(1 + (n - df[w] + 0.5) / (df[w] + 0.5)) for w in self._asked}
+        self._idf = {w: math.log(1 + (n - df[w] + 0.5) / (df[w] + 0.5)) for w in self._query}
         self._mean_length = sum(map(len, texts)) / n if n else 0.0
-        self._highest = sum(c * self._idf[w] * (self.k1 + 1) for w, c in self._asked.items())
+        self._highest = sum(c * self._idf[w] * (self.k1 + 1) for w, c in self._query.items())
 
     def score(self, text: Sequence[str]) -> float:
-        """Between 0 and 1."""
-        counts = Counter(word for word in text if word in self._asked)
+        """The score of one text (a list of tokens), between 0 and 1."""
+        counts = Counter(word for word in text if word in self._query)
         if not counts or not self._highest:
             return 0.0
         # A heading of three words is not a better answer for being short: texts below the mean
-        # length are not rewarded, only longer ones are held to it.
+        # length are not rewarded, only longer ones are penalised.
         length = max(1.0, len(text) / self._mean_length)
         norm = self.k1 * (1 - self.b + self.b * length)
         total = sum(
-            self._asked[w] * self._idf[w] * c * (self.k1 + 1) / (c + norm)
+            self._query[w] * self._idf[w] * c * (self.k1 + 1) / (c + norm)
             for w, c in counts.items()
         )
         return total / self._highest

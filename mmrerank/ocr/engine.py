@@ -1,4 +1,4 @@
-"""The lines of text in a picture, by OCR, whichever way the picture is turned."""
+"""The lines of text in a picture, by OCR, in whichever of four ways the picture is turned."""
 
 from __future__ import annotations
 
@@ -14,15 +14,17 @@ from mmrerank.optional import require
 
 __all__ = ["ReadLine", "has_ocr", "read_lines"]
 
-OCR_PIXELS = 1_600_000  # a page at about 130 dpi; more costs time and finds no more words
+OCR_PIXELS = 1_600_000  # a page at about 130 dpi; more takes time and finds no more words
 
 LEAST_SIDE = 8  # pixels; smaller letters are not read
 
-_TALL = 1.5  # times as high as wide: a line that is set sideways
+_TALL = 1.5  # times as high as wide: a line that runs up or down the page
 
-_UNSURE = 0.75  # mean certainty of lines that are upside down is below, of others above
+_UNSURE = 0.75  # lines that are upside down have a mean certainty below this, others above
 
-_SURER, _NO_WORSE = 0.1, 0.02  # upside down must read better by this; a side may read worse
+_SURER = 0.1  # turned upside down, it must read better by this
+
+_NO_WORSE = 0.02  # turned on its side, it may read worse by this
 
 _FEW_LINES = 3
 
@@ -31,7 +33,7 @@ _FEW_LINES = 3
 class ReadLine:
     """A line of text in a picture that is the right way up.
 
-    `box` is (x0, y0, x1, y1) in parts of the picture's width and height, from its top left.
+    `box` is (x0, y0, x1, y1) as fractions of the picture's width and height, from its top left.
     """
 
     box: tuple[float, float, float, float]
@@ -44,38 +46,41 @@ def has_ocr() -> bool:
 
 
 def read_lines(data: bytes, name: str) -> list[ReadLine]:
-    """The lines in an image file; `name` is for errors. Raises `ImageError`.
+    """The lines in an image file with the bytes `data`; `name` is for messages.
 
-    A picture that lies on its side or upside down is turned as it reads best.
+    A picture that lies on its side or upside down is turned to where it reads best. Raises
+    `ImageError` for what cannot be read, `MissingDependencyError` if the extra `ocr` is missing.
     """
     picture = decode_image(data, name, OCR_PIXELS)
     if min(picture.size) < LEAST_SIDE:
         return []  # a rule, not a picture; the engine fails on it
     try:
-        found = _Reading(picture)
-        angles, margin = found.other_ways_up
-        turned = [_Reading(picture.rotate(angle, expand=True)) for angle in angles]
-        best = max(turned, key=lambda reading: reading.certainty, default=found)
-        if best.certainty > found.certainty + margin:
-            found = best
+        return _best_reading(picture).lines
     except MissingDependencyError:
         raise
-    except Exception as error:  # what the engine raises for a picture has no common kind
+    except Exception as error:  # the engine's errors have no common class
         raise ImageError(name, f"its words cannot be read: {error}") from error
-    return found.lines
+
+
+def _best_reading(picture: Any) -> _Reading:
+    reading = _Reading(picture)
+    angles, margin = reading.other_ways_up
+    turned = [_Reading(picture.rotate(angle, expand=True)) for angle in angles]
+    best = max(turned, key=lambda turned: turned.certainty, default=reading)
+    return best if best.certainty > reading.certainty + margin else reading
 
 
 class _Reading:
-    """What the engine reads in a picture as it is turned, and how certain it is (0 to 1)."""
+    """What the engine reads in a picture one way up, and how certain it is (0 to 1)."""
 
     def __init__(self, picture: Any) -> None:
         import numpy as np  # a dependency of the OCR engine
 
-        found = _engine()(np.asarray(picture)[:, :, ::-1])  # the engine wants BGR
-        texts = found.txts or ()
-        boxes = np.asarray(found.boxes if texts else np.zeros((0, 4, 2)), dtype=float)
+        output = _engine()(np.asarray(picture)[:, :, ::-1])  # the engine wants BGR
+        texts = output.txts or ()
+        boxes = np.asarray(output.boxes if texts else np.zeros((0, 4, 2)), dtype=float)
         self._boxes = np.concatenate([boxes.min(axis=1), boxes.max(axis=1)], axis=1)
-        self.certainty = float(np.mean(found.scores)) if texts else 0.0
+        self.certainty = float(np.mean(output.scores)) if texts else 0.0
         scale = np.array(picture.size * 2)
         self.lines = [
             ReadLine(tuple(box), text)
@@ -84,13 +89,13 @@ class _Reading:
 
     @property
     def other_ways_up(self) -> tuple[tuple[int, ...], float]:
-        """Degrees to try where it looks turned, and how much surer it must then be."""
+        """Angles in degrees to try if it looks turned, and how much surer it must then be."""
         words = [box for box, line in zip(self._boxes, self.lines, strict=True) if line.text[2:]]
         if len(words) < _FEW_LINES:
             return (), 0.0
         tall = sum(y1 - y0 > _TALL * (x1 - x0) for x0, y0, x1, y1 in words)
         if tall > len(words) / 2:
-            # The engine turns lines that lie on one of their sides, but reads them in wrong order.
+            # The engine reads lines that run up or down the page, but in the wrong order.
             return (90, 270), -_NO_WORSE
         return ((180,), _SURER) if self.certainty < _UNSURE else ((), 0.0)
 

@@ -18,16 +18,18 @@ __all__ = ["OCRReranker"]
 class OCRReranker(Reranker):
     """BM25 over each document's text together with the words in its images.
 
-    Words come from the text layer where a loader kept them, from OCR (RapidOCR, whose models are
-    in its package) otherwise: Latin, Greek, Chinese and Japanese letters, no Korean, Cyrillic or
-    Arabic, which count in texts and text layers alone. What was read once is kept by content hash in `cache_dir`
-    ("auto": `MMRERANK_CACHE` or the user's cache folder; None: in memory only). Call `warm` at
-    indexing time so that no query waits for OCR. `ocr=False` uses text layers alone and needs no
-    OCR package. At most `max_images_per_document` images of a document are read. `show_progress`
-    draws a bar while images are read for a query.
+    The words in an image come from its text layer if a loader kept it, otherwise from OCR
+    (RapidOCR, whose package includes its models), which reads Latin, Greek, Chinese and Japanese;
+    Korean, Cyrillic and Arabic are found in texts and text layers only. Words are cached by content
+    hash in `cache_dir` ("auto": `MMRERANK_CACHE` or the user's cache folder; None: in memory only).
+    Call `warm` at indexing time so that no query waits for OCR. `ocr=False` uses text layers only
+    and needs no OCR package. At most `max_images_per_document` images of a document are read.
+    `show_progress` shows a bar while images are read for a query.
 
-    Scores are between 0 and 1: the share of the highest score the query allows. They depend on
-    the other documents of the call (`listwise`), through the rarity of words among them.
+    Scores are between 0 and 1: a fraction of the highest score that the query allows. They depend
+    on the other documents of the call (`listwise`), through the rarity of words among them.
+    Scoring raises `ImageError` for an image that cannot be read, and `MissingDependencyError` if
+    OCR is needed and not installed.
     """
 
     model = "ocr-bm25"
@@ -60,7 +62,11 @@ class OCRReranker(Reranker):
         )
 
     def warm(self, documents: Documents, *, show_progress: bool = False) -> None:
-        """Read the words of all images in `documents` now, with a progress bar if asked for."""
+        """Read the words of all images in `documents` now, with a progress bar if asked for.
+
+        Raises `InvalidInputError` for a document that is neither str nor `Content`, `ImageError`
+        for an image that cannot be read, `MissingDependencyError` if OCR is not installed.
+        """
         images = {
             image: None
             for document in check_documents(documents)
@@ -69,7 +75,7 @@ class OCRReranker(Reranker):
         self.warm_images(list(images), show_progress=show_progress)
 
     def warm_images(self, images: Sequence[Image], *, show_progress: bool = False) -> None:
-        """As `warm`, for images that stand in no document yet."""
+        """As `warm`, for images that are not in a document yet. Raises the same errors."""
         unknown = [image for image in images if not self._reader.is_known(image)]
         for image in progress(unknown, "Reading words in images", show=show_progress):
             self._reader.words(image)
@@ -77,42 +83,52 @@ class OCRReranker(Reranker):
     def _score(self, query: Content, documents: list[Content]) -> list[Scored]:
         if self.show_progress:
             self.warm(documents, show_progress=True)
-        words = " ".join([query.text or "", *map(self._reader.words, query.images)])
-        asked = tokenize(words)
-        all_words = not asked  # "The Who": where there is nothing else, stop words count
-        if all_words:
-            asked = tokenize(words, stop_words=True)
-        texts = [tokenize(document.text or "", stop_words=all_words) for document in documents]
+        tokens, use_stop_words = _query_tokens(self._words(query.text, query.images))
+        texts = [tokenize(document.text or "", stop_words=use_stop_words) for document in documents]
         images = [
             [
-                tokenize(self._reader.words(image), stop_words=all_words)
+                tokenize(self._reader.words(image), stop_words=use_stop_words)
                 for image in document.images[: self.max_images_per_document]
             ]
             for document in documents
         ]
-        whole = [
-            text + [w for words in own for w in words]
-            for text, own in zip(texts, images, strict=True)
+        wholes = [
+            text + [token for image in own_images for token in image]
+            for text, own_images in zip(texts, images, strict=True)
         ]
-        bm25 = BM25(asked, whole)
+        bm25 = BM25(tokens, wholes)
+        image_count = sum(map(len, images))
         self._report(
             Usage(
                 model=self.model,
                 documents=len(documents),
-                parts=len(documents) + sum(map(len, images)),
-                images=sum(map(len, images)),
+                parts=len(documents) + image_count,
+                images=image_count,
             )
         )
         return [
-            Scored(bm25.score(words), _parts(bm25, document, text, own))
-            for document, words, text, own in zip(documents, whole, texts, images, strict=True)
+            Scored(bm25.score(whole), _parts(bm25, document, text, own_images))
+            for document, whole, text, own_images in zip(
+                documents, wholes, texts, images, strict=True
+            )
         ]
+
+    def _words(self, text: str | None, images: Sequence[Image]) -> str:
+        return " ".join([text or "", *map(self._reader.words, images)])
+
+
+def _query_tokens(words: str) -> tuple[list[str], bool]:
+    """The tokens of a query, and whether stop words count: only if it has nothing else."""
+    tokens = tokenize(words)
+    if tokens:
+        return tokens, False
+    return tokenize(words, stop_words=True), True  # "The Who"
 
 
 def _parts(
     bm25: BM25, document: Content, text: list[str], images: list[list[str]]
 ) -> tuple[PartScore, ...]:
-    """What the text and each image would score alone: shows which image made the difference."""
+    """The scores of the text and of each image alone, which show the image that mattered."""
     parts = [PartScore("text", bm25.score(text))] if document.text is not None else []
     parts += [PartScore("image", bm25.score(words), k) for k, words in enumerate(images)]
     return tuple(parts)

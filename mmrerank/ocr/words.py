@@ -5,31 +5,30 @@ from __future__ import annotations
 import json
 import os
 import re
-import tempfile
 import threading
 import unicodedata
-import warnings
 from pathlib import Path
 from typing import Any
 
 from platformdirs import user_cache_path
 
-from mmrerank.errors import ImageError, RerankWarning
+from mmrerank.errors import ImageError, warn
+from mmrerank.filesystem import FileStamp, file_stamp, write_atomically
 from mmrerank.images.decode import content_hash, read_bytes, read_file
 from mmrerank.ocr.engine import ReadLine, read_lines
 from mmrerank.types import Image
 
 __all__ = ["ImageReader", "default_cache_dir", "is_readable", "loader_facts"]
 
-LETTERS = 0.55  # of a text's characters: there are fewer among signs that stand for letters
+LETTERS = 0.55  # share of characters: a font without a Unicode table yields fewer letters
 
-FEW_WORDS = 5  # a text layer with fewer is not trusted to hold what the picture says
+FEW_WORDS = 5  # a text layer with fewer does not say what the picture says
 
 _SIDECAR_BYTES = 2**20
 
 _SIDECAR_KEYS = {"page", "box", "words"}
 
-_ENGINE = "rapidocr-3-lines"  # part of the cache's key: another engine reads other words
+_ENGINE = "rapidocr-3-lines"  # part of the cache key: another engine reads other words
 
 
 def default_cache_dir() -> Path:
@@ -39,35 +38,42 @@ def default_cache_dir() -> Path:
 
 
 def loader_facts(image: Image, source: str | None = None) -> dict[str, Any]:
-    """What a loader wrote beside an image it saved (page, caption, words, ...); {} without it.
+    """What a loader wrote beside an image it saved (page, caption, words, ...); {} if nothing.
 
-    Documents may share an image: then these are the facts for `source`, and without it the caption
-    is left out where they do not agree.
+    Several documents may share an image: then the facts are those for `source`. Without `source`
+    the caption is left out if the documents disagree about it.
     """
+    facts = _sidecar(image)
+    others = facts.pop("others", None) or ()
+    places = [facts, *(place for place in others if isinstance(place, dict))]
+    if source is not None:
+        for place in places:
+            if place.get("source") == source:
+                return {**facts, **place}
+    if any(place.get("caption") != facts.get("caption") for place in places):
+        facts["caption"] = ""
+    return facts
+
+
+def _sidecar(image: Image) -> dict[str, Any]:
+    """The JSON beside an image file; {} if it is missing, damaged or not a loader's."""
     if image.path is None or image.path.suffix == ".json":
         return {}
     try:
         facts = json.loads(read_file(image.path.with_suffix(".json"), _SIDECAR_BYTES, image.root))
     except (ImageError, ValueError, RecursionError):
-        return {}  # absent or damaged: the image itself still tells
+        return {}
     if not isinstance(facts, dict) or not facts.keys() >= _SIDECAR_KEYS:
         return {}  # annotation tools keep JSON beside images too
-    others = facts.pop("others", None)
-    known = [facts, *(one for one in others or () if isinstance(one, dict))]
-    for one in known:
-        if source is not None and one.get("source") == source:
-            return {**facts, **one}
-    if any(one.get("caption") != facts.get("caption") for one in known):
-        facts["caption"] = ""
     return facts
 
 
 class ImageReader:
-    """Gives the words of images; each image file is read by OCR once, whatever calls for it.
+    """Reads the words in images; OCR reads each image file only once.
 
-    `cache_dir` holds one small JSON file an image, named by the hash of its bytes; None keeps
-    words in memory only. `ocr=False` uses only the words that loaders kept from text layers.
-    Safe from several threads.
+    `cache_dir` is a folder for one small JSON file per image, named by the hash of its bytes; None
+    keeps words in memory only. `ocr=False` uses only the words that loaders kept from text layers.
+    Safe to use from several threads.
     """
 
     def __init__(self, cache_dir: str | Path | None, *, ocr: bool = True) -> None:
@@ -75,42 +81,50 @@ class ImageReader:
         self._ocr = ocr
         self._lock = threading.Lock()
         self._memory: dict[str, list[ReadLine]] = {}
-        self._seen: dict[tuple[str, int, int, int], str] = {}
+        self._keys: dict[FileStamp, str] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_lock": None, "_memory": {}, "_seen": {}}
+        return {**self.__dict__, "_lock": None, "_memory": {}, "_keys": {}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, _lock=threading.Lock())
 
     def words(self, image: Image) -> str:
-        """The words in the image and its caption, "" where there are none. Raises `ImageError`."""
+        """The words in the image and its caption, "" where there are none.
+
+        Raises `ImageError` for an image that cannot be read, `MissingDependencyError` if OCR is
+        needed and not installed.
+        """
         facts = loader_facts(image)
-        caption, kept = (str(facts.get(name) or "") for name in ("caption", "words"))
-        lines = [] if is_readable(kept) or not self._ocr else self.lines(image)
-        return " ".join(part for part in (caption, kept, *(line.text for line in lines)) if part)
+        caption, text_layer = (str(facts.get(name) or "") for name in ("caption", "words"))
+        lines = [] if is_readable(text_layer) or not self._ocr else self.lines(image)
+        parts = (caption, text_layer, *(line.text for line in lines))
+        return " ".join(part for part in parts if part)
 
     def is_known(self, image: Image) -> bool:
-        """Are the words there without running OCR now?"""
+        """Are the words known without running OCR now? Raises `ImageError`."""
         if not self._ocr or is_readable(str(loader_facts(image).get("words") or "")):
             return True
         return self._remembered(self._key(image)) is not None
 
     def _key(self, image: Image) -> str:
         """The hash of the image's bytes; a file that has not changed is hashed once."""
-        place = _place(image)
-        if place is None:
+        stamp = file_stamp(image.path) if image.path is not None else None
+        if stamp is None:
             return content_hash(read_bytes(image))
-        if place not in self._seen:
-            self._seen[place] = content_hash(read_bytes(image))
-        return self._seen[place]
+        if stamp not in self._keys:
+            self._keys[stamp] = content_hash(read_bytes(image))
+        return self._keys[stamp]
 
     def lines(self, image: Image) -> list[ReadLine]:
-        """The lines that OCR reads in the image. Raises `ImageError`."""
+        """The lines that OCR reads in the image.
+
+        Raises `ImageError` for an image that cannot be read, `MissingDependencyError` without OCR.
+        """
         lines = self._remembered(self._key(image))
         if lines is not None:
             return lines
-        data = read_bytes(image)  # read once: what is hashed is what is read by OCR
+        data = read_bytes(image)  # read once, so that OCR reads the bytes that are hashed
         key = content_hash(data)
         with self._lock:  # one at a time: the engine uses all cores, and nothing is read twice
             lines = self._remembered(key)
@@ -138,36 +152,29 @@ class ImageReader:
             return
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            descriptor, temporary = tempfile.mkstemp(dir=self._folder)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                json.dump([[*line.box, line.text] for line in lines], file, ensure_ascii=False)
-            os.replace(temporary, self._folder / f"{key}.json")
+            rows = [[*line.box, line.text] for line in lines]
+            data = json.dumps(rows, ensure_ascii=False).encode()
+            write_atomically(self._folder / f"{key}.json", lambda part: _write_private(part, data))
         except OSError as error:
-            warnings.warn(
+            warn(
                 f"words in images cannot be kept in {self._folder}: {error}; "
-                "they are kept in memory only",
-                RerankWarning,
-                stacklevel=2,
+                "they are kept in memory only"
             )
             self._folder = None
 
 
-def _place(image: Image) -> tuple[str, int, int, int] | None:
-    """What tells whether a file is the one that was read before; None for bytes."""
-    if image.path is None:
-        return None
-    try:
-        status = os.stat(image.path)
-    except (OSError, ValueError):
-        return None  # reading it will say what is wrong
-    return str(image.path), status.st_size, status.st_mtime_ns, status.st_ino
+def _write_private(path: Path, data: bytes) -> None:
+    """A new file that only its owner may read: words in images may be confidential."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
 
 
 def is_readable(words: str) -> bool:
-    """Does a text layer say what the picture shows: enough words, and most of them letters?
+    """Is a text layer usable: does it have enough words, made mostly of letters?
 
-    Fonts without a Unicode table give replacement and private-use characters instead, or the
-    signs that happen to have the numbers of their letters.
+    Fonts without a Unicode table yield replacement and private-use characters, or punctuation,
+    instead of letters.
     """
     if len(words.split()) < FEW_WORDS:
         return False

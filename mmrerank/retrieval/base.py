@@ -1,4 +1,4 @@
-"""What an embedder of the first stage is."""
+"""What an embedder is: texts to vectors, for the first stage."""
 
 from __future__ import annotations
 
@@ -12,14 +12,17 @@ class TextEmbedder(Protocol):
     """Texts and queries to vectors of one length."""
 
     def embed_documents(self, texts: Sequence[str]) -> list[list[float]]:
-        """One vector a text, in order."""
+        """One vector per text, in order."""
 
     def embed_query(self, text: str) -> list[float]:
         """The vector of one query."""
 
 
 def default_embedder() -> TextEmbedder:
-    """The embedded default: no model, no key, no download."""
+    """The default: no model, no key, no download.
+
+    Raises `MissingDependencyError` if the extra `chroma` is not installed.
+    """
     from mmrerank.retrieval.hashing import HashingEmbedder
 
     return HashingEmbedder()

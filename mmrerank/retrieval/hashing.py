@@ -1,4 +1,4 @@
-"""HashingEmbedder, the embedded default of the first stage: no model, no key, no download."""
+"""HashingEmbedder, the default of the first stage: no model, no key, no download."""
 
 from __future__ import annotations
 
@@ -19,25 +19,29 @@ __all__ = ["HashingEmbedder"]
 class HashingEmbedder:
     """Texts to unit vectors of `dimensions` floats: hashed words and hashed character n-grams.
 
-    Words (pairs of characters in Chinese, Japanese, Korean, ...) say what a text is about;
+    Words (pairs of characters in Chinese, Japanese, Korean, ...) capture what a text is about;
     n-grams of 3 to 5 characters match inflected and misspelt words. Deterministic, the same on
-    every machine; nothing is learnt, so synonyms do not match. A text without words gets a
-    direction of its own, since some stores refuse the zero vector.
+    every machine; nothing is learnt, so synonyms do not match. Texts without words share a
+    dimension of their own, since some stores refuse the zero vector. Raises `InvalidInputError`
+    for fewer than 64 dimensions, `MissingDependencyError` if scikit-learn is not installed.
     """
 
     def __init__(self, dimensions: int = 1024) -> None:
         if dimensions < 64:
-            raise InvalidInputError("dimensions is at least 64")
+            raise InvalidInputError("dimensions must be at least 64")
         vectorizer = require("sklearn.feature_extraction.text").HashingVectorizer
         self.dimensions = dimensions
-        share = (dimensions - 1) // 2  # the last dimension stands for "no words"
-        self._words = vectorizer(analyzer=tokenize, n_features=share, norm=None)
+        word_dimensions = (dimensions - 1) // 2  # the last dimension stands for "no words"
+        self._words = vectorizer(analyzer=tokenize, n_features=word_dimensions, norm=None)
         self._grams = vectorizer(
-            analyzer="char_wb", ngram_range=(3, 5), n_features=dimensions - 1 - share, norm=None
+            analyzer="char_wb",
+            ngram_range=(3, 5),
+            n_features=dimensions - 1 - word_dimensions,
+            norm=None,
         )
 
     def embed_documents(self, texts: Sequence[str]) -> list[list[float]]:
-        """One vector a text, in order."""
+        """One vector per text, in order."""
         if not texts:
             return []
         rows: list[list[float]] = self._vectors(texts).tolist()
@@ -60,8 +64,9 @@ class HashingEmbedder:
 
 
 def _unit(counts: Any) -> NDArray[np.float64]:
-    """Rows of length 1, after the square root of the counts: a word said ten times is not ten
-    times as important.
+    """Rows of length 1, from the square roots of the counts.
+
+    A word that occurs ten times is not ten times as important.
     """
     import numpy as np
 

@@ -14,7 +14,7 @@ from mmrerank import (
     RateLimitError,
     RerankWarning,
 )
-from mmrerank.cli.main import make_reranker
+from mmrerank.cli.options import make_reranker
 from mmrerank.testing import LocalRerankServer
 from mmrerank.testing.dialects import DIALECTS
 

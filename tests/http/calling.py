@@ -8,7 +8,8 @@ import time
 from helpers import png
 
 from mmrerank import Content, Image, JinaReranker
-from mmrerank.cli.main import RERANKERS, make_reranker
+from mmrerank.catalog import RERANKERS
+from mmrerank.cli.options import make_reranker
 from mmrerank.http.limits import Limits
 from mmrerank.testing import LocalRerankServer, Refusal
 
@@ -22,8 +23,8 @@ QWEN = "Qwen/Qwen3-VL-Reranker-2B"
 
 
 def services():
-    """The names of all services, from the command line's table of rerankers."""
-    return [name for name, place in RERANKERS.items() if place.startswith("mmrerank.http.")]
+    """The names of all services."""
+    return [row.name for row in RERANKERS if row.module.startswith("mmrerank.http.")]
 
 
 def make(name, server, **options):

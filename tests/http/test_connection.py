@@ -26,7 +26,7 @@ from mmrerank import (
     JinaReranker,
     TEIReranker,
 )
-from mmrerank.cli.main import make_reranker
+from mmrerank.cli.options import make_reranker
 from mmrerank.http.connection import Connection, client_arguments
 from mmrerank.http.options import DEFAULTS
 from mmrerank.testing import LocalRerankServer

@@ -15,7 +15,7 @@ from mmrerank import (
     AuthenticationError,
     InvalidInputError,
 )
-from mmrerank.cli.main import make_reranker
+from mmrerank.cli.options import make_reranker
 from mmrerank.testing import LocalRerankServer
 from mmrerank.testing.dialects import DIALECTS
 

@@ -11,7 +11,7 @@ from helpers import png
 
 from mmrerank import Content, Image
 from mmrerank.cli.main import main
-from mmrerank.index.index import Store
+from mmrerank.index.index import Index
 from mmrerank.loaders.base import Chunk, Figure, Link
 
 IMAGES = GOLDEN / "images"
@@ -62,7 +62,7 @@ def test_llama_index_nodes_and_a_query_with_an_image(reranker):
 
 @pytest.mark.parametrize("name", ["jina-m0", "qwen3", "qwen3-vl"])
 def test_the_command_line_takes_them(name, tmp_path, capsys):
-    store = Store(tmp_path, create=True)
+    store = Index(tmp_path, create=True)
     store.image_root.mkdir()
     (store.image_root / "a.png").write_bytes(png("turbine"))
     figure = Figure("a.png", "a.pdf", 1, (0, 0, 1, 1), "raster")

@@ -75,11 +75,11 @@ def test_other_preprocessing_gets_no_stale_hit(name, tmp_path, copied):
 
 
 def test_a_changed_template_would_get_no_stale_hit(tmp_path, monkeypatch):
-    from mmrerank.local.cache import keys as reuse_keys
+    from mmrerank.local.cache import keys
 
     with load(M0, reuse=Reuse(disk=tmp_path)) as first:
         first.score("q", TEXTS)
-    monkeypatch.setattr(reuse_keys, "_FORMAT", 2)
+    monkeypatch.setattr(keys, "_FORMAT", 2)
     with load(M0, reuse=Reuse(disk=tmp_path)) as second:
         second.score("q", TEXTS)
         assert second.cache_info().disk_hits == 0

@@ -14,7 +14,8 @@ from PIL import Image as Pillow
 from mmrerank.errors import (
     ImageError,
 )
-from mmrerank.images import facts as reuse_keys
+from mmrerank import filesystem
+from mmrerank.images import facts
 from mmrerank.local.compute.vision import VisionTower
 from mmrerank.types import Content, Image
 
@@ -87,7 +88,7 @@ def small(documents: list[Content]) -> list[Content]:
 @pytest.fixture
 def settled(monkeypatch):
     """Files that were just written count as settled."""
-    monkeypatch.setattr(reuse_keys, "_SETTLED", -1e9)
+    monkeypatch.setattr(filesystem, "_SETTLED", -1e9)
 
 
 @pytest.mark.parametrize("name", [M0, VL])
@@ -99,7 +100,7 @@ def test_warm_reads_no_image_again(name, work, settled, monkeypatch):
         reranker.warm(documents, show_progress=True)
         work.done()
         reranker.score("q", documents)  # the tokens of Qwen3-VL need sizes, which are remembered
-        monkeypatch.setattr(reuse_keys, "read_bytes", lambda image: pytest.fail("read again"))
+        monkeypatch.setattr(facts, "read_bytes", lambda image: pytest.fail("read again"))
         monkeypatch.setattr(
             "mmrerank.local.compute.vision.read_bytes", lambda image: pytest.fail("read")
         )
@@ -136,10 +137,10 @@ def test_a_file_that_was_just_written_is_hashed_again(tmp_path, monkeypatch):
     """Two changes within one tick of the clock look alike."""
     image = noise(tmp_path / "a.bmp", 1)
     status = os.stat(image.path)
-    monkeypatch.setattr(reuse_keys.os, "stat", lambda path: status)
-    before = reuse_keys.image_facts(image)
+    monkeypatch.setattr(filesystem.os, "stat", lambda path: status)
+    before = facts.image_facts(image)
     noise(image.path, 2)
-    assert reuse_keys.image_facts(image) != before
+    assert facts.image_facts(image) != before
 
 
 def test_a_file_that_changes_during_a_call_is_not_kept(tmp_path, monkeypatch):

@@ -1,0 +1,107 @@
+"""Options that several commands share, and the reranker that they select."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib
+import inspect
+import os
+from contextlib import AbstractContextManager
+from typing import Any
+
+from mmrerank.base import Reranker
+from mmrerank.catalog import RERANKERS
+from mmrerank.errors import InvalidInputError
+
+__all__ = ["add_reranker", "add_store", "folder", "make_reranker", "positive", "selected_reranker"]
+
+
+def add_store(command: argparse.ArgumentParser) -> None:
+    """`--store DIR`, the index's folder."""
+    command.add_argument(
+        "--store", required=True, type=folder, metavar="DIR", help="the index's folder"
+    )
+
+
+def add_reranker(command: argparse.ArgumentParser) -> None:
+    """`--reranker NAME` with `--model` and `--base-url`."""
+    names = [row.name for row in RERANKERS]
+    command.add_argument("--reranker", choices=[*names, "none"], default="ocr")
+    command.add_argument("--model", help="the reranker's model: a name, a path or a hub id")
+    command.add_argument("--base-url", help="the rerank service's address, if not the default")
+
+
+def positive(value: str) -> int:
+    """A whole number from 1 on. Raises `ArgumentTypeError` for anything else."""
+    try:
+        number = int(value)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{value!r} is not a whole number from 1 on")
+    return number
+
+
+def folder(value: str) -> str:
+    """The name of a folder. Raises `ArgumentTypeError` for a blank one."""
+    if not value.strip():  # which would mean the working directory
+        raise argparse.ArgumentTypeError("the name of a folder is missing")
+    return value
+
+
+def selected_reranker(options: argparse.Namespace) -> AbstractContextManager[Reranker | None]:
+    """The reranker of `--reranker`; a local one keeps its states in the index's folder.
+
+    Raises the errors of `make_reranker`.
+    """
+    return make_reranker(
+        options.reranker,
+        states=os.path.join(options.store, "states"),
+        model=options.model,
+        base_url=options.base_url,
+    )
+
+
+def make_reranker(
+    name: str, *, states: str | None = None, **options: Any
+) -> AbstractContextManager[Reranker | None]:
+    """The reranker that `--reranker` names, as a context manager; None for `none`.
+
+    `states` is a folder for the states of a local model that can reuse them. Options that are None
+    are left to the reranker. Raises `InvalidInputError` for an option that the reranker does not
+    have, and what its class raises.
+    """
+    if name == "none":
+        return contextlib.nullcontext()
+    row = next(row for row in RERANKERS if row.name == name)
+    build = getattr(importlib.import_module(row.module), row.class_name)
+    given = {key: value for key, value in options.items() if value is not None}
+    names, is_open = option_names(build)
+    for key in given:
+        if key not in names and not is_open:
+            raise InvalidInputError(
+                f"--reranker {name} does not have the option --{key.replace('_', '-')}"
+            )
+    if states is not None and "reuse" in names:
+        from mmrerank.local.cache.memory import Reuse
+
+        given["reuse"] = Reuse(disk=states)
+    if "show_progress" in names:
+        given["show_progress"] = True
+    reranker: Reranker = build(**given)
+    return reranker
+
+
+def option_names(build: type[Reranker]) -> tuple[set[str], bool]:
+    """The keywords that a reranker's class accepts, and whether it may accept others as well.
+
+    The keywords are those of its signature and those of its `options`, a `TypedDict` of what its
+    `**options` may hold. Without `options`, a class with `**options` may accept any.
+    """
+    parameters = inspect.signature(build).parameters.values()
+    names = {one.name for one in parameters if one.kind is not inspect.Parameter.VAR_KEYWORD}
+    options = getattr(build, "options", None)
+    if options is None:
+        return names, len(names) < len(parameters)
+    return names | options.__required_keys__ | options.__optional_keys__, False

@@ -1,0 +1,58 @@
+"""`mmrerank search`: search an index and rerank the results."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from mmrerank.cli.options import add_reranker, add_store, positive, selected_reranker
+from mmrerank.display.terminal_table import hits_table
+from mmrerank.terminal import clean
+
+if TYPE_CHECKING:
+    from mmrerank.index.hits import Hit
+
+__all__ = ["add_command", "run"]
+
+
+def add_command(commands: Any) -> None:
+    """Add the command to the subparsers of the command line."""
+    command = commands.add_parser("search", help="search an index and rerank the results")
+    command.add_argument("query")
+    add_store(command)
+    add_reranker(command)
+    command.add_argument("--top-n", type=positive, default=5, metavar="N", help="results")
+    command.add_argument("--fetch-k", type=positive, default=50, metavar="K", help="candidates")
+    command.add_argument("--json", action="store_true", help="print results as JSON")
+    command.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the results on standard output; the exit code is 0.
+
+    Raises `RerankError` if the index cannot be searched or the results cannot be reranked.
+    """
+    from mmrerank.index.index import Index
+
+    index = Index(options.store)
+    with selected_reranker(options) as reranker:
+        hits = index.search(options.query, reranker, top_n=options.top_n, fetch_k=options.fetch_k)
+    if options.json:
+        sys.stdout.write(json.dumps([_as_json(hit) for hit in hits], indent=2) + "\n")
+    else:
+        Console().print(hits_table(hits, options.query))
+    return 0
+
+
+def _as_json(hit: Hit) -> dict[str, Any]:
+    """A hit as plain data; its text without terminal escapes, as in the table."""
+    row = dataclasses.asdict(hit)
+    row["text"], row["source"] = clean(hit.text), clean(hit.source)
+    for image in row["images"]:
+        image["caption"] = clean(image["caption"])
+    return row

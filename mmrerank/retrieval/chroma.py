@@ -1,0 +1,103 @@
+"""A Chroma collection in a folder as a vector store; both frameworks can open it too."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mmrerank.errors import StoreError
+from mmrerank.optional import require
+from mmrerank.retrieval.vector_store import Match, Record
+
+__all__ = ["COLLECTION", "ChromaStore"]
+
+COLLECTION = "mmrerank"
+
+_DATABASE = "chroma.sqlite3"
+
+_BATCH = 500  # records per call; Chroma refuses more than some thousands at once
+
+
+class ChromaStore:
+    """The collection `COLLECTION` in a folder; see `VectorStore`.
+
+    `create` makes a new collection if there is none. Raises `StoreError` if the collection cannot
+    be opened, and `MissingDependencyError` if Chroma is not installed.
+    """
+
+    def __init__(self, folder: Path, *, create: bool = False) -> None:
+        chromadb = require("chromadb")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            # Chroma's default settings, as the frameworks use: two clients in a process must agree.
+            client = chromadb.PersistentClient(str(folder))
+            # No embedding function: Chroma's default would download a model on first use.
+            self._collection: Any = (
+                client.get_or_create_collection(
+                    COLLECTION, embedding_function=None, metadata={"hnsw:space": "cosine"}
+                )
+                if create
+                else client.get_collection(COLLECTION, embedding_function=None)
+            )
+        except Exception as error:  # Chroma raises its own errors, sqlite's and its Rust core's
+            reason = str(error)
+            if _is_read_only(folder):
+                reason = "Chroma also writes when searching; make the folder and its files writable"
+            raise StoreError(f"the index in {folder} cannot be opened: {reason}") from error
+
+    @staticmethod
+    def exists(folder: Path) -> bool:
+        """Is there a Chroma database in the folder?"""
+        return (folder / _DATABASE).is_file()
+
+    def upsert(self, records: Sequence[Record]) -> None:
+        """Write records; a record replaces an older one with its id."""
+        for start in range(0, len(records), _BATCH):
+            batch = records[start : start + _BATCH]
+            self._collection.upsert(  # `add` would keep the old text of an id that exists
+                ids=[record.id for record in batch],
+                embeddings=[list(record.vector) for record in batch],
+                documents=[record.text for record in batch],
+                metadatas=[record.metadata for record in batch],
+            )
+
+    def delete(self, ids: Sequence[str]) -> None:
+        """Remove the records with these ids."""
+        for start in range(0, len(ids), _BATCH):
+            self._collection.delete(ids=list(ids[start : start + _BATCH]))
+
+    def ids(self, source: str) -> set[str]:
+        """The ids of all records of a source."""
+        return set(self._collection.get(where={"source": source}, include=[])["ids"])
+
+    def query(self, vector: Sequence[float], k: int) -> list[Match]:
+        """The `k` records nearest to a vector, nearest first."""
+        count = self.count()
+        if not count:
+            return []
+        answer = self._collection.query(
+            query_embeddings=[list(vector)],
+            n_results=min(k, count),
+            include=["documents", "metadatas", "distances"],
+        )
+        columns = (answer[name][0] for name in ("documents", "metadatas", "distances"))
+        return [
+            Match(text=text or "", metadata=metadata or {}, similarity=self._similarity(distance))
+            for text, metadata, distance in zip(*columns, strict=True)
+        ]
+
+    def count(self) -> int:
+        """How many records there are."""
+        return int(self._collection.count())
+
+    def _similarity(self, distance: float) -> float:
+        space = (self._collection.metadata or {}).get("hnsw:space", "l2")
+        # The vectors have length 1, and Chroma's l2 is the squared distance.
+        return 1.0 - (distance / 2 if space == "l2" else distance)
+
+
+def _is_read_only(folder: Path) -> bool:
+    paths = (folder, folder / _DATABASE)
+    return ChromaStore.exists(folder) and not all(os.access(path, os.W_OK) for path in paths)

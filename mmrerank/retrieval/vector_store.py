@@ -1,0 +1,51 @@
+"""What a vector store is to an index: one file per database in this folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+__all__ = ["Match", "Record", "VectorStore"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """A chunk as it is stored: a unique id, a vector, a text and flat metadata with a `source`."""
+
+    id: str
+    vector: Sequence[float]
+    text: str
+    metadata: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """A stored chunk near a query; `similarity` is the cosine of the two vectors, at most 1."""
+
+    text: str
+    metadata: Mapping[str, Any]
+    similarity: float
+
+
+class VectorStore(Protocol):
+    """Chunks with their vectors, on disk or on a server.
+
+    Databases raise errors of many kinds; the methods let them pass, and `Index` turns them into a
+    `StoreError` that says what it was doing.
+    """
+
+    def upsert(self, records: Sequence[Record]) -> None:
+        """Write records, however many; a record replaces all of an older one with its id."""
+
+    def delete(self, ids: Sequence[str]) -> None:
+        """Remove the records with these ids, however many."""
+
+    def ids(self, source: str) -> set[str]:
+        """The ids of all records whose metadata has this `source`."""
+
+    def query(self, vector: Sequence[float], k: int) -> list[Match]:
+        """The `k` records nearest to a vector, nearest first; fewer if the store has fewer."""
+
+    def count(self) -> int:
+        """How many records there are."""
