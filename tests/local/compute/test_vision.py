@@ -11,10 +11,10 @@ import torch
 from golden_cases import GOLDEN, cases, content, load, near
 from PIL import Image as Pillow
 
+from mmrerank import filesystem
 from mmrerank.errors import (
     ImageError,
 )
-from mmrerank import filesystem
 from mmrerank.images import facts
 from mmrerank.local.compute.vision import VisionTower
 from mmrerank.types import Content, Image

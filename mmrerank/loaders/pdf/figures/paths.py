@@ -10,18 +10,16 @@ from typing import Any
 from mmrerank.loaders.boxes import Box, area, height, overlap, width
 from mmrerank.loaders.pdf.figures.settings import DEFAULT_SETTINGS, FigureSettings
 from mmrerank.loaders.pdf.page import ImageKey
-from mmrerank.optional import require
+from mmrerank.loaders.pdf.rotation import as_shown, turn_of
 
 __all__ = [
     "DrawnPath",
     "PageDrawing",
     "TooManyPathsError",
-    "as_shown",
     "frames_of_lines",
     "read_images",
     "read_paths",
     "shows_text",
-    "turn_of",
 ]
 
 
@@ -119,20 +117,6 @@ def _within_budget(page: Any, budget: int) -> Iterable[dict[str, Any]]:
     if len(paths) > budget:
         raise TooManyPathsError(f"it draws more than {budget} paths")
     return paths
-
-
-def turn_of(page: Any) -> Any:
-    """How a PyMuPDF page is turned when it is shown, for `as_shown`; None if it is not."""
-    return page.rotation_matrix if page.rotation else None
-
-
-def as_shown(box: Box, turn: Any) -> Box:
-    """A box on the page as it is shown; PyMuPDF measures before it turns the page."""
-    if turn is None:
-        return box
-    pymupdf = require("pymupdf")
-    x0, y0, x1, y1 = pymupdf.Rect(box) * turn
-    return (x0, y0, x1, y1)
 
 
 def _is_visible(path: dict[str, Any], settings: FigureSettings) -> bool:

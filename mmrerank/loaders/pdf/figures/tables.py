@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from mmrerank.loaders.boxes import Box, mostly_inside, shared_height, shared_width
-from mmrerank.loaders.pdf.figures.paths import as_shown, turn_of
 from mmrerank.loaders.pdf.figures.settings import FigureSettings
 from mmrerank.loaders.pdf.page import Block, Region
+from mmrerank.loaders.pdf.rotation import as_shown, turn_of
 
 __all__ = ["captions_of", "find_tables", "with_tables", "without_tables"]
 

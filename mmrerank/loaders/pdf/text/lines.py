@@ -9,8 +9,8 @@ from typing import Any
 
 from mmrerank.loaders.boxes import Box, union
 from mmrerank.loaders.captions import find_caption
-from mmrerank.loaders.pdf.figures.paths import as_shown, turn_of
 from mmrerank.loaders.pdf.page import Block, Line
+from mmrerank.loaders.pdf.rotation import as_shown, turn_of
 from mmrerank.loaders.pdf.text.reading_order import in_reading_order
 from mmrerank.optional import require
 
