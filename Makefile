@@ -5,14 +5,18 @@ PIP := $(BIN)/python -m pip install
 LOG := .venv/install.log
 OR_SHOW := >> $(LOG) 2>&1 || { tail -n 40 $(LOG); exit 1; }
 
-.PHONY: install demo test lint notebooks infinity clean
+.PHONY: install demo test test-all lint notebooks infinity clean
 
 install: .venv/installed
 
 demo: .venv/demo
 	$(BIN)/mmrerank demo
 
+# Everything that is not slow; test-all is what CI runs.
 test: .venv/installed
+	$(BIN)/python -m pytest -n 2 -m "not slow"
+
+test-all: .venv/installed
 	$(BIN)/python -m pytest -n 2
 
 lint: .venv/installed
@@ -29,7 +33,7 @@ notebooks: .venv/installed
 infinity: .venv/installed
 	$(PYTHON) -m venv .venv-infinity
 	@.venv-infinity/bin/python -m pip install "infinity-emb[server,torch,optimum]==0.0.78" "transformers<4.49" $(OR_SHOW)
-	$(BIN)/python -m pytest tests/http/test_infinity.py
+	$(BIN)/python -m pytest tests/http/test_infinity_server.py
 
 clean:
 	rm -rf .venv .venv-infinity build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -18,8 +18,8 @@ import time
 from pathlib import Path
 
 from mmrerank.loaders.pdf.loader import PDFLoader
-from mmrerank.loaders.pdf.page import SurveyOptions
-from mmrerank.loaders.pdf.document import Surveyed, in_order
+from mmrerank.loaders.pdf.document import read_document
+from mmrerank.loaders.pdf.page import PageOptions
 from mmrerank.loaders.pdf.processes import open_pages
 
 
@@ -41,8 +41,8 @@ def measure(path: Path, workers: int) -> tuple[float, float, float]:
 def survey(path: Path, workers: int) -> int:
     """Text and figures without their images; the number of pages."""
     pages = open_pages(str(path), None, workers=workers, timeout=60.0)
-    document = Surveyed(pages, str(path), None, SurveyOptions())
-    for number, _ in in_order(document.numbers, document.ask):
+    document = read_document(pages, str(path), None, PageOptions())
+    for number in document.numbers_ahead():
         document.figures(number)
     pages.close()
     return len(document.numbers)
@@ -52,9 +52,9 @@ def peak_memory(path: Path) -> tuple[float, float]:
     """Megabytes of the worker process and of this one at their highest, by Linux's own count."""
     with (
         tempfile.TemporaryDirectory() as root,
-        PDFLoader(path, image_root=root).open() as (document, reading),
+        PDFLoader(path, image_root=root).open() as (document, builder),
     ):
-        for _ in reading.chunks():
+        for _ in builder.chunks():
             pass
         worker = document._pages._idle.get()
         peaks = _peak(worker._process.pid), _peak("self")

@@ -63,8 +63,8 @@ def m0(args: argparse.Namespace) -> dict[str, Any]:
         warm = clock.run("warm", lambda: on.score(QUERY, given.contents))
     info = on.cache_info()
     keeper = JinaM0Reranker(path, device="cpu", reuse=Reuse(memory=64 << 30, disk=disk))
-    for key, kept in on._store._memory._entries.items():  # the files, without computing again
-        keeper._store.put(_renamed(on, keeper, given.contents).get(key, key), kept)
+    for key, kept in on._cache._memory._entries.items():  # the files, without computing again
+        keeper._cache.put(_renamed(on, keeper, given.contents).get(key, key), kept)
     keeper.close()
     for _ in range(3):
         again = JinaM0Reranker(path, device="cpu", reuse=Reuse(memory=64 << 30, disk=disk))

@@ -150,7 +150,7 @@ def bound(reranker: Any, rows: int, tail: int) -> dict[str, float]:
 
     states = [
         kept.tensors["kv"]
-        for kept in reranker._store._memory._entries.values()
+        for kept in reranker._cache._memory._entries.values()
         if "kv" in kept.tensors
     ]
 

@@ -25,40 +25,41 @@ from mmrerank.types import Content, RerankResult
 __all__ = ["USAGE_EVENT", "MultimodalRerank"]
 
 USAGE_EVENT = "mmrerank_usage"
-"""The name of the custom event that callbacks get, with the counts of a `mmrerank.Usage`."""
+"""The name of the custom event that reports the counts of a `mmrerank.Usage` to callbacks."""
 
 
 class MultimodalRerank(BaseDocumentCompressor):
-    """Reranks documents by their text and the images that their metadata names.
+    """Reranks documents by their text and by the images that their metadata names.
 
     ::
 
         compressor = MultimodalRerank(reranker=OCRReranker(), top_n=5, image_root="images")
         ContextualCompressionRetriever(base_compressor=compressor, base_retriever=retriever)
 
-    What comes back are copies of the documents, best first, with `relevance_score`,
-    `retrieval_rank` (from 1), `retrieval_score` where they came with a score and, where an image
-    helped, `best_image` in their metadata. After several rerankers `retrieval_rank` and
-    `retrieval_score` are still those of the retrieval, before the first of them. The query may be a `Content` too, to ask with an image. Callbacks get a span, and a custom event
-    `mmrerank_usage` with the counts of each call. Errors are those of `mmrerank.errors`.
+    The result is copies of the documents, best first. Their metadata has `relevance_score`,
+    `retrieval_rank` (from 1), `retrieval_score` if the document came with a score, and `best_image`
+    if an image scored best. After several rerankers, `retrieval_rank` and `retrieval_score` are
+    still those of the retrieval, before the first reranker. To ask with an image, pass a `Content`
+    as the query. Callbacks see one run for each call, and a custom event `mmrerank_usage` with the
+    counts of its usage. All errors are those of `mmrerank.errors`.
     """
 
     reranker: Reranker = Field(exclude=True)
     top_n: int | None = Field(default=None, ge=1)
     """How many documents to keep; None keeps all."""
     min_score: float | None = None
-    """Documents that score less are left out."""
+    """Documents that score less are dropped; None keeps all."""
     image_root: Any = Field(default=None, exclude=True)
-    """The folder that image references are relative to; several; or a function of a document's
-    metadata that names them."""
+    """The folder that image references are relative to, a list of folders, or a function of a
+    document's metadata that returns either."""
     image_key: Any = Field(default=IMAGES_KEY, exclude=True)
-    """The metadata key of the image references; several; or a function of the metadata."""
+    """The metadata key of the image references, a list of keys, or a function of the metadata."""
     path_map: Mapping[str, str] | None = None
-    """`{old: new}` beginnings of paths, for folders that have moved."""
+    """`{old: new}` path prefixes, for folders that have moved."""
     on_image_error: Literal["raise", "warn"] = "raise"
-    """What to do about an image that cannot be used: "warn" keeps the document without it."""
+    """For an image that cannot be used: "raise", or "warn" and score the document without it."""
     urls: Literal["refuse", "pass", "fetch"] = "refuse"
-    """What to do about references that are URLs: "pass" lets the service fetch them."""
+    """For references that are URLs: "refuse", "pass" them to the service, or "fetch" them here."""
 
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
 
@@ -68,21 +69,25 @@ class MultimodalRerank(BaseDocumentCompressor):
         query: str | Content,
         callbacks: Callbacks | None = None,
     ) -> list[Document]:
-        """The documents, best first; copies with scores in their metadata."""
+        """Copies of the documents with scores in their metadata, best first; [] for no documents.
+
+        Raises `InvalidInputError` for an empty query or something that is not a Document,
+        `ImageError` for an image that cannot be used, and what the reranker raises.
+        """
         reranked: list[Document] = []
 
-        def work(counts: dict[str, Any]) -> dict[str, Any]:
+        def work(_: dict[str, Any]) -> dict[str, Any]:
             contents, refs = self._contents(documents)
             with collected_usage() as usage:
                 try:
                     results = self.reranker.rerank(query, contents, self.top_n, self.min_score)
                 finally:
-                    for one in usage:
-                        dispatch_custom_event(USAGE_EVENT, dataclasses.asdict(one))
-            reranked.extend(_picked(documents, results, refs))
-            return _counts(contents, results)
+                    for call in usage:
+                        dispatch_custom_event(USAGE_EVENT, dataclasses.asdict(call))
+            reranked.extend(_with_results(documents, results, refs))
+            return _trace_output(contents, results)
 
-        self._span(work).invoke(self._asked(documents), _config(callbacks))
+        self._span(work).invoke(self._trace_input(documents), _config(callbacks))
         return reranked
 
     async def acompress_documents(
@@ -94,7 +99,7 @@ class MultimodalRerank(BaseDocumentCompressor):
         """As `compress_documents`, without blocking the event loop."""
         reranked: list[Document] = []
 
-        async def work(counts: dict[str, Any]) -> dict[str, Any]:
+        async def work(_: dict[str, Any]) -> dict[str, Any]:
             contents, refs = await asyncio.to_thread(self._contents, documents)
             with collected_usage() as usage:
                 try:
@@ -102,12 +107,12 @@ class MultimodalRerank(BaseDocumentCompressor):
                         query, contents, self.top_n, self.min_score
                     )
                 finally:
-                    for one in usage:
-                        await adispatch_custom_event(USAGE_EVENT, dataclasses.asdict(one))
-            reranked.extend(_picked(documents, results, refs))
-            return _counts(contents, results)
+                    for call in usage:
+                        await adispatch_custom_event(USAGE_EVENT, dataclasses.asdict(call))
+            reranked.extend(_with_results(documents, results, refs))
+            return _trace_output(contents, results)
 
-        await self._span(work).ainvoke(self._asked(documents), _config(callbacks))
+        await self._span(work).ainvoke(self._trace_input(documents), _config(callbacks))
         return reranked
 
     def rerank(
@@ -117,13 +122,13 @@ class MultimodalRerank(BaseDocumentCompressor):
         *,
         top_n: int | None = None,
     ) -> list[dict[str, Any]]:
-        """`[{"index", "relevance_score"}, ...]`, best first; `best_image` too where one helped.
+        """`[{"index", "relevance_score"}, ...]`, best first, with `best_image` if an image won.
 
-        `top_n` here comes before the compressor's own.
+        `top_n` overrides the compressor's own. Raises as `compress_documents` does.
         """
         contents, refs = self._contents(documents)
-        most = self.top_n if top_n is None else top_n
-        return _as_dicts(self.reranker.rerank(query, contents, most, self.min_score), refs)
+        limit = self.top_n if top_n is None else top_n
+        return _as_dicts(self.reranker.rerank(query, contents, limit, self.min_score), refs)
 
     async def arerank(
         self,
@@ -134,12 +139,15 @@ class MultimodalRerank(BaseDocumentCompressor):
     ) -> list[dict[str, Any]]:
         """As `rerank`, without blocking the event loop."""
         contents, refs = await asyncio.to_thread(self._contents, documents)
-        most = self.top_n if top_n is None else top_n
-        results = await self.reranker.arerank(query, contents, most, self.min_score)
+        limit = self.top_n if top_n is None else top_n
+        results = await self.reranker.arerank(query, contents, limit, self.min_score)
         return _as_dicts(results, refs)
 
     def warm(self, documents: Sequence[Document], *, show_progress: bool = False) -> None:
-        """Read the documents and their images ahead of any query, at indexing time."""
+        """Read the documents and their images ahead of any query, at indexing time.
+
+        Raises as `compress_documents` does.
+        """
         self.reranker.warm(self._contents(documents)[0], show_progress=show_progress)
 
     def _contents(
@@ -150,23 +158,23 @@ class MultimodalRerank(BaseDocumentCompressor):
         )
         return to_contents(documents, resolver, self.reranker.max_images_per_document)
 
-    def _asked(self, documents: Sequence[Document]) -> dict[str, Any]:
-        """All that a trace gets to see of the input."""
+    def _trace_input(self, documents: Sequence[Document]) -> dict[str, Any]:
+        """What a trace shows of the input: counts, no content."""
         return {"model": self.reranker.model, "documents": len(documents)}
 
     def _span(self, work: Callable[[dict[str, Any]], Any]) -> RunnableLambda[Any, Any]:
-        """A child run of its own: the retriever around a compressor gives it none."""
+        """A run of its own: a retriever around a compressor does not start one for it."""
         return RunnableLambda(work, name=type(self).__name__)
 
 
-def _picked(
+def _with_results(
     documents: Sequence[Document], results: Sequence[RerankResult], refs: list[list[str]]
 ) -> list[Document]:
     return [with_scores(documents[r.index], r, refs[r.index]) for r in results]
 
 
-def _counts(contents: Sequence[Content], results: Sequence[RerankResult]) -> dict[str, Any]:
-    """All that a trace gets to see of the work."""
+def _trace_output(contents: Sequence[Content], results: Sequence[RerankResult]) -> dict[str, Any]:
+    """What a trace shows of the result: counts, no content."""
     images = sum(len(content.images) for content in contents)
     return {"documents": len(results), "images_read": images}
 

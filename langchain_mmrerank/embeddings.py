@@ -16,7 +16,7 @@ class TextEmbeddings(Embeddings):
         self.embedder = embedder if embedder is not None else default_embedder()
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
-        """One vector a text, in order."""
+        """One vector for each text, in order."""
         return self.embedder.embed_documents(texts)
 
     def embed_query(self, text: str) -> list[float]:

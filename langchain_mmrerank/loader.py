@@ -6,6 +6,7 @@ import mimetypes
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path, PurePath
 from typing import Any
 
 from langchain_core.document_loaders import BaseBlobParser, BaseLoader, Blob
@@ -30,9 +31,9 @@ __all__ = [
 class MultimodalPDFLoader(BaseLoader):
     """A PDF as documents: chunks of text whose metadata names the images that belong to them.
 
-    Images are saved under `image_root`; `metadata["images"]` holds their references as a JSON
-    list in a string, strongest link first. Ids are deterministic. `options` are those of
-    `mmrerank.PDFLoader`. Raises `DocumentError` for a file that cannot be loaded.
+    Images are saved under `image_root`; `metadata["images"]` lists their references, strongest
+    link first, as JSON in a string. The same file always has the same ids. `options` are those of
+    `mmrerank.PDFLoader`. Loading raises `DocumentError` for a file that cannot be read.
     """
 
     def __init__(
@@ -45,15 +46,16 @@ class MultimodalPDFLoader(BaseLoader):
         self._loader = PDFLoader(file_path, image_root=image_root, **options)
 
     def lazy_load(self) -> Iterator[Document]:
-        """One document a chunk, page by page."""
+        """One document for each chunk, page by page."""
         return map(from_chunk, self._loader.lazy_load())
 
 
 class MultimodalLoader(BaseLoader):
-    """A file of any known format, or a folder of them, as documents (see `MultimodalPDFLoader`).
+    """A file, or a folder of files, as documents (see `MultimodalPDFLoader`).
 
-    PDF, PPTX, DOCX, HTML, Markdown and images. `options` are those of the format's loader in
-    `mmrerank.loaders`, for a folder also those of `mmrerank.FolderLoader`.
+    Formats: PDF, PPTX, DOCX, HTML, Markdown and images. `options` are those of the format's loader
+    in `mmrerank.loaders`; a folder takes those of `mmrerank.FolderLoader` too. Loading raises
+    `DocumentError` for a file that cannot be read.
     """
 
     def __init__(
@@ -63,39 +65,41 @@ class MultimodalLoader(BaseLoader):
         image_root: str | os.PathLike[str],
         **options: Any,
     ) -> None:
-        kind = FolderLoader if os.path.isdir(file_path) else FileLoader  # noqa: PTH112 - any path
+        kind = FolderLoader if Path(file_path).is_dir() else FileLoader
         self._loader = kind(file_path, image_root=image_root, **options)
 
     def lazy_load(self) -> Iterator[Document]:
-        """One document a chunk."""
+        """One document for each chunk."""
         return map(from_chunk, self._loader.lazy_load())
 
 
 class MultimodalBlobParser(BaseBlobParser):
-    """Parses blobs of any known format, for `GenericLoader`; the path or the type tells which."""
+    """Parses blobs for `GenericLoader`: the formats of `MultimodalLoader`, by suffix or MIME type."""
 
     def __init__(self, *, image_root: str | os.PathLike[str], **options: Any) -> None:
         self._image_root = image_root
         self._options = options
 
     def lazy_parse(self, blob: Blob) -> Iterator[Document]:
-        """One document a chunk. A blob without a path is written to a temporary file."""
+        """One document for each chunk. A blob in memory is written to a temporary file first.
+
+        Raises `DocumentError` for a blob that cannot be read.
+        """
         if blob.data is None and blob.path is not None:
-            yield from self._load(os.fspath(blob.path))
+            yield from self._load(blob.path)
             return
-        suffix = os.path.splitext(str(blob.path or blob.source or ""))[1]  # noqa: PTH122 - no path
+        suffix = PurePath(str(blob.path or blob.source or "")).suffix
         suffix = suffix or mimetypes.guess_extension(blob.mimetype or "") or ""
         with tempfile.TemporaryDirectory(prefix="mmrerank-") as folder:
-            path = os.path.join(folder, f"blob{suffix}")
-            with open(path, "wb") as file:  # noqa: PTH123 - as above
-                file.write(blob.as_bytes())
+            path = Path(folder, f"blob{suffix}")
+            path.write_bytes(blob.as_bytes())
             source = str(blob.source or "blob")
             for document in self._load(path):
                 yield document.model_copy(
                     update={"metadata": {**document.metadata, "source": source}}
                 )
 
-    def _load(self, path: str) -> Iterator[Document]:
+    def _load(self, path: str | os.PathLike[str]) -> Iterator[Document]:
         loader = FileLoader(path, image_root=self._image_root, **self._options)
         return map(from_chunk, loader.lazy_load())
 
@@ -107,11 +111,12 @@ def attach_images(
     image_root: str | os.PathLike[str],
     password: str | None = None,
 ) -> list[Document]:
-    """Copies of documents from any loader, with the references of the PDF's images that belong.
+    """Copies of documents from any loader, with references to the PDF's images that belong to them.
 
-    Documents are matched by their metadata (source and page) and their text; those of another
-    file come back as they are. Embeddings and ids stay, so an index need not be built again:
-    rerank with `image_root`, or update the store's metadata.
+    Documents are matched by their metadata (source and page) and their text; those of other files
+    come back unchanged. Ids and texts stay, so nothing has to be embedded again: rerank the copies
+    with the same `image_root`, or update the store's metadata. Raises `DocumentError` for a PDF
+    that cannot be read.
     """
     index = FigureIndex.from_pdf(pdf, image_root=image_root, password=password)
     return [
@@ -123,10 +128,10 @@ def attach_images(
 
 
 def resolve_markers(documents: Iterable[Document]) -> list[Document]:
-    """Copies of a splitter's pieces, each with the images that it speaks of, and no markers.
+    """Copies of a splitter's pieces, without markers, each with only the images marked in it.
 
-    For documents loaded with `markers=True` and cut by a text splitter, which copies all images
-    of a document to each of its pieces. A piece without a marker has no images.
+    For documents that were loaded with `markers=True` and cut by a text splitter: a splitter
+    copies all images of a document to each of its pieces. A piece without a marker gets no images.
     """
     return [_resolved(document) for document in documents]
 

@@ -23,17 +23,19 @@ __all__ = ["MultimodalRetriever"]
 class MultimodalRetriever(BaseRetriever):
     """Fetches `fetch_k` candidates from a vector store, reranks them and returns `top_n`.
 
-    Beside `ContextualCompressionRetriever` it keeps the store's own score of each candidate, as
-    `retrieval_score` (a distance in some stores, a similarity in others).
+    Unlike `ContextualCompressionRetriever`, it keeps the store's own score of each candidate, as
+    `retrieval_score` (a distance in some stores, a similarity in others). Raises
+    `InvalidInputError` for a `fetch_k` or `top_n` below 1, and what the compressor raises.
     """
 
     vector_store: VectorStore
     compressor: MultimodalRerank
     fetch_k: int = Field(default=50, ge=1)
+    """How many candidates to fetch; more if `top_n` is larger."""
     top_n: int | None = Field(default=None, ge=1)
-    """Comes before the compressor's own `top_n`; both may be given in `invoke(..., top_n=3)`."""
+    """Overrides the compressor's own `top_n`. `invoke` takes both for one call: `top_n=3`."""
     search_kwargs: dict[str, Any] = Field(default_factory=dict)
-    """For the vector store's search: a filter, for example."""
+    """Passed to the vector store's search, for example a filter."""
 
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
 
@@ -45,9 +47,9 @@ class MultimodalRetriever(BaseRetriever):
         top_n: int | None = None,
         fetch_k: int | None = None,
     ) -> list[Document]:
-        compressor = self._cut_to(top_n)
-        found = self._search(query, self._depth(fetch_k, compressor))
-        return compressor.compress_documents(found, query, run_manager.get_child())
+        compressor = self._compressor(top_n)
+        candidates = self._search(query, self._candidate_count(fetch_k, compressor))
+        return compressor.compress_documents(candidates, query, run_manager.get_child())
 
     async def _aget_relevant_documents(
         self,
@@ -57,33 +59,33 @@ class MultimodalRetriever(BaseRetriever):
         top_n: int | None = None,
         fetch_k: int | None = None,
     ) -> list[Document]:
-        compressor = self._cut_to(top_n)
-        found = await self._asearch(query, self._depth(fetch_k, compressor))
-        return await compressor.acompress_documents(found, query, run_manager.get_child())
+        compressor = self._compressor(top_n)
+        candidates = await self._asearch(query, self._candidate_count(fetch_k, compressor))
+        return await compressor.acompress_documents(candidates, query, run_manager.get_child())
 
-    def _depth(self, fetch_k: int | None, compressor: MultimodalRerank) -> int:
-        """How many candidates to fetch: what the call says, else never fewer than are wanted."""
+    def _candidate_count(self, fetch_k: int | None, compressor: MultimodalRerank) -> int:
+        """The call's own `fetch_k`, else the retriever's, but never fewer than `top_n`."""
         if fetch_k is not None and fetch_k < 1:
-            raise InvalidInputError(f"fetch_k is at least 1, not {fetch_k}")
+            raise InvalidInputError(f"fetch_k must be at least 1, not {fetch_k}")
         return fetch_k if fetch_k is not None else max(self.fetch_k, compressor.top_n or 1)
 
-    def _cut_to(self, top_n: int | None) -> MultimodalRerank:
-        most = self.top_n if top_n is None else top_n
-        if most is None:
+    def _compressor(self, top_n: int | None) -> MultimodalRerank:
+        limit = self.top_n if top_n is None else top_n
+        if limit is None:
             return self.compressor
-        return self.compressor.model_copy(update={"top_n": most})
+        return self.compressor.model_copy(update={"top_n": limit})
 
     def _search(self, query: str, k: int) -> list[Document]:
         try:
-            return _scored(
+            return _with_store_scores(
                 self.vector_store.similarity_search_with_score(query, k=k, **self.search_kwargs)
             )
-        except NotImplementedError:  # a store that keeps its scores to itself
+        except NotImplementedError:  # a store without scores
             return self.vector_store.similarity_search(query, k=k, **self.search_kwargs)
 
     async def _asearch(self, query: str, k: int) -> list[Document]:
         try:
-            return _scored(
+            return _with_store_scores(
                 await self.vector_store.asimilarity_search_with_score(
                     query, k=k, **self.search_kwargs
                 )
@@ -92,10 +94,10 @@ class MultimodalRetriever(BaseRetriever):
             return await self.vector_store.asimilarity_search(query, k=k, **self.search_kwargs)
 
 
-def _scored(found: list[tuple[Document, float]]) -> list[Document]:
+def _with_store_scores(hits: list[tuple[Document, float]]) -> list[Document]:
     scored: list[Document] = []
-    for document, score in found:
+    for document, score in hits:
         metadata = {**document.metadata, RETRIEVAL_SCORE_KEY: float(score)}
-        metadata.pop(RETRIEVAL_RANK_KEY, None)  # of another retrieval, if it was stored
+        metadata.pop(RETRIEVAL_RANK_KEY, None)  # left from another retrieval
         scored.append(document.model_copy(update={"metadata": metadata}))
     return scored

@@ -28,6 +28,7 @@ from mmrerank.images.refs import (
 )
 from mmrerank.images.resolve import ImageResolver
 from mmrerank.loaders.base import Chunk, source_id
+from mmrerank.result_metadata import scored_metadata
 from mmrerank.types import Content, Image, RerankResult
 
 __all__ = [
@@ -49,13 +50,16 @@ OUR_KEYS = (
     BEST_IMAGE_KEY,
     IS_SCORED_KEY,
 )
-"""Metadata for programs: excluded from what LLMs and embedders read."""
+"""Metadata keys for programs, hidden from LLMs and embedders."""
 
 
 def to_content(query: QueryBundle | str | None) -> Content:
-    """A query's text and the image at its `image_path`."""
+    """A query's text and the image at its `image_path`.
+
+    Raises `InvalidInputError` without a query.
+    """
     if query is None:
-        raise InvalidInputError("a query is needed to rerank: give query_bundle or query_str")
+        raise InvalidInputError("reranking needs a query: pass query_bundle or query_str")
     if isinstance(query, str):
         return Content(query)
     images = [Image.from_path(query.image_path)] if query.image_path else []
@@ -68,28 +72,29 @@ def to_contents(
     max_images: int,
     metadata_mode: MetadataMode = MetadataMode.NONE,
 ) -> tuple[list[Content], list[list[str]]]:
-    """Each node's text and images, and the references of those images.
+    """Each node's text and at most `max_images` images, and those images' references.
 
-    Images are those of the node itself (`ImageNode`, `image_resource`), then those of its
-    metadata; both are references to be resolved under the image root.
+    First comes the node's own image (`ImageNode`, `image_resource`), then those that its metadata
+    names; all are resolved under the image root. Raises `ImageError` for an image that cannot be
+    used.
     """
     contents: list[Content] = []
-    names: list[list[str]] = []
+    refs: list[list[str]] = []
     for item in nodes:
         node = item.node
         own = resolver.resolve(_own_refs(node), node.metadata, max_images)
-        found = own + resolver.find(node.metadata, max_images - len(own))
+        named = resolver.find(node.metadata, max_images - len(own))
         unique: dict[Image, str] = {}  # a node may name its own image in its metadata too
-        for name, image in found:
-            unique.setdefault(image, name)
+        for ref, image in own + named:
+            unique.setdefault(image, ref)
         text = node.get_content(metadata_mode=metadata_mode)
         contents.append(Content(text, list(unique)))
-        names.append(list(unique.values()))
-    return contents, names
+        refs.append(list(unique.values()))
+    return contents, refs
 
 
 def _own_refs(node: BaseNode) -> list[str]:
-    """The image that a node itself holds: base64 (as a data URI), path or URL."""
+    """A node's own image, as a data URI, a path or a URL; [] if it has none."""
     if isinstance(node, ImageNode):
         if node.image:
             return [_data_uri(node.image, node.image_mimetype)]
@@ -103,55 +108,38 @@ def _own_refs(node: BaseNode) -> list[str]:
 
 
 def _data_uri(data: str, media_type: str | None) -> str:
-    """`MediaResource` and `ImageNode` keep bytes as base64 text."""
-    kind = media_type if media_type and media_type.startswith("image/") else "image/unknown"
-    return f"data:{kind};base64,{data}"
+    """A data URI from the base64 text in which `MediaResource` and `ImageNode` store bytes."""
+    known = media_type if media_type and media_type.startswith("image/") else "image/unknown"
+    return f"data:{known};base64,{data}"
 
 
 def with_scores(item: NodeWithScore, result: RerankResult, refs: Sequence[str]) -> NodeWithScore:
-    """A copy of the node with its score; the id stays, and the input is not touched.
-
-    `retrieval_rank` counts from 1; `retrieval_score` is the earlier score where there was one.
-    After several rerankers both are still those of the retrieval.
-    """
-    metadata: dict[str, Any] = dict(item.node.metadata)
-    for stale in (BEST_IMAGE_KEY, IS_SCORED_KEY):
-        metadata.pop(stale, None)
-    if RETRIEVAL_RANK_KEY not in metadata:  # this is the first reranker
-        metadata[RETRIEVAL_RANK_KEY] = result.index + 1
-        metadata.pop(RETRIEVAL_SCORE_KEY, None)
-        if item.score is not None:
-            metadata[RETRIEVAL_SCORE_KEY] = float(item.score)
-    metadata[RELEVANCE_KEY] = result.relevance_score
-    if not result.is_scored:
-        metadata[IS_SCORED_KEY] = False
-    if result.best_image is not None:
-        metadata[BEST_IMAGE_KEY] = refs[result.best_image]
-    node = with_hidden_keys(item.node, metadata)
-    return NodeWithScore(node=node, score=result.relevance_score)
+    """A copy of the node with its score and its metadata (see `scored_metadata`); the id stays."""
+    metadata = scored_metadata(item.node.metadata, result, refs, item.score)
+    return NodeWithScore(node=with_hidden_keys(item.node, metadata), score=result.relevance_score)
 
 
 def with_hidden_keys(node: AnyNode, metadata: dict[str, Any]) -> AnyNode:
-    """A copy of the node with other metadata, our keys kept from LLMs and embedders."""
+    """A copy of the node with this metadata, our keys hidden from LLMs and embedders."""
     return node.model_copy(
         update={
             "metadata": metadata,
-            "excluded_embed_metadata_keys": _with_ours(node.excluded_embed_metadata_keys),
-            "excluded_llm_metadata_keys": _with_ours(node.excluded_llm_metadata_keys),
+            "excluded_embed_metadata_keys": _with_our_keys(node.excluded_embed_metadata_keys),
+            "excluded_llm_metadata_keys": _with_our_keys(node.excluded_llm_metadata_keys),
         }
     )
 
 
-def _with_ours(keys: Sequence[str]) -> list[str]:
+def _with_our_keys(keys: Sequence[str]) -> list[str]:
     return list(dict.fromkeys([*keys, *OUR_KEYS]))
 
 
 def from_chunk(chunk: Chunk) -> Document:
-    """A loader's chunk as a document, with the chunk's id and its file as its source.
+    """A loader's chunk as a document, with the chunk's id, and its file as the source node.
 
-    Its metadata is for programs, save the page: a path would only blur an embedding. A chunk that
-    is nothing but images shows its page there too, since LlamaIndex leaves out nodes that have
-    nothing to embed.
+    Paths and positions are hidden from LLMs and embedders, page and section from embedders only:
+    they would blur an embedding. A chunk without text is embedded by page and section all the
+    same, since LlamaIndex drops nodes that have nothing to embed.
     """
     hidden = [*OUR_KEYS, "source", "position", "not_rendered"]
     unembedded = [*hidden, "page", "section"] if chunk.text.strip() else hidden

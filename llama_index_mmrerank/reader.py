@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 from llama_index.core.readers.base import BaseReader
@@ -12,6 +14,7 @@ from llama_index.core.schema import BaseNode, Document, MetadataMode
 from llama_index_mmrerank.convert import from_chunk, with_hidden_keys
 from mmrerank.images.refs import IMAGES_KEY, read_refs, write_refs
 from mmrerank.images.refs import resolve_markers as resolve
+from mmrerank.loaders.base import Chunk
 from mmrerank.loaders.files import FileLoader, FolderLoader
 from mmrerank.loaders.pdf.attach import FigureIndex
 from mmrerank.loaders.pdf.loader import PDFLoader
@@ -21,63 +24,60 @@ __all__ = ["MultimodalPDFReader", "MultimodalReader", "attach_images", "resolve_
 AnyNode = TypeVar("AnyNode", bound=BaseNode)
 
 
-class MultimodalPDFReader(BaseReader):
+class _ChunkReader(BaseReader):
+    """A reader over one of the core's loaders."""
+
+    def __init__(self, *, image_root: str | os.PathLike[str], **options: Any) -> None:
+        self.image_root = image_root
+        self.options = options
+
+    @abstractmethod
+    def _chunks(self, file: str | os.PathLike[str]) -> Iterator[Chunk]:
+        """The chunks of the file, as the core loads them."""
+
+    def lazy_load_data(
+        self, file: str | os.PathLike[str], extra_info: dict[str, Any] | None = None
+    ) -> Iterator[Document]:
+        """One document for each chunk; `extra_info` is added to their metadata.
+
+        Raises `DocumentError` for a file that cannot be read.
+        """
+        for chunk in self._chunks(file):
+            document = from_chunk(chunk)
+            document.metadata.update(extra_info or {})
+            yield document
+
+    def load_data(
+        self, file: str | os.PathLike[str], extra_info: dict[str, Any] | None = None
+    ) -> list[Document]:
+        """All documents of `lazy_load_data`; raises as it does."""
+        return list(self.lazy_load_data(file, extra_info))
+
+
+class MultimodalPDFReader(_ChunkReader):
     """A PDF as documents: chunks of text whose metadata names the images that belong to them.
 
     Each is a node of its own, ready for `VectorStoreIndex(nodes)`. Images are saved under
-    `image_root`; `metadata["images"]` holds their references as a JSON list in a string,
-    strongest link first. Ids are deterministic; `ref_doc_id` stands for the file. `options` are
-    those of `mmrerank.PDFLoader`. Works as `file_extractor` of `SimpleDirectoryReader` too.
+    `image_root`; `metadata["images"]` lists their references, strongest link first, as JSON in a
+    string. The same file always has the same ids, and one `ref_doc_id`. `options` are those of
+    `mmrerank.PDFLoader`. Works as `file_extractor` of `SimpleDirectoryReader` too.
     """
 
-    def __init__(self, *, image_root: str | os.PathLike[str], **options: Any) -> None:
-        self.image_root = image_root
-        self.options = options
-
-    def lazy_load_data(
-        self, file: str | os.PathLike[str], extra_info: dict[str, Any] | None = None
-    ) -> Iterator[Document]:
-        """One document a chunk, page by page; `extra_info` is added to their metadata."""
-        for chunk in PDFLoader(file, image_root=self.image_root, **self.options).lazy_load():
-            document = from_chunk(chunk)
-            document.metadata.update(extra_info or {})
-            yield document
-
-    def load_data(
-        self, file: str | os.PathLike[str], extra_info: dict[str, Any] | None = None
-    ) -> list[Document]:
-        """All of the file's documents."""
-        return list(self.lazy_load_data(file, extra_info))
+    def _chunks(self, file: str | os.PathLike[str]) -> Iterator[Chunk]:
+        return PDFLoader(file, image_root=self.image_root, **self.options).lazy_load()
 
 
-class MultimodalReader(BaseReader):
-    """A file of any known format, or a folder of them, as documents (see `MultimodalPDFReader`).
+class MultimodalReader(_ChunkReader):
+    """A file, or a folder of files, as documents (see `MultimodalPDFReader`).
 
-    PDF, PPTX, DOCX, HTML, Markdown and images. `options` are those of the format's loader in
-    `mmrerank.loaders`, for a folder also those of `mmrerank.FolderLoader`. Works as
-    `file_extractor` of `SimpleDirectoryReader` for any of the suffixes.
+    Formats: PDF, PPTX, DOCX, HTML, Markdown and images. `options` are those of the format's loader
+    in `mmrerank.loaders`; a folder takes those of `mmrerank.FolderLoader` too. Works as
+    `file_extractor` of `SimpleDirectoryReader` for any of their suffixes.
     """
 
-    def __init__(self, *, image_root: str | os.PathLike[str], **options: Any) -> None:
-        self.image_root = image_root
-        self.options = options
-
-    def lazy_load_data(
-        self, file: str | os.PathLike[str], extra_info: dict[str, Any] | None = None
-    ) -> Iterator[Document]:
-        """One document a chunk; `extra_info` is added to their metadata."""
-        kind = FolderLoader if os.path.isdir(file) else FileLoader  # noqa: PTH112 - any path
-        loader = kind(file, image_root=self.image_root, **self.options)
-        for chunk in loader.lazy_load():
-            document = from_chunk(chunk)
-            document.metadata.update(extra_info or {})
-            yield document
-
-    def load_data(
-        self, file: str | os.PathLike[str], extra_info: dict[str, Any] | None = None
-    ) -> list[Document]:
-        """All of the file's documents."""
-        return list(self.lazy_load_data(file, extra_info))
+    def _chunks(self, file: str | os.PathLike[str]) -> Iterator[Chunk]:
+        kind = FolderLoader if Path(file).is_dir() else FileLoader
+        return kind(file, image_root=self.image_root, **self.options).lazy_load()
 
 
 def attach_images(
@@ -87,10 +87,11 @@ def attach_images(
     image_root: str | os.PathLike[str],
     password: str | None = None,
 ) -> list[AnyNode]:
-    """Copies of nodes from any reader, with the references of the PDF's images that belong.
+    """Copies of nodes from any reader, with references to the PDF's images that belong to them.
 
-    Nodes are matched by their metadata (file and page) and their text; those of another file come
-    back as they are. Embeddings and ids stay, so an index need not be built again.
+    Nodes are matched by their metadata (file and page) and their text; those of other files come
+    back unchanged. Ids, texts and embeddings stay, so nothing has to be embedded again. Raises
+    `DocumentError` for a PDF that cannot be read.
     """
     index = FigureIndex.from_pdf(pdf, image_root=image_root, password=password)
     return [
@@ -100,10 +101,10 @@ def attach_images(
 
 
 def resolve_markers(nodes: Iterable[AnyNode]) -> list[AnyNode]:
-    """Copies of a splitter's nodes, each with the images that it speaks of, and no markers.
+    """Copies of a splitter's nodes, without markers, each with only the images marked in it.
 
-    For documents loaded with `markers=True` and cut by a node parser, which copies all images of
-    a document to each of its nodes. A node without a marker has no images.
+    For documents that were loaded with `markers=True` and cut by a node parser: a parser copies
+    all images of a document to each of its nodes. A node without a marker gets no images.
     """
     return [_resolved(node) for node in nodes]
 

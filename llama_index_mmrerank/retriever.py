@@ -13,9 +13,9 @@ __all__ = ["MultimodalRetriever"]
 
 
 class MultimodalRetriever(BaseRetriever):
-    """Retrieves with `retriever` (give it a generous `similarity_top_k`) and reranks the nodes.
+    """Retrieves with `retriever` (give it a large `similarity_top_k`) and reranks the nodes.
 
-    For places that take a retriever and no postprocessors.
+    For places that take a retriever but no postprocessors. Raises what either of the two raises.
     """
 
     def __init__(self, retriever: BaseRetriever, rerank: MultimodalRerank, **options: Any) -> None:
@@ -24,9 +24,9 @@ class MultimodalRetriever(BaseRetriever):
         self._rerank = rerank
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        found = self._retriever.retrieve(query_bundle)
-        return self._rerank.postprocess_nodes(found, query_bundle)
+        candidates = self._retriever.retrieve(query_bundle)
+        return self._rerank.postprocess_nodes(candidates, query_bundle)
 
     async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        found = await self._retriever.aretrieve(query_bundle)
-        return await self._rerank.apostprocess_nodes(found, query_bundle)
+        candidates = await self._retriever.aretrieve(query_bundle)
+        return await self._rerank.apostprocess_nodes(candidates, query_bundle)

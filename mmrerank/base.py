@@ -25,13 +25,13 @@ Documents = Sequence[str | Content]
 class Reranker(ABC):
     """Scores documents against a query.
 
-    A subclass gives `_score` (and `_ascore`, where it can wait without a thread); everything else
-    is given here, once. Promise: `score` returns exactly one finite float for each document, in
-    input order, whatever was batched, fanned out, cached or fused.
+    A subclass implements `_score` (and `_ascore`, if it can wait without a thread); everything
+    else is here. `score` returns exactly one finite float for each document, in input order,
+    however the documents were batched, fanned out, cached or fused.
 
-    `modalities` says what one item of the model can hold; `listwise` is True where a document's
-    score depends on the other documents of the call. At most `max_images_per_document` images of a
-    document count, the first ones.
+    `modalities` says what a single input of the model may contain; `listwise` is True if a
+    document's score depends on the other documents of the call. At most `max_images_per_document`
+    images of a document are scored, the first ones.
     """
 
     model: str
@@ -50,15 +50,15 @@ class Reranker(ABC):
         return await asyncio.to_thread(self._score, query, documents)
 
     def score(self, query: str | Content, documents: Documents) -> list[float]:
-        """One score for each document, in input order; of no documents none, whatever is asked.
+        """One score for each document, in input order; returns [] for no documents.
 
         Raises `InvalidInputError` for an empty query or a document that is neither str nor
-        `Content`; `RerankError` subclasses for what goes wrong while scoring.
+        `Content`, and another `RerankError` if the documents cannot be scored.
         """
         return [scored.score for scored in self._scored(query, documents)[1]]
 
     async def ascore(self, query: str | Content, documents: Documents) -> list[float]:
-        """As `score`, without blocking the event loop."""
+        """As `score`, without blocking the event loop. Raises the same errors."""
         return [scored.score for scored in (await self._ascored(query, documents))[1]]
 
     def rerank(
@@ -70,7 +70,9 @@ class Reranker(ABC):
     ) -> list[RerankResult]:
         """The documents, best first; equal scores keep their input order.
 
-        `top_n` keeps that many at most (None: all), `min_score` those that score at least as much.
+        `top_n` keeps at most that many (None: all), `min_score` those with at least that score.
+        Raises `InvalidInputError` for an unusable `top_n` or `min_score`, and the errors of
+        `score`.
         """
         check_cut(top_n, min_score)
         contents, scored = self._scored(query, documents)
@@ -83,22 +85,23 @@ class Reranker(ABC):
         top_n: int | None = None,
         min_score: float | None = None,
     ) -> list[RerankResult]:
-        """As `rerank`, without blocking the event loop."""
+        """As `rerank`, without blocking the event loop. Raises the same errors."""
         check_cut(top_n, min_score)
         contents, scored = await self._ascored(query, documents)
         return rank(contents, scored, top_n=top_n, min_score=min_score)
 
     def warm(self, documents: Documents, *, show_progress: bool = False) -> None:
-        """Read documents ahead of any query, at indexing time.
+        """Read documents before there is a query, at indexing time.
 
-        Does nothing here: a reranker that keeps what it has read overrides it.
+        Does nothing here: a reranker that caches documents overrides it. Overrides raise the
+        errors of `score`.
         """
 
     def close(self) -> None:
-        """Give back connections, devices and memory. Safe to call twice."""
+        """Release connections, devices and memory. Safe to call twice."""
 
     async def aclose(self) -> None:
-        """As `close`, for use within an event loop."""
+        """As `close`, without blocking the event loop."""
         self.close()
 
     async def __aenter__(self) -> Self:
@@ -149,10 +152,10 @@ class Reranker(ABC):
 
 @contextmanager
 def collected_usage() -> Iterator[list[Usage]]:
-    """The list that the usage of calls within the block goes into, beside `on_usage`.
+    """A list of the usage of all calls within the block, in addition to `on_usage`.
 
-    Of this thread's or task's own calls only, so that an adapter can tell its callbacks of them
-    though others use the same reranker.
+    Only of calls by this thread or task, so that an adapter can report them to its callbacks while
+    others use the same reranker.
     """
     collected: list[Usage] = []
     token = _collecting.set(collected)
@@ -169,7 +172,11 @@ def rank(
     top_n: int | None = None,
     min_score: float | None = None,
 ) -> list[RerankResult]:
-    """Sort by score, best first and stable, then cut. `min_score` keeps what has no score."""
+    """Sort by score, best first and stable, then apply `min_score` and `top_n`.
+
+    Documents that could not be scored are kept whatever `min_score` is. Raises ValueError if there
+    are not as many scores as documents.
+    """
     results = [
         RerankResult(
             index=i,
@@ -191,20 +198,20 @@ def rank(
 
 
 def check_query(query: str | Content) -> Content:
-    """The query as `Content`; `InvalidInputError` where there is nothing to ask."""
+    """The query as `Content`. Raises `InvalidInputError` for an empty or unusable one."""
     content = Content(text=query) if isinstance(query, str) else query
     if not isinstance(content, Content):
-        raise InvalidInputError(f"a query is a str or a Content, not {type(query).__name__}")
+        raise InvalidInputError(f"a query must be a str or a Content, not {type(query).__name__}")
     if content.is_blank:
         raise InvalidInputError("the query is empty: give it text or an image")
     return content
 
 
 def check_documents(documents: Iterable[str | Content]) -> list[Content]:
-    """The documents as `Content`; `InvalidInputError` names the first that is neither kind."""
+    """The documents as `Content`. Raises `InvalidInputError` that names the first unusable one."""
     if isinstance(documents, (str, bytes, Content)) or not isinstance(documents, Iterable):
         raise InvalidInputError(
-            f"documents is a list of str or Content, not one {type(documents).__name__}"
+            f"documents must be a list of str or Content, not one {type(documents).__name__}"
         )
     contents: list[Content] = []
     for i, document in enumerate(documents):
@@ -219,22 +226,22 @@ def check_documents(documents: Iterable[str | Content]) -> list[Content]:
 
 
 def check_cut(top_n: int | None, min_score: float | None) -> None:
-    """Refuse a `top_n` that is no positive integer and a `min_score` that is no number."""
+    """Raise `InvalidInputError` unless `top_n` is a positive integer and `min_score` a number."""
     if top_n is not None and (not isinstance(top_n, int) or isinstance(top_n, bool) or top_n < 1):
-        raise InvalidInputError(f"top_n is a positive integer or None, not {top_n!r}")
+        raise InvalidInputError(f"top_n must be a positive integer or None, not {top_n!r}")
     if min_score is not None and (
         not isinstance(min_score, (int, float))
         or isinstance(min_score, bool)
         or math.isnan(min_score)
     ):
-        raise InvalidInputError(f"min_score is a number or None, not {min_score!r}")
+        raise InvalidInputError(f"min_score must be a number or None, not {min_score!r}")
 
 
 def check_scores(scored: Sequence[Scored], count: int, model: str) -> list[Scored]:
-    """The invariant of `score`: one finite float a document, whatever `_score` returned."""
+    """One finite float per document. Raises `InvalidResponseError` if `_score` returned less."""
     if len(scored) != count:
         raise InvalidResponseError(f"{model} gave {len(scored)} scores for {count} documents")
-    for i, one in enumerate(scored):
-        if not math.isfinite(one.score):
-            raise InvalidResponseError(f"{model} gave documents[{i}] the score {one.score}")
-    return [dataclasses.replace(one, score=float(one.score)) for one in scored]
+    for i, item in enumerate(scored):
+        if not math.isfinite(item.score):
+            raise InvalidResponseError(f"{model} gave documents[{i}] the score {item.score}")
+    return [dataclasses.replace(item, score=float(item.score)) for item in scored]

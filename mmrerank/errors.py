@@ -5,7 +5,7 @@
     Exception
     └── RerankError
         ├── InvalidInputError (also ValueError)   a query, document or option that cannot be used
-        │   └── UnsupportedModalityError          a model is given what it cannot read
+        │   └── UnsupportedModalityError          text or images that a model cannot read
         ├── ImageError                            an image reference or file that cannot be used
         ├── DocumentError                         a PDF or other file that cannot be loaded
         ├── StoreError                            an index that is missing or cannot be used
@@ -16,7 +16,7 @@
             ├── RateLimitError                    429
             ├── APITimeoutError                   no answer in time
             ├── APIConnectionError                the service could not be reached
-            └── InvalidResponseError              an answer that is not what was asked for
+            └── InvalidResponseError              an answer that is not one score per document
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class RerankError(Exception):
 
 
 class RerankWarning(UserWarning):
-    """Something was left out of a score or of a document, and the work went on."""
+    """Something was left out of a score or a document, and the work went on without it."""
 
 
 class InvalidInputError(RerankError, ValueError):
@@ -68,7 +68,7 @@ class ImageError(RerankError):
     """An image cannot be used. `reference` names it, `reason` says why."""
 
     def __init__(self, reference: str, reason: str) -> None:
-        if len(reference) > _LONGEST_NAME:  # bytes that were taken for a name stay out of messages
+        if len(reference) > _LONGEST_NAME:  # it may be image bytes, passed in place of a name
             reference = f"{reference[:_LONGEST_NAME]}…"
         super().__init__(reference, reason)
         self.reference = reference
@@ -79,7 +79,7 @@ class ImageError(RerankError):
 
 
 class DocumentError(RerankError):
-    """A file cannot be loaded. `path` names it, `page` (from 1) the place if one is known."""
+    """A file cannot be loaded. `path` names it, `page` (from 1) says where if that is known."""
 
     def __init__(self, path: str, reason: str, *, page: int | None = None) -> None:
         super().__init__(path, reason)
@@ -113,14 +113,14 @@ class MissingDependencyError(RerankError, ImportError):
 
 
 class ModelLoadError(RerankError):
-    """A local model cannot be loaded; the message says what was found and what is wanted."""
+    """A local model cannot be loaded; the message says what there is and what is needed."""
 
 
 class APIError(RerankError):
     """A rerank service refused a request, failed, or did not answer.
 
-    `status_code` is the HTTP status (None where there was no answer), `code` the service's own
-    name for the error, `request_id` what to quote to its support.
+    `status_code` is the HTTP status (None if there was no answer), `code` the service's own name
+    for the error, `request_id` what to quote to its support.
     """
 
     def __init__(
@@ -137,25 +137,32 @@ class APIError(RerankError):
         self.request_id = request_id
 
     def __str__(self) -> str:
-        known = {
+        details = {
             "status": self.status_code,
             "code": self.code,
             "request_id": self.request_id,
         }
-        facts = ", ".join(f"{name} {value}" for name, value in known.items() if value is not None)
+        facts = ", ".join(f"{name} {value}" for name, value in details.items() if value is not None)
         message = super().__str__()
         return f"{message} ({facts})" if facts else message
 
 
 class AuthenticationError(APIError):
-    """The key is missing, unknown, or has no right or no balance (401, 403)."""
+    """The key is missing, unknown, not allowed to do this, or out of credit (401, 403)."""
 
 
 class RateLimitError(APIError):
-    """Too many requests (429). `retry_after` is in seconds, None where the service did not say."""
+    """Too many requests (429). `retry_after` is in seconds, None if the service did not say."""
 
-    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
-        super().__init__(message, status_code=429)
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after: float | None = None,
+        code: str | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(message, status_code=429, code=code, request_id=request_id)
         self.retry_after = retry_after
 
 
@@ -168,11 +175,11 @@ class APIConnectionError(APIError):
 
 
 class InvalidResponseError(APIError):
-    """The answer is not one finite score for each document that was sent."""
+    """The answer does not have exactly one finite score for each document that was sent."""
 
 
 def warn(message: str) -> None:
-    """Issue a `RerankWarning` that points at the line outside these packages that led to it."""
+    """Issue a `RerankWarning` that points at the caller's line, outside these packages."""
     frame, level = sys._getframe(), 1  # noqa: SLF001 - warnings has skip_file_prefixes from 3.12 on
     while frame.f_back is not None and _is_ours(frame.f_globals.get("__name__", "")):
         frame, level = frame.f_back, level + 1

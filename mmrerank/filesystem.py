@@ -1,4 +1,4 @@
-"""Two promises about files: a reader never sees half of one, and a changed one is noticed."""
+"""Two rules about files: a reader never sees half of one, and a changed one is noticed."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ def write_atomically(path: Path, data: bytes | Callable[[Path], object]) -> None
 
 
 def file_stamp(path: str | os.PathLike[str]) -> FileStamp | None:
-    """What tells whether a file is still the one that was read; equal stamps mean an equal file.
+    """A value that changes with the file: equal stamps mean that the content is still the same.
 
-    None where nothing can be said: the file cannot be looked at, or it changed less than two
-    seconds ago, so that it could change again without its times showing it.
+    None if that is not known: there is no such file, or it changed less than two seconds ago, so
+    that it could change again without a change of its times.
     """
     try:
         status = os.stat(path)
@@ -51,7 +51,7 @@ def file_stamp(path: str | os.PathLike[str]) -> FileStamp | None:
         os.fspath(path),
         status.st_size,
         status.st_mtime_ns,
-        status.st_ctime_ns,  # a change of the content moves it even where mtime is set back
+        status.st_ctime_ns,  # changes with the content even if mtime is set back
         status.st_ino,
         status.st_dev,
     )

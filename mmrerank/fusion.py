@@ -1,19 +1,18 @@
 """One score for a document of several parts.
 
-A document that one item of the model can hold is scored whole. Any other is fanned out: its text
-and each of its images become items of their own, equal items are scored once, and their scores
+A document that fits into a single input of the model is scored whole. Any other is fanned out: its
+text and each of its images become items of their own, equal items are scored once, and their scores
 are fused into one.
 """
 
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from mmrerank.errors import InvalidResponseError, RerankWarning, UnsupportedModalityError
+from mmrerank.errors import InvalidResponseError, UnsupportedModalityError, warn
 from mmrerank.types import Content, Modalities, PartScore, Scored
 
 __all__ = ["FanOut", "Fusion", "fan_out", "max_score", "sigmoid", "split_query", "weighted_mean"]
@@ -27,9 +26,9 @@ def max_score(parts: Sequence[PartScore]) -> float:
 
 
 def weighted_mean(text: float = 1.0, image: float = 1.0) -> Fusion:
-    """The mean of the parts, texts and images weighted as given (the images share one weight).
+    """The weighted mean of the parts; the images of a document share the weight `image`.
 
-    A document that has only parts of weight 0 gets the best of their scores.
+    A document whose parts all have weight 0 gets the best of their scores.
     """
 
     def fuse(parts: Sequence[PartScore]) -> float:
@@ -52,14 +51,21 @@ class _Part:
 
 @dataclass(frozen=True, slots=True)
 class FanOut:
-    """What to score: `items`, each once; `parts` says which items make up each document."""
+    """What to score: `items`, without duplicates, and which of them make up each document.
+
+    Per document, `joint` is the item that is the whole document, or None if it was fanned out;
+    then `parts` are its text and images.
+    """
 
     items: list[Content]
     parts: list[list[_Part]]
     joint: list[int | None]
 
     def fuse(self, scores: Sequence[float], fusion: Fusion = max_score) -> list[Scored]:
-        """One `Scored` a document, from one score an item; 0.0 for a document without items."""
+        """One `Scored` per document, from one score per item; 0.0 for a document without items.
+
+        Raises `InvalidResponseError` for a wrong number of scores or one that is not finite.
+        """
         if len(scores) != len(self.items):
             raise InvalidResponseError(f"{len(scores)} scores for {len(self.items)} items")
         if bad := [score for score in scores if not math.isfinite(score)]:
@@ -71,8 +77,8 @@ class FanOut:
 
 
 def _fused(parts: list[_Part], scores: Sequence[float], fusion: Fusion) -> Scored:
-    found = tuple(PartScore(part.kind, scores[part.item], part.image) for part in parts)
-    return Scored(fusion(found) if found else 0.0, found)
+    part_scores = tuple(PartScore(part.kind, scores[part.item], part.image) for part in parts)
+    return Scored(fusion(part_scores) if part_scores else 0.0, part_scores)
 
 
 def fan_out(
@@ -84,10 +90,10 @@ def fan_out(
 ) -> FanOut:
     """Plan the scoring of `documents` with a model that takes `modalities`.
 
-    At most `max_images` images of a document count, the first ones: a maximum over many images
-    rewards having many. `joint=False` fans out also what the model could take as one item.
-    Images of a text-only model are left out with a `RerankWarning`; a document that has nothing
-    else raises `UnsupportedModalityError`.
+    At most `max_images` images of a document are scored, the first ones: a maximum over many images
+    favours documents with many. `joint=False` fans out documents even if they fit into one input.
+    Images for a text-only model are left out with a `RerankWarning`. Raises
+    `UnsupportedModalityError` for a document that has nothing but images then.
     """
     plan = FanOut([], [], [])
     places: dict[Content, int] = {}
@@ -112,11 +118,9 @@ def fan_out(
                 [_Part(kind, k, place(item)) for kind, k, item in _split(readable, modalities)]
             )
     if unread:
-        warnings.warn(
-            f"{unread} documents hold images that a text-only model cannot read; "
-            "they are scored on their text",
-            RerankWarning,
-            stacklevel=2,
+        warn(
+            f"{unread} documents have images that a text-only model cannot read; "
+            "they are scored on their text"
         )
     return plan
 
@@ -128,7 +132,7 @@ def _readable(document: Content, modalities: Modalities, max_images: int, i: int
         return Content(None if blank and images else document.text, images)
     if document.text is None:
         raise UnsupportedModalityError(
-            f"documents[{i}] holds only images, and the model reads only text"
+            f"documents[{i}] has only images, and the model reads only text"
         )
     return Content(document.text)
 
@@ -146,7 +150,7 @@ def _split(
 
 
 def fits(content: Content, modalities: Modalities) -> bool:
-    """Can one item of the model hold all of this document?"""
+    """Does this document fit into a single input of the model?"""
     has_text = bool((content.text or "").strip())
     count = len(content.images)
     return (
@@ -157,13 +161,13 @@ def fits(content: Content, modalities: Modalities) -> bool:
 
 
 def split_query(query: Content, modalities: Modalities) -> list[Content]:
-    """The query as items that the model takes; their scores are averaged.
+    """The query as one or more items that the model accepts; their scores are averaged.
 
-    Raises `UnsupportedModalityError` where the model reads no image queries.
+    Raises `UnsupportedModalityError` for a query with an image if the model does not read them.
     """
     count, has_text = len(query.images), bool((query.text or "").strip())
     if count and not modalities.query_image:
-        raise UnsupportedModalityError("this model takes no image in a query; ask in words")
+        raise UnsupportedModalityError("this model does not read images in a query; use text alone")
     whole = (count < 2 or modalities.query_several_images) and (
         not has_text or count == 0 or modalities.query_text_and_image
     )
@@ -174,7 +178,7 @@ def split_query(query: Content, modalities: Modalities) -> list[Content]:
 
 
 def sigmoid(logit: float) -> float:
-    """A logit as a number from 0 to 1; no logit is too large for it."""
+    """A logit as a number from 0 to 1, for logits of any size."""
     if logit >= 0:
         return 1 / (1 + math.exp(-min(logit, 700.0)))
     return (shrunk := math.exp(max(logit, -700.0))) / (1 + shrunk)

@@ -1,4 +1,4 @@
-"""Optional packages: imported on first use; a missing one is named with the extra that brings it."""
+"""Optional packages: imported on first use; an error names the extra that installs them."""
 
 from __future__ import annotations
 
@@ -29,10 +29,9 @@ _PACKAGES = {
     "sklearn": ("chroma", "HashingEmbedder"),
     "torch": ("local", "a local model"),
     "torchao": ("quantization", "quantization"),
-    "tqdm": ("local", "a local model"),
     "transformers": ("local", "a local model"),
 }
-"""The extra that brings each package, and what the package is needed for."""
+"""The extra that installs each package, and what the package is needed for."""
 
 _DISTRIBUTIONS = {
     "bs4": "beautifulsoup4",
@@ -43,14 +42,14 @@ _DISTRIBUTIONS = {
     "pptx": "python-pptx",
     "sklearn": "scikit-learn",
 }
-"""Names of packages on the index, where they differ from the names they are imported by."""
+"""The names of packages on PyPI that differ from the names they are imported by."""
 
 
 def require(module: str, *, extra: str | None = None, purpose: str | None = None) -> Any:
-    """Import an optional module. `extra` and `purpose` replace what the table says of its package.
+    """Import an optional module; `extra` and `purpose` take the place of the table's.
 
-    Raises `MissingDependencyError`, which names the package and the extra to install. An installed
-    package that lacks a part of its own raises its own ImportError.
+    Raises `MissingDependencyError`, which names the package and the extra to install. If the
+    package is installed but something that it imports is not, its own ImportError is raised.
     """
     package = next(name for name in (module, module.partition(".")[0]) if name in _PACKAGES)
     try:

@@ -1,18 +1,13 @@
-"""Progress bars, on standard error or in a notebook."""
+"""The one progress bar, on standard error or in a notebook."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Sized
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
-from mmrerank.optional import require
-
 if TYPE_CHECKING:
-    from rich.console import Console
-
-import contextlib
-from collections.abc import Callable
-from typing import Any
+    from rich.progress import Progress
 
 __all__ = ["progress", "progress_bar"]
 
@@ -22,41 +17,58 @@ T = TypeVar("T")
 def progress(
     items: Iterable[T], description: str, *, show: bool, unit: str = "done"
 ) -> Iterable[T]:
-    """The items, with a progress bar on standard error (or in the notebook) where `show`.
+    """The items, with a progress bar if `show`; an item counts once the next one is asked for.
 
-    Where the number of items is not known beforehand, they are counted as `unit`.
+    Without a known length, the bar has no end and counts the items as `unit`.
     """
-    count = len(items) if isinstance(items, Sized) else None
-    if not show or count == 0:
+    total = len(items) if isinstance(items, Sized) else None
+    if not show or total == 0:
         return items
-    from rich.console import Console
-    from rich.progress import track
-
-    console = Console(stderr=True)
-    if count is None:
-        return _counted(items, description, unit, console)
-    return track(items, description, total=count, console=console)
+    return _counted(items, description, total, unit)
 
 
-def _counted(items: Iterable[T], description: str, unit: str, console: Console) -> Iterator[T]:
-    """As rich's `track`, which would show "it/s"."""
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+@contextmanager
+def progress_bar(
+    show: bool, total: int | None, what: str, *, unit: str = "done"
+) -> Iterator[Callable[[int], None] | None]:
+    """A progress bar while the `with` block runs.
 
-    what = TextColumn("{task.description}", markup=False)
-    count = TextColumn(f"{unit}: {{task.completed}}")
-    with Progress(what, BarColumn(), count, TimeElapsedColumn(), console=console) as bar:
-        task = bar.add_task(description, total=None)
-        for item in items:
-            yield item
-            bar.advance(task)
-        bar.update(task, total=bar.tasks[0].completed)
-
-
-@contextlib.contextmanager
-def progress_bar(show: bool, total: int, what: str) -> Iterator[Callable[[int], Any] | None]:
-    """What to call with a number of finished items; None where no bar is wanted."""
-    if not show:
+    Gives a function to call with the number of items that were finished since the last call, or
+    None if no bar is drawn: unless `show`, or with a `total` of 0. A `total` of None is unknown.
+    """
+    if not show or total == 0:
         yield None
         return
-    with require("tqdm.auto").tqdm(total=total, desc=what, unit="doc") as bar:
-        yield bar.update
+    with _make_bar(total, unit) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda count: bar.advance(task, count)
+        if total is None:
+            bar.update(task, total=bar.tasks[0].completed)
+
+
+def _counted(items: Iterable[T], description: str, total: int | None, unit: str) -> Iterator[T]:
+    with progress_bar(True, total, description, unit=unit) as advance:
+        for item in items:
+            yield item
+            if advance is not None:
+                advance(1)
+
+
+def _make_bar(total: int | None, unit: str) -> Progress:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    what = TextColumn("{task.description}", markup=False)  # a file's name may contain "[red]"
+    console = Console(stderr=True)
+    if total is None:
+        count = TextColumn(f"{unit}: {{task.completed}}", markup=False)
+        return Progress(what, BarColumn(), count, TimeElapsedColumn(), console=console)
+    time = TimeRemainingColumn(elapsed_when_finished=True)
+    return Progress(what, BarColumn(), MofNCompleteColumn(), time, console=console)

@@ -21,8 +21,8 @@ _DATA_URI = re.compile(r"data:(image/[\w.+-]+);base64,", re.IGNORECASE)
 class Image:
     """One image from exactly one source: a path, bytes or a URL. Nothing is opened here.
 
-    Use the constructors `from_path`, `from_bytes`, `from_url` and `from_data_uri`: what a string
-    means is never guessed.
+    Use the constructors `from_path`, `from_bytes`, `from_url` and `from_data_uri`, so that the
+    meaning of a string is never guessed. Raises `InvalidInputError` unless there is one source.
     """
 
     path: Path | None = None
@@ -30,41 +30,47 @@ class Image:
     url: str | None = None
     media_type: str | None = None
     root: Path | None = None
-    """Where given, the file must lie under this folder also when it is opened."""
+    """If given, the file must still be under this folder when it is opened."""
 
     def __post_init__(self) -> None:
         given = [source for source in (self.path, self.data, self.url) if source is not None]
         if len(given) != 1:
             raise InvalidInputError(
-                f"an Image has exactly one of path, data and url; {len(given)} were given"
+                f"an Image needs exactly one of path, data and url; {len(given)} were given"
             )
 
     @classmethod
     def from_path(cls, path: str | Path, media_type: str | None = None) -> Image:
-        """An image file. The caller vouches for the path: it is opened as it is."""
+        """An image file. The path is trusted: it is opened as it is.
+
+        Raises `InvalidInputError` for a path that is empty or of another type.
+        """
         if not isinstance(path, (str, Path)) or not str(path):
-            raise InvalidInputError(f"an image path is a non-empty str or Path, not {path!r}")
+            raise InvalidInputError(f"an image path must be a non-empty str or Path, not {path!r}")
         return cls(path=Path(path), media_type=media_type)
 
     @classmethod
     def from_bytes(cls, data: bytes, media_type: str | None = None) -> Image:
-        """The bytes of an image file (not raw pixels)."""
+        """The bytes of an image file (not raw pixels). Raises `InvalidInputError` for other types."""
         if not isinstance(data, (bytes, bytearray, memoryview)):
-            raise InvalidInputError(f"image data is bytes, not {type(data).__name__}")
+            raise InvalidInputError(f"image data must be bytes, not {type(data).__name__}")
         return cls(data=bytes(data), media_type=media_type)
 
     @classmethod
     def from_url(cls, url: str, media_type: str | None = None) -> Image:
-        """An http or https URL. It is opened only where the caller of a reranker allows it."""
+        """An http or https URL, which is opened only if the caller of a reranker allows it.
+
+        Raises `InvalidInputError` for anything else.
+        """
         if not isinstance(url, str) or not re.match(r"https?://", url, re.IGNORECASE):
             raise InvalidInputError(
-                f"an image URL starts with http:// or https://, not {url!r:.80}"
+                f"an image URL must start with http:// or https://, not {url!r:.80}"
             )
         return cls(url=url, media_type=media_type)
 
     @classmethod
     def from_data_uri(cls, uri: str) -> Image:
-        """A `data:image/...;base64,...` URI."""
+        """A `data:image/...;base64,...` URI. Raises `ImageError` for anything else."""
         match = _DATA_URI.match(uri) if isinstance(uri, str) else None
         if match is None:
             raise ImageError(str(uri)[:40], "is not a data:image/...;base64, URI")
@@ -76,7 +82,7 @@ class Image:
 
     @property
     def name(self) -> str:
-        """A short name for messages; never image bytes."""
+        """A short name for messages, without image bytes."""
         if self.path is not None:
             return str(self.path)
         return self.url if self.url is not None else f"<{len(self.data or b'')} bytes>"
@@ -86,7 +92,8 @@ class Image:
 class Content:
     """A query or a document: text, images, or both; images in order of importance.
 
-    `text=""` is a valid text; `None` means that there is none.
+    `text=""` is a valid text; `None` means that there is none. Raises `InvalidInputError` if there
+    is neither text nor an image, or if one has another type.
     """
 
     text: str | None = None
@@ -94,14 +101,16 @@ class Content:
 
     def __init__(self, text: str | None = None, images: Sequence[Image] = ()) -> None:
         if text is not None and not isinstance(text, str):
-            raise InvalidInputError(f"text is a str or None, not {type(text).__name__}")
+            raise InvalidInputError(f"text must be a str or None, not {type(text).__name__}")
         if isinstance(images, (str, bytes, Image)) or not isinstance(images, Iterable):
-            raise InvalidInputError(f"images is a sequence of Image, not {type(images).__name__}")
+            raise InvalidInputError(
+                f"images must be a sequence of Image, not {type(images).__name__}"
+            )
         images = tuple(images)
         if not all(isinstance(image, Image) for image in images):
-            raise InvalidInputError("images is a sequence of Image")
+            raise InvalidInputError("images must be a sequence of Image")
         if text is None and not images:
-            raise InvalidInputError("a Content holds text or images; neither was given")
+            raise InvalidInputError("a Content needs text or images; neither was given")
         object.__setattr__(self, "text", text)
         object.__setattr__(self, "images", images)
 
@@ -109,27 +118,28 @@ class Content:
     def from_dict(cls, value: Mapping[str, Any]) -> Content:
         """Read `{"text": ..., "image": ... or "images": [...]}`.
 
-        An image is an `Image`, or a str that is a data URI, an http(s) URL or else a path.
+        An image is an `Image`, a Path, or a str that is a data URI, an http(s) URL or else a path.
+        Raises `InvalidInputError` for other keys and types, `ImageError` for a broken data URI.
         """
         if not isinstance(value, Mapping):
-            raise InvalidInputError(f"a content dict is a mapping, not {type(value).__name__}")
+            raise InvalidInputError(f"a content dict must be a mapping, not {type(value).__name__}")
         unknown = set(value) - {"text", "image", "images"}
         if unknown:
             raise InvalidInputError(
-                f"a content dict has text, image, images; not {sorted(unknown)}"
+                f"a content dict may have text, image, images; not {sorted(unknown)}"
             )
         listed = value.get("images") or ()
         if isinstance(listed, (str, Image, Path)):
             listed = (listed,)
         if not isinstance(listed, Iterable):
-            raise InvalidInputError(f"images is a list, not {type(listed).__name__}")
+            raise InvalidInputError(f"images must be a list, not {type(listed).__name__}")
         single = value.get("image")
         given = ([single] if single is not None else []) + list(listed)
         return cls(text=value.get("text"), images=[_image(item) for item in given])
 
     @property
     def is_blank(self) -> bool:
-        """True where there is nothing to read: no image, and no text beyond white space."""
+        """True if there is nothing to read: no image, and no text other than white space."""
         return not self.images and not (self.text or "").strip()
 
 
@@ -140,7 +150,7 @@ def _image(value: object) -> Image:
         return Image.from_path(value)
     if not isinstance(value, str):
         raise InvalidInputError(
-            f"an image is an Image, a str or a Path, not {type(value).__name__}"
+            f"an image must be an Image, a str or a Path, not {type(value).__name__}"
         )
     if value[:5].lower() == "data:":
         return Image.from_data_uri(value)
@@ -151,7 +161,7 @@ def _image(value: object) -> Image:
 
 @dataclass(frozen=True, slots=True)
 class PartScore:
-    """The score of one part of a document. `image` is the image's place in `Content.images`."""
+    """The score of one part of a document. `image` is an image's index in `Content.images`."""
 
     kind: Literal["text", "image"]
     score: float
@@ -160,10 +170,9 @@ class PartScore:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """What a reranker makes of one document: a score, and those of its parts where it has parts.
+    """The score of one document, and the scores of its parts if they were scored separately.
 
-    `is_scored` is False where a failure left the score unknown and the caller wanted an answer all
-    the same; the score is 0.0 then.
+    `is_scored` is False if a call failed and the caller had asked to go on; then the score is 0.0.
     """
 
     score: float
@@ -175,9 +184,9 @@ class Scored:
 class RerankResult:
     """One reranked document.
 
-    `index` is its place in the input. `relevance_score` is higher for more relevant documents.
-    `parts` says what each part scored; it is empty where one joint prompt made the score.
-    `is_scored` is False where a failed call left the documents in the order they came.
+    `index` is its index in the input. `relevance_score` is higher for more relevant documents.
+    `parts` has the score of each part; it is empty if the document was scored as a whole.
+    `is_scored` is False if a failed call left the documents in their original order.
     """
 
     index: int
@@ -188,10 +197,9 @@ class RerankResult:
 
     @property
     def best_image(self) -> int | None:
-        """The place in `document.images` of the image that scored best; None without one.
+        """The index in `document.images` of the image that scored best, if any scored above 0.
 
-        Where several score the same the first, which is the one most strongly linked.
-        An image that scored nothing (0.0) did not help, and is not named.
+        Of several with the same score it is the first, which is the most strongly linked one.
         """
         images = [part for part in self.parts if part.image is not None and part.score > 0]
         return max(images, key=lambda part: part.score).image if images else None
@@ -199,9 +207,10 @@ class RerankResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Modalities:
-    """What one item of a model can hold.
+    """What a single input of a model may contain.
 
-    What does not fit is scored part by part and fused (`mmrerank.fusion`).
+    A document that does not fit is scored part by part, and the scores are fused
+    (`mmrerank.fusion`).
     """
 
     text: bool = True
@@ -216,11 +225,11 @@ class Modalities:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """What one call of a reranker used; given to `on_usage`. Counts only, never content.
+    """What one call of a reranker used; passed to `on_usage`. Counts only, never content.
 
-    `truncated` counts the documents that were cut to fit, and the query if it was.
-    `parts` and `images` count what was scored, `cache_hits` how many of the parts were known and
-    not sent; `bytes_sent` counts request bodies, those of retries too.
+    `parts` and `images` count what was scored, `cache_hits` the parts whose scores were cached and
+    not computed again. `truncated` counts the documents that were cut to fit, and the query if it
+    was. `bytes_sent` counts the bytes of request bodies, including retries.
     """
 
     model: str

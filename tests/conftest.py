@@ -10,16 +10,36 @@ import pytest
 from helpers import png
 
 
-@pytest.fixture(autouse=True)
-def own_environment(monkeypatch, tmp_path_factory):
-    """Each test has a cache of its own, and no key of the person who runs it."""
-    monkeypatch.setenv("MMRERANK_CACHE", str(tmp_path_factory.mktemp("cache")))
-    for name in [name for name in os.environ if name.endswith("_API_KEY")]:
-        monkeypatch.delenv(name)
+@pytest.fixture(scope="session")
+def session_cache(tmp_path_factory) -> Path:
+    """Words that OCR has read: tests with the same image need not read it again."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def own_cache(tmp_path_factory) -> Path:
+    """Asked for by a test that counts on a cache in which nothing has been read."""
+    return tmp_path_factory.mktemp("cache")
 
 
 @pytest.fixture(autouse=True)
-def no_network(monkeypatch):
+def environment(request):
+    """A cache that is not the user's, and none of their keys.
+
+    The cache is the session's, or the test's own if it asks for `own_cache` or patches anything:
+    what a patched function returns must not reach other tests.
+    """
+    is_isolated = {"own_cache", "monkeypatch"} & set(request.fixturenames)
+    cache = request.getfixturevalue("own_cache" if is_isolated else "session_cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MMRERANK_CACHE", str(cache))
+        for name in [name for name in os.environ if name.endswith("_API_KEY")]:
+            patch.delenv(name)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def no_network():
     """Loopback and Unix sockets only."""
     connect = socket.socket.connect
 
@@ -28,19 +48,21 @@ def no_network(monkeypatch):
             raise AssertionError(f"a test connects to {address}")
         return connect(self, address)
 
-    monkeypatch.setattr(socket.socket, "connect", guarded)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", guarded)
+        yield
 
 
 @pytest.fixture(params=["sync", "async"])
 def mode(request):
-    """Both ways of calling a reranker; see `scores_of` in tests/http/wire.py."""
+    """Both ways of calling a reranker; see `scores_of` in tests/http/calling.py."""
     return request.param
 
 
 @pytest.fixture
 def no_waiting(monkeypatch):
     """Back-off without the waiting; what a service asks for is still waited for."""
-    monkeypatch.setattr("mmrerank.http.responses.random.uniform", lambda *_: 0.01)
+    monkeypatch.setattr("mmrerank.http.retrying.random.uniform", lambda *_: 0.01)
 
 
 @pytest.fixture

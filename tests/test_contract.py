@@ -20,10 +20,10 @@ from mmrerank import (
     RerankResult,
     UnsupportedModalityError,
 )
+from mmrerank.catalog import RERANKERS
 from mmrerank.cli.options import make_reranker
 from mmrerank.local.base import LocalReranker
 from mmrerank.testing import FakeReranker, LocalRerankServer
-from mmrerank.testing.dialects import DIALECTS
 
 FIGURE = Image.from_bytes(png("turbine torque"))
 DOCUMENTS = [
@@ -68,7 +68,11 @@ def local_model(name):
     return made
 
 
-@pytest.fixture(params=["fake", "ocr", *DIALECTS, "vllm:Qwen/Qwen3-VL-Reranker-2B", *LOCAL])
+# All of the catalog but the cross-encoder, which has no small checkpoint here.
+NAMES = [row.name for row in RERANKERS if row.name != "cross-encoder"]
+
+
+@pytest.fixture(params=["fake", *NAMES, "vllm:Qwen/Qwen3-VL-Reranker-2B"])
 def reranker(request):
     name, _, model = request.param.partition(":")
     if name == "fake":

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import pickle
 import warnings
 
-from mmrerank.errors import RerankWarning
+import pytest
+
+from mmrerank.errors import (
+    APIError,
+    DocumentError,
+    ImageError,
+    MissingDependencyError,
+    RerankWarning,
+)
 from mmrerank.images.resolve import ImageResolver
 
 
@@ -14,3 +23,24 @@ def test_a_warning_points_at_the_line_outside_these_packages(tmp_path):
         ImageResolver(tmp_path, on_image_error="warn").find({"images": "gone.png"})
     assert [w.category for w in seen] == [RerankWarning]
     assert seen[0].filename == __file__
+
+
+def test_errors_survive_another_process():
+    error = MissingDependencyError("pymupdf", "pdf", "loading a PDF")
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (ImageError("a.png", "is empty"), "image 'a.png': is empty"),
+        (DocumentError("a.pdf", "is damaged", page=3), "a.pdf, page 3: is damaged"),
+        (APIError("refused", status_code=400, code="bad"), "refused (status 400, code bad)"),
+    ],
+)
+def test_messages_say_what_and_why(error, message):
+    assert str(error) == message
+
+
+def test_bytes_in_place_of_a_name_do_not_fill_the_message():
+    assert len(str(ImageError("A" * 10_000, "is too long"))) < 300

@@ -82,7 +82,7 @@ def test_weighted_mean_shares_the_image_weight():
 
 def test_text_only_models_say_what_they_leave_out():
     text_only = Modalities()
-    with pytest.warns(RerankWarning, match="1 documents hold images"):
+    with pytest.warns(RerankWarning, match="1 documents have images"):
         plan = fan_out([Content("text", IMAGES[:1]), Content("other")], text_only)
     assert plan.items == [Content("text"), Content("other")]
     with pytest.raises(UnsupportedModalityError, match=r"documents\[1\]"):

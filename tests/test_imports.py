@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import pickle
 import subprocess
 import sys
 from pathlib import Path
-
-from mmrerank import MissingDependencyError
 
 ROOT = Path(__file__).parent.parent
 
@@ -38,11 +35,6 @@ def test_every_name_is_there_without_any_extra():
         "from mmrerank import *"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
-
-
-def test_errors_survive_another_process():
-    error = MissingDependencyError("pymupdf", "pdf", "loading a PDF")
-    assert str(pickle.loads(pickle.dumps(error))) == str(error)
 
 
 def test_no_script_stands_in_the_way_of_the_standard_library():

@@ -1,53 +1,96 @@
-"""The README's examples run as printed; a commit's notebooks hold no outputs."""
+"""The README's examples run as printed; documents name what exists; notebooks have no outputs."""
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
-EXAMPLES = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+README = ROOT / "README.md"
+FRAMEWORKS = ("langchain", "llama_index")
 
 
-def run(code: str, folder: Path) -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
+@dataclass
+class Example:
+    """A Python block of a document."""
+
+    path: Path
+    line: int
+    code: str
+
+    @property
+    def name(self):
+        return f"{self.path.name}:{self.line}"
+
+    @property
+    def frameworks(self):
+        return [framework for framework in FRAMEWORKS if framework in self.code]
+
+    def padded(self):
+        """The code at its line of the document, so that a traceback names the line."""
+        return "\n" * self.line + self.code
+
+
+def examples(path):
+    text = path.read_text(encoding="utf-8")
+    return [
+        Example(path, text.count("\n", 0, block.start()) + 1, block[1])
+        for block in re.finditer(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    ]
+
+
+DOCUMENTS = sorted([README, *(ROOT / "docs").glob("*.md")])
+ALL = [example for path in DOCUMENTS for example in examples(path)]
+
+
+def run(blocks, folder, after=""):
+    """What the blocks print, run in order in one process; a failure names its block and line."""
+    program = [(str(block.path), block.padded()) for block in blocks]
+    code = f"for path, code in {program!r}:\n    exec(compile(code, path, 'exec'), globals())\n"
+    command = [sys.executable, "-c", code + after]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    names = ", ".join(block.name for block in blocks)
+    assert done.returncode == 0, f"one of {names} fails:\n{done.stderr}"
     return done.stdout
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("framework", "goes_on", "best"),
-    [
-        ("langchain", "ContextualCompressionRetriever", "found[0]"),
-        ("llama_index", "as_query_engine", "answer.source_nodes[0]"),
-    ],
+    ("framework", "best"),
+    [("langchain", "found[0]"), ("llama_index", "answer.source_nodes[0]")],
 )
-def test_the_eight_lines_run_and_find_the_card(framework, goes_on, best, tmp_path):
-    (more,) = [example for example in EXAMPLES if goes_on in example]
-    (code,) = [example for example in EXAMPLES if f"from {framework}_mmrerank import Multimodal" in example and "REPORT" in example]  # fmt: skip
-    assert len([line for line in code.splitlines() if line.strip()]) <= 8
+def test_a_frameworks_examples_run_in_order_and_find_the_card(framework, best, tmp_path):
+    blocks = [example for example in examples(README) if example.frameworks == [framework]]
+    assert len([line for line in blocks[0].code.splitlines() if line.strip()]) <= 8
     shown = f"print({best}.metadata['best_image'])"
-    *lines, named = run(f"{code}\n{more}\n{shown}", tmp_path).splitlines()
-    assert len(lines) == 3
-    score, page, image = lines[0].split()
+    first, *_, image = run(blocks, tmp_path, shown).splitlines()
+    score, page, named = first.split()
     assert float(score) > 0
-    assert page == "4"
-    assert named == image
+    assert (page, named) == ("4", image)
     facts = json.loads((tmp_path / "images" / image).with_suffix(".json").read_text())
     assert facts["caption"].startswith("Figure 4")
 
 
 def test_the_example_without_a_framework_runs(tmp_path):
-    (code,) = [example for example in EXAMPLES if "plain text about a turbine" in example]
-    assert run(code, tmp_path).startswith("0 ")
+    blocks = [example for example in examples(README) if not example.frameworks]
+    assert blocks
+    assert run(blocks, tmp_path).startswith("0 ")
+
+
+@pytest.mark.parametrize("example", ALL, ids=lambda example: example.name)
+def test_each_example_is_python_and_imports_what_exists(example):
+    tree = ast.parse(example.padded(), example.name)
+    imports = [node for node in tree.body if isinstance(node, (ast.Import, ast.ImportFrom))]
+    names = {}
+    exec(compile(ast.Module(imports, []), example.name, "exec"), names)
+    assert len(names) > len(imports)  # each import has bound a name, beside the builtins
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda p: p.name)

@@ -1,22 +1,21 @@
-"""Scores that are remembered: in memory, or in an sqlite file that outlives the process."""
+"""The score cache: in memory, or in an sqlite file that outlives the process."""
 
 from __future__ import annotations
 
 import os
 import sqlite3
 import threading
-import warnings
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from mmrerank.errors import InvalidInputError, RerankWarning
+from mmrerank.errors import InvalidInputError, warn
 
 __all__ = ["ScoreCache"]
 
 T = TypeVar("T")
 
-_AT_ONCE = 500  # sqlite takes some thousand parameters a statement; older ones 999
+_KEYS_PER_QUERY = 500  # sqlite allows a few thousand parameters a statement, older ones 999
 
 
 class ScoreCache:
@@ -27,14 +26,15 @@ class ScoreCache:
         reranker = JinaReranker(cache=ScoreCache())                  # in memory
         reranker = JinaReranker(cache=ScoreCache("scores.sqlite"))   # on disk
 
-    Holds hashes and numbers only, never text or images. Beyond `max_entries` the oldest go. The
-    file may be used by several threads and processes. A file that cannot be opened raises
-    `InvalidInputError`; one that fails later costs a `RerankWarning`, and no score.
+    Stores hashes and numbers only, never text or images. Beyond `max_entries` the oldest entries
+    are evicted. Several threads and processes may use the file at once. A file that cannot be
+    opened raises `InvalidInputError`; if it fails later, a `RerankWarning` says so, and the
+    scores are computed as if there were no cache.
     """
 
     def __init__(self, path: str | Path | None = None, *, max_entries: int = 1_000_000) -> None:
         if max_entries < 1:
-            raise InvalidInputError("max_entries is at least 1")
+            raise InvalidInputError(f"max_entries must be at least 1, not {max_entries}")
         self.path = None if path is None else Path(path)
         self.max_entries = max_entries
         self._file = _File(self.path)
@@ -42,26 +42,26 @@ class ScoreCache:
             with self._file.lock:
                 self._file.database()
         except (sqlite3.Error, OSError) as error:
-            raise InvalidInputError(f"{path} cannot be a score cache: {error}") from None
+            raise InvalidInputError(f"{path} cannot be used as a score cache: {error}") from None
 
     def get(self, keys: Iterable[bytes]) -> dict[bytes, float]:
-        """The scores that are known, by their keys."""
+        """The scores of those keys that are in the cache."""
         wanted = list(dict.fromkeys(keys))
 
         def read(database: sqlite3.Connection) -> dict[bytes, float]:
-            found: dict[bytes, float] = {}
-            for i in range(0, len(wanted), _AT_ONCE):
-                some = wanted[i : i + _AT_ONCE]
+            scores: dict[bytes, float] = {}
+            for i in range(0, len(wanted), _KEYS_PER_QUERY):
+                some = wanted[i : i + _KEYS_PER_QUERY]
                 marks = ",".join("?" * len(some))
-                found.update(
+                scores.update(
                     database.execute(f"SELECT key, score FROM scores WHERE key IN ({marks})", some)  # noqa: S608  # marks are ?
                 )
-            return found
+            return scores
 
         return self._run(read) or {}
 
     def put(self, scores: Mapping[bytes, float]) -> None:
-        """Remember these, and drop the oldest where there are too many."""
+        """Add these scores, and evict the oldest entries if there are too many."""
 
         def write(database: sqlite3.Connection) -> None:
             with database:
@@ -74,7 +74,7 @@ class ScoreCache:
         self._run(write)
 
     def close(self) -> None:
-        """Close the file; the next use opens it again. What was in memory is gone."""
+        """Close the file; the next use opens it again. A cache in memory is emptied."""
         file, self._file = self._file, _File(self.path)
         file.close()
 
@@ -91,14 +91,13 @@ class ScoreCache:
             with self._file.lock:
                 return action(self._file.database())
         except sqlite3.Error as error:
-            warnings.warn(
-                f"the score cache {self.path or ''} failed: {error}", RerankWarning, stacklevel=4
-            )
+            place = f" {self.path}" if self.path is not None else ""
+            warn(f"the score cache{place} failed: {error}")
             return None
 
 
 class _File:
-    """The database as one process has it open: neither connections nor locks survive a fork."""
+    """The database as opened by one process: neither connections nor locks survive a fork."""
 
     def __init__(self, path: Path | None) -> None:
         self.process = os.getpid()
@@ -112,7 +111,7 @@ class _File:
             database = sqlite3.connect(self._path or ":memory:", timeout=5, check_same_thread=False)
             if self._path is not None:
                 database.execute("PRAGMA journal_mode=WAL")  # readers do not wait for a writer
-                database.execute("PRAGMA synchronous=NORMAL")  # losing a score is no loss
+                database.execute("PRAGMA synchronous=NORMAL")  # a lost score is computed again
             database.execute("CREATE TABLE IF NOT EXISTS scores (key BLOB PRIMARY KEY, score REAL)")
             self._database = database
         return self._database
@@ -129,8 +128,8 @@ class _File:
         if self.process == os.getpid():
             self._database.close()
         else:
-            _FROM_PARENTS.append(self._database)
+            _INHERITED_BY_FORK.append(self._database)
 
 
-_FROM_PARENTS: list[object] = []
-"""Connections that came through a fork: closing one would undo the parent's locks on the file."""
+_INHERITED_BY_FORK: list[object] = []
+"""Never closed: closing one would undo the parent process's locks on the file."""

@@ -1,4 +1,4 @@
-"""One call of a reranker: what is to be scored, what is known already, and what it has used."""
+"""One call of a reranker: what to score, which scores are known, and the usage to report."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from mmrerank.fusion import FanOut, Fusion
 from mmrerank.images.decode import read_bytes
 from mmrerank.types import Content, Scored, Usage
 
-__all__ = ["Tally", "Work", "digest", "keys_of"]
+__all__ = ["RerankCall", "UsageCounter", "digest", "score_keys"]
 
 _logger = logging.getLogger("mmrerank.http")
 
 
-class Tally:
-    """Counts of one call, for its `Usage` and its line in the log. Threads add to it."""
+class UsageCounter:
+    """Counts of one call, for its `Usage` and its log line. Threads add to it."""
 
     def __init__(self) -> None:
         self.counts = dict.fromkeys(
@@ -38,7 +38,7 @@ class Tally:
                 self.counts[name] += count
 
     def usage(self, model: str, documents: int, plan: FanOut, queries: int) -> Usage:
-        """The counts; `total_tokens` is None where the service names none."""
+        """The counts as `Usage`; `total_tokens` is None where the service reports no tokens."""
         counts = dict(self.counts)
         tokens = counts.pop("tokens")
         return Usage(
@@ -52,10 +52,12 @@ class Tally:
 
 
 @dataclass
-class Work:
-    """The items of one call under their keys, once for each query, and the scores found so far.
+class RerankCall:
+    """The query parts and items of one call, and the scores known so far.
 
-    `keys[q][i]` names item `i` asked with query `q`; equal keys have equal scores.
+    `documents` counts the caller's documents; `plan` says which items they consist of.
+    `keys[q][i]` identifies the score of item `i` for query part `q`; equal keys have equal
+    scores. `deadline` is a time of `time.monotonic`.
     """
 
     documents: int
@@ -64,28 +66,28 @@ class Work:
     keys: list[list[bytes]]
     deadline: float
     scores: dict[bytes, float]
-    tally: Tally = field(default_factory=Tally)
+    counter: UsageCounter = field(default_factory=UsageCounter)
 
     def missing(self, query: int) -> dict[bytes, Content]:
-        """The items that must be asked for with this query, each once, in order."""
+        """The items still to be scored for query part `query`, each once, in order."""
         return {
             key: item
             for key, item in zip(self.keys[query], self.plan.items, strict=True)
             if key not in self.scores
         }
 
-    def fused(self, fusion: Fusion) -> list[Scored]:
-        """One `Scored` a document: the mean over the queries of each item's score, fused."""
+    def fuse(self, fusion: Fusion) -> list[Scored]:
+        """One `Scored` a document: each item's mean over the query parts, then fused."""
         count = len(self.queries)
         means = [
-            math.fsum(self.scores[key] for key in asked) / count
-            for asked in zip(*self.keys, strict=True)
+            math.fsum(self.scores[key] for key in item_keys) / count
+            for item_keys in zip(*self.keys, strict=True)
         ]
         return self.plan.fuse(means, fusion)
 
     @contextmanager
-    def accounted(self, model: str, report: Callable[[Usage], None]) -> Iterator[None]:
-        """Report the usage and write the log's line, however the call ends."""
+    def usage_reported(self, model: str, report: Callable[[Usage], None]) -> Iterator[None]:
+        """At the end of the block, report the usage and log a line, even after an error."""
         outcome = "cancelled"
         try:
             yield
@@ -94,46 +96,48 @@ class Work:
             outcome = type(error).__name__
             raise
         finally:
-            usage = self.tally.usage(model, self.documents, self.plan, len(self.queries))
-            _log(usage, time.monotonic() - self.tally.started, outcome)
+            usage = self.counter.usage(model, self.documents, self.plan, len(self.queries))
+            _log(usage, time.monotonic() - self.counter.started, outcome)
             report(usage)
 
 
 def _log(usage: Usage, seconds: float, outcome: str) -> None:
-    """One line at debug, of counts only: no text, image, key or header."""
+    """One line at debug level, of counts only: no text, image, key or header."""
     if not _logger.isEnabledFor(logging.DEBUG):
         return
-    facts = {**dataclasses.asdict(usage), "seconds": round(seconds, 4), "outcome": outcome}
-    line = " ".join(f"{name}={value}" for name, value in facts.items())
-    _logger.debug("rerank %s", line, extra={"mmrerank": facts})
+    counts = {**dataclasses.asdict(usage), "seconds": round(seconds, 4), "outcome": outcome}
+    line = " ".join(f"{name}={value}" for name, value in counts.items())
+    _logger.debug("rerank %s", line, extra={"mmrerank": counts})
 
 
-def keys_of(
+def score_keys(
     context: bytes, queries: list[Content], plan: FanOut, *, listwise: bool
 ) -> list[list[bytes]]:
-    """A key for each query and item, made of hashes: of model and options, query and content.
+    """For each query part, a key for each item: a hash of `context`, the query and the item.
 
-    An image is hashed by its bytes, so that a changed file has another key, and equal files one.
-    Where scores depend on the other documents, all of them are part of each key.
+    `context` identifies the model and its options. An image is hashed by its bytes, so that a
+    changed file gets another key, and equal files the same one. For a listwise model all items
+    are part of each key.
     """
-    items = [_fingerprint(item) for item in plan.items]
+    items = [_content_digest(item) for item in plan.items]
     if listwise:
         context = digest([context, *items])
     return [
-        [digest([context, asked, item]) for item in items] for asked in map(_fingerprint, queries)
+        [digest([context, query, item]) for item in items]
+        for query in map(_content_digest, queries)
     ]
 
 
 def digest(pieces: Iterable[bytes]) -> bytes:
-    """16 bytes that name this sequence of byte strings."""
-    made = hashlib.blake2b(digest_size=16)
+    """16 bytes that identify this sequence of byte strings."""
+    hasher = hashlib.blake2b(digest_size=16)
     for piece in pieces:
-        made.update(len(piece).to_bytes(8))  # so that no two sequences look the same
-        made.update(piece)
-    return made.digest()
+        hasher.update(len(piece).to_bytes(8))  # so that no two sequences look the same
+        hasher.update(piece)
+    return hasher.digest()
 
 
-def _fingerprint(content: Content) -> bytes:
+def _content_digest(content: Content) -> bytes:
     text = b"\0" if content.text is None else b"t" + content.text.encode("utf-8", "surrogatepass")
     if not content.images:
         return digest([text])

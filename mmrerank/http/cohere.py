@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from mmrerank.http.base import HTTPReranker
 from mmrerank.http.limits import Limits
-from mmrerank.http.responses import Pairs
+from mmrerank.http.options import HTTPOptions
+from mmrerank.http.responses import IndexedScores
 
 __all__ = ["CohereReranker"]
 
 
 class CohereReranker(HTTPReranker):
-    """A text reranker of Cohere's API, or of a server that speaks it.
+    """A text reranker of Cohere's API, or of a server with the same API.
 
-    The key is `api_key`, or else the environment's `COHERE_API_KEY` or `CO_API_KEY`.
-    `max_tokens_per_doc` cuts long documents (the service's own default is 4096 tokens). The
-    service counts search units, not tokens: `Usage.total_tokens` is None. Other keywords as for
-    `HTTPReranker`.
+    The key is `api_key`, or the environment's `COHERE_API_KEY` or `CO_API_KEY`.
+    `max_tokens_per_doc` truncates long documents (the service's own default is 4096 tokens). The
+    service counts search units, not tokens: `Usage.total_tokens` is None. Other keywords:
+    `HTTPOptions`.
     """
 
     key_names = ("COHERE_API_KEY", "CO_API_KEY")
@@ -30,7 +31,7 @@ class CohereReranker(HTTPReranker):
         *,
         base_url: str = "https://api.cohere.com",
         max_tokens_per_doc: int | None = None,
-        **options: Any,
+        **options: Unpack[HTTPOptions],
     ) -> None:
         self.max_tokens_per_doc = max_tokens_per_doc
         super().__init__(model, base_url=base_url, **options)
@@ -41,5 +42,5 @@ class CohereReranker(HTTPReranker):
             body["max_tokens_per_doc"] = self.max_tokens_per_doc
         return "/v2/rerank", body
 
-    def _decode(self, body: Any) -> tuple[Pairs, int | None]:
+    def _decode(self, body: Any) -> tuple[IndexedScores, int | None]:
         return [(row["index"], row["relevance_score"]) for row in body["results"]], None

@@ -1,80 +1,87 @@
-"""How a reranker reaches its service: address, key, clients, and what all its calls share."""
+"""How a reranker reaches its service: address, key, clients, and the limits its calls share."""
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import os
 import ssl
 import threading
 import weakref
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-from mmrerank.http.limits import Rate, Slots
-from mmrerank.http.options import Secret, check_url, checked_headers, client_options, find_key
+from mmrerank.errors import InvalidInputError
+from mmrerank.http.credentials import Secret, check_base_url, find_key, hide_headers
+from mmrerank.http.limits import RateLimiter, Slots
+from mmrerank.http.options import HTTPOptions
 from mmrerank.http.wire import Request
 
-__all__ = ["Connection", "Pace"]
+__all__ = ["Connection", "SharedLimits"]
 
 
-class Pace:
-    """The limits of all calls of one reranker together."""
+class SharedLimits:
+    """The limits of all calls of one reranker together; None is no limit."""
 
-    def __init__(self, at_once: int, requests: int | None, tokens: int | None) -> None:
-        self.slots = Slots(at_once)
-        self.rate = Rate(requests, tokens)
+    def __init__(
+        self, concurrency: int, requests_per_minute: int | None, tokens_per_minute: int | None
+    ) -> None:
+        self.slots = Slots(concurrency)
+        self.rate = RateLimiter(requests_per_minute, tokens_per_minute)
 
 
 class Connection:
     """Where requests go, with which key and headers, and over which clients.
 
-    Works from any thread and event loop, and after a fork. A pickle holds no key, no client
-    and none of the caller's headers: what comes out of it looks for its key in the environment
-    (`key_names`).
+    `options` are complete (`complete_options`). Works from any thread and event loop, and after a
+    fork. A pickle contains neither key, client nor the caller's headers: once loaded, it looks for
+    its key in the environment (`key_names`). Raises `AuthenticationError` where `key_required_by`
+    names a class and there is no key, `InvalidInputError` for an unusable address, key, header or
+    certificate.
     """
 
     def __init__(
         self,
         base_url: str,
-        key: str | None,
+        options: HTTPOptions,
         *,
         key_names: tuple[str, ...] = (),
-        headers: Mapping[str, str] | None = None,
-        timeout: float | httpx.Timeout = 60.0,
-        proxy: str | httpx.Proxy | None = None,
-        verify: ssl.SSLContext | str | Path | None = None,
-        allow_http_key: bool = False,
-        client: httpx.Client | None = None,
-        async_client: httpx.AsyncClient | None = None,
-        pace: tuple[int, int | None, int | None] = (5, None, None),
+        key_required_by: str | None = None,
     ) -> None:
-        self.base_url = check_url(base_url, with_key=bool(key), allow_http_key=allow_http_key)
+        key = find_key(options["api_key"], key_names, key_required_by)
+        self.base_url = check_base_url(
+            base_url, has_key=key is not None, allow_http_key=options["allow_http_key"]
+        )
         self._key = Secret(key) if key else None
         self._key_names = key_names
-        self._headers = checked_headers(headers)
-        self._options = (timeout, proxy, verify)
-        client_options(*self._options)  # raises now for certificates that are not there
-        self._given, self._given_async = client, async_client
-        self._pace = pace
-        self._open = _Open(*pace)
+        self._headers = hide_headers(options["headers"])
+        self._client_options = (options["timeout"], options["proxy"], options["verify"])
+        client_arguments(*self._client_options)  # raises now if the certificates are missing
+        self._given, self._given_async = options["client"], options["async_client"]
+        self._limits = (
+            options["max_concurrency"],
+            options["requests_per_minute"],
+            options["tokens_per_minute"],
+        )
+        self._state = _ProcessState(*self._limits)
 
     @property
-    def secret(self) -> str | None:
-        """The key, to be sent, and to be cut from what a service says."""
+    def key(self) -> str | None:
+        """The key, to be sent, and to be removed from what a service says in errors."""
         return self._key.reveal() if self._key is not None else None
 
     @property
-    def pace(self) -> Pace:
+    def limits(self) -> SharedLimits:
         """The limits that all calls share."""
-        return self._opened.pace
+        return self._this_process.limits
 
     def request(self, path: str, body: dict[str, Any]) -> Request:
-        """A POST of this JSON. Characters that are no Unicode become question marks."""
+        """A POST of this JSON; lone surrogates in it become question marks."""
         headers = {
             "Content-Type": "application/json",
             "Accept": "application/json",
@@ -87,90 +94,121 @@ class Connection:
 
     def client(self) -> httpx.Client:
         """The client of the synchronous calls, opened on first use."""
-        return self._given or self._opened.client(self._make)
+        return self._given or self._this_process.client(self._make_client)
 
     @asynccontextmanager
     async def async_client(self) -> AsyncIterator[httpx.AsyncClient]:
-        """The client given, or the running loop's between `enter` and `aclose`, or a new one."""
-        kept = self._given_async or self._opened.kept()
-        if kept is not None:
-            yield kept
+        """The caller's client, or the running loop's between `enter` and `aclose`, or a new one."""
+        client = self._given_async or self._this_process.loop_client()
+        if client is not None:
+            yield client
             return
-        async with self._make_async() as client:  # it belongs to one loop, a reranker to none
+        async with self._make_async_client() as client:  # a client belongs to one loop
             yield client
 
     def enter(self) -> None:
         """From now on the async calls of the running loop share one client."""
-        self._opened.keep(self._make_async)
+        self._this_process.open_loop_client(self._make_async_client)
 
     def close(self) -> None:
         """Close the client of the synchronous calls; the next call opens another."""
-        self._opened.close()
+        self._this_process.close()
 
     async def aclose(self) -> None:
-        """Close it, and the running loop's client."""
-        self._opened.close()
-        await self._opened.aclose()
+        """As `close`, and close the running loop's client."""
+        self._this_process.close()
+        await self._this_process.aclose()
 
-    def _make(self) -> httpx.Client:
-        return httpx.Client(**client_options(*self._options))
+    def _make_client(self) -> httpx.Client:
+        return httpx.Client(**client_arguments(*self._client_options))
 
-    def _make_async(self) -> httpx.AsyncClient:
-        return httpx.AsyncClient(**client_options(*self._options))
+    def _make_async_client(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(**client_arguments(*self._client_options))
 
     @property
-    def _opened(self) -> _Open:
-        if self._open.process != os.getpid():
-            _FROM_PARENTS.append(self._open)
-            self._open = _Open(*self._pace)
-        return self._open
+    def _this_process(self) -> _ProcessState:
+        if self._state.process != os.getpid():
+            _INHERITED_BY_FORK.append(self._state)
+            self._state = _ProcessState(*self._limits)
+        return self._state
 
     def __getstate__(self) -> dict[str, Any]:
-        dropped = ("_key", "_given", "_given_async", "_open")
+        dropped = ("_key", "_given", "_given_async", "_state")
         return {**self.__dict__, **dict.fromkeys(dropped), "_headers": {}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         key = find_key(None, state["_key_names"], None)
-        self.__dict__.update(state, _key=Secret(key) if key else None, _open=_Open(*state["_pace"]))
+        limits = _ProcessState(*state["_limits"])
+        self.__dict__.update(state, _key=Secret(key) if key else None, _state=limits)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Connection:
         """A copy in the same process keeps the key and the caller's own clients."""
         copied = Connection.__new__(Connection)
-        copied.__dict__.update(self.__dict__, _open=_Open(*self._pace))
+        copied.__dict__.update(self.__dict__, _state=_ProcessState(*self._limits))
         return copied
 
 
-_FROM_PARENTS: list[object] = []
-"""What came through a fork. Never closed: its locks may be held by threads that are not there."""
+def client_arguments(
+    timeout: float | httpx.Timeout,
+    proxy: str | httpx.Proxy | None,
+    verify: ssl.SSLContext | str | Path | None,
+) -> dict[str, Any]:
+    """What an httpx client is made with. Proxies of the environment apply unless one is given.
+
+    Raises `InvalidInputError` where `verify` names a file without certificates.
+    """
+    if isinstance(verify, (str, Path)):
+        try:
+            verify = ssl.create_default_context(cafile=str(verify))
+        except OSError as error:
+            raise InvalidInputError(f"verify: no certificates in {verify}: {error}") from None
+    context = verify or _system_context(
+        os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
+    )
+    return {"timeout": timeout, "proxy": proxy, "verify": context}
 
 
-class _Open:
-    """What is open in one process: a client, one more for each event loop that keeps one."""
+@functools.cache
+def _system_context(file: str | None, folder: str | None) -> ssl.SSLContext:
+    """The system's certificates; reading them takes longer than a request on loopback."""
+    return httpx.create_ssl_context()
 
-    def __init__(self, at_once: int, requests: int | None, tokens: int | None) -> None:
+
+_INHERITED_BY_FORK: list[object] = []
+"""Never closed: threads that a fork did not copy may hold the locks of what is in here."""
+
+
+class _ProcessState:
+    """What one process has open: a client, one more for each event loop within `async with`."""
+
+    def __init__(
+        self, concurrency: int, requests_per_minute: int | None, tokens_per_minute: int | None
+    ) -> None:
         self.process = os.getpid()
-        self.pace = Pace(at_once, requests, tokens)
+        self.limits = SharedLimits(concurrency, requests_per_minute, tokens_per_minute)
         self._lock = threading.Lock()
         self._client: httpx.Client | None = None
-        self._loops: weakref.WeakKeyDictionary[Any, httpx.AsyncClient] = weakref.WeakKeyDictionary()
+        self._by_loop: weakref.WeakKeyDictionary[Any, httpx.AsyncClient] = (
+            weakref.WeakKeyDictionary()
+        )
 
     def client(self, make: Callable[[], httpx.Client]) -> httpx.Client:
         with self._lock:
             if self._client is None:
                 self._client = make()
-                # For those who never close.
+                # For callers who never close the reranker.
                 weakref.finalize(self, _close_if_ours, self._client, self.process)
             return self._client
 
-    def kept(self) -> httpx.AsyncClient | None:
+    def loop_client(self) -> httpx.AsyncClient | None:
         with self._lock:
-            return self._loops.get(asyncio.get_running_loop())
+            return self._by_loop.get(asyncio.get_running_loop())
 
-    def keep(self, make: Callable[[], httpx.AsyncClient]) -> None:
+    def open_loop_client(self, make: Callable[[], httpx.AsyncClient]) -> None:
         with self._lock:
             loop = asyncio.get_running_loop()
-            if loop not in self._loops:
-                self._loops[loop] = make()
+            if loop not in self._by_loop:
+                self._by_loop[loop] = make()
 
     def close(self) -> None:
         with self._lock:
@@ -180,7 +218,7 @@ class _Open:
 
     async def aclose(self) -> None:
         with self._lock:
-            client = self._loops.pop(asyncio.get_running_loop(), None)
+            client = self._by_loop.pop(asyncio.get_running_loop(), None)
         if client is not None:
             await client.aclose()
 

@@ -1,12 +1,13 @@
-"""Alibaba Cloud's DashScope (Model Studio): qwen3-vl-rerank and its text rerankers."""
+"""Alibaba Cloud's DashScope (Model Studio): qwen3-vl-rerank and the text rerankers."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from mmrerank.http.base import HTTPReranker
 from mmrerank.http.limits import Limits
-from mmrerank.http.responses import Pairs
+from mmrerank.http.options import HTTPOptions
+from mmrerank.http.responses import IndexedScores
 from mmrerank.types import Content, Modalities
 
 __all__ = ["DashScopeReranker"]
@@ -16,9 +17,8 @@ class DashScopeReranker(HTTPReranker):
     """A reranker of DashScope; by default qwen3-vl-rerank, which reads text and images.
 
     An item is text or one image: a document with both is fanned out. The key is `api_key` or the
-    environment's `DASHSCOPE_API_KEY`, and belongs to a region: `base_url` is
-    `https://dashscope-intl.aliyuncs.com` for keys from outside China. Other keywords as for
-    `HTTPReranker`.
+    environment's `DASHSCOPE_API_KEY`, and belongs to a region: for keys from outside China,
+    `base_url` is `https://dashscope-intl.aliyuncs.com`. Other keywords: `HTTPOptions`.
     """
 
     key_names = ("DASHSCOPE_API_KEY",)
@@ -27,7 +27,7 @@ class DashScopeReranker(HTTPReranker):
     fetches_urls = True
     max_pixels = 1800 * 32 * 32
     tokens_per_image = 1800
-    # The service counts the query once for each document, as `limits.split` does.
+    # The service counts the query once for each document, as `split_into_batches` does.
     limits = Limits(documents=100, images=40, tokens=120_000)
 
     def __init__(
@@ -35,7 +35,7 @@ class DashScopeReranker(HTTPReranker):
         model: str = "qwen3-vl-rerank",
         *,
         base_url: str = "https://dashscope.aliyuncs.com",
-        **options: Any,
+        **options: Unpack[HTTPOptions],
     ) -> None:
         images = "-vl-" in model
         self.modalities = Modalities(image=images, query_image=images)
@@ -61,6 +61,6 @@ class DashScopeReranker(HTTPReranker):
         }
         return "/api/v1/services/rerank/text-rerank/text-rerank", body
 
-    def _decode(self, body: Any) -> tuple[Pairs, int | None]:
+    def _decode(self, body: Any) -> tuple[IndexedScores, int | None]:
         pairs = [(row["index"], row["relevance_score"]) for row in body["output"]["results"]]
         return pairs, (body.get("usage") or {}).get("total_tokens")

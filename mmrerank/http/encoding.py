@@ -1,4 +1,4 @@
-"""Images and batches as they travel: shrunk, encoded, and no more of them at once than allowed."""
+"""Images as services read them, and as many documents as one request may carry."""
 
 from __future__ import annotations
 
@@ -10,49 +10,53 @@ from mmrerank.errors import ImageError
 from mmrerank.images.encode import encode_image
 from mmrerank.types import Content, Image
 
-__all__ = ["content_parts", "encoded_image", "take"]
+__all__ = ["content_parts", "encode_as_data_uri", "take_within_bytes"]
 
 
-def encoded_image(image: Image, max_pixels: int, *, pass_urls: bool) -> str:
-    """A data URI of the image within `max_pixels`, or its URL where that is allowed."""
+def encode_as_data_uri(image: Image, max_pixels: int, *, pass_urls: bool) -> str:
+    """A data URI of the image, shrunk to `max_pixels`; or its URL, if `pass_urls` allows that.
+
+    Raises `ImageError` for an unreadable image, and for a URL that may not be passed on.
+    """
     if image.url is not None:
         if pass_urls:
             return image.url
         raise ImageError(
             image.url.partition("?")[0],
-            "is a URL; say send_urls=True where the service fetches URLs, or fetch it first "
+            "is a URL; pass send_urls=True if the service fetches URLs, or fetch it first "
             "(mmrerank.images.fetch.fetch_image)",
         )
     encoded = encode_image(image, max_pixels)
     return f"data:{encoded.media_type};base64,{base64.b64encode(encoded.data).decode('ascii')}"
 
 
-def take(items: Iterable[Any], max_bytes: int) -> list[Any]:
-    """The first items whose JSON holds at most `max_bytes` together, one of them at least.
+def take_within_bytes(items: Iterable[Any], max_bytes: int) -> list[Any]:
+    """The first items whose JSON has at most `max_bytes` together; at least one item.
 
-    Encodes, being given an iterator, one item too many at most.
+    Reads at most one item more than it returns, so that an iterator that encodes images does no
+    more work than needed.
     """
     taken: list[Any] = []
     total = 0
     for item in items:
-        total += _size(item)
+        total += _json_size(item)
         if taken and total > max_bytes:
             break
         taken.append(item)
     return taken
 
 
-def _size(value: Any) -> int:
+def _json_size(value: Any) -> int:
     """About as many bytes as the JSON of `value` will have."""
     if isinstance(value, str):
         return 3 + (len(value) if value.isascii() else len(value.encode("utf-8", "replace")))
     if isinstance(value, dict):
-        return 2 + sum(_size(key) + _size(one) for key, one in value.items())
-    return 2 + sum(map(_size, value)) if isinstance(value, list) else 8
+        return 2 + sum(_json_size(key) + _json_size(item) for key, item in value.items())
+    return 2 + sum(map(_json_size, value)) if isinstance(value, list) else 8
 
 
 def content_parts(content: Content, images: Iterable[str]) -> list[dict[str, Any]]:
-    """A chat message's parts, images first: so the models that read both were trained."""
+    """The parts of a chat message, images first: the order that joint models were trained on."""
     parts: list[dict[str, Any]] = [
         {"type": "image_url", "image_url": {"url": uri}} for uri in images
     ]

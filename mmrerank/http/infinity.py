@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from mmrerank.http.base import HTTPReranker
-from mmrerank.http.responses import Pairs
+from mmrerank.http.options import HTTPOptions
+from mmrerank.http.responses import IndexedScores
 
 __all__ = ["InfinityReranker"]
 
@@ -14,7 +15,7 @@ class InfinityReranker(HTTPReranker):
     """A text reranker served by Infinity.
 
     The key (`infinity_emb v2 --api-key`) is `api_key` or the environment's `INFINITY_API_KEY`.
-    Other keywords as for `HTTPReranker`.
+    Other keywords: `HTTPOptions`.
     """
 
     key_names = ("INFINITY_API_KEY",)
@@ -24,7 +25,7 @@ class InfinityReranker(HTTPReranker):
         model: str = "BAAI/bge-reranker-v2-m3",
         *,
         base_url: str = "http://localhost:7997",
-        **options: Any,
+        **options: Unpack[HTTPOptions],
     ) -> None:
         super().__init__(model, base_url=base_url, **options)
 
@@ -38,6 +39,6 @@ class InfinityReranker(HTTPReranker):
         }
         return "/rerank", body
 
-    def _decode(self, body: Any) -> tuple[Pairs, int | None]:
+    def _decode(self, body: Any) -> tuple[IndexedScores, int | None]:
         pairs = [(row["index"], row["relevance_score"]) for row in body["results"]]
         return pairs, (body.get("usage") or {}).get("total_tokens")

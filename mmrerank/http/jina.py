@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from typing import Any
+from typing import Any, Unpack
 
 from mmrerank.errors import InvalidInputError
 from mmrerank.http.base import HTTPReranker
 from mmrerank.http.limits import Limits
-from mmrerank.http.responses import ErrorFacts, Pairs, read_error
+from mmrerank.http.options import HTTPOptions
+from mmrerank.http.responses import ErrorFacts, IndexedScores, read_error
 from mmrerank.types import Content, Modalities
 
 __all__ = ["JinaReranker"]
@@ -26,13 +27,15 @@ _LISTWISE = ("jina-reranker-v3", "jina-reranker-v3.5")
 class JinaReranker(HTTPReranker):
     """A reranker of Jina's API; by default jina-reranker-m0, which reads text and images.
 
-    m0 takes text or one image an item: a document with both is fanned out, and its best part
-    counts (`fusion`). The key is `api_key`, or else the environment's `JINA_API_KEY` or
-    `JINAAI_API_KEY`. Images are shrunk before they are sent to the 602,112 pixels that m0 reads.
-    v3 and v3.5 compare the documents of a call with each other, and are not split.
+    An item of m0 is text or one image: a document with both is fanned out, and its best part
+    counts (`fusion`). The key is `api_key`, or the environment's `JINA_API_KEY` or
+    `JINAAI_API_KEY`. Images are shrunk to the 602,112 pixels that m0 reads before they are sent.
+    v3 and v3.5 compare the documents of a call with each other, so a call of up to 2,048
+    documents is one request.
 
-    Jina's free tier allows `requests_per_minute=500, tokens_per_minute=1_000_000` and 5 calls at
-    once, which is the default here. Other keywords as for `HTTPReranker`.
+    Jina's free tier allows `requests_per_minute=500, tokens_per_minute=1_000_000` and 5 requests
+    at once, which is the default here. Other keywords: `HTTPOptions`. Raises `InvalidInputError`
+    for a model that Jina does not have.
     """
 
     key_names = ("JINA_API_KEY", "JINAAI_API_KEY")  # LangChain's name and LlamaIndex's
@@ -44,14 +47,14 @@ class JinaReranker(HTTPReranker):
         model: str = "jina-reranker-m0",
         *,
         base_url: str = "https://api.jina.ai",
-        **options: Any,
+        **options: Unpack[HTTPOptions],
     ) -> None:
         if model not in _MODELS:
             raise InvalidInputError(_unknown_model(model))
         self.modalities = _MODELS[model]
         self.listwise = model in _LISTWISE
         if self.listwise:
-            self.limits = Limits(documents=2048)  # the service makes its own blocks of 64
+            self.limits = Limits(documents=2048)  # the service splits them into blocks of 64 itself
         super().__init__(model, base_url=base_url, **options)
 
     def _query(self, query: Content) -> Any:
@@ -71,21 +74,21 @@ class JinaReranker(HTTPReranker):
         }
         return "/v1/rerank", body
 
-    def _decode(self, body: Any) -> tuple[Pairs, int | None]:
+    def _decode(self, body: Any) -> tuple[IndexedScores, int | None]:
         pairs = [(result["index"], result["relevance_score"]) for result in body["results"]]
         return pairs, (body.get("usage") or {}).get("total_tokens")
 
     def _read_error(self, body: Any) -> ErrorFacts:
-        """As other services', and with 422 a list of `errors` beside `detail`."""
+        """As for other services; with 422 there is also a list of `errors` beside `detail`."""
         facts = read_error(body)
         errors = body.get("errors") if isinstance(body, dict) else None
         if not isinstance(errors, list):
             return facts
-        more = [read_error({"detail": [error]}).message for error in errors]
-        return facts._replace(message="; ".join([facts.message, *more]))
+        messages = [read_error({"detail": [error]}).message for error in errors]
+        return facts._replace(message="; ".join([facts.message, *messages]))
 
 
 def _unknown_model(model: str) -> str:
     close = difflib.get_close_matches(str(model), _MODELS, n=1, cutoff=0.5)
     hint = f"did you mean {close[0]!r}? " if close else ""
-    return f"Jina has no model {model!r}; {hint}There are: {', '.join(_MODELS)}"
+    return f"Jina has no model {model!r}; {hint}its models are: {', '.join(_MODELS)}"

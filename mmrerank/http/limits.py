@@ -1,7 +1,7 @@
-"""What one request may hold, and how fast and how many may go at once.
+"""How much one request may carry, how many may run at once, and how many a minute.
 
-Nothing here waits, and nothing belongs to an event loop: `Rate` says how long to wait, `Slots`
-hands out futures that threads and tasks wait for alike (see `drive`).
+Nothing here waits, and nothing belongs to an event loop: `RateLimiter` returns how long to wait,
+`Slots` hands out futures that threads and tasks wait for alike (see `drive`).
 """
 
 from __future__ import annotations
@@ -16,16 +16,25 @@ from dataclasses import dataclass, replace
 
 from mmrerank.types import Content
 
-__all__ = ["Limits", "Rate", "Slots", "split", "spread", "token_count"]
+__all__ = [
+    "Limits",
+    "RateLimiter",
+    "Slots",
+    "estimate_tokens",
+    "limits_per_worker",
+    "split_into_batches",
+]
 
 _WINDOW = 60.0  # seconds; services count requests and tokens a minute
+
+_MIN_IMAGES_PER_WORKER = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What one request may hold at most; `tokens` is None where the service names no limit.
+    """How much one request may carry; `tokens` is None where the service names no limit.
 
-    `bytes` counts the encoded documents. A single document that exceeds it goes alone.
+    `bytes` counts the encoded documents. A single document that exceeds a limit goes alone.
     """
 
     documents: int = 64
@@ -34,24 +43,24 @@ class Limits:
     bytes: int = 8 * 2**20
 
 
-def token_count(content: Content, per_image: int) -> int:
-    """An estimate, rather high than low: a token is seldom fewer than three bytes of UTF-8."""
+def estimate_tokens(content: Content, per_image: int) -> int:
+    """Tokens of text and images, on the high side: few tokens are shorter than three bytes."""
     text = content.text or ""
     return len(text.encode("utf-8", "replace")) // 3 + 1 + per_image * len(content.images)
 
 
-def split(
+def split_into_batches(
     items: list[Content], query: Content, limits: Limits, tokens_per_image: int
 ) -> list[list[Content]]:
-    """`items` in order, in as many batches as the limits ask for.
+    """`items` in order, in as many batches as the limits require.
 
     Tokens are counted as services charge them: the query once for every document.
     """
-    asked = token_count(query, tokens_per_image)
+    query_tokens = estimate_tokens(query, tokens_per_image)
     batches: list[list[Content]] = []
     images = tokens = 0
     for item in items:
-        cost = asked + token_count(item, tokens_per_image)
+        cost = query_tokens + estimate_tokens(item, tokens_per_image)
         images, tokens = images + len(item.images), tokens + cost
         if (
             not batches
@@ -65,19 +74,19 @@ def split(
     return batches
 
 
-def spread(items: list[Content], limits: Limits, at_once: int) -> Limits:
-    """Limits that give each of the calls at once its share of the images, four at least.
+def limits_per_worker(items: list[Content], limits: Limits, workers: int) -> Limits:
+    """`limits` with the images shared out evenly, so that all workers have some to shrink.
 
-    Shrinking large images takes longer than a request: let all calls begin, and threads share it.
+    Shrinking large images takes longer than a request. At least four images a request remain.
     """
-    share = math.ceil(sum(len(item.images) for item in items) / at_once)
-    return replace(limits, images=min(limits.images, max(4, share)))
+    share = math.ceil(sum(len(item.images) for item in items) / workers)
+    return replace(limits, images=min(limits.images, max(_MIN_IMAGES_PER_WORKER, share)))
 
 
-class Rate:
-    """Requests and tokens a minute: no window of 60 seconds ever holds more; None is no limit.
+class RateLimiter:
+    """Requests and tokens a minute: no window of 60 seconds ever exceeds them; None is no limit.
 
-    Who asks gets a time of its own, later the more have asked before, so no one is overtaken.
+    Every request gets a start time of its own, in the order of `reserve`, so none is overtaken.
     """
 
     def __init__(
@@ -88,8 +97,8 @@ class Rate:
     ) -> None:
         self._requests, self._tokens, self._clock = requests, tokens, clock
         self._lock = threading.Lock()
-        self._log: deque[tuple[float, int]] = deque()  # when each request goes, and its tokens
-        self._sum = 0
+        self._starts: deque[tuple[float, int]] = deque()  # start time and tokens of each request
+        self._tokens_in_window = 0
         self._earliest = 0.0
 
     def reserve(self, tokens: int) -> float:
@@ -97,37 +106,40 @@ class Rate:
         with self._lock:
             now = self._clock()
             start = max(now, self._earliest)
-            while self._log and (self._log[0][0] + _WINDOW <= start or self._is_full(tokens)):
-                first, cost = self._log.popleft()
-                self._sum -= cost
+            while self._starts and (self._starts[0][0] + _WINDOW <= start or self._is_full(tokens)):
+                first, cost = self._starts.popleft()
+                self._tokens_in_window -= cost
                 start = max(start, first + _WINDOW)
             if self._requests is not None or self._tokens is not None:
-                self._log.append((start, tokens))
-                self._sum += tokens
+                self._starts.append((start, tokens))
+                self._tokens_in_window += tokens
                 self._earliest = start
             return start - now
 
-    def hold(self, seconds: float) -> None:
-        """Let nothing start for so long: the service has said so."""
+    def delay(self, seconds: float) -> None:
+        """Let no request start for so many seconds, since the service has asked for that."""
         with self._lock:
             self._earliest = max(self._earliest, self._clock() + seconds)
 
     def _is_full(self, tokens: int) -> bool:
-        return (self._requests is not None and len(self._log) >= self._requests) or (
-            self._tokens is not None and self._sum + tokens > self._tokens
+        return (self._requests is not None and len(self._starts) >= self._requests) or (
+            self._tokens is not None and self._tokens_in_window + tokens > self._tokens
         )
 
 
 class Slots:
-    """So many calls at once, first come first served, for threads and tasks of any event loop."""
+    """A semaphore, first come first served, for threads and the tasks of any event loop."""
 
     def __init__(self, count: int) -> None:
         self._free = count
         self._waiting: deque[Future[None]] = deque()
         self._lock = threading.Lock()
 
-    def ask(self) -> Future[None]:
-        """A future that is done once the slot is the asker's; `give_back` or `withdraw` it."""
+    def request(self) -> Future[None]:
+        """A future that is done once the slot is free for the caller, who then must `release` it.
+
+        A caller who stops waiting must `withdraw` the future.
+        """
         future: Future[None] = Future()
         with self._lock:
             if self._free == 0:
@@ -137,12 +149,12 @@ class Slots:
         future.set_result(None)
         return future
 
-    def give_back(self) -> None:
-        """The slot goes to who has waited longest."""
+    def release(self) -> None:
+        """Pass the slot to the caller who has waited longest."""
         with self._lock:
             while self._waiting:
                 future = self._waiting.popleft()
-                if future.set_running_or_notify_cancel():  # else the asker has gone
+                if future.set_running_or_notify_cancel():  # else the caller has withdrawn
                     break
             else:
                 self._free += 1
@@ -150,6 +162,6 @@ class Slots:
         future.set_result(None)
 
     def withdraw(self, future: Future[None]) -> None:
-        """The asker stops waiting; a slot that it was given meanwhile goes to the next."""
+        """Stop waiting; a slot that was granted in the meantime goes to the next in line."""
         if not future.cancel():
-            self.give_back()
+            self.release()

@@ -1,4 +1,4 @@
-"""What the models that several servers can serve read, by their names."""
+"""What the models that self-hosted servers run can read, by their names."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 from mmrerank.types import Modalities
 
-__all__ = ["Reads", "reads"]
+__all__ = ["ModelFacts", "model_facts"]
 
 
-class Reads(NamedTuple):
-    """What a model takes, and its images: the pixels it reads and the tokens they become."""
+class ModelFacts(NamedTuple):
+    """What a model takes; of an image, the pixels it reads and the tokens they become."""
 
     modalities: Modalities
     max_pixels: int = 602_112
@@ -18,10 +18,10 @@ class Reads(NamedTuple):
     takes_instruction: bool = False
 
 
-# Text and image at once would be served too, but m0 was not trained for it: each is scored alone.
-_M0 = Reads(Modalities(image=True, query_image=True))
+# A server would accept text and image in one item, but m0 was trained to score each alone.
+_M0 = ModelFacts(Modalities(image=True, query_image=True))
 
-_QWEN3_VL = Reads(
+_QWEN3_VL = ModelFacts(
     Modalities(
         image=True,
         text_and_image=True,
@@ -35,14 +35,14 @@ _QWEN3_VL = Reads(
     takes_instruction=True,
 )
 
-_QWEN3 = Reads(Modalities(), takes_instruction=True)
+_QWEN3 = ModelFacts(Modalities(), takes_instruction=True)
 
 
-def reads(model: str) -> Reads:
-    """What `model` reads; a model of another family is taken to read text only."""
+def model_facts(model: str) -> ModelFacts:
+    """The facts of `model`; one of an unknown family is assumed to read text only."""
     name = model.lower()
     if "jina-reranker-m0" in name:
         return _M0
     if "qwen3-vl-reranker" in name:
         return _QWEN3_VL
-    return _QWEN3 if "qwen3-reranker" in name else Reads(Modalities())
+    return _QWEN3 if "qwen3-reranker" in name else ModelFacts(Modalities())

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from mmrerank.http.base import HTTPReranker
 from mmrerank.http.limits import Limits
-from mmrerank.http.responses import Pairs
+from mmrerank.http.options import HTTPOptions
+from mmrerank.http.responses import IndexedScores
 from mmrerank.types import Content, Modalities
 
 __all__ = ["NVIDIAReranker"]
 
 
 class NVIDIAReranker(HTTPReranker):
-    """A reranking NIM, run by yourself; by default the one that reads text and images.
+    """A self-hosted reranking NIM; by default the one that reads text and images.
 
     A passage of a model with `-vl-` in its name is text, an image, or both; the query is text.
-    Images are sent, never fetched by the service. A key is needed only where something before the
-    NIM asks for one: `api_key` or the environment's `NVIDIA_API_KEY`. The service gives logits;
-    scores are their sigmoid. Other keywords as for `HTTPReranker`.
+    Images are sent, never fetched by the service. A key is needed only if a proxy in front of the
+    NIM asks for one: `api_key` or the environment's `NVIDIA_API_KEY`. The service returns logits;
+    scores are their sigmoid. Other keywords: `HTTPOptions`.
     """
 
     key_names = ("NVIDIA_API_KEY",)
@@ -32,7 +33,7 @@ class NVIDIAReranker(HTTPReranker):
         model: str = "nvidia/llama-nemotron-rerank-vl-1b-v2",
         *,
         base_url: str = "http://localhost:8000",
-        **options: Any,
+        **options: Unpack[HTTPOptions],
     ) -> None:
         images = "-vl-" in model
         self.modalities = Modalities(image=images, text_and_image=images)
@@ -51,6 +52,6 @@ class NVIDIAReranker(HTTPReranker):
         body = {"model": self.model, "query": query, "passages": items, "truncate": "END"}
         return "/v1/ranking", body
 
-    def _decode(self, body: Any) -> tuple[Pairs, int | None]:
+    def _decode(self, body: Any) -> tuple[IndexedScores, int | None]:
         pairs = [(row["index"], row["logit"]) for row in body["rankings"]]
         return pairs, (body.get("usage") or {}).get("total_tokens")

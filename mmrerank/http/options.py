@@ -1,157 +1,152 @@
-"""What every client needs: checked options and address, a key that does not show, certificates."""
+"""The keywords that every rerank service takes: their types, meanings, defaults and checks."""
 
 from __future__ import annotations
 
-import functools
-import ipaddress
-import os
-import re
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Literal, TypedDict
 
 import httpx
 
-from mmrerank.errors import AuthenticationError, InvalidInputError
+from mmrerank.errors import InvalidInputError
+from mmrerank.fusion import Fusion, max_score
+from mmrerank.http.cache import ScoreCache
+from mmrerank.types import Usage
 
-__all__ = [
-    "Secret",
-    "check_numbers",
-    "check_seconds",
-    "check_url",
-    "checked_headers",
-    "client_options",
-    "find_key",
-]
+__all__ = ["DEFAULTS", "HTTPOptions", "complete_options"]
 
 
-class Secret:
-    """A key that shows in no repr, log or traceback, and in no pickle."""
+class HTTPOptions(TypedDict, total=False):
+    """Keywords of every `HTTPReranker`; `DEFAULTS` has their defaults."""
 
-    __slots__ = ("_value",)
+    api_key: str | None
+    """The service's key. None reads the environment (the class's `key_names`); "" sends none."""
 
-    def __init__(self, value: str) -> None:
-        self._value = value
+    timeout: float | httpx.Timeout
+    """Seconds for each wait of a request (connect, write, read), or a `httpx.Timeout`."""
 
-    def reveal(self) -> str:
-        """The key itself."""
-        return self._value
+    deadline: float
+    """Seconds for a whole call, including its pauses and retries."""
 
-    def __repr__(self) -> str:
-        return "Secret('**********')"
+    max_retries: int
+    """How often a request that failed for a temporary reason is sent again."""
 
-    def __copy__(self) -> Secret:
-        return self
+    max_concurrency: int
+    """Requests in flight at once, over all threads and event loops that use this reranker."""
 
-    def __deepcopy__(self, memo: object) -> Secret:
-        return self
+    requests_per_minute: int | None
+    """Rate limit over all calls of this reranker; None for no limit."""
 
-    def __reduce__(self) -> tuple[object, ...]:
-        raise TypeError("a key is not pickled")
+    tokens_per_minute: int | None
+    """As `requests_per_minute`, for tokens. They are estimated, on the high side."""
+
+    instruction: str | None
+    """What the model is told to look for, where the service takes an instruction."""
+
+    max_images_per_document: int
+    """Only the first images of a document, up to this number, are scored."""
+
+    fusion: Fusion
+    """Combines the scores of a document's parts into one; see `mmrerank.fusion`."""
+
+    max_pixels: int | None
+    """Larger images are shrunk to this many pixels before they are sent; None for as many as the
+    model reads."""
+
+    send_urls: bool
+    """Pass image URLs on, for the service to fetch, where it can."""
+
+    cache: ScoreCache | None
+    """Remembers scores; rerankers may share one."""
+
+    on_error: Literal["raise", "keep_order"]
+    """What an `APIError` does: "raise" raises it; "keep_order" turns it into a `RerankWarning` and
+    returns the documents in their input order, with `is_scored` False."""
+
+    on_usage: Callable[[Usage], None] | None
+    """Called with the `Usage` of each call, also of calls that fail."""
+
+    headers: Mapping[str, str] | None
+    """Added to each request."""
+
+    proxy: str | httpx.Proxy | None
+    """As in httpx; None uses the proxy that the environment names."""
+
+    verify: ssl.SSLContext | str | Path | None
+    """A file of certificates or an SSL context; None trusts the system's certificates, or those
+    that `SSL_CERT_FILE` and `SSL_CERT_DIR` name."""
+
+    allow_http_key: bool
+    """Send the key over unencrypted HTTP to other machines, too."""
+
+    client: httpx.Client | None
+    """A client of your own for synchronous calls, used with its own settings and never closed."""
+
+    async_client: httpx.AsyncClient | None
+    """As `client`, for asynchronous calls."""
 
 
-def find_key(given: str | None, names: tuple[str, ...], needed_by: str | None) -> str | None:
-    """The key given, or else the environment's; "" is none, whatever the environment has.
+DEFAULTS: HTTPOptions = {
+    "api_key": None,
+    "timeout": 60.0,
+    "deadline": 300.0,
+    "max_retries": 3,
+    "max_concurrency": 5,
+    "requests_per_minute": None,
+    "tokens_per_minute": None,
+    "instruction": None,
+    "max_images_per_document": 4,
+    "fusion": max_score,
+    "max_pixels": None,
+    "send_urls": False,
+    "cache": None,
+    "on_error": "raise",
+    "on_usage": None,
+    "headers": None,
+    "proxy": None,
+    "verify": None,
+    "allow_http_key": False,
+    "client": None,
+    "async_client": None,
+}
 
-    Space around it goes: keys are often pasted or read from files with their line end. Raises
-    `AuthenticationError` where there is none and `needed_by` names who needs it, or where it
-    cannot be a key, and `InvalidInputError` where what is given is no str.
+_MINIMUM = {
+    "max_retries": 0,
+    "max_concurrency": 1,
+    "max_images_per_document": 1,
+    "max_pixels": 1,
+    "requests_per_minute": 1,
+    "tokens_per_minute": 1,
+}
+
+
+def complete_options(class_name: str, given: HTTPOptions) -> HTTPOptions:
+    """`given`, completed with `DEFAULTS`.
+
+    Raises `TypeError` for an unknown keyword and `InvalidInputError` for an unusable value.
     """
-    found = (os.environ[name] for name in names if os.environ.get(name))
-    bare: Any = getattr(given, "get_secret_value", lambda: given)()  # pydantic's SecretStr
-    if bare is not None and not isinstance(bare, str):
-        raise InvalidInputError(f"api_key is a str, not {type(bare).__name__}")
-    key: str | None = (next(found, "") if bare is None else bare).strip() or None
-    if key is not None and not re.fullmatch(r"[!-~]+", key):
-        raise AuthenticationError("the API key holds characters that no key has")
-    if key is None and needed_by is not None:
-        raise AuthenticationError(
-            f"{needed_by} needs an API key: pass api_key=..., or set {names[0]} in the environment"
-        )
-    return key
-
-
-def checked_headers(headers: Mapping[str, str] | None) -> dict[str, Secret]:
-    """Headers of the caller's own; their values may be credentials, so they stay covered."""
-    for name, value in (headers or {}).items():
-        if not isinstance(value, str) or not re.fullmatch(r"[\t -~]*", value):
-            raise InvalidInputError(f"headers: the value of {name!r} is no line of ASCII text")
-    return {name: Secret(value) for name, value in (headers or {}).items()}
-
-
-def client_options(
-    timeout: float | httpx.Timeout,
-    proxy: str | httpx.Proxy | None,
-    verify: ssl.SSLContext | str | Path | None,
-) -> dict[str, Any]:
-    """What an httpx client is made with. Proxies of the environment hold unless one is given."""
-    if isinstance(verify, (str, Path)):
-        try:
-            verify = ssl.create_default_context(cafile=str(verify))
-        except OSError as error:
-            raise InvalidInputError(f"verify: {verify} holds no certificates: {error}") from None
-    context = verify or _system_context(
-        os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
-    )
-    return {"timeout": timeout, "proxy": proxy, "verify": context}
-
-
-@functools.cache
-def _system_context(file: str | None, folder: str | None) -> ssl.SSLContext:
-    """The system's certificates; reading them takes longer than a request on loopback."""
-    return httpx.create_ssl_context()
-
-
-def check_url(url: str, *, with_key: bool, allow_http_key: bool = False) -> str:
-    """The address without its last slash.
-
-    A key travels over https only, except to this machine itself or where `allow_http_key` says
-    so. Raises `InvalidInputError`.
-    """
-    try:
-        parsed = httpx.URL(url)
-    except (httpx.InvalidURL, TypeError) as error:
-        raise InvalidInputError(f"base_url is no URL: {error}") from None
-    if parsed.userinfo:
-        raise InvalidInputError("base_url holds a user name or password; use api_key or headers")
-    if parsed.scheme not in ("http", "https") or not parsed.host:
+    unknown = next((name for name in given if name not in DEFAULTS), None)
+    if unknown is not None:
+        raise TypeError(f"{class_name}() got an unexpected keyword argument {unknown!r}")
+    options: HTTPOptions = {**DEFAULTS, **given}
+    _check_numbers(options)
+    _check_seconds(options)
+    if options["on_error"] not in ("raise", "keep_order"):
         raise InvalidInputError(
-            f"base_url {url!r} does not begin with http:// or https:// and a host"
+            f"on_error must be 'raise' or 'keep_order', not {options['on_error']!r}"
         )
-    if parsed.query or parsed.fragment:
-        raise InvalidInputError("base_url holds a query; give headers instead")
-    if (
-        with_key
-        and not allow_http_key
-        and parsed.scheme == "http"
-        and not _is_loopback(parsed.host)
-    ):
-        raise InvalidInputError(
-            f"base_url {url!r} would send the API key unencrypted; use https, or say "
-            'allow_http_key=True, or api_key="" to send none'
-        )
-    return url.rstrip("/")
+    return options
 
 
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+def _check_numbers(options: Mapping[str, object]) -> None:
+    for name, minimum in _MINIMUM.items():
+        number = options[name]
+        if isinstance(number, (int, float)) and number < minimum:
+            raise InvalidInputError(f"{name} must be at least {minimum}, not {number}")
 
 
-def check_numbers(**numbers: int | None) -> None:
-    """Raise `InvalidInputError` for a number below 1."""
-    for name, number in numbers.items():
-        if number is not None and number < 1:
-            least = 0 if name == "max_retries" else 1
-            raise InvalidInputError(f"{name} is at least {least}")
-
-
-def check_seconds(timeout: float | httpx.Timeout, deadline: float) -> None:
-    """Raise `InvalidInputError` for a time that is none."""
-    if deadline <= 0 or (isinstance(timeout, (int, float)) and timeout <= 0):
-        raise InvalidInputError("timeout and deadline are seconds, above 0")
+def _check_seconds(options: HTTPOptions) -> None:
+    timeout = options["timeout"]
+    if options["deadline"] <= 0 or (isinstance(timeout, (int, float)) and timeout <= 0):
+        raise InvalidInputError("timeout and deadline must be more than 0 seconds")

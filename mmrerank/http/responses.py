@@ -1,4 +1,4 @@
-"""What a service answered: scores, or an error and whether to ask again."""
+"""Reads a service's answers: the scores, the error, and how long it asks to wait."""
 
 from __future__ import annotations
 
@@ -6,42 +6,35 @@ import datetime as dt
 import email.utils
 import json
 import math
-import random
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from mmrerank.errors import (
-    APIConnectionError,
-    APIError,
-    APITimeoutError,
-    AuthenticationError,
-    InvalidResponseError,
-    RateLimitError,
-)
+from mmrerank.errors import APIError, AuthenticationError, InvalidResponseError, RateLimitError
 from mmrerank.http.wire import Response
 
 __all__ = [
-    "LONGEST_PAUSE",
     "ErrorFacts",
-    "Pairs",
-    "asked_pause",
-    "decoded",
-    "pause_before_retry",
+    "IndexedScores",
+    "decode_answer",
     "read_error",
+    "requested_pause",
     "scores_by_index",
     "to_error",
 ]
 
-Pairs = Sequence[tuple[Any, Any]]
+IndexedScores = Sequence[tuple[Any, Any]]
+"""(index, score) pairs as a service wrote them, not yet checked."""
 
-_PASSING = (408, 429, 500, 502, 503, 504)
-
-LONGEST_PAUSE = 60.0  # seconds; a service that asks for more gets its error raised
+_MAX_MESSAGE, _MAX_NAME = 600, 100  # characters
 
 _BASE64 = re.compile(r"(data:[\w/+.-]+;base64,)?[A-Za-z0-9+/_=-]{60,}")
 
-_SPENT = ("x-ratelimit-remaining-requests", "x-ratelimit-remaining-tokens", "ratelimit-remaining")
+_REMAINING = (
+    "x-ratelimit-remaining-requests",
+    "x-ratelimit-remaining-tokens",
+    "ratelimit-remaining",
+)
 
 _RESETS = ("x-ratelimit-reset-requests", "x-ratelimit-reset-tokens", "ratelimit-reset")
 
@@ -58,157 +51,153 @@ class ErrorFacts(NamedTuple):
     request_id: str | None = None
 
 
-def decoded(
-    decode: Callable[[Any], tuple[Pairs, int | None]], answer: Response, model: str
-) -> tuple[Pairs, int]:
-    """The answer's (index, score) pairs and tokens; `InvalidResponseError` for another form."""
+def decode_answer(
+    decode: Callable[[Any], tuple[IndexedScores, int | None]], answer: Response, model: str
+) -> tuple[IndexedScores, int]:
+    """The (index, score) pairs and the tokens that `decode` reads from the answer's JSON.
+
+    Raises `InvalidResponseError` for an answer that is not JSON or has another structure.
+    """
     try:
         pairs, tokens = decode(json.loads(answer.content))
     except (ValueError, RecursionError) as error:
         raise InvalidResponseError(f"{model}: the answer is not JSON: {error}") from None
     except (KeyError, TypeError, AttributeError, IndexError) as error:
         raise InvalidResponseError(
-            f"{model}: the answer has not the expected form: {error!r}"[:300]
+            f"{model}: the answer does not have the expected structure: {error!r}"[:300]
         ) from None
     return pairs, tokens if isinstance(tokens, int) else 0
 
 
-def scores_by_index(pairs: Pairs, count: int, model: str) -> list[float]:
-    """One score an item, in the items' order, whatever the order of the answer.
+def scores_by_index(pairs: IndexedScores, count: int, model: str) -> list[float]:
+    """One score for each of `count` documents, in their order; `pairs` come in any order.
 
-    Raises `InvalidResponseError` for a missing, repeated or foreign index, and for a score that
-    is no finite number.
+    Raises `InvalidResponseError` for a missing, repeated or unknown index, and for a score that
+    is not a finite number.
     """
-    scores: list[float | None] = [None] * count
+    scores: dict[int, float] = {}
     for index, score in pairs:
-        if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < count:
-            raise InvalidResponseError(
-                f"{model}: index {index!r:.40} is none of the {count} documents"
-            )
-        if scores[index] is not None:
+        _check_index(index, count, model)
+        if index in scores:
             raise InvalidResponseError(f"{model}: index {index} is given twice")
-        scores[index] = _finite(score)
-        if scores[index] is None:
+        number = _finite(score)
+        if number is None:
             raise InvalidResponseError(f"{model}: the score of index {index} is {score!r:.40}")
-    missing = [i for i, score in enumerate(scores) if score is None]
+        scores[index] = number
+    missing = [i for i in range(count) if i not in scores]
     if missing:
         raise InvalidResponseError(
             f"{model}: {len(missing)} of {count} documents got no score, the first is {missing[0]}"
         )
-    return [score for score in scores if score is not None]
+    return [scores[i] for i in range(count)]
+
+
+def _check_index(index: object, count: int, model: str) -> None:
+    if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < count:
+        raise InvalidResponseError(
+            f"{model}: index {index!r:.40} does not belong to any of the {count} documents"
+        )
 
 
 def _finite(score: object) -> float | None:
-    """The score as a float; None where it is no finite number."""
+    """The score as a float; None if it is not a finite number."""
     if isinstance(score, bool) or not isinstance(score, (int, float)):
         return None
     try:
         number = float(score)
-    except OverflowError:  # JSON's whole numbers have no end
+    except OverflowError:  # JSON's integers have no upper limit
         return None
     return number if math.isfinite(number) else None
 
 
 def to_error(
-    answer: Response | APIError | None,
+    answer: Response,
     read: Callable[[Any], ErrorFacts],
     model: str,
-    secret: str | None = None,
+    key: str | None = None,
 ) -> APIError:
-    """The typed error for an answer that is no success, or for none at all.
+    """The typed error for an answer that is not a success; `read` reads its body.
 
-    What the service says is shortened, and rid of `secret` and of base64: services echo input.
+    The service's words are shortened and rid of `key` and of base64, since services echo input.
     """
-    if isinstance(answer, APIError):
-        return answer
-    if answer is None:
-        return APIConnectionError(f"{model}: no answer")
     try:
         body = json.loads(answer.content)
     except (ValueError, RecursionError):
         body = answer.content[:2000].decode(errors="replace")
     facts = read(body)
-    message = f"{model}: {_clean(facts.message, secret, 600) or 'no reason given'}"
-    error: APIError
+    reason = _clean(facts.message, key, _MAX_MESSAGE) or "no reason given"
+    message = f"{model}: {reason}"
+    code = facts.code and _clean(facts.code, key, _MAX_NAME)
+    request_id = facts.request_id and _clean(facts.request_id, key, _MAX_NAME)
     if answer.status == 429:
-        error = RateLimitError(message, retry_after=asked_pause(answer.headers))
-    elif answer.status in (401, 403):
-        error = AuthenticationError(message)
-    else:
-        error = APIError(message)
-    error.status_code = answer.status
-    error.code = _clean(facts.code, secret, 100)
-    error.request_id = _clean(facts.request_id, secret, 100)
-    return error
+        pause = requested_pause(answer.headers)
+        return RateLimitError(message, retry_after=pause, code=code, request_id=request_id)
+    kind = AuthenticationError if answer.status in (401, 403) else APIError
+    return kind(message, status_code=answer.status, code=code, request_id=request_id)
 
 
 def read_error(body: Any) -> ErrorFacts:
-    """What an error body says; `body` is parsed JSON, or a str where it was none.
+    """What an error body says; `body` is parsed JSON, or a str if it was not JSON.
 
-    Reads the forms that services use: `{"message", "code", "request_id"}`, the same under
-    `error` or `detail`, either of those a str, and FastAPI's `{"detail": [{"loc", "msg"}]}`.
+    Reads the structures that services use: `{"message", "code", "request_id"}`, the same under
+    `error` or `detail`, either of those as a str, and FastAPI's `{"detail": [{"loc", "msg"}]}`.
     """
     if not isinstance(body, dict):
         return ErrorFacts(str(body))
     inner = body.get("error") or body.get("detail") or body
-    if isinstance(inner, list):  # FastAPI; its "input" is left out: it holds what was sent
-        said = [_field(one) for one in inner if isinstance(one, dict)]
-        return ErrorFacts("; ".join(said))
+    if isinstance(inner, list):
+        return ErrorFacts(_validation_message(inner))
     facts = inner if isinstance(inner, dict) else body
-    message = inner if isinstance(inner, str) else facts.get("message") or facts.get("detail")
-    code = facts.get("code") or facts.get("type") or body.get("error_type")
-    request_id = facts.get("request_id") or body.get("request_id") or body.get("id")
-    return ErrorFacts(str(message or facts), _text(code), _text(request_id))
+    message = inner if isinstance(inner, str) else _first(facts, "message", "detail")
+    return ErrorFacts(
+        str(message or facts),
+        _text(_first(facts, "code", "type") or _first(body, "error_type")),
+        _text(_first(facts, "request_id") or _first(body, "request_id", "id")),
+    )
 
 
-def _field(error: dict[str, Any]) -> str:
-    place = error.get("loc") or error.get("field") or ""
-    named = ".".join(map(str, place)) if isinstance(place, list) else str(place)
-    return f"{named}: {error.get('msg') or error.get('message')}"
+def _validation_message(errors: list[Any]) -> str:
+    """FastAPI's list of errors, without their "input": that is what was sent."""
+    return "; ".join(_field_message(error) for error in errors if isinstance(error, dict))
+
+
+def _field_message(error: dict[str, Any]) -> str:
+    place = _first(error, "loc", "field") or ""
+    path = ".".join(map(str, place)) if isinstance(place, list) else str(place)
+    return f"{path}: {_first(error, 'msg', 'message')}"
+
+
+def _first(facts: dict[str, Any], *names: str) -> Any:
+    """The first of these fields that is not empty, or None."""
+    return next((facts[name] for name in names if facts.get(name)), None)
 
 
 def _text(value: object) -> str | None:
     return None if value is None else str(value)
 
 
-def _clean(text: str | None, secret: str | None, length: int) -> Any:
-    if text is None:
-        return None
-    if secret:
-        text = text.replace(secret, "***")
+def _clean(text: str, key: str | None, length: int) -> str:
+    if key:
+        text = text.replace(key, "***")
     return _BASE64.sub("...", text[: 100 * length])[:length]
 
 
-def pause_before_retry(error: APIError, attempt: int, asked: float | None) -> float | None:
-    """Seconds to wait before asking again; None where asking again cannot help.
+def requested_pause(headers: Mapping[str, str]) -> float | None:
+    """Seconds that an answer asks to wait: `Retry-After`, or the reset of an exhausted limit.
 
-    Doubles from half a second, with jitter so that clients do not come back all at once; `asked`,
-    what the service asked for (`asked_pause`), is honoured.
+    `headers` have names in lower case. None if the answer asks for no pause.
     """
-    passing = isinstance(error, (APITimeoutError, APIConnectionError))
-    if not passing and error.status_code not in _PASSING:
-        return None
-    if asked is not None:
-        return asked if asked <= LONGEST_PAUSE else None
-    return min(8.0, 0.5 * 2.0**attempt) * random.uniform(0.5, 1.0)  # noqa: S311  # no secret
-
-
-def asked_pause(headers: Mapping[str, str]) -> float | None:
-    """Seconds that an answer asks to wait: `Retry-After`, or the reset of a limit that is spent.
-
-    `headers` have names in lower case. None where nothing is asked.
-    """
-    asked = _retry_after(headers.get("retry-after", ""))
-    if asked is not None:
-        return asked
-    if not any(headers.get(name, "").strip() == "0" for name in _SPENT):
+    pause = _retry_after(headers.get("retry-after", ""))
+    if pause is not None:
+        return pause
+    if not any(headers.get(name, "").strip() == "0" for name in _REMAINING):
         return None
     resets = [_duration(headers[name]) for name in _RESETS if name in headers]
     return max((reset for reset in resets if reset is not None), default=None)
 
 
 def _retry_after(value: str) -> float | None:
-    """Seconds, or an HTTP date."""
+    """Seconds, or the time until an HTTP date."""
     seconds = _duration(value)
     if seconds is not None or not value:
         return seconds
@@ -222,12 +211,12 @@ def _retry_after(value: str) -> float | None:
 
 
 def _duration(value: str) -> float | None:
-    """`12`, `1.5`, `6m0s`, `250ms`; None for anything else."""
+    """Seconds of `12`, `1.5`, `6m0s`, `250ms`; None for anything else."""
     try:
         seconds = float(value)
     except ValueError:
         parts = _DURATION.findall(value)
-        if not parts or "".join(n + u for n, u in parts) != value.strip():
+        if not parts or "".join(number + unit for number, unit in parts) != value.strip():
             return None
         seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
     return max(0.0, seconds) if math.isfinite(seconds) else None

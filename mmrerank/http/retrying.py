@@ -1,100 +1,112 @@
-"""One request until it is answered: the pace, the retries, the deadline, redirects."""
+"""Sends one request until it is answered: rate limit, retries, deadline, redirects."""
 
 from __future__ import annotations
 
 import itertools
+import random
 import time
 from collections.abc import Callable, Generator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
 
-from mmrerank.errors import APIError, APITimeoutError
-from mmrerank.http.call import Work
+from mmrerank.errors import APIConnectionError, APIError, APITimeoutError
+from mmrerank.http.call import RerankCall
 from mmrerank.http.connection import Connection
-from mmrerank.http.responses import (
-    LONGEST_PAUSE,
-    ErrorFacts,
-    asked_pause,
-    pause_before_retry,
-    to_error,
-)
-from mmrerank.http.wire import Pause, Request, Response, Step
+from mmrerank.http.responses import ErrorFacts, requested_pause, to_error
+from mmrerank.http.wire import Outcome, Pause, Request, Response, Step
 
-__all__ = ["Sender"]
+__all__ = ["Sender", "pause_before_retry"]
 
 _MAX_REDIRECTS = 3
 
-Sending = Generator[Step, Response | APIError | None, Response]
+_RETRIED = (408, 429, 500, 502, 503, 504)
+
+_LONGEST_PAUSE = 60.0  # seconds; if a service asks for more, its error is raised
 
 
+@dataclass(frozen=True, slots=True)
 class Sender:
-    """Sends the requests of one call of a reranker."""
+    """Sends the requests of one call of a reranker. `read_error` reads the service's errors."""
 
-    def __init__(
-        self,
-        connection: Connection,
-        read_error: Callable[[Any], ErrorFacts],
-        model: str,
-        max_retries: int,
-        work: Work,
-    ) -> None:
-        self._connection = connection
-        self._read_error = read_error
-        self._model = model
-        self._max_retries = max_retries
-        self._work = work
+    connection: Connection
+    read_error: Callable[[Any], ErrorFacts]
+    model: str
+    max_retries: int
+    call: RerankCall
 
-    def __call__(self, request: Request, tokens: int) -> Sending:
-        """The answer with status 200; the last attempt's error where there is none."""
-        rate = self._connection.pace.rate
+    def send(self, request: Request, tokens: int) -> Generator[Step, Outcome, Response]:
+        """The answer with status 200 to a request of about so many `tokens`.
+
+        Raises the `APIError` of the last attempt, or an `APITimeoutError` where the rate limit
+        allows no request before the deadline.
+        """
+        rate = self.connection.limits.rate
         for attempt in itertools.count():
             yield from self._pause(rate.reserve(tokens), None)
-            answer = yield from self._redirected(request)
-            asked = asked_pause(answer.headers) if isinstance(answer, Response) else None
-            if asked is not None and asked <= LONGEST_PAUSE:
-                rate.hold(asked)
+            answer = yield from self._follow_redirects(request)
+            requested = requested_pause(answer.headers) if isinstance(answer, Response) else None
+            if requested is not None and requested <= _LONGEST_PAUSE:
+                rate.delay(requested)
             if isinstance(answer, Response) and answer.status == 200:
                 return answer
-            error = to_error(answer, self._read_error, self._model, self._connection.secret)
-            pause = pause_before_retry(error, attempt, asked)
-            if pause is None or attempt == self._max_retries:
+            error = self._error(answer)
+            pause = pause_before_retry(error, attempt, requested)
+            if pause is None or attempt == self.max_retries:
                 raise error
-            self._work.tally.add(retries=1)
+            self.call.counter.add(retries=1)
             yield from self._pause(pause, error)
         raise AssertionError("unreachable: the last attempt returns or raises")
 
+    def _error(self, answer: Outcome) -> APIError:
+        if isinstance(answer, Response):
+            return to_error(answer, self.read_error, self.model, self.connection.key)
+        return answer or APIConnectionError(f"{self.model}: no answer")
+
     def _pause(self, seconds: float, error: APIError | None) -> Generator[Step, Any, None]:
-        """Wait; or raise at once what would be raised later, where the deadline comes first."""
-        if time.monotonic() + seconds >= self._work.deadline:
+        """Wait; but if the deadline comes first, raise at once (`error`, if there is one)."""
+        if time.monotonic() + seconds >= self.call.deadline:
             raise error or APITimeoutError(
-                f"{self._model}: the deadline comes before the rate limit allows the next request"
+                f"{self.model}: the deadline comes before the rate limit allows the next request"
             )
         if seconds > 0:
             yield Pause(seconds)
 
-    def _redirected(
-        self, request: Request
-    ) -> Generator[Step, Response | APIError | None, Response | APIError | None]:
+    def _follow_redirects(self, request: Request) -> Generator[Step, Outcome, Outcome]:
         """The answer after redirects within the service.
 
-        Neither the key nor the documents go to another host: that is an error, which names it.
+        Neither the key nor the documents go to another host: the answer is then an error that
+        names it.
         """
         for _ in range(_MAX_REDIRECTS + 1):
-            self._work.tally.add(requests=1, bytes_sent=len(request.content))
+            self.call.counter.add(requests=1, bytes_sent=len(request.content))
             answer = yield request
             if not isinstance(answer, Response) or answer.status not in (307, 308):
                 return answer
-            there = httpx.URL(request.url).join(answer.headers.get("location", ""))
-            if _origin(there) != _origin(httpx.URL(request.url)):
+            target = httpx.URL(request.url).join(answer.headers.get("location", ""))
+            if _origin(target) != _origin(httpx.URL(request.url)):
                 return APIError(
-                    f"{self._model}: the service redirects to {there.scheme}://{there.host}; "
+                    f"{self.model}: the service redirects to {target.scheme}://{target.host}; "
                     "give that address as base_url if you trust it",
                     status_code=answer.status,
                 )
-            request = replace(request, url=str(there))
-        return APIError(f"{self._model}: the service redirects more than {_MAX_REDIRECTS} times")
+            request = replace(request, url=str(target))
+        return APIError(f"{self.model}: the service redirects more than {_MAX_REDIRECTS} times")
+
+
+def pause_before_retry(error: APIError, attempt: int, requested: float | None) -> float | None:
+    """Seconds to wait before attempt `attempt` (from 0) is repeated; None if it should not be.
+
+    Doubles from half a second, with jitter so that clients do not come back all at once; a pause
+    that the service has `requested` takes its place.
+    """
+    temporary = isinstance(error, (APITimeoutError, APIConnectionError))
+    if not temporary and error.status_code not in _RETRIED:
+        return None
+    if requested is not None:
+        return requested if requested <= _LONGEST_PAUSE else None
+    return min(8.0, 0.5 * 2.0**attempt) * random.uniform(0.5, 1.0)  # noqa: S311  # not a secret
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:

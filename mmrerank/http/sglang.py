@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from mmrerank.http.encoding import content_parts
-from mmrerank.http.responses import Pairs
-from mmrerank.http.self_hosted import ServedReranker
+from mmrerank.http.options import HTTPOptions
+from mmrerank.http.responses import IndexedScores
+from mmrerank.http.self_hosted import SelfHostedReranker
 from mmrerank.types import Content, Modalities
 
 __all__ = ["SGLangReranker"]
 
 
-class SGLangReranker(ServedReranker):
+class SGLangReranker(SelfHostedReranker):
     """A reranker served by SGLang.
 
-    Qwen3-VL-Reranker reads text and images together; another model is taken to read text only
+    Qwen3-VL-Reranker reads text and images together; other models are assumed to read text only,
     unless `modalities` says more. The key is `api_key` or the environment's `SGLANG_API_KEY`.
-    Other keywords as for `HTTPReranker`.
+    Other keywords: `HTTPOptions`.
     """
 
     key_names = ("SGLANG_API_KEY",)
@@ -28,7 +29,7 @@ class SGLangReranker(ServedReranker):
         *,
         base_url: str = "http://localhost:30000",
         modalities: Modalities | None = None,
-        **options: Any,
+        **options: Unpack[HTTPOptions],
     ) -> None:
         super().__init__(model, base_url=base_url, modalities=modalities, **options)
 
@@ -42,11 +43,11 @@ class SGLangReranker(ServedReranker):
             "model": self.model,
             "query": query,
             "documents": items,
-            "return_documents": False,  # true fails where there are images
+            "return_documents": False,  # True fails for documents with images
         }
         if self.instruction is not None:
             body["instruct"] = self.instruction
         return "/v1/rerank", body
 
-    def _decode(self, body: Any) -> tuple[Pairs, int | None]:
+    def _decode(self, body: Any) -> tuple[IndexedScores, int | None]:
         return [(row["index"], row["score"]) for row in body], None

@@ -1,4 +1,4 @@
-"""What travels between a call and the driver that performs it: requests, responses, pauses."""
+"""What travels between a batch and the driver that performs it: requests, responses, pauses."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 from mmrerank.errors import APIError
 
-__all__ = ["Call", "Pause", "Request", "Response", "Step"]
+__all__ = ["BatchSteps", "Outcome", "Pause", "Request", "Response", "Step"]
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A POST. Headers and body stay out of its repr: they hold the key and the images."""
+    """A POST. Headers and body stay out of its repr: they contain the key and the images."""
 
     url: str
     headers: dict[str, str] = field(repr=False)
@@ -21,7 +21,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An answer, whatever its status. Header names are in lower case."""
+    """An answer with any status. Header names are in lower case."""
 
     status: int
     headers: dict[str, str]
@@ -30,11 +30,15 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Wait so many seconds before going on."""
+    """Wait this many seconds before the next step."""
 
     seconds: float
 
 
 Step = Request | Pause
 
-Call = Generator[Step, Response | APIError | None, list[float]]
+Outcome = Response | APIError | None
+"""What a step led to: an answer, or the error that prevented one; None after a pause."""
+
+BatchSteps = Generator[Step, Outcome, list[float]]
+"""One batch of documents: yields its steps, is sent their outcomes, returns the scores."""

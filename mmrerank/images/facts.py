@@ -55,7 +55,7 @@ def digest(data: bytes) -> str:
 
 @contextlib.contextmanager
 def named(image: Image) -> Iterator[None]:
-    """An `ImageError` about bytes that were read from a file names the file instead."""
+    """Raises an `ImageError` of the block, which is about bytes, with the name of their file."""
     try:
         yield
     except ImageError as error:

@@ -1,4 +1,4 @@
-"""What every loader gives: chunks of text, and the figures that belong to them."""
+"""What every loader returns: chunks of text, and the figures that belong to them."""
 
 from __future__ import annotations
 
@@ -26,17 +26,18 @@ FigureKind = Literal["raster", "vector", "mixed", "text", "table", "page"]
 """What a figure is made of; "text" is a listing, "page" a scan or a page's own rendering."""
 
 LinkKind = Literal["reference", "caption", "column", "section", "page"]
-"""Why a figure belongs to a chunk: it is named there, its caption stands there, or it is near."""
+"""Why a figure belongs to a chunk: it is mentioned there, its caption is there, or it is near."""
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A picture of a document, saved under the image root.
+    """An image of a document, saved under the image root.
 
-    `ref` is its path relative to the image root, `page` counts from 1, `box` is
-    (x0, y0, x1, y1) in points from the page's top left, `label` what the caption calls it
-    ("figure 3"; empty where there is no numbered caption), `words` its text layer, `context` the
-    paragraphs around it where they were asked for. The same facts stand in a JSON file of the same name beside the image.
+    `ref` is its path relative to the image root, `page` counts from 1 (0 without pages), `box` is
+    (x0, y0, x1, y1) in points from the page's top left (in pixels of the image in formats other
+    than PDF), `label` is its number in the caption ("figure 3"; empty without a numbered caption),
+    `words` its text layer, `context` the paragraphs around it (with `context=True`). A JSON file
+    beside the image, of the same name, has the same facts.
     """
 
     ref: str
@@ -52,7 +53,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Why a figure belongs to a chunk, and how surely (0 to 1, strongest first in a chunk)."""
+    """Why a figure belongs to a chunk, and how surely: `score` from 0 to 1."""
 
     figure: Figure
     kind: LinkKind
@@ -63,8 +64,9 @@ class Link:
 class Chunk:
     """A piece of a document's text with the figures that belong to it, strongest link first.
 
-    `page` counts from 1 (a slide is a page); 0 where the format has no pages. `extra` is flat
-    metadata: `not_rendered` names, as a JSON list in a string, pictures that could not be shown.
+    `page` counts from 1 (a slide is a page); it is 0 in formats without pages. `position` counts
+    the document's chunks from 0, `section` is the heading that the chunk stands under. `extra` is
+    flat metadata: `not_rendered` names images that cannot be shown, as a JSON list in a string.
     """
 
     id: str
@@ -78,7 +80,7 @@ class Chunk:
 
     @property
     def metadata(self) -> dict[str, Any]:
-        """Flat metadata that every vector store takes; no image key where there is no image."""
+        """Flat metadata that every vector store takes; the image key is missing without images."""
         known: dict[str, Any] = {
             "source": self.source,
             **({"page": self.page} if self.page else {}),
@@ -91,17 +93,17 @@ class Chunk:
 
 
 def chunk_id(source: str, position: int, content: str) -> str:
-    """The same path, position and content (text and image references) give the same id."""
+    """The id of a chunk: a hash of its path, position and content (text and image references)."""
     return hashlib.sha256(f"{source}\0{position}\0{content}".encode()).hexdigest()[:32]
 
 
 def source_id(source: str) -> str:
-    """The id of a whole file, which its chunks name as their parent."""
+    """The id of a whole file, the parent of its chunks."""
     return hashlib.sha256(source.encode()).hexdigest()[:32]
 
 
 def strongest(links: Iterable[Link]) -> list[Link]:
-    """The links by score, each image once: equal pixels are one image."""
+    """The links, highest score first, each image once: equal pixels are one image."""
     best: dict[str, Link] = {}
     for link in sorted(links, key=lambda link: -link.score):
         best.setdefault(link.figure.ref, link)
@@ -115,4 +117,4 @@ SCORES: Mapping[LinkKind, float] = {
     "section": 0.4,
     "page": 0.3,
 }
-"""How surely a figure belongs to a chunk. A cited figure is on another page in two of three cases."""
+"""How surely a figure belongs to a chunk. Two of three mentioned figures are on another page."""

@@ -1,7 +1,7 @@
 """Numbered captions and the words that refer to them, as text: no file is opened here.
 
 A label is "figure " or "table " and a number, in whatever language the document speaks:
-"Abb. 3.1", "图 3.1" and "FIGURE 3.1" all give "figure 3.1", so that one lookup serves them all.
+"Abb. 3.1", "图 3.1" and "FIGURE 3.1" all give "figure 3.1", so that one lookup is enough.
 Numbers look like "3", "3.1", "1-2", "A.1" or "S3"; a caption of one panel keeps its letter ("2a").
 """
 
@@ -49,7 +49,7 @@ _NEXT = re.compile(
     rf"(?P<number>{_NUMBER})(?P<panel>{_PANEL}){_END}"
 )
 _RANGE_JOINS = {"to", "through", "bis", "a", "-", "\u2013", "\u2014", "~", "至"}
-_LONGEST_RANGE = 50  # "Figures 1-2000" is a catalogue number, not two thousand references
+_MAX_RANGE = 50  # "Figures 1-2000" is a catalogue number, not two thousand references
 _LEADERS = re.compile(r"(?:\.\s?){4,}\s*[\divxlc]+\s*$", re.IGNORECASE)
 
 
@@ -77,7 +77,7 @@ def find_caption(text: str) -> Caption | None:
     if match is None or _LEADERS.search(text.split("\n", 1)[0]):
         return None
     kind: Literal["figure", "table"] = "figure" if match["figure"] else "table"
-    label = f"{kind} {_plain(match['number'])}{match['panel']}"
+    label = f"{kind} {_with_hyphens(match['number'])}{match['panel']}"
     return Caption(
         kind, label, match.end(), sure=match["rest"] == "" or bool(match["rest"].strip())
     )
@@ -94,31 +94,37 @@ def find_references(text: str, known: Collection[str]) -> list[str]:
 
 
 def find_mentions(text: str, known: Collection[str]) -> list[tuple[int, str]]:
-    """As `find_references`, each mention with the offset at which its words end."""
-    found: list[tuple[int, str]] = []
+    """As `find_references`, but every mention, with the offset at which its words end."""
+    mentions: list[tuple[int, str]] = []
     for kind in _FIRST:
         numbers = {label.partition(" ")[2] for label in known if label.startswith(f"{kind} ")}
-        panels: dict[str, list[str]] = {}
-        for number in sorted(numbers):
-            panels.setdefault(panel_base(number), []).append(number)
+        panels = _panels(numbers)
         for end, number, panel in _mentions(text, numbers, kind) if numbers else ():
             if number + panel in numbers:
-                names = [number + panel]
+                labelled = [number + panel]
             else:
-                names = [number] if number in numbers else panels.get(number, [])
-            found += [(end, f"{kind} {name}") for name in names]
-    return sorted(found, key=lambda mention: mention[0])
+                labelled = [number] if number in numbers else panels.get(number, [])
+            mentions += [(end, f"{kind} {label}") for label in labelled]
+    return sorted(mentions, key=lambda mention: mention[0])
+
+
+def _panels(numbers: Collection[str]) -> dict[str, list[str]]:
+    """The captioned panels of each figure, in their order."""
+    panels: dict[str, list[str]] = {}
+    for number in sorted(numbers):
+        panels.setdefault(panel_base(number), []).append(number)
+    return panels
 
 
 def panel_base(number: str) -> str:
-    """The figure that a panel belongs to: "2" for "2a", and a plain number itself."""
+    """The number of the figure that a panel belongs to: "2" for "2a", and "2" for "2"."""
     return number[:-1] if number[-1:].islower() else number
 
 
 def without_contents(text: str) -> str:
     """The text without the lines of a table of contents (dots, then a page number).
 
-    A list of figures names every figure and explains none.
+    A list of figures mentions every figure and says nothing about any.
     """
     return "\n".join(line for line in text.split("\n") if not is_contents(line))
 
@@ -132,21 +138,21 @@ def _mentions(text: str, known: Collection[str], kind: str) -> Iterator[tuple[in
     """Every (end, number, panel letter or "") that `text` mentions, ranges written out."""
     for first in _FIRST[kind].finditer(text):
         plural = (first["word"] or "").lower().rstrip(".") in _PLURALS
-        number, at = _plain(first["number"]), first.end()
-        yield from ((at, *read) for read in _read(number, first["panel"], known))
+        number, at = _with_hyphens(first["number"]), first.end()
+        yield from ((at, *one) for one in _numbers(number, first["panel"], known))
         while following := _NEXT.match(text, at):
             join = following["join"].strip()
-            # "In Figure 3, 20 users ..." is no list; "Figures 3, 4" and "Figure 3, and 4" are.
+            # "In Figure 3, 20 users ..." is not a list; "Figures 3, 4" and "Figure 3, and 4" are.
             if join == "," and not plural:
                 break
-            last, number, at = number, _plain(following["number"]), following.end()
+            last, number, at = number, _with_hyphens(following["number"]), following.end()
             if join in _RANGE_JOINS:
                 yield from ((at, between, "") for between in _between(last, number)[1:-1])
-            yield from ((at, *read) for read in _read(number, following["panel"], known))
+            yield from ((at, *one) for one in _numbers(number, following["panel"], known))
 
 
-def _read(number: str, panel: str, known: Collection[str]) -> list[tuple[str, str]]:
-    """One written number: itself, or the range that its hyphen makes of two known numbers."""
+def _numbers(number: str, panel: str, known: Collection[str]) -> list[tuple[str, str]]:
+    """A number as written, with its panel; or, if its hyphen joins known numbers, their range."""
     letter = panel.strip(" ()")[:1].lower()
     if number in known or number + letter in known:
         return [(number, letter)]
@@ -158,15 +164,15 @@ def _read(number: str, panel: str, known: Collection[str]) -> list[tuple[str, st
 
 
 def _between(first: str, last: str) -> list[str]:
-    """All numbers from `first` to `last` ("1.2" to "1.4"); just the two if that is no range."""
+    """All numbers from `first` to `last` ("1.2" to "1.4"); just the two if that is not a range."""
     start, end = re.search(r"\d+$", first), re.search(r"\d+$", last)
     if start is None or end is None or first[: start.start()] != last[: end.start()]:
         return [first, last]
     low, high = int(start[0]), int(end[0])
-    if not 0 <= high - low <= _LONGEST_RANGE:
+    if not 0 <= high - low <= _MAX_RANGE:
         return [first, last]
     return [f"{first[: start.start()]}{value}" for value in range(low, high + 1)]
 
 
-def _plain(number: str) -> str:
+def _with_hyphens(number: str) -> str:
     return re.sub("[\u2010\u2011\u2013]", "-", number)

@@ -1,4 +1,4 @@
-"""Word files: headings, paragraphs, tables, and pictures inline, floating or in old VML."""
+"""Word files: headings, paragraphs, tables, and images inline, floating or in old VML."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
-from mmrerank.loaders.elements import Element, FlowLoader, Picture
+from mmrerank.loaders.element_loader import ElementLoader
+from mmrerank.loaders.elements import Element
 from mmrerank.loaders.office import check_archive, part_image, part_texts
 from mmrerank.optional import require
 
@@ -21,11 +22,11 @@ _CHART = "{http://schemas.openxmlformats.org/drawingml/2006/chart}chart"
 _DIAGRAM = "{http://schemas.openxmlformats.org/drawingml/2006/diagram}relIds"
 
 
-class DOCXLoader(FlowLoader):
-    """Loads a DOCX file; its pictures are linked where they stand, and where the text names them.
+class DOCXLoader(ElementLoader):
+    """Loads a DOCX file; images are linked where they stand and where the text mentions them.
 
-    Native charts and SmartArt are kept as their words and numbers and named under `not_rendered`.
-    Options as `FlowLoader` has them.
+    Native charts and SmartArt become text, their words and numbers, and are named under
+    `not_rendered`. Keywords are those of `LoaderOptions`.
     """
 
     def elements(self) -> Iterator[Element]:
@@ -42,25 +43,31 @@ class DOCXLoader(FlowLoader):
                 yield Element("\n".join(_row(row) for row in rows))
             else:
                 yield Element(_text(child), level=_level(child, levels))
-            yield from self._pictures(document.part, child)
+            yield from self._images(document.part, child)
 
-    def _pictures(self, part: Any, node: Any) -> Iterator[Element]:
-        seen: set[str] = set()
-        for found in node.iter(_BLIP, _VML, _CHART, _DIAGRAM):
-            name = "dm" if found.tag == _DIAGRAM else "embed" if found.tag == _BLIP else "id"
-            relation = found.get(_RELATION + name)
-            # A drawing's fallback in VML shows the same picture again.
-            if not relation or relation in seen or _repeats(found):
+    def _images(self, part: Any, node: Any) -> Iterator[Element]:
+        """The images, charts and diagrams of a paragraph or table, each once."""
+        for reference, relation in _references(node):
+            if reference.tag in (_CHART, _DIAGRAM):
+                kind = "chart" if reference.tag == _CHART else "SmartArt"
+                missing = f"{kind} {relation}: native, no image"
+                yield Element(part_texts(part, relation), not_rendered=missing)
                 continue
+            name, image = part_image(part, relation)
+            if element := self.image_element(image, name=name, caption=_alt_text(reference)):
+                yield element
+
+
+def _references(node: Any) -> Iterator[tuple[Any, str]]:
+    """What refers to an image, a chart or a diagram, with the id of that relation, each once."""
+    attributes = {_DIAGRAM: "dm", _BLIP: "embed"}
+    seen: set[str] = set()
+    for reference in node.iter(_BLIP, _VML, _CHART, _DIAGRAM):
+        relation = reference.get(_RELATION + attributes.get(reference.tag, "id"))
+        # A drawing's fallback in VML shows the same image again.
+        if relation and relation not in seen and not _is_fallback_copy(reference):
             seen.add(relation)
-            if found.tag in (_CHART, _DIAGRAM):
-                what = "chart" if found.tag == _CHART else "SmartArt"
-                missing = Picture(name=f"{what} {relation}: native, no image")
-                yield Element(part_texts(part, relation), picture=missing)
-                continue
-            label, image = part_image(part, relation)
-            if picture := self.picture(image, name=label, caption=_described(found)):
-                yield Element(picture=picture)
+            yield reference, relation
 
 
 def _heading_levels(document: Any) -> dict[str, int]:
@@ -87,15 +94,15 @@ def _level(paragraph: Any, levels: dict[str, int]) -> int:
 
 
 def _text(node: Any) -> str:
-    """The words of a paragraph, with those of text boxes in it, each once."""
+    """The text of a paragraph and of the text boxes in it, each once."""
     words: list[str] = []
-    for found in node.iter(f"{_W}t", f"{_W}tab", f"{_W}br", f"{_W}p"):
-        if _is_within(found, _FALLBACK):
+    for part in node.iter(f"{_W}t", f"{_W}tab", f"{_W}br", f"{_W}p"):
+        if _is_within(part, _FALLBACK):
             continue
-        if found.tag == f"{_W}t":
-            words.append(found.text or "")
+        if part.tag == f"{_W}t":
+            words.append(part.text or "")
         elif words:
-            words.append("\t" if found.tag == f"{_W}tab" else "\n")
+            words.append("\t" if part.tag == f"{_W}tab" else "\n")
     return "".join(words).strip()
 
 
@@ -107,19 +114,19 @@ def _is_within(node: Any, *tags: str) -> bool:
     return any(ancestor.tag in tags for ancestor in node.iterancestors())
 
 
-def _repeats(node: Any) -> bool:
-    """Whether a node stands in a fallback beside a choice that has a picture."""
+def _is_fallback_copy(node: Any) -> bool:
+    """Whether a node stands in a fallback whose preferred choice has an image too."""
     for ancestor in node.iterancestors(_FALLBACK):
         if any(True for _ in ancestor.getparent().iter(_BLIP)):
             return True
     return False
 
 
-def _described(node: Any) -> str:
-    """The alternative text of a picture."""
+def _alt_text(node: Any) -> str:
+    """The alternative text of an image."""
     for ancestor in node.iterancestors():
-        for found in ancestor.iterfind("{*}docPr"):
-            return str(found.get("descr") or "")
+        for properties in ancestor.iterfind("{*}docPr"):
+            return str(properties.get("descr") or "")
         if ancestor.tag == "{urn:schemas-microsoft-com:vml}shape":
             return str(ancestor.get("alt") or "")
     return ""

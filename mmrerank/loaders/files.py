@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import importlib
-import inspect
 import os
-import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
-from mmrerank.errors import DocumentError, InvalidInputError, RerankError, RerankWarning
+from mmrerank.errors import DocumentError, InvalidInputError, RerankError, warn
 from mmrerank.loaders.base import Chunk
+from mmrerank.progress import progress
 
 __all__ = ["LOADERS", "FileLoader", "FolderLoader", "loader_for"]
 
@@ -23,14 +22,20 @@ LOADERS = {
     **dict.fromkeys([".md", ".markdown"], "mmrerank.loaders.html:MarkdownLoader"),
     **dict.fromkeys(
         [".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".gif", ".bmp", ".heic", ".heif"],
-        "mmrerank.loaders.image:PictureLoader",
+        "mmrerank.loaders.image:ImageLoader",
     ),
 }
-"""The loader of each suffix, as "module:class"."""
+"""The loader of each suffix, as "module:class". A class names its keywords in `options`."""
 
 
 class Loader(Protocol):
-    """What all loaders do."""
+    """What all loaders do. `options` is the TypedDict of the keywords that a loader takes."""
+
+    options: ClassVar[type]
+
+    def __init__(
+        self, path: str | os.PathLike[str], *, image_root: str | os.PathLike[str], **options: Any
+    ) -> None: ...
 
     def load(self) -> list[Chunk]:
         """All chunks."""
@@ -44,46 +49,51 @@ class Loader(Protocol):
 def loader_for(
     path: str | os.PathLike[str], *, image_root: str | os.PathLike[str], **options: Any
 ) -> Loader:
-    """The loader of a file, chosen by its suffix, with those of the options that it has.
+    """The loader of a file, chosen by its suffix, given those of the options that it takes.
 
-    Raises `DocumentError` for a suffix that is not known, and `InvalidInputError` for an option
-    that no loader has.
+    Raises `DocumentError` for an unknown suffix, and `InvalidInputError` for an option that no
+    loader takes, or a value that cannot be used.
     """
-    suffix = Path(os.fspath(path)).suffix.lower()
+    suffix = Path(path).suffix.lower()
     if suffix not in LOADERS:
-        raise DocumentError(
-            os.fspath(path), f"its format is not known; known: {', '.join(LOADERS)}"
-        )
-    kinds = {name: _class(name) for name in dict.fromkeys(LOADERS.values())}
-    known = {option for kind in kinds.values() for option in _options(kind)}
-    if wrong := sorted(set(options) - known):
-        raise InvalidInputError(f"no loader has the option {wrong[0]!r}")
-    kind = kinds[LOADERS[suffix]]
-    own = {name: value for name, value in options.items() if name in _options(kind)}
-    loader: Loader = kind(path, image_root=image_root, **own)
-    return loader
+        message = f"its format is not known; known: {', '.join(LOADERS)}"
+        raise DocumentError(os.fspath(path), message)
+    loader_class = _import(LOADERS[suffix])
+    own = _option_names(loader_class)
+    _check_foreign(options.keys() - own)
+    taken = {name: value for name, value in options.items() if name in own}
+    return loader_class(path, image_root=image_root, **taken)
 
 
-def _class(name: str) -> type:
-    module, _, kind = name.partition(":")
-    found: type = getattr(importlib.import_module(module), kind)
-    return found
+def _check_foreign(names: set[str]) -> None:
+    """Raise `InvalidInputError` unless each option is taken by some loader.
+
+    All loaders are imported only if there are such options, so that HTML needs nothing of PDF.
+    """
+    if not names:
+        return
+    loaders = map(_import, dict.fromkeys(LOADERS.values()))
+    if unknown := sorted(names.difference(*map(_option_names, loaders))):
+        raise InvalidInputError(f"no loader has the option {unknown[0]!r}")
 
 
-def _options(kind: type) -> set[str]:
-    """The keywords of a loader and of those that it passes on to."""
-    names: set[str] = set()
-    for one in kind.__mro__:
-        if "__init__" in vars(one) and one is not object:
-            parameters = inspect.signature(vars(one)["__init__"]).parameters.values()
-            names |= {p.name for p in parameters if p.kind is p.KEYWORD_ONLY}
-            if not any(p.kind is p.VAR_KEYWORD for p in parameters):
-                break
-    return names - {"image_root"}
+def _import(name: str) -> type[Loader]:
+    module, _, class_name = name.partition(":")
+    loader_class: type[Loader] = getattr(importlib.import_module(module), class_name)
+    return loader_class
+
+
+def _option_names(loader_class: type[Loader]) -> set[str]:
+    """The keywords that a loader takes, without `image_root`."""
+    return set(loader_class.options.__annotations__)
 
 
 class FileLoader:
-    """Loads a file of any known format; options as its loader has them."""
+    """Loads a file of any known format.
+
+    `options` are those of all loaders (`PDFLoader` and the `TypedDict`s beside the others); each
+    format takes the ones that it has. Raises what `loader_for` raises.
+    """
 
     def __init__(
         self,
@@ -96,21 +106,22 @@ class FileLoader:
         self._loader = loader_for(path, image_root=image_root, **options)
 
     def load(self) -> list[Chunk]:
-        """All chunks of the file."""
+        """All chunks of the file; raises what its loader raises."""
         return self._loader.load()
 
     def lazy_load(self) -> Iterator[Chunk]:
-        """The chunks one by one."""
+        """The chunks one by one; raises what its loader raises."""
         return self._loader.lazy_load()
 
 
 class FolderLoader:
     """Loads the files of a folder that have a known suffix, in the order of their names.
 
-    `recursive` takes in folders below; links that lead out of the folder, and files and folders
-    whose names begin with a dot, are left alone. `suffixes` keeps these only. `on_error="warn"`
-    reports a file that cannot be loaded with a `RerankWarning` and goes on; "raise" stops there.
-    `show_progress` draws a bar. Other options go to the loaders that have them.
+    `recursive` includes the folders below. Links that lead out of the folder are skipped, and so
+    are files and folders whose names begin with a dot, and those under `image_root`. `suffixes`
+    loads only files with these. `on_error="warn"` leaves out a file that cannot be loaded, with a
+    `RerankWarning`; "raise" stops there. `show_progress` shows a progress bar. Other options are
+    those of `FileLoader`. Raises `InvalidInputError` for values that cannot be used.
     """
 
     def __init__(
@@ -128,47 +139,52 @@ class FolderLoader:
             raise InvalidInputError(f"on_error is 'raise' or 'warn', not {on_error!r}")
         self.path = os.fspath(path)
         self._image_root = Path(image_root)
-        self._recursive, self._on_error, self._bar = recursive, on_error, show_progress
+        self._recursive, self._on_error = recursive, on_error
+        self._show_progress = show_progress
         self._suffixes = set(LOADERS if suffixes is None else map(str.lower, suffixes))
         if unknown := sorted(self._suffixes - set(LOADERS)):
             raise InvalidInputError(f"the format {unknown[0]!r} is not known")
         self._options = options
 
     def files(self) -> list[Path]:
-        """The files that will be loaded."""
+        """The files that will be loaded; raises `DocumentError` if the path is not a folder."""
         folder = Path(self.path)
         if not folder.is_dir():
-            raise DocumentError(self.path, "is no folder")
-        root, images = os.path.realpath(folder), os.path.realpath(self._image_root)
-        found = []
-        for path in sorted(folder.rglob("*") if self._recursive else folder.iterdir()):
-            hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-            real = os.path.realpath(path)
-            ours = real.startswith(os.path.join(images, ""))  # what loaders saved before
-            inside = real.startswith(os.path.join(root, ""))
-            if path.suffix.lower() in self._suffixes and inside and not (hidden or ours):
-                found.append(path)
-        return [path for path in found if path.is_file()]
+            raise DocumentError(self.path, "is not a folder")
+        real_folder, saved_images = os.path.realpath(folder), os.path.realpath(self._image_root)
+        return [
+            path
+            for path in sorted(folder.rglob("*") if self._recursive else folder.iterdir())
+            if path.suffix.lower() in self._suffixes
+            and not _is_hidden(path.relative_to(folder))
+            and _is_inside(path, real_folder)
+            and not _is_inside(path, saved_images)
+            and path.is_file()
+        ]
 
     def load(self) -> list[Chunk]:
-        """All chunks of all files."""
+        """All chunks of all files; raises what `lazy_load` raises."""
         return list(self.lazy_load())
 
     def lazy_load(self) -> Iterator[Chunk]:
-        """The chunks one by one, file by file."""
-        for path in self._with_bar(self.files()):
+        """The chunks one by one, file by file.
+
+        Raises `DocumentError` if the path is not a folder, and what the files' loaders raise.
+        """
+        for path in progress(self.files(), "Loading", show=self._show_progress):
             loader = loader_for(path, image_root=self._image_root, **self._options)
             try:
                 yield from loader.lazy_load()
             except RerankError as error:
                 if self._on_error == "raise":
                     raise
-                warnings.warn(f"{error}; the file is left out", RerankWarning, stacklevel=2)
+                warn(f"{error}; the file is left out")
 
-    def _with_bar(self, files: list[Path]) -> Iterable[Path]:
-        if not self._bar or not files:
-            return files
-        from rich.console import Console
-        from rich.progress import track
 
-        return track(files, "Loading", console=Console(stderr=True))
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
+def _is_inside(path: Path, real_folder: str) -> bool:
+    """Whether the file, with links followed, is in the folder or below it."""
+    return os.path.realpath(path).startswith(os.path.join(real_folder, ""))

@@ -3,52 +3,51 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal, Unpack
 
-from mmrerank.errors import DocumentError, ImageError, InvalidInputError
+from mmrerank.errors import DocumentError, ImageError, InvalidInputError, warn
 from mmrerank.images.decode import read_file
 from mmrerank.images.resolve import ImageResolver
-from mmrerank.loaders.elements import Element, FlowLoader, Picture
+from mmrerank.loaders.element_loader import ElementLoader, LoaderOptions
+from mmrerank.loaders.elements import Element
 from mmrerank.optional import require
 
-__all__ = ["HTMLLoader", "MarkdownLoader"]
+__all__ = ["HTMLLoader", "HTMLOptions", "MarkdownLoader"]
 
-_MOST_BYTES = 32 * 2**20
+_MAX_BYTES = 32 * 2**20
 _BLOCKS = "address article aside blockquote body dd details div dl dt figcaption figure footer \
 form header html li main nav ol p pre section table td th tr ul h1 h2 h3 h4 h5 h6 hr".split()
 _NOT_TEXT = ["script", "style", "template", "noscript", "svg", "head", "iframe", "object"]
 
 
-class HTMLLoader(FlowLoader):
+class HTMLOptions(LoaderOptions, total=False):
+    """Keywords of the HTML and Markdown loaders."""
+
+    urls: Literal["refuse", "fetch"]
+    """Whether images on the web are fetched, or named under `not_rendered`; "refuse"."""
+
+
+class HTMLLoader(ElementLoader):
     """Loads an HTML file with the images in its folder and those in data URIs.
 
-    Images elsewhere on the disk are refused, with a `RerankWarning`. Those on the web are named
-    under `not_rendered`, unless `urls="fetch"` allows to open them. Options as `FlowLoader`.
+    Images elsewhere on the disk are refused with a `RerankWarning`, images on the web are only
+    fetched with `urls="fetch"`. Keywords are those of `HTMLOptions`.
     """
+
+    options: ClassVar[type] = HTMLOptions
 
     def __init__(
         self,
         path: str | os.PathLike[str],
         *,
         image_root: str | os.PathLike[str],
-        urls: Literal["refuse", "fetch"] = "refuse",
-        chunk_size: int = 1000,
-        count_tokens: Callable[[str], int] | None = None,
-        min_size: int = 32,
-        max_images_per_chunk: int | None = None,
-        markers: bool = False,
+        **options: Unpack[HTMLOptions],
     ) -> None:
-        super().__init__(
-            path,
-            image_root=image_root,
-            chunk_size=chunk_size,
-            count_tokens=count_tokens,
-            min_size=min_size,
-            max_images_per_chunk=max_images_per_chunk,
-            markers=markers,
-        )
+        shared: LoaderOptions = options
+        super().__init__(path, image_root=image_root, **shared)
+        urls = options.get("urls", "refuse")
         if urls not in ("refuse", "fetch"):
             raise InvalidInputError(f"urls is 'refuse' or 'fetch', not {urls!r}")
         self._resolver = ImageResolver(Path(self.path).parent, urls=urls)
@@ -62,83 +61,103 @@ class HTMLLoader(FlowLoader):
         yield from self._walk(soup)
 
     def _html(self) -> bytes | str:
-        """The file as HTML; bytes tell their own encoding."""
+        """The file as HTML; Beautiful Soup detects the encoding of bytes."""
         try:
-            return read_file(Path(self.path), _MOST_BYTES)
+            return read_file(Path(self.path), _MAX_BYTES)
         except ImageError as error:
             raise DocumentError(self.path, error.reason) from None
 
     def _walk(self, node: Any) -> Iterator[Element]:
-        """Blocks of text as they are met; text that stands between blocks is one too."""
-        line: list[str] = []
+        """The blocks in a node in their order; text between two blocks is a block too."""
+        inline: list[str] = []
         for child in node.children:
-            if child.name in _BLOCKS:
-                yield from _paragraph(line)
-                yield from self._block(child)
-            elif child.name == "img" or (child.name and child.find(["img", *_BLOCKS])):
-                yield from _paragraph(line)
-                yield from self._image(child, "") if child.name == "img" else self._walk(child)
-            elif child.name == "br":
-                line.append("\n")
-            elif child.name or type(child).__name__ == "NavigableString":  # comments are others
-                line.append(child.get_text())
-        yield from _paragraph(line)
+            is_block = child.name == "img" or child.name in _BLOCKS
+            if is_block or _has_block(child):
+                yield from _paragraph(inline)
+                inline.clear()
+                yield from self._block(child) if is_block else self._walk(child)
+            else:
+                inline.append(_inline_text(child))
+        yield from _paragraph(inline)
 
     def _block(self, node: Any) -> Iterator[Element]:
-        if node.name in ("h1", "h2", "h3", "h4", "h5", "h6"):
-            yield Element(" ".join(node.get_text().split()), level=int(node.name[1]))
-            for image in node("img"):
-                yield from self._image(image, "")
-        elif node.name == "figure" and node.find("img"):
-            caption = node.find("figcaption")
-            words = " ".join(caption.get_text().split()) if caption else ""
-            for image in node("img"):
-                yield from self._image(image, words)
-            if words:
-                yield Element(words)
-        elif node.name == "table" and not node.find("table"):
-            rows = (node_row.find_all(["td", "th"]) for node_row in node("tr"))
-            lines = (" | ".join(" ".join(cell.get_text().split()) for cell in row) for row in rows)
-            yield Element("\n".join(lines))
-            for image in node("img"):
-                yield from self._image(image, "")
-        elif node.name == "pre":
-            yield Element(node.get_text().strip("\n"))
-        else:
-            yield from self._walk(node)
+        match node.name:
+            case "img":
+                yield from self._image(node)
+            case "h1" | "h2" | "h3" | "h4" | "h5" | "h6":
+                yield Element(_one_line(node), level=int(node.name[1]))
+                yield from self._images(node)
+            case "figure" if node.find("img"):
+                yield from self._figure(node)
+            case "table" if not node.find("table"):
+                rows = (row.find_all(["td", "th"]) for row in node("tr"))
+                yield Element("\n".join(" | ".join(map(_one_line, row)) for row in rows))
+                yield from self._images(node)
+            case "pre":
+                yield Element(node.get_text().strip("\n"))
+            case _:
+                yield from self._walk(node)
 
-    def _image(self, node: Any, caption: str) -> Iterator[Element]:
+    def _figure(self, node: Any) -> Iterator[Element]:
+        """The images of a figure, and their caption below them."""
+        caption_node = node.find("figcaption")
+        caption = _one_line(caption_node) if caption_node else ""
+        yield from self._images(node, caption)
+        if caption:
+            yield Element(caption)
+
+    def _images(self, node: Any, caption: str = "") -> Iterator[Element]:
+        for image in node("img"):
+            yield from self._image(image, caption)
+
+    def _image(self, node: Any, caption: str = "") -> Iterator[Element]:
+        """An image with its caption, or else its alternative text."""
         source = str(node.get("src") or "").strip()
-        words = caption or " ".join(str(node.get("alt") or "").split())
+        caption = caption or " ".join(str(node.get("alt") or "").split())
         if not source:
             return
         try:
             ((name, image),) = self._resolver.resolve([source], {})
         except ImageError as error:
             if not source.lower().startswith(("http:", "https:", "//")):
-                self.warn(f"an image is left out: {error}")
-            yield Element(words, picture=Picture(name=f"{source[:200]}: {error.reason}"))
+                warn(f"{self.path}: an image is left out: {error}")
+            yield Element(caption, not_rendered=f"{source[:200]}: {error.reason}")
             return
-        if picture := self.picture(image, name=name[:200], caption=words):
-            yield Element(picture=picture)
+        if element := self.image_element(image, name=name[:200], caption=caption):
+            yield element
 
 
 class MarkdownLoader(HTMLLoader):
-    """Loads a Markdown file as the HTML that it stands for; options as `HTMLLoader`."""
+    """Loads a Markdown file, rendered as HTML; keywords are those of `HTMLOptions`."""
 
     def _html(self) -> str:
         markdown = require("markdown_it")
         data = super()._html()
         text = data.decode("utf-8-sig", "replace") if isinstance(data, bytes) else data
-        # Links to files are kept as they are written; the resolver refuses what it must.
+        # The parser keeps links to files; the resolver refuses those outside the folder.
         parser = markdown.MarkdownIt("commonmark").enable(["table", "strikethrough"])
         parser.validateLink = lambda _: True
         return str(parser.render(text))
 
 
-def _paragraph(line: list[str]) -> Iterator[Element]:
-    """One block of the text gathered in `line`, which is emptied."""
-    text = "\n".join(" ".join(part.split()) for part in "".join(line).split("\n\n"))
-    line.clear()
-    if text.strip():
-        yield Element(" ".join(text.split()))
+def _has_block(node: Any) -> bool:
+    return bool(node.name) and node.find(["img", *_BLOCKS]) is not None
+
+
+def _inline_text(node: Any) -> str:
+    """The text of a string or an inline tag; "" for comments and the like."""
+    if node.name == "br":
+        return "\n"
+    if node.name or type(node).__name__ == "NavigableString":  # a comment is a subclass
+        return str(node.get_text())
+    return ""
+
+
+def _one_line(node: Any) -> str:
+    return " ".join(node.get_text().split())
+
+
+def _paragraph(inline: list[str]) -> Iterator[Element]:
+    """The inline text between two blocks, if there is any, on one line."""
+    if text := " ".join("".join(inline).split()):
+        yield Element(text)

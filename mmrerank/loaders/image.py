@@ -1,64 +1,85 @@
-"""Image files: a picture is a chunk, with the words in it where they are asked for."""
+"""Image files: an image is a chunk, with the words in it if asked for."""
 
 from __future__ import annotations
 
 import io
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import ClassVar, Unpack
 
 from mmrerank.errors import DocumentError, ImageError
 from mmrerank.images.check import check_image
 from mmrerank.images.decode import MAX_BYTES, MAX_PIXELS, read_file
-from mmrerank.loaders.elements import Element, FlowLoader
-from mmrerank.loaders.pdf.text.ocr_paragraphs import scan_blocks
+from mmrerank.loaders.element_loader import ElementLoader, LoaderOptions
+from mmrerank.loaders.elements import Element
 from mmrerank.ocr.words import ImageReader, default_cache_dir
 from mmrerank.optional import require
 from mmrerank.types import Image
 
-__all__ = ["PictureLoader"]
+__all__ = ["ImageLoader", "ImageOptions"]
 
 _HEIF = (".heic", ".heif", ".avif")
 
 
-class PictureLoader(FlowLoader):
-    """Loads an image file (PNG, JPEG, WebP, TIFF, GIF's first frame, BMP; HEIC by an extra).
+class ImageOptions(LoaderOptions, total=False):
+    """Keywords of the image loader."""
 
-    It is turned upright and brought to RGB. `ocr=True` reads the words in it as the chunk's text.
-    Other options as `FlowLoader`.
+    ocr: bool
+    """Read the words in the image as the chunk's text; False."""
+
+
+class ImageLoader(ElementLoader):
+    """Loads an image file (PNG, JPEG, WebP, TIFF, GIF's first frame, BMP; HEIC with an extra).
+
+    The saved image is upright and in RGB. Keywords are those of `ImageOptions`.
     """
 
-    whole_pages = True
+    options: ClassVar[type] = ImageOptions
+    default_min_size: ClassVar[int] = 1
+    one_chunk_per_page: ClassVar[bool] = True
 
     def __init__(
         self,
         path: str | os.PathLike[str],
         *,
         image_root: str | os.PathLike[str],
-        ocr: bool = False,
-        **options: Any,
+        **options: Unpack[ImageOptions],
     ) -> None:
-        super().__init__(path, image_root=image_root, **{"min_size": 1, **options})
-        self._reader = ImageReader(default_cache_dir()) if ocr else None
+        shared: LoaderOptions = options
+        super().__init__(path, image_root=image_root, **shared)
+        self._reader = ImageReader(default_cache_dir()) if options.get("ocr") else None
 
     def elements(self) -> Iterator[Element]:
-        """The picture, and its words."""
+        """The image, and its words."""
         try:
-            data = read_file(Path(self.path), MAX_BYTES)
-            if self.path.lower().endswith(_HEIF):
-                data = _from_heif(self.path, data)
-            image = Image.from_bytes(data)
-            check_image(image, decode=True)
-            lines = self._reader.lines(image) if self._reader else []
+            image = self._open()
+            text = self._words(image)
         except ImageError as error:
             raise DocumentError(self.path, error.reason) from None
-        text = "\n\n".join(block.text for block in scan_blocks(lines))
-        yield Element(text, picture=self.picture(image, name=Path(self.path).name))
+        element = self.image_element(image, name=Path(self.path).name) or Element()
+        yield replace(element, text=text)
+
+    def _open(self) -> Image:
+        data = read_file(Path(self.path), MAX_BYTES)
+        if self.path.lower().endswith(_HEIF):
+            data = _from_heif(self.path, data)
+        image = Image.from_bytes(data)
+        check_image(image, decode=True)
+        return image
+
+    def _words(self, image: Image) -> str:
+        """The paragraphs that OCR reads in the image; "" without `ocr`."""
+        if self._reader is None:
+            return ""
+        from mmrerank.loaders.pdf.text.ocr_paragraphs import scan_blocks
+
+        return "\n\n".join(block.text for block in scan_blocks(self._reader.lines(image)))
 
 
 def _from_heif(path: str, data: bytes) -> bytes:
-    """A PNG file of the first picture in a HEIC file, its pixels counted before they are decoded."""
+    """The first image of a HEIC file as PNG; its pixels are counted before they are decoded."""
     heif = require("pillow_heif")
     try:
         file = heif.open_heif(io.BytesIO(data))

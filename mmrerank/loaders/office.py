@@ -1,4 +1,4 @@
-"""What PPTX and DOCX files share: checked archives, parts, charts, diagrams, and LibreOffice if installed."""
+"""Shared by PPTX and DOCX: checks of the archive, parts, charts, diagrams, LibreOffice if installed."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import tempfile
 import zipfile
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -33,18 +34,18 @@ _TIMEOUT = 180.0  # seconds for one conversion
 _DPI, _FINE_DPI = 110, 200  # of slides; of drawings, which may be small
 _METAFILES = (".emf", ".wmf")
 
-# An office file is a ZIP archive of XML from a stranger: bombs and entities are refused unopened.
-_MOST_FILES = 20_000
-_MOST_BYTES = 1024 * 2**20  # unpacked, all files together
-_MOST_XML = 128 * 2**20  # unpacked, one file of XML
-_MOST_RATIO, _RATIO_FROM = 200, 16 * 2**20  # times its packed size, for files above so many bytes
+# An office file is a ZIP archive of XML from an unknown author: bombs and entities are refused before parsing.
+_MAX_FILES = 20_000
+_MAX_BYTES = 1024 * 2**20  # unpacked, all files together
+_MAX_XML_BYTES = 128 * 2**20  # unpacked, one file of XML
+_MAX_RATIO, _RATIO_FROM = 200, 16 * 2**20  # to its packed size, for files above so many bytes
 # Office files have no DTD, where entities are declared; UTF-16 puts a null beside each letter.
 _DTD = re.compile(rb"<\0?!\0?(?:D\0?O\0?C\0?T\0?Y\0?P\0?E|E\0?N\0?T\0?I\0?T\0?Y)")
 _BLOCK = 2**20
 
 
 def check_archive(path: str) -> None:
-    """Raise `DocumentError` for what is no ZIP archive, unpacks to too much, or declares entities."""
+    """Raise `DocumentError` unless `path` is a ZIP archive of bounded size without XML entities."""
     try:
         with zipfile.ZipFile(path) as archive:
             _check_sizes(path, archive.infolist())
@@ -54,25 +55,27 @@ def check_archive(path: str) -> None:
     except DocumentError:
         raise
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError) as error:
-        raise DocumentError(path, f"is no readable office file ({error})") from error
-    except Exception as error:  # zlib.error and what else damaged archives bring
+        raise DocumentError(path, f"is not a readable office file ({error})") from error
+    except Exception as error:  # zlib.error and others on damaged archives
         raise DocumentError(path, f"is damaged ({error})") from error
 
 
 def _check_sizes(path: str, files: list[zipfile.ZipInfo]) -> None:
-    if len(files) > _MOST_FILES:
-        raise DocumentError(path, f"holds {len(files)} files; the limit is {_MOST_FILES}")
-    if sum(info.file_size for info in files) > _MOST_BYTES:
-        raise DocumentError(path, f"unpacks to more than {_MOST_BYTES} bytes")
+    if len(files) > _MAX_FILES:
+        raise DocumentError(path, f"has {len(files)} files; the limit is {_MAX_FILES}")
+    if sum(info.file_size for info in files) > _MAX_BYTES:
+        raise DocumentError(path, f"unpacks to more than {_MAX_BYTES} bytes")
     for info in files:
-        bomb = info.file_size > _MOST_RATIO * max(info.compress_size, 1)
+        bomb = info.file_size > _MAX_RATIO * max(info.compress_size, 1)
         if bomb and info.file_size > _RATIO_FROM:
             raise DocumentError(path, f"is a ZIP bomb: {info.filename!r:.80}")
 
 
 def _check_xml(path: str, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> None:
-    if info.file_size > _MOST_XML:
-        raise DocumentError(path, f"{Path(info.filename).name!r:.80} is larger than {_MOST_XML}")
+    if info.file_size > _MAX_XML_BYTES:
+        raise DocumentError(
+            path, f"{Path(info.filename).name!r:.80} is larger than {_MAX_XML_BYTES}"
+        )
     with archive.open(info) as file:
         tail = b""
         while block := file.read(_BLOCK):
@@ -83,12 +86,12 @@ def _check_xml(path: str, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> No
 
 @functools.cache
 def find_office() -> str | None:
-    """LibreOffice's program; None where it is not installed."""
+    """The path of LibreOffice's program; None if it is not installed."""
     return shutil.which("soffice") or shutil.which("libreoffice")
 
 
-def _converted(path: Path, target: str, folder: Path) -> Path | None:
-    """The file in another format, by LibreOffice with a profile of its own; None if that fails."""
+def _convert(path: Path, target: str, folder: Path) -> Path | None:
+    """The file converted to another format by LibreOffice; None if that fails."""
     program = find_office()
     if program is None:
         return None
@@ -104,60 +107,63 @@ def _converted(path: Path, target: str, folder: Path) -> Path | None:
     ]
     with suppress(OSError, subprocess.TimeoutExpired):
         subprocess.run(command, capture_output=True, timeout=_TIMEOUT, check=False)  # noqa: S603
-    made = folder / f"{path.stem}.{target}"
-    return made if made.is_file() else None
+    converted = folder / f"{path.stem}.{target}"
+    return converted if converted.is_file() else None
 
 
 def rendered_pages(path: str, dpi: int = _DPI) -> dict[int, bytes]:
-    """PNG files of the pages or slides, from 1; {} where LibreOffice is missing or fails."""
+    """The pages or slides as PNG files, by number from 1; {} if LibreOffice is missing or fails.
+
+    Raises `MissingDependencyError` without PyMuPDF.
+    """
     if find_office() is None:
         return {}
     pymupdf = require("pymupdf")
     with tempfile.TemporaryDirectory(prefix="mmrerank-") as folder:
-        made = _converted(Path(path).resolve(), "pdf", Path(folder))
-        if made is None:
+        converted = _convert(Path(path).resolve(), "pdf", Path(folder))
+        if converted is None:
             return {}
-        with pymupdf.open(made) as document:
+        with pymupdf.open(converted) as document:
             return {page.number + 1: page.get_pixmap(dpi=dpi).tobytes("png") for page in document}
 
 
 def part_image(part: Any, relation: str) -> tuple[str, Image]:
-    """The name and the image of a related part; metafiles become PNG where LibreOffice is there."""
+    """The name and the image of a related part; metafiles become PNG if LibreOffice is installed."""
     try:
         related = part.rels[relation].target_part
         name, data = Path(str(related.partname)).name, bytes(related.blob)
     except (KeyError, AttributeError, ValueError):  # linked from elsewhere, or missing
         return f"picture {relation} that is not in the file", Image.from_bytes(b"")
     if name.lower().endswith(_METAFILES) and _is_metafile(data):
-        data = _rasterised(name, data) or data
+        data = _rasterize(name, data) or data
     return name, Image.from_bytes(data)
 
 
 def _is_metafile(data: bytes) -> bool:
-    """LibreOffice would set anything else as a page of text."""
+    """Whether it is EMF or WMF; LibreOffice would render anything else as a page of text."""
     return data[40:44] == b" EMF" or data[:4] in (b"\xd7\xcd\xc6\x9a", b"\x01\x00\x09\x00")
 
 
-def _rasterised(name: str, data: bytes) -> bytes | None:
+def _rasterize(name: str, data: bytes) -> bytes | None:
     with tempfile.TemporaryDirectory(prefix="mmrerank-") as folder:
         source = Path(folder) / f"picture{Path(name).suffix.lower()}"
         source.write_bytes(data)
         pages = rendered_pages(str(source), _FINE_DPI)
-    return _trimmed(pages[1]) if pages else None
+    return _trim(pages[1]) if pages else None
 
 
-def _trimmed(png: bytes) -> bytes:
-    """Without the white page that LibreOffice sets a drawing on."""
+def _trim(png: bytes) -> bytes:
+    """A rendered drawing without the white page around it."""
     with Pillow.open(io.BytesIO(png)) as opened:
-        picture = opened.convert("RGB")
-    box = ImageChops.invert(picture).getbbox()
+        image = opened.convert("RGB")
+    box = ImageChops.invert(image).getbbox()
     out = io.BytesIO()
-    (picture.crop(box) if box else picture).save(out, "PNG")
+    (image.crop(box) if box else image).save(out, "PNG")
     return out.getvalue()
 
 
 def part_texts(part: Any, relation: str | None) -> str:
-    """The words in a related part of XML (a diagram, a chart), a line each."""
+    """The texts in a related part of XML (a diagram, a chart), one per line; "" if it is missing."""
     try:
         return _xml_texts(bytes(part.rels[relation].target_part.blob))
     except (KeyError, AttributeError, ValueError):  # missing, or linked from elsewhere
@@ -176,15 +182,19 @@ def _xml_texts(data: bytes) -> str:
 
 
 def chart_text(chart: Any) -> str:
-    """A native chart's title, and each series with its categories and values."""
+    """The title of a native chart, and each series with its categories and values."""
     lines: list[str] = []
     with suppress(Exception):  # a chart without data, or of a kind that is not modelled
         if chart.has_title and chart.chart_title.has_text_frame:
             lines.append(chart.chart_title.text_frame.text)
         for plot in chart.plots:
-            categories = [str(category) for category in plot.categories]
-            for series in plot.series:
-                pairs = zip(categories, series.values, strict=False)
-                values = ", ".join(f"{category}: {value}" for category, value in pairs)
-                lines.append(f"{series.name}: {values}")
+            lines.extend(_series_lines(plot))
     return "\n".join(lines) or _xml_texts(bytes(chart.part.blob))
+
+
+def _series_lines(plot: Any) -> Iterator[str]:
+    categories = [str(category) for category in plot.categories]
+    for series in plot.series:
+        pairs = zip(categories, series.values, strict=False)
+        values = ", ".join(f"{category}: {value}" for category, value in pairs)
+        yield f"{series.name}: {values}"

@@ -1,4 +1,4 @@
-"""Find and load a checkpoint: torch and transformers on demand, every failure a typed error."""
+"""Finds and loads a checkpoint; every failure is a typed error. torch is imported on demand."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ __all__ = ["Checkpoint", "load_tower"]
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A model folder or hub id. Files are fetched once by transformers' own cache."""
+    """A model folder or hub id. Files of the hub are downloaded once, into transformers' cache.
+
+    Raises `ModelLoadError` for a path that is not a folder.
+    """
 
     model: str
     revision: str | None = None
@@ -34,29 +37,33 @@ class Checkpoint:
 
     @property
     def name(self) -> str:
-        """What transformers is given: the folder, or the hub id."""
+        """The folder or the hub id, as transformers takes it."""
         folder = Path(self.model).expanduser()
         return str(folder) if folder.is_dir() else self.model
 
     def file(self, name: str) -> Path:
-        """The path of one file of the checkpoint; `ModelLoadError` where it has none."""
+        """The path of one file of the checkpoint. Raises `ModelLoadError` if there is none."""
         hub = require("transformers").utils
         with _as_load_error(self.model, f"has no {name}, or it cannot be fetched"):
-            found = hub.cached_file(self.name, name, revision=self.revision)
-        if found is None:
+            path = hub.cached_file(self.name, name, revision=self.revision)
+        if path is None:
             raise ModelLoadError(f"{self.model} has no {name}")
-        return Path(found)
+        return Path(path)
 
     def config(self, *, model_type: str, architectures: tuple[str, ...], reranker: str) -> Any:
-        """The native config; refuses a checkpoint that is not one of `architectures`."""
+        """The config of transformers.
+
+        Raises `ModelLoadError` for a config that cannot be read or is not of `model_type` and one
+        of `architectures`; `reranker` is the name of the class that needs them.
+        """
         transformers = require("transformers")
         path = self.file("config.json")
         with _as_load_error(self.model, "its config.json cannot be read"):
             raw = dict(json.loads(path.read_text(encoding="utf-8")))
-        found = raw.get("architectures") or []
-        if raw.get("model_type") != model_type or not set(found) & set(architectures):
+        present = raw.get("architectures") or []
+        if raw.get("model_type") != model_type or not set(present) & set(architectures):
             raise ModelLoadError(
-                f"{self.model} is a {raw.get('model_type')} checkpoint of {found}; "
+                f"{self.model} is a {raw.get('model_type')} checkpoint of {present}; "
                 f"{reranker} loads {model_type} of {' or '.join(architectures)}"
             )
         with _as_load_error(self.model, "its config.json is not valid"):
@@ -76,10 +83,12 @@ class Checkpoint:
         unused: tuple[str, ...] = (),
         **options: Any,
     ) -> Any:
-        """The model with its weights, in evaluation mode; from safetensors only.
+        """A model of the class `cls` with its weights, in evaluation mode; safetensors only.
 
         Every parameter of the model must be in the files and every tensor of the files in the
-        model, but for those named `unused`. `keep` are modules that quantisation leaves alone.
+        model, except those named `unused`. `keep` are modules that are not quantised. Other
+        `options` go to `from_pretrained`. Raises `ModelLoadError` for weights that cannot be
+        loaded, `InvalidInputError` for a quantization that cannot be used here.
         """
         if quantization is not None:
             options |= _quantized(quantization, device, keep)
@@ -94,29 +103,33 @@ class Checkpoint:
                 attn_implementation="sdpa",
                 **options,
             )
-        for what in ("missing_keys", "unexpected_keys", "mismatched_keys", "error_msgs"):
-            found = sorted(str(key) for key in info.get(what) or () if key not in unused)
-            if found:
-                raise ModelLoadError(
-                    f"{self.model}: {len(found)} {what.replace('_', ' ')}, such as {found[:3]}"
-                )
+        _check_loaded(self.model, info, unused)
         if quantization == "int4" and device.type == "cpu":
-            _check_width(self.model, model)
+            _check_int4_width(self.model, model)
         model.eval().requires_grad_(False)
-        if quantization is not None:
-            return model
-        model = model.to(device)
-        from mmrerank.local.compute.linear import use_onednn
+        if quantization is None:
+            from mmrerank.local.compute.linear import use_onednn
 
-        use_onednn(model)
+            model = model.to(device)
+            use_onednn(model)
         return model
 
 
-def _quantized(quantization: str, device: Any, keep: tuple[str, ...]) -> dict[str, Any]:
-    """What `from_pretrained` is told.
+def _check_loaded(name: str, info: dict[str, Any], unused: tuple[str, ...]) -> None:
+    """Raises `ModelLoadError` for missing, unexpected or misshapen weights."""
+    for problem in ("missing_keys", "unexpected_keys", "mismatched_keys", "error_msgs"):
+        keys = sorted(str(key) for key in info.get(problem) or () if key not in unused)
+        if keys:
+            raise ModelLoadError(
+                f"{name}: {len(keys)} {problem.replace('_', ' ')}, such as {keys[:3]}"
+            )
 
-    8 bits on a CPU are torchao's (weights and activations, twice as fast as float32 where it was
-    measured; those of bitsandbytes were slower than float32). torchao has no 4 bits for CPUs.
+
+def _quantized(quantization: str, device: Any, keep: tuple[str, ...]) -> dict[str, Any]:
+    """The arguments of `from_pretrained`.
+
+    On a CPU, torchao does 8 bits (weights and activations; measured twice as fast as float32, while
+    bitsandbytes was slower than float32). torchao has no 4 bits for CPUs.
     """
     if quantization not in ("int8", "int4"):
         raise InvalidInputError(f"quantization is int8, int4 or None, not {quantization!r}")
@@ -141,7 +154,7 @@ def _quantized(quantization: str, device: Any, keep: tuple[str, ...]) -> dict[st
     return {"quantization_config": config, "device_map": {"": str(device)}}
 
 
-def _check_width(name: str, model: Any) -> None:
+def _check_int4_width(name: str, model: Any) -> None:
     """The 4-bit kernel for CPUs takes blocks of 32 outputs, and says so only with an assertion."""
     for module in model.modules():
         if type(module).__name__ == "Linear4bit" and module.out_features % 32:
@@ -152,19 +165,19 @@ def _check_width(name: str, model: Any) -> None:
 
 
 @contextlib.contextmanager
-def _as_load_error(model: str, what: str) -> Iterator[None]:
-    """What transformers, safetensors and the hub client raise is of a dozen kinds."""
+def _as_load_error(model: str, problem: str) -> Iterator[None]:
+    """transformers, safetensors and the hub client raise a dozen kinds of errors."""
     try:
         yield
     except (ModelLoadError, InvalidInputError, MissingDependencyError, MemoryError):
         raise
     except Exception as error:
-        raise ModelLoadError(f"{model}: {what}: {type(error).__name__}: {error}") from error
+        raise ModelLoadError(f"{model}: {problem}: {type(error).__name__}: {error}") from error
 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """No progress bars of transformers while weights load; ours are asked for by the caller."""
+    """No progress bars of transformers while weights load."""
     logging = require("transformers").utils.logging
     shown, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()
@@ -178,7 +191,10 @@ def _quiet() -> Iterator[None]:
 
 
 def load_tower(checkpoint: Checkpoint, visual: Any, device: Any) -> VisionTower:
-    """The tower with the image processor that the checkpoint's preprocessor_config.json asks for."""
+    """The tower with the image processor that the checkpoint's preprocessor_config.json describes.
+
+    Raises `ModelLoadError` for a file that is missing or cannot be used.
+    """
     from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
     from mmrerank.local.compute.vision import VisionTower

@@ -17,7 +17,10 @@ _SHORT = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}
 
 
 def pick_device(device: str) -> Any:
-    """A `torch.device`; `auto` is CUDA where there is one, else MPS, else the CPU."""
+    """A `torch.device`; `auto` is CUDA if there is one, else MPS, else the CPU.
+
+    Raises `InvalidInputError` for a device that is unknown or not available.
+    """
     torch = require("torch")
     if device == "auto":
         if torch.cuda.is_available():
@@ -38,10 +41,11 @@ def pick_device(device: str) -> Any:
 
 
 def pick_dtype(dtype: str, device: Any) -> Any:
-    """A `torch.dtype`; `auto` is float32 on a CPU, else bfloat16 where the device has it.
+    """A `torch.dtype`; `auto` is float32 on a CPU, else bfloat16 if the device has it, or float16.
 
     float32 on a CPU is exact; bfloat16 there is several times faster where the CPU multiplies it
-    (AVX512-BF16, AMX), and slower elsewhere, so it is left to the caller.
+    (AVX512-BF16, AMX), and slower elsewhere, so it is left to the caller. Raises
+    `InvalidInputError` for an unknown name.
     """
     torch = require("torch")
     name = _SHORT.get(dtype, dtype)

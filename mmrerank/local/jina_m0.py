@@ -7,20 +7,19 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 from mmrerank.errors import InvalidInputError
-from mmrerank.fusion import Fusion, max_score
-from mmrerank.local.base import Answer, LocalReranker
+from mmrerank.local.base import LocalReranker, ScoredPrompts
 from mmrerank.local.cache.keys import Keys
-from mmrerank.local.cache.memory import Reuse, Store
+from mmrerank.local.cache.memory import StateCache
 from mmrerank.local.checkpoint import Checkpoint
-from mmrerank.local.device import DType, Quantization
+from mmrerank.local.options import ImageOptions
 from mmrerank.local.prompt.image_sizes import PixelRule, fit_images
 from mmrerank.local.prompt.prompt import PlacedImage, Prompt
 from mmrerank.local.prompt.tokenizer import Control, ImageTokens, Piece, Tokenizer
-from mmrerank.types import Content, Modalities, Usage
+from mmrerank.types import Content, Modalities
 
 if TYPE_CHECKING:
     from mmrerank.local.compute.documents import Tail
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["JinaM0Reranker"]
 
-_SCORE_TOKEN = Control(100)  # any token would do; the weights were trained with this one
+_SCORE_TOKEN = Control(100)  # any token would do; the model was trained with this one
 _LOGIT_BIAS = 2.65
 _QUERY = "**Query**:\n"
 _MIN_QUERY, _MIN_DOCUMENT = 1, 4
@@ -36,74 +35,41 @@ _PIXELS = PixelRule(factor=28, min_pixels=4 * 28 * 28, max_pixels=768 * 28 * 28)
 
 
 class JinaM0Reranker(LocalReranker):
-    """jina-reranker-m0. One item is a text or an image, as the model was trained.
+    """jina-reranker-m0. Each prompt is about one text or one image, as the model was trained.
 
-    A document of text and images is scored part by part, and `fusion` makes one score of it; a
-    query of several parts likewise, by their mean. `joint=True` puts all parts of a document into
-    one prompt instead, images first, and so with the query; the model was not trained for that.
+    A document of text and images is scored part by part, and `fusion` makes one score of these; for
+    a query of several parts the mean counts. `joint=True` puts all parts of a document into one
+    prompt instead, images first, and those of the query too; the model was not trained for that.
 
-    A document has at most `max_length - max_query_length` tokens, whatever the query is, and a
-    query `max_query_length`; longer text is cut on the right. `instruction` becomes a line before
-    the prompt.
+    A query has at most `max_query_length` tokens (512 by default) and a document at most
+    `max_length - max_query_length` (9,728 by default), even if the query is shorter; longer text is
+    cut on the right. `instruction` becomes a line before the prompt; there is none by default.
 
-    `reuse` keeps documents' states and the vision tower's output, so that a document is read once
-    and a query pays for its own tokens: True for 1 GiB of memory, a `Reuse` for more or for a
-    folder on disk, False for none. `warm` reads documents ahead, `cache_info` tells what is kept.
+    `reuse` (True by default) caches documents' states and the vision tower's output, so that each
+    document is computed once and a query costs only its own tokens. `warm` computes documents ahead
+    of any query, and `cache_info` returns the cache's counts.
     """
+
+    options = ImageOptions
+    defaults: ClassVar[ImageOptions] = {"max_length": 10240, "joint": False, "reuse": True}
 
     def __init__(
         self,
         model: str = "jinaai/jina-reranker-m0",
         *,
-        device: str = "auto",
-        dtype: DType = "auto",
-        revision: str | None = None,
-        max_length: int = 10240,
         max_query_length: int = 512,
-        instruction: str | None = None,
-        max_batch_tokens: int | None = None,
-        quantization: Quantization | None = None,
-        scores: Literal["probability", "logit"] = "probability",
-        fusion: Fusion = max_score,
-        joint: bool = False,
-        max_images_per_document: int = 4,
-        shrink_images: bool = False,
-        reuse: bool | Reuse = True,
-        show_progress: bool = False,
-        on_usage: Callable[[Usage], None] | None = None,
+        **options: Unpack[ImageOptions],
     ) -> None:
-        if max_query_length < _MIN_QUERY or max_length - max_query_length < _MIN_DOCUMENT:
-            raise InvalidInputError(
-                f"max_length={max_length} and max_query_length={max_query_length} leave no room "
-                "for a document or for a query"
-            )
         self.max_query_length = max_query_length
+        super().__init__(model, **options)
         self.modalities = Modalities(
             image=True,
             query_image=True,
             blank_text=True,
-            text_and_image=joint,
-            several_images=joint,
-            query_text_and_image=joint,
-            query_several_images=joint,
-        )
-        super().__init__(
-            model,
-            device=device,
-            dtype=dtype,
-            revision=revision,
-            max_length=max_length,
-            instruction=instruction,
-            max_batch_tokens=max_batch_tokens,
-            quantization=quantization,
-            scores=scores,
-            fusion=fusion,
-            joint=joint,
-            max_images_per_document=max_images_per_document,
-            shrink_images=shrink_images,
-            reuse=reuse,
-            show_progress=show_progress,
-            on_usage=on_usage,
+            text_and_image=self._joint,
+            several_images=self._joint,
+            query_text_and_image=self._joint,
+            query_several_images=self._joint,
         )
 
     def _load(self, checkpoint: Checkpoint) -> Engine:
@@ -112,12 +78,15 @@ class JinaM0Reranker(LocalReranker):
         from mmrerank.local.compute.engine import Engine
         from mmrerank.local.m0_model import KEY_MAPPING, JinaVLForRanking
 
+        self._check_lengths()
         config = checkpoint.config(
             model_type="qwen2_vl", architectures=("JinaVLForRanking",), reranker="JinaM0Reranker"
         )
         self._tokenizer = Tokenizer(checkpoint.file("tokenizer.json"), self.model)
-        begun = [_QUERY + query for query in ("query", "?", "\nquery", "\r\nquery")]
-        self._mark: list[int] = functools.reduce(_common, self._tokenizer.encode(begun))
+        examples = [_QUERY + query for query in ("query", "?", "\nquery", "\r\nquery")]
+        self._query_marker: list[int] = functools.reduce(
+            _common_prefix, self._tokenizer.encode(examples)
+        )
         self._image_tokens = ImageTokens(
             config.vision_start_token_id, config.image_token_id, config.vision_end_token_id
         )
@@ -143,43 +112,56 @@ class JinaM0Reranker(LocalReranker):
             tower=load_tower(checkpoint, model.model.visual, self.device),
         )
 
+    def _check_lengths(self) -> None:
+        room = self.max_length - self.max_query_length
+        if self.max_query_length < _MIN_QUERY or room < _MIN_DOCUMENT:
+            raise InvalidInputError(
+                f"max_length={self.max_length} and max_query_length={self.max_query_length} leave "
+                "no room for a document or for a query"
+            )
+
     def _prompts(self, query: Content, items: Sequence[Content]) -> tuple[list[Prompt], bool]:
-        asked, query_cut = self._side(query, self.max_query_length)
+        query_pieces, query_cut = self._pieces(query, self.max_query_length)
         prefix = f"{self.instruction}\n" if self.instruction else ""
         room = self.max_length - self.max_query_length
-        sides = [self._side(item, room) for item in items]
+        bodies = [self._pieces(item, room) for item in items]
         documents: list[list[Piece]] = [
-            [f"{prefix}**Document**:\n", *side, f"\n{_QUERY}", *asked, _SCORE_TOKEN]
-            for side, _ in sides
+            [f"{prefix}**Document**:\n", *body, f"\n{_QUERY}", *query_pieces, _SCORE_TOKEN]
+            for body, _ in bodies
         ]
-        made = self._tokenizer.assemble(documents, self._image_tokens)
+        assembled = self._tokenizer.assemble(documents, self._image_tokens)
         return [
             Prompt(ids, tuple(images), cut)
-            for (ids, images), (_, cut) in zip(made, sides, strict=True)
+            for (ids, images), (_, cut) in zip(assembled, bodies, strict=True)
         ], query_cut
 
-    def _keep_documents(self, store: Store, keys: Keys) -> None:
+    def _set_up_document_states(self, cache: StateCache, keys: Keys) -> None:
         from mmrerank.local.compute.documents import DocumentStates
 
-        self._states = DocumentStates(store, keys)
+        self._states = DocumentStates(cache, keys)
 
-    def _options(self) -> dict[str, Any]:
-        return super()._options() | {"max_query_length": self.max_query_length}
+    def _prompt_options(self) -> dict[str, Any]:
+        return super()._prompt_options() | {"max_query_length": self.max_query_length}
 
-    def _ask(
+    def _score_items(
         self, engine: Engine, query: Content, items: Sequence[Content], step: Progress | None
-    ) -> Answer:
+    ) -> ScoredPrompts:
         if self._states is None:
-            return super()._ask(engine, query, items, step)
+            return super()._score_items(engine, query, items, step)
         tail, query_cut = self._tail(query)
-        found = self._states.score(
+        scores = self._states.score(
             engine, items, tail, lambda missing: self._prompts(query, missing)[0], step
         )
-        return Answer(*found, query_cut)
+        return ScoredPrompts(
+            [score.logit for score in scores],
+            [score.tokens for score in scores],
+            [score.cut for score in scores],
+            query_cut,
+        )
 
-    def _warm(self, engine: Engine, items: Sequence[Content]) -> None:
+    def _warm_items(self, engine: Engine, items: Sequence[Content]) -> None:
         if self._states is not None:
-            query = Content("query")  # any: it is cut off again
+            query = Content("query")  # any query: it is removed again
             tail, _ = self._tail(query)
             self._states.warm(engine, items, tail, lambda missing: self._prompts(query, missing)[0])
 
@@ -187,14 +169,14 @@ class JinaM0Reranker(LocalReranker):
         """What follows a document's state, and whether the query was cut."""
         from mmrerank.local.compute.documents import Tail
 
-        asked, query_cut = self._side(query, self.max_query_length)
-        pieces: list[Piece] = [_QUERY, *asked, _SCORE_TOKEN]
+        query_pieces, query_cut = self._pieces(query, self.max_query_length)
+        pieces: list[Piece] = [_QUERY, *query_pieces, _SCORE_TOKEN]
         ((ids, images),) = self._tokenizer.assemble([pieces], self._image_tokens)
-        mark = len(_common(ids, self._mark))
-        placed = tuple(PlacedImage(image.part, image.start - mark) for image in images)
-        return Tail(Prompt(ids[mark:], placed), back=len(self._mark) - mark), query_cut
+        marker = len(_common_prefix(ids, self._query_marker))
+        placed = tuple(PlacedImage(image.part, image.start - marker) for image in images)
+        return Tail(Prompt(ids[marker:], placed), back=len(self._query_marker) - marker), query_cut
 
-    def _side(self, content: Content, room: int) -> tuple[list[Piece], bool]:
+    def _pieces(self, content: Content, room: int) -> tuple[list[Piece], bool]:
         """The images and then the text of a document or query, and whether the text was cut."""
         parts = fit_images(_PIXELS, content.images, room, shrink=self._shrink_images)
         if content.text is None or (parts and not content.text.strip()):
@@ -204,7 +186,7 @@ class JinaM0Reranker(LocalReranker):
         return [*parts, *(["\n"] if parts else []), text], cut
 
 
-def _common(some: list[int], others: list[int]) -> list[int]:
-    """What both begin with."""
+def _common_prefix(some: list[int], others: list[int]) -> list[int]:
+    """The elements that both lists begin with."""
     pairs = zip(some, others, strict=False)
     return [one for one, _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs)]

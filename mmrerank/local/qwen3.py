@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Unpack
 
 from mmrerank.errors import InvalidInputError, ModelLoadError
 from mmrerank.local.base import LocalReranker
 from mmrerank.local.checkpoint import Checkpoint
-from mmrerank.local.device import DType, Quantization
+from mmrerank.local.options import LocalOptions
 from mmrerank.local.prompt.prompt import Prompt
 from mmrerank.local.prompt.tokenizer import Control, Tokenizer
 from mmrerank.optional import require
-from mmrerank.types import Content, Modalities, Usage
+from mmrerank.types import Content, Modalities
 
 if TYPE_CHECKING:
     from mmrerank.local.compute.engine import Engine, Head
@@ -24,48 +24,27 @@ SYSTEM = (
     'Instruct provided. Note that the answer can only be "yes" or "no".'
 )
 _INSTRUCTION = "Given a web search query, retrieve relevant passages that answer the query"
-_LEAST_ROOM = 16  # a smaller max_length cannot be meant
+_MIN_ROOM = 16  # tokens for a query and for a document; a smaller max_length must be a mistake
 _CAUSAL, _CLASSIFIER = "Qwen3ForCausalLM", "Qwen3ForSequenceClassification"
 
 
 class Qwen3Reranker(LocalReranker):
     """Qwen3-Reranker, or a sequence-classification conversion of it.
 
-    `instruction` says in any language what relevant means; English is advised by the model's
-    authors. Documents are cut on the right so that the prompt has at most `max_length` tokens,
-    the query to half of what the template leaves. Images are not read.
+    `instruction` says what relevant means, in any language; the model's authors recommend English.
+    Documents are cut on the right so that the prompt has at most `max_length` tokens (8,192 by
+    default), and a query to half of what the template leaves. Images are not read.
     """
 
     modalities = Modalities(blank_text=True)
 
+    options = LocalOptions
+    default_instruction = _INSTRUCTION
+
     def __init__(
-        self,
-        model: str = "Qwen/Qwen3-Reranker-0.6B",
-        *,
-        device: str = "auto",
-        dtype: DType = "auto",
-        revision: str | None = None,
-        max_length: int = 8192,
-        instruction: str | None = None,
-        max_batch_tokens: int | None = None,
-        quantization: Quantization | None = None,
-        scores: Literal["probability", "logit"] = "probability",
-        show_progress: bool = False,
-        on_usage: Callable[[Usage], None] | None = None,
+        self, model: str = "Qwen/Qwen3-Reranker-0.6B", **options: Unpack[LocalOptions]
     ) -> None:
-        super().__init__(
-            model,
-            device=device,
-            dtype=dtype,
-            revision=revision,
-            max_length=max_length,
-            instruction=_INSTRUCTION if instruction is None else instruction,
-            max_batch_tokens=max_batch_tokens,
-            quantization=quantization,
-            scores=scores,
-            show_progress=show_progress,
-            on_usage=on_usage,
-        )
+        super().__init__(model, **options)
 
     def _load(self, checkpoint: Checkpoint) -> Engine:
         from mmrerank.local.compute.decoder import Decoder
@@ -77,7 +56,7 @@ class Qwen3Reranker(LocalReranker):
             reranker="Qwen3Reranker",
         )
         self._tokenizer = Tokenizer(checkpoint.file("tokenizer.json"), self.model)
-        self._template()
+        self._set_up_template()
         classifier = _CLASSIFIER in config.architectures
         if classifier and config.num_labels != 1:
             raise ModelLoadError(
@@ -99,7 +78,7 @@ class Qwen3Reranker(LocalReranker):
             Decoder(model.model, mrope=False), head, device=self.device, budget=self._budget
         )
 
-    def _template(self) -> None:
+    def _set_up_template(self) -> None:
         start, end = (self._tokenizer.control(name) for name in ("<|im_start|>", "<|im_end|>"))
         think = [self._tokenizer.control(name) for name in ("<think>", "</think>")]
         before: list[str | Control] = [start, SYSTEM, end, "\n", start, "user\n"]
@@ -117,15 +96,15 @@ class Qwen3Reranker(LocalReranker):
         instruction = self._tokenizer.encode([f"<Instruct>: {self.instruction}\n"])[0]
         self._room = self.max_length - len(self._before) - len(self._after)
         self._query_room = (self._room - len(instruction)) // 2
-        if self._query_room < _LEAST_ROOM:
+        if self._query_room < _MIN_ROOM:
             raise InvalidInputError(
                 f"max_length={self.max_length} leaves {self._room} tokens, of which the "
-                f"instruction takes {len(instruction)}; query and document need {_LEAST_ROOM} each"
+                f"instruction takes {len(instruction)}; query and document need {_MIN_ROOM} each"
             )
 
     def _prompts(self, query: Content, items: Sequence[Content]) -> tuple[list[Prompt], bool]:
-        asked, query_cut = self._tokenizer.head(query.text or "", self._query_room)
-        head = f"<Instruct>: {self.instruction}\n<Query>: {asked}\n<Document>: "
+        query_text, query_cut = self._tokenizer.head(query.text or "", self._query_room)
+        head = f"<Instruct>: {self.instruction}\n<Query>: {query_text}\n<Document>: "
         bodies = self._tokenizer.encode([head + (item.text or "") for item in items])
         return [
             Prompt([*self._before, *body[: self._room], *self._after], cut=len(body) > self._room)
@@ -134,14 +113,17 @@ class Qwen3Reranker(LocalReranker):
 
 
 def yes_no_head(lm_head: Any, tokenizer: Tokenizer) -> Head:
-    """The logit of `yes` less that of `no`: of the whole vocabulary only these two rows count."""
+    """The head of the logit of `yes` minus that of `no`; the other rows of `lm_head` are not needed.
+
+    Raises `ModelLoadError` if one of the words is not a token of the vocabulary.
+    """
     yes, no = lm_head.weight[[tokenizer.word(word) for word in ("yes", "no")]].float()
     return single_row(yes - no)
 
 
 def single_row(weight: Any) -> Head:
-    """The head of one row: (prompts, hidden) -> (prompts,), both float32."""
-    row = weight.detach().float().clone()  # a copy, so that the rest of the head can go
+    """The head of one row (hidden,): (prompts, hidden) -> (prompts,), both float32."""
+    row = weight.detach().float().clone()  # a copy, so that the rest of the head can be freed
 
     def head(hidden: Any) -> Any:
         return hidden @ row

@@ -5,22 +5,20 @@ https://huggingface.co/Qwen/Qwen3-VL-Reranker-2B
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import astuple
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Unpack
 
 from mmrerank.errors import InvalidInputError
-from mmrerank.fusion import Fusion, max_score
 from mmrerank.local.base import LocalReranker
-from mmrerank.local.cache.memory import Reuse
 from mmrerank.local.checkpoint import Checkpoint
-from mmrerank.local.device import DType, Quantization
+from mmrerank.local.options import ImageOptions
 from mmrerank.local.prompt.image_sizes import PixelRule, fit_images
 from mmrerank.local.prompt.prompt import ImagePart, PlacedImage, Prompt
 from mmrerank.local.prompt.tokenizer import Control, ImageTokens, Piece, Tokenizer
 from mmrerank.local.qwen3 import SYSTEM, yes_no_head
 from mmrerank.optional import require
-from mmrerank.types import Content, Modalities, Usage
+from mmrerank.types import Content, Modalities
 
 if TYPE_CHECKING:
     from mmrerank.local.compute.engine import Engine
@@ -29,21 +27,21 @@ __all__ = ["Qwen3VLReranker"]
 
 _INSTRUCTION = "Given a search query, retrieve relevant candidates that answer the query."
 _PIXELS = PixelRule(factor=32, min_pixels=4 * 32 * 32, max_pixels=1800 * 32 * 32, thin=True)
-_ALWAYS_KEPT = 5  # the last tokens of a prompt, which truncation leaves alone
-_LEAST_ROOM = 16  # tokens for a query and a document; a smaller max_length cannot be meant
+_CLOSING_TOKENS = 5  # the last tokens of a prompt, which are never cut
+_MIN_ROOM = 16  # tokens for query and document; a smaller max_length must be a mistake
 
 
 class Qwen3VLReranker(LocalReranker):
-    """Qwen3-VL-Reranker. One prompt holds a document's images and its text, images first.
+    """Qwen3-VL-Reranker. One prompt contains a document's images and its text, images first.
 
-    `joint=False` scores text and images of a document apart instead, and `fusion` makes one score
-    of them; the result then says which image won. At most `max_images_per_document` images count.
+    With `joint=False`, text and images of a document are scored one by one, and `fusion` makes one
+    score of them; the result then says which image won.
 
-    As published, `max_length` counts the prompt without its last five tokens, which are always
-    kept. Text of a document is cut on the right to fit, that of a query to half of the room.
+    `max_length` (10,240 by default) counts the prompt without its last five tokens, as published.
+    A document's text is cut on the right to fit, a query's text to half of the room.
 
-    `reuse` keeps the vision tower's output, so that an image is read once: True for 1 GiB of
-    memory, a `Reuse` for more or for a folder on disk, False for none. `warm` reads images ahead.
+    `reuse` (True by default) caches the vision tower's output, so that each image is read once.
+    `warm` reads images ahead of any query.
     """
 
     modalities = Modalities(
@@ -56,44 +54,14 @@ class Qwen3VLReranker(LocalReranker):
         blank_text=True,
     )
 
+    options = ImageOptions
+    defaults: ClassVar[ImageOptions] = {"max_length": 10240, "joint": True, "reuse": True}
+    default_instruction = _INSTRUCTION
+
     def __init__(
-        self,
-        model: str = "Qwen/Qwen3-VL-Reranker-2B",
-        *,
-        device: str = "auto",
-        dtype: DType = "auto",
-        revision: str | None = None,
-        max_length: int = 10240,
-        instruction: str | None = None,
-        max_batch_tokens: int | None = None,
-        quantization: Quantization | None = None,
-        scores: Literal["probability", "logit"] = "probability",
-        fusion: Fusion = max_score,
-        joint: bool = True,
-        max_images_per_document: int = 4,
-        shrink_images: bool = False,
-        reuse: bool | Reuse = True,
-        show_progress: bool = False,
-        on_usage: Callable[[Usage], None] | None = None,
+        self, model: str = "Qwen/Qwen3-VL-Reranker-2B", **options: Unpack[ImageOptions]
     ) -> None:
-        super().__init__(
-            model,
-            device=device,
-            dtype=dtype,
-            revision=revision,
-            max_length=max_length,
-            instruction=_INSTRUCTION if instruction is None else instruction,
-            max_batch_tokens=max_batch_tokens,
-            quantization=quantization,
-            scores=scores,
-            fusion=fusion,
-            joint=joint,
-            max_images_per_document=max_images_per_document,
-            shrink_images=shrink_images,
-            reuse=reuse,
-            show_progress=show_progress,
-            on_usage=on_usage,
-        )
+        super().__init__(model, **options)
 
     def _load(self, checkpoint: Checkpoint) -> Engine:
         from mmrerank.local.checkpoint import load_tower
@@ -108,7 +76,7 @@ class Qwen3VLReranker(LocalReranker):
         self._image_tokens = ImageTokens(
             config.vision_start_token_id, config.image_token_id, config.vision_end_token_id
         )
-        self._template()
+        self._set_up_template()
         model = checkpoint.load(
             getattr(require("transformers"), name),
             config,
@@ -125,54 +93,57 @@ class Qwen3VLReranker(LocalReranker):
             tower=load_tower(checkpoint, model.model.visual, self.device),
         )
 
-    def _template(self) -> None:
+    def _set_up_template(self) -> None:
         start, end = (self._tokenizer.control(name) for name in ("<|im_start|>", "<|im_end|>"))
         self._before: list[str | Control] = [start, SYSTEM, end, "\n", start]
         self._before.append(f"user\n<Instruct>: {self.instruction}<Query>:")
         self._after: list[str | Control] = [end, "\n", start, "assistant\n"]
         ((empty, _),) = self._tokenizer.assemble([[*self._before, "\n<Document>:", *self._after]])
         self._special = {start.id, end.id, *astuple(self._image_tokens)}
-        self._room = self.max_length - (len(empty) - _ALWAYS_KEPT)
-        if self._room < _LEAST_ROOM:
+        self._room = self.max_length - (len(empty) - _CLOSING_TOKENS)
+        if self._room < _MIN_ROOM:
             raise InvalidInputError(
                 f"max_length={self.max_length} leaves {self._room} tokens for query and document; "
-                f"{_LEAST_ROOM} are the least (the instruction counts)"
+                f"at least {_MIN_ROOM} are needed (the instruction counts)"
             )
 
     def _prompts(self, query: Content, items: Sequence[Content]) -> tuple[list[Prompt], bool]:
         room = self._room // 2
-        asked: list[Piece] = [*self._fitted(query, room)]
-        used = sum(part.tokens + 2 for part in asked if isinstance(part, ImagePart))
+        query_images = self._fit_images(query, room)
+        used = sum(part.tokens + 2 for part in query_images)
         text, query_cut = self._tokenizer.head(query.text or "", room - used)
-        head: list[Piece] = [*self._before, *asked, text, "\n<Document>:"]
+        head: list[Piece] = [*self._before, *query_images, text, "\n<Document>:"]
         ((empty, _),) = self._tokenizer.assemble([[*head, *self._after]], self._image_tokens)
-        left = self.max_length - (len(empty) - _ALWAYS_KEPT)
-        made = self._tokenizer.assemble(
-            [[*head, *self._fitted(item, left), item.text or "", *self._after] for item in items],
+        left = self.max_length - (len(empty) - _CLOSING_TOKENS)
+        assembled = self._tokenizer.assemble(
+            [
+                [*head, *self._fit_images(item, left), item.text or "", *self._after]
+                for item in items
+            ],
             self._image_tokens,
         )
-        return [self._cut(ids, images) for ids, images in made], query_cut
+        return [self._truncate(ids, images) for ids, images in assembled], query_cut
 
-    def _warm(self, engine: Engine, items: Sequence[Content]) -> None:
-        """Only what the tower says of images can be kept: the query stands before the document."""
+    def _warm_items(self, engine: Engine, items: Sequence[Content]) -> None:
+        """Only the tower's output can be cached, since the query precedes the document."""
         engine.read_images([_PIXELS.part(image) for item in items for image in item.images])
 
-    def _cut(self, ids: list[int], images: list[PlacedImage]) -> Prompt:
-        """At most `max_length` tokens before the last five: the last ordinary ones go.
+    def _truncate(self, ids: list[int], images: list[PlacedImage]) -> Prompt:
+        """At most `max_length` tokens before the last five; the last text tokens are removed.
 
-        What goes is text of the document, which stands behind its images and is longer than what
-        is too much, since query and images were made to fit.
+        These are text of the document, which follows its images. There are enough of them, since
+        query and images were made to fit.
         """
-        excess = len(ids) - _ALWAYS_KEPT - self.max_length
+        excess = len(ids) - _CLOSING_TOKENS - self.max_length
         if excess <= 0:
             return Prompt(ids, tuple(images))
-        body, kept = ids[:-_ALWAYS_KEPT], []
-        for token in reversed(body):
+        remaining: list[int] = []
+        for token in reversed(ids[:-_CLOSING_TOKENS]):
             if excess > 0 and token not in self._special:
                 excess -= 1
             else:
-                kept.append(token)
-        return Prompt([*reversed(kept), *ids[-_ALWAYS_KEPT:]], tuple(images), cut=True)
+                remaining.append(token)
+        return Prompt([*reversed(remaining), *ids[-_CLOSING_TOKENS:]], tuple(images), cut=True)
 
-    def _fitted(self, content: Content, room: int) -> list[ImagePart]:
+    def _fit_images(self, content: Content, room: int) -> list[ImagePart]:
         return fit_images(_PIXELS, content.images, room, shrink=self._shrink_images)

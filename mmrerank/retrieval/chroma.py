@@ -42,7 +42,7 @@ class ChromaStore:
             batch = records[start : start + _BATCH]
             self._collection.upsert(  # `add` would keep the old text of an id that exists
                 ids=[record.id for record in batch],
-                embeddings=[record.vector for record in batch],
+                embeddings=[list(record.vector) for record in batch],
                 documents=[record.text for record in batch],
                 metadatas=[record.metadata for record in batch],
             )
@@ -71,7 +71,7 @@ class ChromaStore:
         if not count:
             return []
         answer = self._collection.query(
-            query_embeddings=[vector], n_results=min(k, count), include=["distances"]
+            query_embeddings=[list(vector)], n_results=min(k, count), include=["distances"]
         )
         pairs = zip(answer["ids"][0], answer["distances"][0], strict=True)
         return [Match(id_, self._similarity(distance)) for id_, distance in pairs]

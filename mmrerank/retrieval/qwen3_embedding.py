@@ -9,14 +9,14 @@ import asyncio
 import gc
 import math
 import threading
-import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
-from mmrerank.errors import InvalidInputError, InvalidResponseError, RerankError, RerankWarning
+from mmrerank.errors import InvalidInputError, InvalidResponseError, RerankError, warn
 from mmrerank.local.base import default_budget
 from mmrerank.local.checkpoint import Checkpoint
-from mmrerank.local.device import DType, Quantization, pick_device, pick_dtype
+from mmrerank.local.device import pick_device, pick_dtype
+from mmrerank.local.options import Configurable, QwenOptions
 from mmrerank.local.prompt.prompt import Prompt
 from mmrerank.local.prompt.tokenizer import Tokenizer
 from mmrerank.optional import require
@@ -30,48 +30,44 @@ __all__ = ["Qwen3Embedder"]
 _INSTRUCTION = "Given a web search query, retrieve relevant passages that answer the query"
 
 
-class Qwen3Embedder:
-    """Embeds texts; a query gets the instruction before it, a document nothing.
+class Qwen3Embedder(Configurable):
+    """Embeds texts. A query is preceded by the instruction, a document by nothing.
 
-    The embedding is the hidden state of the closing token, of length 1. `dimensions` keeps the
-    first so many of its numbers, for which the models were trained. Texts are cut on the right to
-    `max_length` tokens. Its methods are those of LangChain's `Embeddings`. Safe from several
-    threads; calls run one after the other.
+    The embedding is the hidden state of the closing token, scaled to length 1. With `dimensions`
+    only that many of its first numbers are used, which the models were trained for. Texts are cut
+    on the right to `max_length` tokens (8,192 by default). Its methods are those of LangChain's
+    `Embeddings`. Calls from several threads are safe and run one after the other.
+
+    The constructor raises `InvalidInputError` for an option that cannot be used, `ModelLoadError`
+    for a model that cannot be loaded, and TypeError for an unknown option.
     """
+
+    options = QwenOptions
 
     def __init__(
         self,
         model: str = "Qwen/Qwen3-Embedding-0.6B",
         *,
-        device: str = "auto",
-        dtype: DType = "auto",
-        revision: str | None = None,
-        max_length: int = 8192,
-        instruction: str | None = None,
         dimensions: int | None = None,
-        max_batch_tokens: int | None = None,
-        quantization: Quantization | None = None,
-        show_progress: bool = False,
+        **options: Unpack[QwenOptions],
     ) -> None:
-        if max_length < 2 or (dimensions is not None and dimensions < 1):
+        settings: QwenOptions = self.complete_options(options)
+        self.max_length = settings["max_length"]
+        if self.max_length < 2 or (dimensions is not None and dimensions < 1):
             raise InvalidInputError("max_length is at least 2, and dimensions at least 1")
         self.model = str(model)
-        self.max_length, self.show_progress = max_length, show_progress
+        self.show_progress = settings["show_progress"]
+        instruction = settings["instruction"]
         self.instruction = _INSTRUCTION if instruction is None else instruction
-        self.device = pick_device(device)
-        self.dtype = pick_dtype(dtype, self.device)
+        self.device = pick_device(settings["device"])
+        self.dtype = pick_dtype(settings["dtype"], self.device)
+        self._quantization = settings["quantization"]
+        self._budget = settings["max_batch_tokens"] or default_budget(self.device)
         self._lock = threading.RLock()
-        budget = max_batch_tokens or default_budget(self.device)
-        checkpoint = Checkpoint(self.model, revision)
-        self._engine: Engine | None = self._load(checkpoint, budget, dimensions, quantization)
+        checkpoint = Checkpoint(self.model, settings["revision"])
+        self._engine: Engine | None = self._load(checkpoint, dimensions)
 
-    def _load(
-        self,
-        checkpoint: Checkpoint,
-        budget: int,
-        dimensions: int | None,
-        quantization: Quantization | None,
-    ) -> Engine:
+    def _load(self, checkpoint: Checkpoint, dimensions: int | None) -> Engine:
         from mmrerank.local.compute.decoder import Decoder
         from mmrerank.local.compute.engine import Engine
 
@@ -90,23 +86,32 @@ class Qwen3Embedder:
             config,
             device=self.device,
             dtype=self.dtype,
-            quantization=quantization,
+            quantization=self._quantization,
             unused=("lm_head.weight",),
         )
-        return Engine(Decoder(model, mrope=False), self._unit, device=self.device, budget=budget)
+        return Engine(
+            Decoder(model, mrope=False), self._unit, device=self.device, budget=self._budget
+        )
 
     def _unit(self, hidden: Any) -> Any:
         """(texts, hidden) -> (texts, dimensions), each of length 1."""
         return require("torch").nn.functional.normalize(hidden[:, : self.dimensions], dim=-1)
 
     def embed_documents(self, texts: Sequence[str]) -> list[list[float]]:
-        """One vector of `dimensions` numbers a text, in order. Blank text is embedded, too."""
+        """One vector of `dimensions` numbers for each text, in order; blank text has one as well.
+
+        Raises `InvalidInputError` for what is not a list of str, `RerankError` after `close`, and
+        `InvalidResponseError` for a vector that is not finite.
+        """
         if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
             raise InvalidInputError("texts is a list of str")
         return self._embed(list(texts))
 
     def embed_query(self, text: str) -> list[float]:
-        """The vector of a query: the instruction and the text."""
+        """The vector of the instruction and the query, `dimensions` numbers.
+
+        Raises as `embed_documents` does, and `InvalidInputError` for a blank query.
+        """
         if not isinstance(text, str) or not text.strip():
             raise InvalidInputError("the query is empty")
         return self._embed([f"Instruct: {self.instruction}\nQuery:{text}"])[0]
@@ -120,7 +125,7 @@ class Qwen3Embedder:
         return await asyncio.to_thread(self.embed_query, text)
 
     def close(self) -> None:
-        """Let go of the model. Safe to call twice."""
+        """Free the model. Safe to call twice."""
         with self._lock:
             self._engine = None
             gc.collect()
@@ -132,11 +137,7 @@ class Qwen3Embedder:
         tokens = self._tokenizer.encode(texts)
         cut = sum(len(ids) > room for ids in tokens)
         if cut:
-            warnings.warn(
-                f"{cut} of {len(texts)} texts were cut to {self.max_length} tokens",
-                RerankWarning,
-                stacklevel=3,
-            )
+            warn(f"{cut} of {len(texts)} texts were cut to {self.max_length} tokens")
         prompts = [Prompt([*ids[:room], self._close_token]) for ids in tokens]
         with self._lock:
             if self._engine is None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from mmrerank.base import Reranker
 from mmrerank.fusion import Fusion, fan_out, max_score, split_query
-from mmrerank.testing.server import ScoreFunction, overlap
+from mmrerank.testing.scoring import ScoreFunction, overlap
 from mmrerank.types import Content, Modalities, Scored, Usage
 
 __all__ = ["FakeReranker"]
@@ -16,7 +16,7 @@ class FakeReranker(Reranker):
     """A deterministic reranker without a model; documents are fanned out as for m0.
 
     `score_item(query, item)` scores one part (text, or one image); by default `overlap`.
-    `calls` counts how often it was asked for scores.
+    `modalities` defaults to those of m0. `calls` counts the calls that scored documents.
     """
 
     model = "fake"
@@ -38,12 +38,13 @@ class FakeReranker(Reranker):
     def _score(self, query: Content, documents: list[Content]) -> list[Scored]:
         self.calls += 1
         plan = fan_out(documents, self.modalities, max_images=self.max_images_per_document)
-        asked = split_query(query, self.modalities)
+        query_parts = split_query(query, self.modalities)
         images = sum(len(item.images) for item in plan.items)
         self._report(
             Usage(model=self.model, documents=len(documents), parts=len(plan.items), images=images)
         )
         scores = [
-            sum(self._score_item(part, item) for part in asked) / len(asked) for item in plan.items
+            sum(self._score_item(part, item) for part in query_parts) / len(query_parts)
+            for item in plan.items
         ]
         return plan.fuse(scores, self._fusion)

@@ -8,10 +8,10 @@ import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from calling import reranker_for, scores_of
 from helpers import png
 from hypothesis import given
 from hypothesis import strategies as st
-from wire import scores_of
 
 from mmrerank import (
     APIError,
@@ -36,8 +36,8 @@ def cache(request, tmp_path):
     made.close()
 
 
-def reranker_for(server, cache, kind=JinaReranker, **options):
-    return kind(api_key=server.api_key, base_url=server.url, cache=cache, **options)
+def cached_reranker(server, cache, kind=JinaReranker, **options):
+    return reranker_for(server, kind, cache=cache, **options)
 
 
 def test_what_is_known_is_not_sent(cache, mode, tmp_path):
@@ -47,7 +47,7 @@ def test_what_is_known_is_not_sent(cache, mode, tmp_path):
     seen = []
     with (
         LocalRerankServer() as server,
-        reranker_for(server, cache, on_usage=seen.append) as reranker,
+        cached_reranker(server, cache, on_usage=seen.append) as reranker,
     ):
         first = scores_of(reranker, mode, "turbine", documents)
         assert scores_of(reranker, mode, "turbine", documents) == first
@@ -69,19 +69,19 @@ def test_what_is_known_is_not_sent(cache, mode, tmp_path):
 def test_another_model_instruction_or_size_is_a_miss(cache, change):
     with LocalRerankServer(dialect="vllm") as server:
         for options in ({"model": QWEN}, {"model": QWEN, **change}, {"model": QWEN, **change}):
-            with reranker_for(server, cache, VLLMReranker, **options) as reranker:
+            with cached_reranker(server, cache, VLLMReranker, **options) as reranker:
                 reranker.score("turbine", ["turbine"])
         assert len(server.requests) == 2
 
 
 def test_another_query_is_a_miss(cache):
-    with LocalRerankServer() as server, reranker_for(server, cache) as reranker:
+    with LocalRerankServer() as server, cached_reranker(server, cache) as reranker:
         assert reranker.score("turbine", ["turbine"]) == [1.0]
         assert reranker.score("else", ["turbine"]) == [0.0]
 
 
 def test_scores_that_depend_on_the_other_documents_are_known_for_these_only(cache):
-    with LocalRerankServer() as server, reranker_for(server, cache, model="jina-reranker-v3") as reranker:  # fmt: skip
+    with LocalRerankServer() as server, cached_reranker(server, cache, model="jina-reranker-v3") as reranker:  # fmt: skip
         for documents in (["a", "b"], ["a", "b"], ["a", "c"], ["a"]):
             reranker.score("turbine", documents)
         assert [len(body["documents"]) for body in server.requests] == [2, 2, 1]
@@ -90,7 +90,7 @@ def test_scores_that_depend_on_the_other_documents_are_known_for_these_only(cach
 def test_images_behind_urls_are_not_remembered(cache):
     document = Content(images=[Image.from_url("https://example.org/a.png")])
     with LocalRerankServer(lambda query, item: 0.5) as server:
-        with reranker_for(server, cache, send_urls=True) as reranker:
+        with cached_reranker(server, cache, send_urls=True) as reranker:
             reranker.score("turbine", [document, "text"])
             reranker.score("turbine", [document, "text"])
         assert [len(body["documents"]) for body in server.requests] == [2, 1]
@@ -98,7 +98,7 @@ def test_images_behind_urls_are_not_remembered(cache):
 
 def test_what_a_failed_call_has_paid_for_is_kept(cache, mode):
     with LocalRerankServer(faults=[None, 400]) as server:
-        with reranker_for(server, cache, max_concurrency=1) as reranker:
+        with cached_reranker(server, cache, max_concurrency=1) as reranker:
             reranker.limits = Limits(documents=2)
             documents = [f"turbine {i}" for i in range(4)]
             with pytest.raises(APIError):
@@ -111,7 +111,7 @@ def test_a_file_serves_several_rerankers_and_the_next_process(tmp_path):
     path = tmp_path / "scores.sqlite"
     with LocalRerankServer() as server:
         for cache in (ScoreCache(path), ScoreCache(path), pickle.loads(pickle.dumps(ScoreCache(path)))):  # fmt: skip
-            with reranker_for(server, cache) as reranker:
+            with cached_reranker(server, cache) as reranker:
                 assert reranker.score("turbine", ["turbine"]) == [1.0]
             cache.close()
         assert len(server.requests) == 1
@@ -119,7 +119,7 @@ def test_a_file_serves_several_rerankers_and_the_next_process(tmp_path):
 
 def test_a_file_holds_neither_text_nor_key(tmp_path):
     path = tmp_path / "scores.sqlite"
-    with LocalRerankServer() as server, reranker_for(server, ScoreCache(path)) as reranker:
+    with LocalRerankServer() as server, cached_reranker(server, ScoreCache(path)) as reranker:
         reranker.score("confidential question", ["confidential document"])
         reranker.cache.close()
     held = b"".join(file.read_bytes() for file in tmp_path.iterdir())
@@ -173,7 +173,7 @@ def test_it_gives_back_what_it_was_given(scores):
 def test_a_file_that_is_none_is_refused(tmp_path):
     (tmp_path / "notes.txt").write_text("not a database, but long enough to be taken for one " * 50)
     for path in (tmp_path / "notes.txt", tmp_path, tmp_path / "no" / "folder" / "x.sqlite"):
-        with pytest.raises(InvalidInputError, match="cannot be a score cache"):
+        with pytest.raises(InvalidInputError, match="cannot be used as a score cache"):
             ScoreCache(path)
     with pytest.raises(InvalidInputError):
         ScoreCache(max_entries=0)
@@ -186,8 +186,16 @@ def test_a_cache_that_fails_costs_a_warning_and_no_score(tmp_path):
     other.close()
     with (
         LocalRerankServer() as server,
-        reranker_for(server, cache) as reranker,
+        cached_reranker(server, cache) as reranker,
         pytest.warns(RerankWarning, match="score cache"),
     ):
         assert reranker.score("turbine", ["turbine"]) == [1.0]
+    cache.close()
+
+
+def test_keys_of_any_number_are_looked_up():
+    cache = ScoreCache()
+    keys = [i.to_bytes(2) for i in range(1201)]
+    cache.put(dict.fromkeys(keys, 0.5))
+    assert cache.get(keys) == dict.fromkeys(keys, 0.5)
     cache.close()

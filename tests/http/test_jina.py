@@ -1,128 +1,92 @@
-"""The Jina reranker against a real server on loopback."""
+"""Jina: what it is sent, and what is its own."""
 
 from __future__ import annotations
 
-import pickle
-
 import pytest
-import wire
-from helpers import png
+from calling import (
+    FIGURE,
+    URI,
+    body_sent,
+)
 
 from mmrerank import (
-    APIConnectionError,
     AuthenticationError,
     Content,
-    Image,
-    ImageError,
     InvalidInputError,
     JinaReranker,
     RerankWarning,
     UnsupportedModalityError,
 )
-from mmrerank.images.decode import open_image
 from mmrerank.testing import LocalRerankServer
 
-FIGURE = Image.from_bytes(png("turbine torque"))
-DOCUMENTS = ["turbine torque", Content("beside a figure", [FIGURE]), "else"]
+BOTH = Content("a chunk", [FIGURE])
+REQUESTS = [
+    ({}, [BOTH], {"model": "jina-reranker-m0", "query": "q", "documents": [{"text": "a chunk"}, {"image": URI}], "return_documents": False}),
+]  # fmt: skip
 
 
-def scores_of(reranker, mode, documents=DOCUMENTS):
-    return wire.scores_of(reranker, mode, "turbine torque", documents)
+@pytest.mark.parametrize(("options", "documents", "body"), REQUESTS)
+def test_the_request_is_the_services(options, documents, body):
+    assert body_sent("jina", "q", documents, **options) == body
 
 
-def test_the_request_is_jinas(mode):
-    with LocalRerankServer() as server:
-        scores_of(JinaReranker(api_key=server.api_key, base_url=server.url), mode)
-    (body,) = server.requests
-    assert set(body) == {"model", "query", "documents", "return_documents"}
-    assert body["model"] == "jina-reranker-m0"
-    assert body["return_documents"] is False
-    assert body["query"] == "turbine torque"
-    assert body["documents"][0] == {"text": "turbine torque"}
-    assert [list(document) for document in body["documents"]] == [["text"], ["text"], ["image"], ["text"]]  # fmt: skip
-    assert body["documents"][2]["image"].startswith("data:image/png;base64,")
+def test_an_image_query_is_sent_as_the_service_reads_it():
+    body = body_sent("jina", Content(images=[FIGURE]), ["x"])
+    assert body["query"] == {"image": URI}
 
 
-def test_blank_text_is_not_sent_and_scores_zero(mode):
+def test_blank_text_is_not_sent_and_scores_zero():
     with LocalRerankServer() as server:
         reranker = JinaReranker(api_key=server.api_key, base_url=server.url)
-        assert scores_of(reranker, mode, ["", "  ", "turbine"])[:2] == [0.0, 0.0]
+        assert reranker.score("turbine torque", ["", "  ", "turbine"])[:2] == [0.0, 0.0]
         assert len(server.requests[0]["documents"]) == 1
-        assert scores_of(reranker, mode, ["", " "]) == [0.0, 0.0]
+        assert reranker.score("turbine torque", ["", " "]) == [0.0, 0.0]
         assert len(server.requests) == 1
 
 
-def test_equal_parts_are_sent_once(mode):
+def test_equal_parts_are_sent_once():
     with LocalRerankServer() as server:
         reranker = JinaReranker(api_key=server.api_key, base_url=server.url)
-        scores_of(reranker, mode, ["same", "same", Content("same", [FIGURE]), Content(images=[FIGURE])])  # fmt: skip
+        reranker.score("turbine torque", ["same", "same", Content("same", [FIGURE]), Content(images=[FIGURE])])  # fmt: skip
         assert len(server.requests[0]["documents"]) == 2
 
 
-def test_large_images_are_shrunk_to_what_the_model_reads(mode):
-    large = Image.from_bytes(png("large", size=(2000, 1500)))
-    with LocalRerankServer() as server:
-        reranker = JinaReranker(api_key=server.api_key, base_url=server.url)
-        scores_of(reranker, mode, [Content(images=[large])])
-    sent = Image.from_data_uri(server.requests[0]["documents"][0]["image"])
-    picture = open_image(sent)
-    assert 500_000 < picture.width * picture.height <= 602_112
-
-
-def test_large_calls_are_split_and_keep_their_order(mode):
+def test_large_calls_are_split_and_keep_their_order():
     documents = [f"turbine number {i}" if i % 3 else f"number {i}" for i in range(200)]
     with LocalRerankServer(latency=0.05) as server:
         reranker = JinaReranker(api_key=server.api_key, base_url=server.url, max_concurrency=2)
-        scores = scores_of(reranker, mode, documents)
+        scores = reranker.score("turbine torque", documents)
     assert len(server.requests) == 4
     assert server.most_at_once == 2
     assert [score > 0 for score in scores] == [bool(i % 3) for i in range(200)]
 
 
-def test_a_listwise_model_is_never_split(mode):
+def test_a_listwise_model_is_never_split():
     with LocalRerankServer() as server:
         reranker = JinaReranker("jina-reranker-v3", api_key=server.api_key, base_url=server.url)
-        scores_of(reranker, mode, [f"document {i}" for i in range(200)])
+        reranker.score("turbine torque", [f"document {i}" for i in range(200)])
     assert reranker.listwise
     assert len(server.requests) == 1
 
 
-def test_a_text_model_leaves_images_out_with_a_warning(mode):
+def test_a_text_model_leaves_images_out_with_a_warning():
     with LocalRerankServer() as server:
         reranker = JinaReranker("jina-reranker-v3", api_key=server.api_key, base_url=server.url)
         with pytest.warns(RerankWarning, match="text-only"):
-            scores_of(reranker, mode)
+            reranker.score("turbine torque", [Content("beside", [FIGURE])])
         with pytest.raises(UnsupportedModalityError):
             reranker.score("x", [Content(images=[FIGURE])])
         with pytest.raises(UnsupportedModalityError):
             reranker.score(Content(images=[FIGURE]), ["x"])
 
 
-def test_an_unknown_key_is_an_authentication_error(mode):
+def test_an_unknown_key_is_an_authentication_error():
     with LocalRerankServer() as server:
         reranker = JinaReranker(api_key="wrong", base_url=server.url)
         with pytest.raises(AuthenticationError, match="AUTH_INVALID_API_KEY") as caught:
-            scores_of(reranker, mode)
+            reranker.score("turbine torque", [Content("beside", [FIGURE])])
         reranker.close()
     assert caught.value.status_code == 401
-
-
-def test_nobody_listens(mode):
-    with LocalRerankServer() as server:
-        url = server.url
-    reranker = JinaReranker(api_key="k", base_url=url, max_retries=0)
-    with pytest.raises(APIConnectionError, match=r"^jina-reranker-m0: the service could not be"):
-        scores_of(reranker, mode)
-    reranker.close()
-
-
-def test_keys_come_from_either_frameworks_variable(monkeypatch):
-    with pytest.raises(AuthenticationError, match="JINA_API_KEY"):
-        JinaReranker()
-    for name in ("JINA_API_KEY", "JINAAI_API_KEY"):
-        monkeypatch.setenv(name, "from-environment")
-        assert JinaReranker()._connection.secret == "from-environment"
-        monkeypatch.delenv(name)
 
 
 @pytest.mark.parametrize("model", ["jina-reranker-m0-v1", "jina-m0", "jinaai/jina-reranker-m0"])
@@ -131,65 +95,7 @@ def test_a_wrong_model_name_names_the_right_one(model):
         JinaReranker(model, api_key="k")
 
 
-@pytest.mark.parametrize(
-    "url", ["http://example.org", "ftp://localhost", "not a url", "https://u:p@example.org", ""]
-)
-def test_an_address_that_would_leak_the_key_is_refused(url):
-    with pytest.raises(InvalidInputError, match="base_url"):
-        JinaReranker(api_key="k", base_url=url)
-
-
-def test_urls_are_sent_only_when_allowed(mode):
-    document = Content(images=[Image.from_url("https://example.org/figure.png")])
-    with LocalRerankServer(lambda query, item: 0.5) as server:
-        options = {"api_key": server.api_key, "base_url": server.url}
-        with pytest.raises(ImageError, match="send_urls"):
-            scores_of(JinaReranker(**options), mode, [document])
-        assert scores_of(JinaReranker(send_urls=True, **options), mode, [document]) == [0.5]
-    assert server.requests[0]["documents"] == [{"image": "https://example.org/figure.png"}]
-
-
-def test_a_closed_reranker_opens_again():
-    with LocalRerankServer() as server:
-        reranker = JinaReranker(api_key=server.api_key, base_url=server.url)
-        first = reranker.score("turbine", ["turbine"])
-        reranker.close()
-        assert reranker.score("turbine", ["turbine"]) == first
-        reranker.close()
-
-
-class Covered:
-    """As pydantic's SecretStr covers a key."""
-
-    def get_secret_value(self):
-        return LocalRerankServer.api_key
-
-
-@pytest.mark.parametrize("key", [f" {LocalRerankServer.api_key}\n", Covered()])
-def test_a_key_may_be_pasted_with_its_line_end_or_covered(key):
-    with LocalRerankServer() as server, JinaReranker(api_key=key, base_url=server.url) as reranker:
-        assert reranker.score("turbine", ["turbine"]) == [1.0]
-
-
-@pytest.mark.parametrize("key", ["schlüssel-geheim", "two words-geheim", "line\nend-geheim"])
-def test_what_cannot_be_a_key_is_refused_without_showing_it(key):
-    with pytest.raises(AuthenticationError, match="characters") as caught:
-        JinaReranker(api_key=key)
-    assert "geheim" not in repr(caught.value)
-
-
-@pytest.mark.parametrize("key", [b"geheim", 31415926, ["geheim"]])
-def test_what_is_no_text_is_no_key(key):
-    with pytest.raises(InvalidInputError, match="api_key is a str") as caught:
-        JinaReranker(api_key=key)
-    assert "geheim" not in repr(caught.value)
-    assert "31415926" not in repr(caught.value)
-
-
-def test_headers_are_checked_and_stay_covered():
-    with pytest.raises(InvalidInputError, match="X-Token") as caught:
-        JinaReranker(api_key="k", headers={"X-Token": "geheim\nx"})
-    assert "geheim" not in str(caught.value)
-    reranker = JinaReranker(api_key="k", headers={"X-Token": "geheim"})
-    assert b"geheim" not in pickle.dumps(reranker)
-    assert "geheim" not in repr(vars(reranker._connection))
+def test_every_field_that_was_refused_is_told():
+    body = {"detail": "Validation error", "errors": [{"field": "query", "message": "too long"}]}
+    facts = JinaReranker(api_key="k")._read_error(body)
+    assert facts.message == "Validation error; query: too long"

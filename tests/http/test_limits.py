@@ -1,25 +1,37 @@
-"""Splits, pace and slots: pure parts, under any input."""
+"""Batches, the rate limiter and slots: pure parts under any input, and limits over all calls."""
 
 from __future__ import annotations
 
-import asyncio
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 import pytest
+from calling import (
+    figures,
+    reranker_for,
+    scores_of,
+    with_limits,
+)
 from hypothesis import given
 from hypothesis import strategies as st
-from wire import figures
 
-from mmrerank import Content
-from mmrerank.fusion import sigmoid
-from mmrerank.http.drive import _slot, _slot_async
-from mmrerank.http.encoding import take
-from mmrerank.http.limits import Limits, Rate, Slots, split, token_count
+from mmrerank import (
+    APITimeoutError,
+    Content,
+)
+from mmrerank.http.limits import (
+    Limits,
+    RateLimiter,
+    Slots,
+    estimate_tokens,
+    limits_per_worker,
+    split_into_batches,
+)
+from mmrerank.testing import LocalRerankServer
 
 FIGURES = figures(3)
+
+
 contents = st.builds(
     lambda text, count: Content(text, FIGURES[:count]), st.text(max_size=60), st.integers(0, 3)
 )
@@ -36,7 +48,7 @@ def test_batches_hold_all_in_order_and_no_more_than_the_limits(
     items, query, documents, images, tokens
 ):
     limits = Limits(documents=documents, images=images, tokens=tokens)
-    batches = split(items, query, limits, 768)
+    batches = split_into_batches(items, query, limits, 768)
     assert [item for batch in batches for item in batch] == items
     for batch in batches:
         assert 1 <= len(batch) <= documents
@@ -44,25 +56,9 @@ def test_batches_hold_all_in_order_and_no_more_than_the_limits(
             continue  # one document goes alone, whatever it holds
         assert sum(len(item.images) for item in batch) <= images
         if tokens is not None:
-            assert sum(token_count(one, 768) for item in batch for one in (query, item)) <= tokens
-
-
-@given(st.lists(st.text(max_size=50), min_size=1, max_size=20), st.integers(1, 400))
-def test_bytes_are_bounded(texts, limit):
-    rest, pieces = list(texts), []
-    while rest:
-        taken = take(iter(rest), limit)
-        assert taken
-        assert len(taken) == 1 or sum(len(text.encode()) for text in taken) <= limit
-        rest = rest[len(taken) :]
-        pieces += taken
-    assert pieces == texts
-
-
-def test_no_more_is_encoded_than_is_sent_and_one():
-    seen = []
-    assert len(take((seen.append(i) or "x" * 10 for i in range(100)), 35)) == 2
-    assert len(seen) == 3
+            assert (
+                sum(estimate_tokens(one, 768) for item in batch for one in (query, item)) <= tokens
+            )
 
 
 @given(
@@ -72,7 +68,7 @@ def test_no_more_is_encoded_than_is_sent_and_one():
 )
 def test_no_window_of_a_minute_holds_more_than_allowed(asks, requests, tokens):
     now = 0.0
-    rate = Rate(requests, tokens, clock=lambda: now)
+    rate = RateLimiter(requests, tokens, clock=lambda: now)
     sent = []
     for pause, cost in asks:
         now += pause
@@ -86,9 +82,9 @@ def test_no_window_of_a_minute_holds_more_than_allowed(asks, requests, tokens):
 
 def test_without_limits_there_is_no_waiting_save_what_a_service_asks():
     now = 0.0
-    rate = Rate(clock=lambda: now)
+    rate = RateLimiter(clock=lambda: now)
     assert [rate.reserve(10**9) for _ in range(1000)] == [0.0] * 1000
-    rate.hold(5)
+    rate.delay(5)
     assert rate.reserve(1) == 5
     assert rate.reserve(1) == 5
     now = 6.0
@@ -97,52 +93,58 @@ def test_without_limits_there_is_no_waiting_save_what_a_service_asks():
 
 def test_a_request_over_the_limit_goes_alone():
     now = 0.0
-    rate = Rate(tokens=100, clock=lambda: now)
+    rate = RateLimiter(tokens=100, clock=lambda: now)
     assert rate.reserve(50) == 0
     assert rate.reserve(1000) == 60
     assert rate.reserve(1) == 120
 
 
-def test_slots_serve_threads_and_loops_alike_and_never_more():
-    slots, most, now, lock = Slots(3), 0, 0, threading.Lock()
-
-    @contextmanager
-    def counted():
-        nonlocal most, now
-        with lock:
-            now += 1
-            most = max(most, now)
-        try:
-            yield
-        finally:
-            with lock:
-                now -= 1
-
-    def in_thread(_):
-        with _slot(slots, time.monotonic() + 10), counted():
-            time.sleep(0.002)
-
-    async def in_task():
-        async with _slot_async(slots, time.monotonic() + 10):
-            with counted():
-                await asyncio.sleep(0.002)
-
-    async def many():
-        tasks = [asyncio.create_task(in_task()) for _ in range(40)]
-        for task in tasks[::5]:
-            asyncio.get_running_loop().call_later(0.005, task.cancel)
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-    with ThreadPoolExecutor(12) as pool:
-        loops = [pool.submit(asyncio.run, many()) for _ in range(3)]
-        list(pool.map(in_thread, range(60)))
-        for loop in loops:
-            loop.result()
-    assert most == 3
-    assert slots._free == 3
+def test_tokens_are_estimated_on_the_high_side():
+    assert estimate_tokens(Content("one two three"), 768) == 5
+    assert estimate_tokens(Content(None, FIGURES[:2]), 768) == 1 + 2 * 768
 
 
-@given(st.floats(allow_nan=False))
-def test_the_sigmoid_of_any_logit_is_a_probability(logit):
-    assert 0 <= sigmoid(logit) <= 1
-    assert sigmoid(logit) + sigmoid(-logit) == pytest.approx(1)
+def test_workers_share_the_images():
+    items = [Content(None, FIGURES[:1])] * 40
+    assert limits_per_worker(items, Limits(images=20), 5).images == 8
+    assert limits_per_worker(items[:5], Limits(images=20), 5).images == 4
+    assert limits_per_worker(items, Limits(images=2), 5).images == 2
+
+
+def test_slots_are_granted_in_order():
+    slots = Slots(1)
+    first, second, third = slots.request(), slots.request(), slots.request()
+    assert (first.done(), second.done(), third.done()) == (True, False, False)
+    slots.withdraw(second)
+    slots.release()
+    assert third.done()
+    slots.release()
+    assert slots.request().done()
+
+
+def test_calls_at_once_are_limited_over_all_callers(mode):
+    with LocalRerankServer(latency=0.02) as server, reranker_for(server) as reranker:
+        with_limits(reranker, documents=2)
+        items = [f"turbine {i}" for i in range(10)]
+        with ThreadPoolExecutor(6) as pool:
+            found = list(pool.map(lambda _: scores_of(reranker, mode, "turbine", items), range(6)))
+        assert found == [[1.0] * 10] * 6
+        assert server.most_at_once == 5
+
+
+def test_requests_a_minute_are_limited_over_all_calls(monkeypatch):
+    monkeypatch.setattr("mmrerank.http.limits._WINDOW", 0.2)
+    with LocalRerankServer() as server, reranker_for(server, requests_per_minute=2) as reranker:
+        start = time.monotonic()
+        for _ in range(5):
+            reranker.score("x", ["x"])
+        assert 0.4 <= time.monotonic() - start < 1.2
+
+
+def test_tokens_a_minute_beyond_the_deadline_are_an_error():
+    with LocalRerankServer() as server:
+        reranker = reranker_for(server, tokens_per_minute=100, deadline=5)
+        reranker.score("x", ["x " * 120])
+        with pytest.raises(APITimeoutError, match="rate limit"):
+            reranker.score("x", ["x " * 120])
+        reranker.close()

@@ -8,8 +8,9 @@ import time
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+from calling import wait_until
 from helpers import png
-from wire import wait_until
 
 from mmrerank import Content, Image, JinaReranker
 from mmrerank.testing import LocalRerankServer
@@ -40,6 +41,7 @@ def documents_and_scores():
     return documents, scores
 
 
+@pytest.mark.slow
 def test_a_thousand_documents_of_twenty_callers(mode, no_waiting):
     documents, expected = documents_and_scores()
     share = len(documents) // CALLERS
@@ -69,7 +71,7 @@ def test_a_thousand_documents_of_twenty_callers(mode, no_waiting):
         assert len(seen) == CALLERS
         assert seconds < 30
         assert peak < 64 * 2**20  # 300 images, and client and server in one process
-        assert reranker._connection.pace.slots._free == 5
+        assert reranker._connection.limits.slots._free == 5
         reranker.close()
         assert wait_until(lambda: server.connections == 0)
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 
 import pytest
+from helpers import DATA, png
 from PIL import Image as Pillow
 
 from mmrerank.errors import ImageError
-from mmrerank.images.decode import encode_within, thumbnail
+from mmrerank.images.decode import open_image
+from mmrerank.images.encode import encode_image, encode_within, thumbnail
 from mmrerank.types import Image
 
 
@@ -37,3 +39,14 @@ def test_what_cannot_be_so_small_is_told():
 def test_thumbnails_fit_their_square_and_are_not_enlarged(size):
     with Pillow.open(io.BytesIO(thumbnail(noise(*size), 128).data)) as small:
         assert max(small.size) <= min(128, max(size))
+
+
+def test_encoding_passes_small_images_on_and_shrinks_large_ones():
+    data = png("words")
+    assert encode_image(Image.from_bytes(data), 1_000_000).data == data
+    shrunk = encode_image(Image.from_bytes(data), 10_000)
+    assert shrunk.media_type in ("image/png", "image/jpeg")
+    picture = open_image(Image.from_bytes(shrunk.data))
+    assert picture.width * picture.height <= 10_000
+    cmyk = encode_image(Image.from_path(DATA / "images" / "pil_sample_cmyk.jpg"), 1_000_000)
+    assert open_image(Image.from_bytes(cmyk.data)).mode == "RGB"

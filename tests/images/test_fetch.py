@@ -95,7 +95,7 @@ def test_an_image_is_fetched_also_after_a_redirect(server):
         ("/drip-body", "in time"),
         ("/svg", "svg"),
         ("/packed", "compressed"),
-        ("/nowhere", "without saying"),
+        ("/nowhere", "without a location"),
     ],
 )
 def test_everything_else_is_refused(server, path, reason):

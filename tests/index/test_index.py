@@ -11,8 +11,9 @@ from helpers import png
 
 from mmrerank import InvalidInputError, OCRReranker, RerankWarning, StoreError
 from mmrerank.images.decode import content_hash
-from mmrerank.index.index import COLLECTION, Store
+from mmrerank.index.index import Index
 from mmrerank.loaders.base import Chunk, Figure, Link
+from mmrerank.retrieval.chroma import COLLECTION
 from mmrerank.testing import FakeReranker
 
 
@@ -24,7 +25,7 @@ def chunk(number: int, text: str, *refs: str, source: str = "a.pdf") -> Chunk:
 
 @pytest.fixture
 def store(tmp_path):
-    made = Store(tmp_path / "store", create=True)
+    made = Index(tmp_path / "store", create=True)
     made.image_root.mkdir(parents=True)
     data = png("turbine torque")
     ref = f"{content_hash(data)}.png"
@@ -65,7 +66,7 @@ def test_llama_index_reads_it(store):
 
 
 def test_reopened_it_finds_the_same(store):
-    again = Store(store.folder)
+    again = Index(store.folder)
     assert len(again) == 2
     assert again.search("turbine", None) == store.search("turbine", None)
 
@@ -78,7 +79,7 @@ def test_more_chunks_than_one_write_takes(store):
 
 def test_a_folder_without_an_index_is_left_alone(tmp_path):
     with pytest.raises(StoreError, match="mmrerank index"):
-        Store(tmp_path / "none")
+        Index(tmp_path / "none")
     assert not (tmp_path / "none").exists()
 
 
@@ -89,14 +90,14 @@ def test_a_read_only_index_says_that_it_must_be_writable(store, tmp_path):
     if os.access(copied, os.W_OK):
         pytest.skip("root may write everywhere")
     with pytest.raises(StoreError, match="make the folder and its files writable"):
-        Store(copied)
+        Index(copied)
     copied.chmod(0o700)
 
 
 def test_another_programs_collection_is_a_store_error(tmp_path):
     chromadb.PersistentClient(str(tmp_path)).create_collection("other", embedding_function=None)
     with pytest.raises(StoreError, match="cannot be opened"):
-        Store(tmp_path)
+        Index(tmp_path)
 
 
 def test_other_embeddings_are_a_store_error(tmp_path):
@@ -105,7 +106,7 @@ def test_other_embeddings_are_a_store_error(tmp_path):
     )
     collection.add(ids=["1"], embeddings=[[1.0, 2.0]], documents=["x"])
     with pytest.raises(StoreError, match="cannot be searched"):
-        Store(tmp_path).search("x", FakeReranker())
+        Index(tmp_path).search("x", FakeReranker())
 
 
 @pytest.mark.parametrize("options", [{"top_n": 0}, {"fetch_k": 0}])
@@ -115,12 +116,12 @@ def test_unusable_counts_are_refused(store, options):
 
 
 def test_an_empty_index_is_a_store_error(tmp_path):
-    with pytest.raises(StoreError, match="holds nothing"):
-        Store(tmp_path, create=True).search("x", FakeReranker())
+    with pytest.raises(StoreError, match="is empty"):
+        Index(tmp_path, create=True).search("x", FakeReranker())
 
 
 def test_what_cannot_be_written_loses_nothing(store):
-    with pytest.raises(StoreError, match=r"a\.pdf"):
+    with pytest.raises(StoreError, match=r"a\.pdf cannot be written"):
         store.replace("a.pdf", [chunk(1, "half of a pair \ud800")])
     assert len(store) == 2
 

@@ -6,19 +6,17 @@ import copy
 import json
 import uuid
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
 
 import chromadb
 import pymupdf
 import pytest
-import tiktoken
 from langchain_chroma import Chroma
 from langchain_classic.retrievers import ContextualCompressionRetriever
 from langchain_core.documents import Document
 from langchain_core.vectorstores import InMemoryVectorStore
 from langchain_qdrant import QdrantVectorStore
-from langchain_text_splitters import RecursiveCharacterTextSplitter, TokenTextSplitter
+from langchain_text_splitters import RecursiveCharacterTextSplitter
 
 import mmrerank.demo
 from langchain_mmrerank import (
@@ -28,9 +26,7 @@ from langchain_mmrerank import (
     TextEmbeddings,
     attach_images,
 )
-from mmrerank import Image, OCRReranker
 from mmrerank.images.refs import read_refs
-from mmrerank.ocr.words import loader_facts
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # langchain-community is being sunset
@@ -38,34 +34,10 @@ with warnings.catch_warnings():
     from langchain_community.vectorstores import FAISS
     from langchain_community.vectorstores import Chroma as OldChroma
 
-REPORT = Path(mmrerank.demo.__file__).with_name("report.pdf")
-QUESTIONS = json.loads(REPORT.with_name("questions.json").read_text(encoding="utf-8"))
+REPORT = mmrerank.demo.REPORT
+QUESTIONS = json.loads(Path(mmrerank.demo.QUESTIONS).read_text(encoding="utf-8"))
 QUESTION = "On which shelf and in which box is drawing 4471-C?"  # Figure 4: a raster picture
 TEXT_ONLY = Document("A chunk without any image.", id=uuid.uuid4().hex, metadata={"source": "x"})
-
-
-@dataclass
-class Report:
-    documents: list[Document]
-    root: Path
-    rerank: MultimodalRerank
-    figure: str
-    """The reference of the figure that answers QUESTION."""
-
-
-@pytest.fixture(scope="session")
-def report(tmp_path_factory):
-    """The demo report, loaded once; its pictures read by OCR once."""
-    root = tmp_path_factory.mktemp("report-images")
-    documents = MultimodalPDFLoader(REPORT, image_root=root).load()
-    reranker = OCRReranker(cache_dir=tmp_path_factory.getbasetemp() / "ocr")
-    rerank = MultimodalRerank(reranker=reranker, image_root=root, top_n=5)
-    rerank.warm(documents)
-    captions = {
-        path.stem: loader_facts(Image.from_path(path))["caption"] for path in root.glob("*.png")
-    }
-    (figure,) = [name for name, text in captions.items() if text.startswith("Figure 4:")]
-    return Report(documents, root, rerank, f"{figure}.png")
 
 
 def reopened_chroma(documents, folder):
@@ -109,10 +81,11 @@ STORES = {
 }
 
 
-@pytest.fixture(params=STORES)
-def store(request, report, tmp_path):
+@pytest.fixture(params=STORES, scope="session")
+def store(request, report, tmp_path_factory):
     """Each store with the report and one chunk without images, closed and opened again."""
-    made = STORES[request.param]([*report.documents, TEXT_ONLY], tmp_path)
+    folder = tmp_path_factory.mktemp(request.param)
+    made = STORES[request.param]([*report.documents, TEXT_ONLY], folder)
     yield made
     if isinstance(made, QdrantVectorStore):
         made.client.close()
@@ -122,31 +95,6 @@ def retriever(store, rerank, k=50):
     return ContextualCompressionRetriever(
         base_compressor=rerank, base_retriever=store.as_retriever(search_kwargs={"k": k})
     )
-
-
-# -- the loader
-
-
-def test_the_loader_gives_one_document_at_a_time_with_flat_metadata(tmp_path):
-    loader = MultimodalPDFLoader(REPORT, image_root=tmp_path, pages=[3, 4])
-    stream = loader.lazy_load()
-    first = next(stream)
-    assert isinstance(first, Document)
-    documents = [first, *stream]
-    assert {document.metadata["page"] for document in documents} == {3, 4}
-    for document in documents:
-        assert document.metadata["source"] == str(REPORT)
-        assert all(type(value) in (str, int, float, bool) for value in document.metadata.values())
-        for ref in read_refs(document.metadata.get("images")):
-            assert (tmp_path / ref).is_file()
-    assert any("images" in document.metadata for document in documents)
-    assert any("images" not in document.metadata for document in documents)
-
-
-def test_loading_the_same_file_again_gives_the_same_documents(report, tmp_path):
-    again = MultimodalPDFLoader(str(REPORT), image_root=tmp_path).load()
-    assert again == report.documents
-    assert len({document.id for document in again}) == len(again)
 
 
 # -- the stores
@@ -197,13 +145,10 @@ async def test_works_from_each_store_in_an_event_loop(store, report):
 
 def test_every_question_of_the_demo_finds_its_figure(report, tmp_path):
     store = reopened_chroma(report.documents, tmp_path)
-    captions = {
-        path.name: loader_facts(Image.from_path(path))["caption"]
-        for path in report.root.glob("*.png")
-    }
-    for asked in QUESTIONS:
-        first, *_ = retriever(store, report.rerank).invoke(asked["question"])
-        assert captions[first.metadata["best_image"]].startswith(f"{asked['figure']}:"), asked
+    for question in QUESTIONS:
+        first, *_ = retriever(store, report.rerank).invoke(question["question"])
+        caption = report.captions[first.metadata["best_image"]]
+        assert caption.startswith(f"{question['figure']}:"), question
 
 
 # -- indexing again
@@ -250,31 +195,9 @@ def test_indexing_a_changed_file_leaves_no_old_text(chroma, tmp_path):
 # -- splitters after the loader
 
 
-@pytest.fixture
-def byte_tokens(monkeypatch):
-    """tiktoken downloads its vocabularies; this one, of single bytes, is made here."""
-    encoding = tiktoken.Encoding(
-        "bytes",
-        pat_str=r"\s?\S+|\s+",
-        mergeable_ranks={bytes([i]): i for i in range(256)},
-        special_tokens={},
-    )
-    monkeypatch.setitem(tiktoken.registry.ENCODINGS, "bytes", encoding)
-    return "bytes"
-
-
-@pytest.mark.parametrize("kind", ["characters", "tokens"])
-def test_text_splitters_keep_the_images(report, tmp_path, byte_tokens, kind):
-    splitter = (
-        RecursiveCharacterTextSplitter(chunk_size=300, chunk_overlap=30)
-        if kind == "characters"
-        else TokenTextSplitter(byte_tokens, chunk_size=300, chunk_overlap=30)
-    )
+def test_pieces_of_a_splitter_find_the_figure(report, tmp_path):
+    splitter = RecursiveCharacterTextSplitter(chunk_size=300, chunk_overlap=30)
     pieces = splitter.split_documents(report.documents)
-    assert len(pieces) > 1.5 * len(report.documents)
-    parents = {d.metadata["position"]: d.metadata for d in report.documents}
-    assert all(piece.metadata == parents[piece.metadata["position"]] for piece in pieces)
-
     store = reopened_chroma(pieces, tmp_path)
     first, *_ = retriever(store, report.rerank, k=60).invoke(QUESTION)
     assert first.metadata["best_image"] == report.figure
@@ -303,18 +226,6 @@ def test_an_index_of_another_loaders_documents_gets_its_images(report, tmp_path)
     again = Chroma("report", TextEmbeddings(), str(tmp_path / "store"))
     first, *_ = retriever(again, report.rerank, k=8).invoke(QUESTION)
     assert first.metadata["best_image"] == report.figure
-
-
-def test_images_are_attached_to_split_pages_and_not_to_another_file(report):
-    pages = PyMuPDFLoader(str(REPORT)).load()
-    pieces = RecursiveCharacterTextSplitter(chunk_size=600).split_documents(pages)
-    stranger = Document("Figure 4 shows a cat.", metadata={"source": "/other/cats.pdf", "page": 3})
-    *attached, other = attach_images([*pieces, stranger], REPORT, image_root=report.root)
-    assert other == stranger
-    with_figure = [d for d in attached if report.figure in read_refs(d.metadata.get("images"))]
-    assert with_figure
-    assert len(with_figure) < len(attached)
-    assert all("Figure 4" in d.page_content or d.metadata["page"] == 3 for d in with_figure)
 
 
 def test_a_collection_of_another_program_is_served_as_it_is(report, tmp_path):

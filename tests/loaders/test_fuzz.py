@@ -1,6 +1,7 @@
 """Mutated files: no crash, no hang, no file outside the image root, and errors that name the file.
 
-A few in every test run; many by hand: MMRERANK_FUZZ=2000 pytest tests/loaders/test_fuzz.py
+Each small file in every quick run, the large ones with the slow tests, many by hand:
+MMRERANK_FUZZ=2000 pytest tests/loaders/test_fuzz.py
 """
 
 from __future__ import annotations
@@ -78,7 +79,13 @@ def mutate_inside(data: bytes, chance: random.Random) -> bytes:
     return target.getvalue()
 
 
-@pytest.mark.parametrize("seed", range(COUNT))
+QUICK = range(2, len(SEEDS))  # each file but the two large ones, once
+
+
+@pytest.mark.parametrize(
+    "seed",
+    [pytest.param(n, marks=() if n in QUICK else pytest.mark.slow) for n in range(COUNT)],
+)
 def test_a_mutated_file_loads_or_says_why_not(seed, tmp_path):
     chance = random.Random(seed)
     source = SEEDS[seed % len(SEEDS)]

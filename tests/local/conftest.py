@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 from pathlib import Path
 
@@ -23,6 +24,17 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def quick_collections():
+    """`close` collects garbage; the modules of torch and transformers need not be looked at again."""
+    for name in CLASSES:
+        load(name).close()
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(params=list(CLASSES))
@@ -74,9 +86,9 @@ def work(monkeypatch):
         count.images += len(parts)
         return features(self, parts)
 
-    def walking(self, packed, prefix, fill):
-        count.tokens += packed.embeddings.shape[0]
-        return walk(self, packed, prefix, fill)
+    def walking(self, *args):
+        count.tokens += args[0].embeddings.shape[0]
+        return walk(self, *args)
 
     monkeypatch.setattr(VisionTower, "features", seeing)
     monkeypatch.setattr(Decoder, "_walk", walking)

@@ -42,6 +42,14 @@ def load(name: str, path: Path | None = None, **kwargs):
     return CLASSES[name](str(path or GOLDEN / name), **{"device": "cpu"} | kwargs)
 
 
+def slow(*values) -> list:
+    """Parameters of a test that are left out of the quick run; a tuple is one set of parameters."""
+    return [
+        pytest.param(*(value if isinstance(value, tuple) else (value,)), marks=pytest.mark.slow)
+        for value in values
+    ]
+
+
 def near(found, wanted) -> None:
     """Scores that must not depend on what was kept."""
     assert found == pytest.approx(wanted, abs=1e-5, rel=0)

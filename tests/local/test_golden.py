@@ -6,9 +6,7 @@ import math
 import random
 
 import pytest
-from golden_cases import CLASSES, cases, content, golden_image, load, options
-
-from mmrerank.types import Content
+from golden_cases import CLASSES, cases, content, load, options, slow
 
 ALL = [(name, i) for name in CLASSES for i in range(len(cases(name)))]
 
@@ -35,7 +33,7 @@ def expect(found: list[float], wanted: list[float]) -> None:
 @pytest.mark.filterwarnings("ignore:cut to fit:mmrerank.errors.RerankWarning")
 @pytest.mark.parametrize(
     ("budget", "slack"),
-    [(1, 0.0), (700, 0.0), (10**6, 0.0), (10**6, 0.9)],
+    [*slow((1, 0.0), (700, 0.0)), (10**6, 0.0), (10**6, 0.9)],
     ids=["one-by-one", "few", "packed", "padded"],
 )
 def test_scores_whatever_the_batches(loaded, golden, budget, slack):
@@ -46,7 +44,7 @@ def test_scores_whatever_the_batches(loaded, golden, budget, slack):
 
 
 @pytest.mark.filterwarnings("ignore:cut to fit:mmrerank.errors.RerankWarning")
-@pytest.mark.parametrize("size", [1, 3])
+@pytest.mark.parametrize("size", slow(1, 3))
 def test_scores_of_few_documents_a_call(loaded, golden, size):
     name, case, query, documents = golden
     reranker = loaded(name, **options(case))
@@ -75,67 +73,7 @@ def test_logits(loaded, golden):
         assert found == pytest.approx(logit(score), abs=1e-3 + rounding)
 
 
-def test_all_kinds_in_one_call(loaded):
-    """Text documents and image documents of m0 in one list, as each alone."""
-    texts, images = cases("jina-reranker-m0")[:2]
-    assert texts["query"] == images["query"]
-    documents = [content(d) for d in texts["documents"] + images["documents"]]
-    wanted = texts["scores"] + images["scores"]
-    order = list(range(len(documents)))
-    random.Random(3).shuffle(order)
-    found = loaded("jina-reranker-m0").score(content(texts["query"]), [documents[i] for i in order])
-    expect(found, [wanted[i] for i in order])
-
-
-def test_m0_scores_the_parts_of_a_document_and_takes_the_best(loaded):
-    texts, images = cases("jina-reranker-m0")[:2]
-    shown = [golden_image(d["image"]) for d in images["documents"][:3]]
-    text = texts["documents"][0]["text"]
-    best = loaded("jina-reranker-m0").rerank(texts["query"]["text"], [Content(text, shown)])[0]
-    wanted = [texts["scores"][0], *images["scores"][:3]]
-    assert [part.score for part in best.parts] == pytest.approx(wanted, abs=1e-4)
-    assert best.relevance_score == pytest.approx(max(wanted), abs=1e-4)
-    assert best.best_image == 1
-
-
-def test_m0_query_of_text_and_image_is_the_mean(loaded):
-    by_text, by_image = cases("jina-reranker-m0")[0], cases("jina-reranker-m0")[6]
-    query = Content(by_text["query"]["text"], [golden_image(by_image["query"]["image"])])
-    found = loaded("jina-reranker-m0").score(query, [content(d) for d in by_text["documents"]])
-    wanted = [(a + b) / 2 for a, b in zip(by_text["scores"], by_image["scores"], strict=True)]
-    assert found == pytest.approx(wanted, abs=1e-4)
-
-
-def test_m0_joint_prompt_is_one_score(loaded):
-    document = Content("some text", [golden_image("0_56x56.png"), golden_image("5_33x47.png")])
-    reranker = loaded("jina-reranker-m0", joint=True)
-    apart = loaded("jina-reranker-m0")
-    query = Content("a query", [golden_image("1_300x200.png")])
-    (one,) = reranker.rerank(query, [document])
-    assert one.parts == ()
-    assert one.relevance_score != apart.rerank(query, [document])[0].relevance_score
-    alone = [Content("text"), Content(images=[golden_image("0_56x56.png")])]
-    assert reranker.score("q", alone) == pytest.approx(apart.score("q", alone), abs=1e-6)
-
-
-def test_vl_can_score_parts_apart():
-    texts = cases("qwen3-vl-reranker")[0]
-    with load("qwen3-vl-reranker", joint=False) as reranker:
-        document = Content(texts["documents"][0]["text"], [golden_image("0_56x56.png")])
-        (result,) = reranker.rerank(texts["query"]["text"], [document])
-        assert [part.kind for part in result.parts] == ["text", "image"]
-        assert result.parts[0].score == pytest.approx(texts["scores"][0], abs=1e-4)
-
-
-def test_instruction_of_m0_is_a_line_before_the_prompt(loaded):
-    plain, told = loaded("jina-reranker-m0"), loaded("jina-reranker-m0", instruction="Be strict")
-    assert plain.score("q", ["d"]) != told.score("q", ["d"])
-    (prompt,), _ = told._prompts(Content("q"), [Content("d")])
-    ((wanted, _),) = told._tokenizer.assemble([["Be strict\n**Document**:\nd\n**Query**:\nq"]])
-    assert prompt.ids == [*wanted, 100]
-
-
-@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "bf16"])
+@pytest.mark.parametrize("dtype", ["bfloat16", *slow("float16", "bf16")])
 def test_narrow_dtypes_are_close(name, dtype):
     case = cases(name)[0]
     documents = [content(d) for d in case["documents"]]

@@ -1,4 +1,4 @@
-"""Figures for chunks that another loader made and indexed: found by what they say and their page."""
+"""Figures for chunks that another loader made and indexed: found by their text and their page."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from typing import Any
 from mmrerank.images.refs import IMAGES_KEY, read_refs, write_refs
 from mmrerank.loaders.base import Figure, Link, strongest
 from mmrerank.loaders.captions import find_caption, find_references, without_contents
-from mmrerank.loaders.pdf.document import Surveyed
+from mmrerank.loaders.pdf.document import PDFDocument
 from mmrerank.loaders.pdf.loader import PDFLoader
 
 __all__ = ["FigureIndex"]
 
-_SAME_PAGE = 0.5  # of a chunk's words: fewer on a page, and the chunk is from elsewhere
+_MIN_SHARED_WORDS = 0.5  # of a chunk's words: with fewer on a page it is from another page
 
-_TITLE = 24  # letters of a caption's title that must agree
+_TITLE_LETTERS = 24  # of a caption's title must agree
 
 _SOURCE_KEYS = ("file_path", "source", "path", "file_name", "filename")
 
@@ -29,10 +29,10 @@ _WORD = re.compile(r"[^\W_]{2,}")
 
 
 class FigureIndex:
-    """The figures of one document, and the words of its pages, to look chunks up in.
+    """The figures of one document and the words of its pages, to find the figures of a chunk.
 
-    `figures` in page order; `words` the words of each page, by its number from 1; `page_labels`
-    what the document itself calls its pages ("iv", "7-45"), by the same number; `name` the file's.
+    `figures` are in page order. `words` are the words of each page by its number from 1,
+    `page_labels` what the document itself calls its pages ("iv", "7-45"), `name` the file's name.
     """
 
     def __init__(
@@ -61,19 +61,19 @@ class FigureIndex:
         image_root: str | os.PathLike[str],
         password: str | None = None,
     ) -> FigureIndex:
-        """Read a PDF and save its figures under `image_root`; errors as `PDFLoader` has them."""
+        """Read a PDF and save its figures under `image_root`; raises the errors of `PDFLoader`."""
         loader = PDFLoader(path, image_root=image_root, password=password)
-        with loader.open() as (document, reading):
+        with loader.open() as (document, builder):
             words = {number: _words(_text(document, number)) for number in document.numbers}
             labels = {number: label for number, label in document.labels.items() if label}
-            return cls(list(reading.figures()), words, labels, Path(loader.path).name)
+            return cls(list(builder.figures()), words, labels, Path(loader.path).name)
 
     def links_for(self, text: str, page: int | str | None) -> list[Link]:
-        """The figures of a chunk, strongest link first; none where nothing speaks for one.
+        """The figures of a chunk, strongest link first; [] if there is none.
 
-        Figures that `text` names, on any page (1.0), and those whose caption stands in it (0.9);
-        else those on its page (0.3). `page` is as another loader wrote it: counted from 0 or from
-        1, or the document's own label; the words of `text` tell which page is meant.
+        Figures that `text` names, on any page (1.0), and those whose caption it contains (0.9);
+        without any, those on its page (0.3). `page` is as another loader wrote it: counted from 0
+        or from 1, or the document's own label; the words of `text` tell which page is meant.
         """
         number = self._page_of(text, page)
         captioned = self._captioned(text)
@@ -88,8 +88,8 @@ class FigureIndex:
     def attach(self, metadata: Mapping[str, Any], text: str) -> dict[str, Any]:
         """A copy of a chunk's metadata with the references of its figures, strongest first.
 
-        Metadata that names another file comes back as it is, and so does a chunk without figures.
-        References that are there already stay, before the new ones.
+        Metadata that names another file is returned unchanged, and so is that of a chunk without
+        figures. References that it already has stay, before the new ones.
         """
         copied = dict(metadata)
         if self._is_from_here(metadata):
@@ -100,46 +100,46 @@ class FigureIndex:
         return copied
 
     def _is_from_here(self, metadata: Mapping[str, Any]) -> bool:
-        """Does the metadata name this file? By its name alone: an index may have moved."""
+        """True if the metadata names this file, or no PDF; without folders, which may have moved."""
         named = [str(metadata[key]) for key in _SOURCE_KEYS if metadata.get(key)]
         files = [re.split(r"[/\\]", name)[-1] for name in named if name.lower().endswith(".pdf")]
         return not files or self._name is None or self._name in files
 
     def _page_of(self, text: str, page: int | str | None) -> int | None:
-        """The page (from 1) that the chunk is from; None where none fits its words."""
-        spoken = _words(text)
+        """The page (from 1) of a chunk; None if its words are on none of the candidates."""
+        words = _words(text)
         candidates = self._candidates(page)
-        if not spoken:
+        if not words:
             return candidates[0] if candidates else None
-        shares = [len(spoken & self._words[number]) / len(spoken) for number in candidates]
+        shares = [len(words & self._words[number]) / len(words) for number in candidates]
         best = max(shares, default=0.0)
-        return candidates[shares.index(best)] if best >= _SAME_PAGE else None
+        return candidates[shares.index(best)] if best >= _MIN_SHARED_WORDS else None
 
     def _candidates(self, page: int | str | None) -> list[int]:
-        """Pages that `page` may mean, the likeliest first; all pages where it says nothing."""
+        """Pages that `page` may mean, the likeliest first; all pages if it means none."""
         if isinstance(page, str):
             labelled = self._numbers.get(page, [])
-            plain = [int(page), int(page) + 1] if page.isdecimal() else []
-            meant = [*labelled, *plain]
+            counted = [int(page), int(page) + 1] if page.isdecimal() else []
+            numbers = [*labelled, *counted]
         else:
-            # Counted from 0 first: so do LangChain's loaders, which give an int.
-            meant = [] if page is None else [page + 1, page]
-        known = [number for number in dict.fromkeys(meant) if number in self._words]
+            # Counted from 0 first, as by LangChain's loaders, which write an int.
+            numbers = [] if page is None else [page + 1, page]
+        known = [number for number in dict.fromkeys(numbers) if number in self._words]
         return known or list(self._words)
 
     def _captioned(self, text: str) -> list[Figure]:
         """The figures whose own caption begins a line of the text."""
-        found: dict[str, Figure] = {}
+        figures: dict[str, Figure] = {}
         for line in text.split("\n"):
             caption = find_caption(line)
             for figure in self._by_label.get(caption.label, ()) if caption else ():
                 own = find_caption(figure.caption)
                 if own and caption and _agree(line[caption.title :], figure.caption[own.title :]):
-                    found.setdefault(figure.ref, figure)
-        return list(found.values())
+                    figures.setdefault(figure.ref, figure)
+        return list(figures.values())
 
     def _cited(self, text: str, number: int | None) -> list[Figure]:
-        """The figures that the text names; of several with one label the nearest."""
+        """The figures that the text names; of several with the same label the nearest."""
         labels = find_references(text, self._by_label)
         return [
             min(self._by_label[label], key=lambda figure: abs(figure.page - (number or 1)))
@@ -147,12 +147,12 @@ class FigureIndex:
         ]
 
 
-def _text(document: Surveyed, number: int) -> str:
+def _text(document: PDFDocument, number: int) -> str:
     return "\n".join(block.text for block in document.blocks(number))
 
 
 def _page(metadata: Mapping[str, Any]) -> int | str | None:
-    """The page as the frameworks' own loaders write it, whichever key they use."""
+    """The page as the frameworks' own loaders write it, under any of their keys."""
     for key in _PAGE_KEYS:
         value = metadata.get(key)
         if isinstance(value, int) or (isinstance(value, str) and key != "source" and value):
@@ -163,7 +163,7 @@ def _page(metadata: Mapping[str, Any]) -> int | str | None:
 
 
 def _prose(text: str, captioned: Sequence[Figure]) -> str:
-    """The text without the starts of these figures' captions, which name their own figure."""
+    """The text without the labels of these figures' captions, which name their own figure."""
     labels = {figure.label for figure in captioned}
     lines = without_contents(text).split("\n")
     captions = [find_caption(line) for line in lines]
@@ -174,8 +174,8 @@ def _prose(text: str, captioned: Sequence[Figure]) -> str:
 
 
 def _agree(title: str, own: str) -> bool:
-    """Whether two titles begin alike; a chunk or a line may cut either short."""
-    first, second = _plain(title)[:_TITLE], _plain(own)[:_TITLE]
+    """True if two titles begin with the same letters; a chunk or a line may cut either short."""
+    first, second = _plain(title)[:_TITLE_LETTERS], _plain(own)[:_TITLE_LETTERS]
     return first.startswith(second) or second.startswith(first)
 
 

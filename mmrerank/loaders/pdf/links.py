@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from mmrerank.loaders.base import SCORES, LinkKind
@@ -16,23 +16,32 @@ from mmrerank.loaders.captions import (
     panel_base,
     without_contents,
 )
-from mmrerank.loaders.pdf.document import Surveyed
-from mmrerank.loaders.pdf.page import Key, PageChunk, Piece, Region, Target
+from mmrerank.loaders.pdf.document import PDFDocument
+from mmrerank.loaders.pdf.page import (
+    BLOCK_SEPARATOR,
+    FigureKey,
+    LinkTarget,
+    PageChunk,
+    Piece,
+    Region,
+)
 
-__all__ = ["Found", "Linker"]
+__all__ = ["FigureLink", "Linker"]
 
-_INSIDE = 0.8  # of the words of a figure
+_INSIDE = 0.8  # of a block's area: it is the words of a figure
 
-_ABOVE = 60.0  # points that a link's destination may lie above its figure
+_MAX_ABOVE = 60.0  # points that a link's destination may lie above its figure
+
+_LINK_INTO_LINE = 5.0  # points above the lower edge of a link's box, which is in its own line
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A figure of a chunk; `at` is the offset in the chunk's text at which it is spoken of."""
+class FigureLink:
+    """A figure that belongs to a chunk; `offset` is the place in its text that mentions it."""
 
-    key: Key
+    key: FigureKey
     kind: LinkKind
-    at: int
+    offset: int
 
     @property
     def score(self) -> float:
@@ -41,77 +50,77 @@ class Found:
 
 
 class Linker:
-    """Looks up the figures of a whole document."""
+    """Links the chunks of a document to its figures, on whichever page they are."""
 
-    def __init__(self, document: Surveyed) -> None:
+    def __init__(self, document: PDFDocument) -> None:
         self._document = document
         tables = document.options.tables
         self._labels = [
             label for label in document.captions if tables or not label.startswith("table")
         ]
 
-    def cited(self, text: str, page: int) -> Iterator[tuple[int, Key]]:
-        """The figures that `text` names, on any page, with the offsets behind their names.
-
-        Where several figures have the same label the nearest to `page` is meant.
-        """
-        for at, label in find_mentions(text, self._labels):
-            if key := self._labelled(label, page):
-                yield at, key
-
-    def _labelled(self, label: str, page: int) -> Key | None:
-        """The captioned figure; that of a panel where only prose begins like the panel's caption."""
-        for name in dict.fromkeys([label, panel_base(label)]):
-            numbers = self._document.captions.get(name, [])
-            for number in sorted(numbers, key=lambda number: abs(number - page)):
-                for key, region in self._document.regions_of(number).items():
-                    if region.label == name:
-                        return key
-        return None
-
-    def of_page(
+    def links_on_page(
         self, number: int, chunks: Sequence[PageChunk], sections: Sequence[str]
-    ) -> list[list[Found]]:
-        """The figures of each chunk of a page (its section beside it), strongest first."""
-        here = self._document.regions_of(number)
-        found: list[list[Found]] = [[] for _ in chunks]
-        for index, chunk in enumerate(chunks):
-            found[index] += self._in_text(chunk, number, here)
-            found[index] += _captioned(chunk, here)
-        for index, one in self._by_targets(chunks, self._document.figures(number).targets):
-            if all((one.key, one.kind) != (other.key, other.kind) for other in found[index]):
-                found[index].append(one)
-        for index, one in self._near(chunks, sections, here):
-            found[index].append(one)
-        return [sorted(each, key=lambda one: -one.score) for each in found]
+    ) -> list[list[FigureLink]]:
+        """For each chunk of a page, its figures, strongest link first.
 
-    def _in_text(
-        self, chunk: PageChunk, number: int, here: Mapping[Key, Region]
-    ) -> Iterator[Found]:
-        captions = [region.caption for region in here.values()]
-        for start, piece in _places(chunk):
+        `sections` has the section of each chunk. Errors and warnings as `PDFDocument.figures`.
+        """
+        regions = self._document.regions(number)
+        links = [
+            [*self._mentions(chunk, number, regions), *_captions(chunk, regions)]
+            for chunk in chunks
+        ]
+        for index, link in self._by_targets(chunks, self._document.figures(number).targets):
+            if all((link.key, link.kind) != (other.key, other.kind) for other in links[index]):
+                links[index].append(link)
+        for index, link in self._by_place(chunks, sections, regions):
+            links[index].append(link)
+        return [sorted(chunk_links, key=lambda link: -link.score) for chunk_links in links]
+
+    def _mentions(
+        self, chunk: PageChunk, number: int, regions: Mapping[FigureKey, Region]
+    ) -> Iterator[FigureLink]:
+        """The figures that a chunk's text names, on any page."""
+        captions = [region.caption for region in regions.values()]
+        for start, piece in _pieces(chunk):
             caption = piece.block.caption
             # A caption does not refer to itself, nor does a list of figures to all of them.
             skip = caption.title if piece.first and caption and piece.block in captions else 0
             text = " " * skip + _blank_contents(piece.text[skip:])
-            for at, key in self.cited(text, number):
-                yield Found(key, "reference", start + at)
+            for offset, label in find_mentions(text, self._labels):
+                if key := self._labelled(label, number):
+                    yield FigureLink(key, "reference", start + offset)
+
+    def _labelled(self, label: str, page: int) -> FigureKey | None:
+        """The figure with a label; of several the nearest to `page`.
+
+        "Figure 2a" is found under "figure 2" where only prose begins like the panel's caption.
+        """
+        for name in dict.fromkeys([label, panel_base(label)]):
+            numbers = self._document.captions.get(name, [])
+            for number in sorted(numbers, key=lambda number: abs(number - page)):
+                for key, region in self._document.regions(number).items():
+                    if region.label == name:
+                        return key
+        return None
 
     def _by_targets(
-        self, chunks: Sequence[PageChunk], targets: Sequence[Target]
-    ) -> Iterator[tuple[int, Found]]:
-        """The figures that the document's own links lead to."""
+        self, chunks: Sequence[PageChunk], targets: Sequence[LinkTarget]
+    ) -> Iterator[tuple[int, FigureLink]]:
+        """The index of a chunk, and a figure that a link of the document in its text leads to."""
         for target in targets:
-            key = self._at(target)
+            key = self._figure_at(target)
             place = _place_of(target, chunks)
             if key is not None and place is not None:
-                yield place[0], Found(key, "reference", place[1])
+                index, offset = place
+                yield index, FigureLink(key, "reference", offset)
 
-    def _at(self, target: Target) -> Key | None:
+    def _figure_at(self, target: LinkTarget) -> FigureKey | None:
         """The captioned figure that a link leads to: to its top, or to its caption."""
-        best, nearest = None, _ABOVE
-        for key, region in self._document.regions_of(target.page).items():
-            if region.caption is None or not (target.sure or _says(target.words, region.label)):
+        best, nearest = None, _MAX_ABOVE
+        for key, region in self._document.regions(target.page).items():
+            if region.caption is None or not (target.sure or _names(target.words, region.label)):
                 continue
             box = union(region.box, region.caption.box)
             distance = max(box[1] - target.y, 0.0) if target.y <= box[3] else math.inf
@@ -119,104 +128,127 @@ class Linker:
                 best, nearest = key, distance
         return best
 
-    def _near(
-        self, chunks: Sequence[PageChunk], sections: Sequence[str], here: Mapping[Key, Region]
-    ) -> Iterator[tuple[int, Found]]:
-        """Figures without a caption, by where they stand; the section only where none has one."""
-        for key, region in here.items():
+    def _by_place(
+        self,
+        chunks: Sequence[PageChunk],
+        sections: Sequence[str],
+        regions: Mapping[FigureKey, Region],
+    ) -> Iterator[tuple[int, FigureLink]]:
+        """The index of a chunk, and a figure without a caption that is near it.
+
+        Chunks of the same section get it too, but only in a document without any captions.
+        """
+        for key, region in regions.items():
             if region.label or not chunks:
                 continue
             if region.kind == "page":  # a scan shows all of its text
-                yield from (
-                    (i, Found(key, "page", len(chunk.text))) for i, chunk in enumerate(chunks)
-                )
+                yield from _link_to_all(key, chunks)
                 continue
-            place, kind = _nearest(region.box, chunks)
-            yield place, Found(key, kind, _end_of_nearest(region.box, chunks[place]))
+            nearest, kind = _nearest(region.box, chunks)
+            yield nearest, FigureLink(key, kind, _end_of_nearest(region.box, chunks[nearest]))
             for index, chunk in enumerate(chunks if not self._labels else ()):
-                same = sections[index] == sections[place]
-                if index != place and same and sections[index]:
-                    yield index, Found(key, "section", len(chunk.text))
+                same = sections[index] == sections[nearest]
+                if index != nearest and same and sections[index]:
+                    yield index, FigureLink(key, "section", len(chunk.text))
 
 
-def _says(words: str, label: str) -> bool:
-    """Whether the words of a link name a figure: "Figure 3", or just "3" or "(3b)"."""
+def _link_to_all(key: FigureKey, chunks: Sequence[PageChunk]) -> Iterator[tuple[int, FigureLink]]:
+    for index, chunk in enumerate(chunks):
+        yield index, FigureLink(key, "page", len(chunk.text))
+
+
+def _names(words: str, label: str) -> bool:
+    """True if the words of a link name a figure: "Figure 3", or just "3" or "(3b)"."""
     kind = label.partition(" ")[0]
     return any(find_references(text, [label]) for text in (words, f"{kind} {words.lstrip('([ ')}"))
 
 
-def _places(chunk: PageChunk) -> Iterator[tuple[int, Piece]]:
-    """The pieces of a chunk, and where each begins in its text."""
+def _pieces(chunk: PageChunk) -> Iterator[tuple[int, Piece]]:
+    """The pieces of a chunk, each with its offset in the chunk's text."""
     start = 0
     for piece in chunk.pieces:
         yield start, piece
-        start += len(piece.text) + len("\n\n")
+        start += len(piece.text) + len(BLOCK_SEPARATOR)
 
 
 def _blank_contents(text: str) -> str:
-    """The text with lines of a table of contents blanked; offsets stay."""
+    """The text with the lines of a table of contents blanked; offsets stay the same."""
     if without_contents(text) == text:
         return text
     return "\n".join(" " * len(line) if is_contents(line) else line for line in text.split("\n"))
 
 
-def _captioned(chunk: PageChunk, here: Mapping[Key, Region]) -> Iterator[Found]:
-    """The figures whose caption begins in the chunk, or whose own words stand there."""
-    for start, piece in _places(chunk):
-        for key, region in here.items():
+def _captions(chunk: PageChunk, regions: Mapping[FigureKey, Region]) -> Iterator[FigureLink]:
+    """The figures whose caption begins in the chunk, or whose own words are part of it."""
+    for start, piece in _pieces(chunk):
+        for key, region in regions.items():
             if piece.first and piece.block == region.caption:
-                yield Found(key, "caption", start + len(piece.text))
+                yield FigureLink(key, "caption", start + len(piece.text))
             elif piece.block.in_figure and part_inside(piece.block.box, region.box) > _INSIDE:
-                yield Found(key, "column", start + len(piece.text))
+                yield FigureLink(key, "column", start + len(piece.text))
 
 
-def _place_of(target: Target, chunks: Sequence[PageChunk]) -> tuple[int, int] | None:
-    """The chunk, and the offset in it, of the words that carry a link."""
+def _place_of(target: LinkTarget, chunks: Sequence[PageChunk]) -> tuple[int, int] | None:
+    """The index of the chunk that a link is in, and the offset behind its words.
+
+    None for a link outside all chunks, or in a table of contents.
+    """
     left, top, right, bottom = target.box
     # A link's box may reach into the line above it, but not below its own.
-    x, y = (left + right) / 2, bottom - min(5.0, (bottom - top) / 2)
+    x, y = (left + right) / 2, bottom - min(_LINK_INTO_LINE, (bottom - top) / 2)
     place = None
-    for index, chunk in enumerate(chunks):
-        for start, piece in _places(chunk):
-            x0, y0, x1, y1 = piece.block.box
-            if not (x0 <= x <= x1 and y0 <= y <= y1):
-                continue
-            lines = [line.text for line in piece.block.lines if line.box[1] <= y <= line.box[3]]
-            if any(map(is_contents, lines)):
-                return None
-            words = re.search(rf"(?<!\w){re.escape(target.words)}(?!\w)", piece.text)
-            if target.words and words:
-                return index, start + words.end()
-            # A hyphen at the end of a line changed the words: the paragraph is still known.
-            place = place or (index, start + len(piece.text))
+    for index, start, piece in _pieces_at(x, y, chunks):
+        lines = [line.text for line in piece.block.lines if line.box[1] <= y <= line.box[3]]
+        if any(map(is_contents, lines)):
+            return None
+        words = re.search(rf"(?<!\w){re.escape(target.words)}(?!\w)", piece.text)
+        if target.words and words:
+            return index, start + words.end()
+        # A hyphen at the end of a line changed the words: the paragraph is still known.
+        place = place or (index, start + len(piece.text))
     return place
 
 
+def _pieces_at(x: float, y: float, chunks: Sequence[PageChunk]) -> Iterator[tuple[int, int, Piece]]:
+    """The pieces at a point of the page: index of the chunk, offset in its text, piece."""
+    for index, chunk in enumerate(chunks):
+        for start, piece in _pieces(chunk):
+            x0, y0, x1, y1 = piece.block.box
+            if x0 <= x <= x1 and y0 <= y <= y1:
+                yield index, start, piece
+
+
 def _nearest(box: Box, chunks: Sequence[PageChunk]) -> tuple[int, LinkKind]:
-    """The chunk that a figure without a caption belongs to, by its text in the same column."""
-    in_column = [_distance(box, chunk, column=True) for chunk in chunks]
+    """The index of the chunk nearest to a figure, in its own column if that has text."""
+    in_column = [_distance(box, _in_column(box, chunk)) for chunk in chunks]
     if min(in_column) < math.inf:
         return in_column.index(min(in_column)), "column"
-    on_page = [_distance(box, chunk, column=False) for chunk in chunks]
+    on_page = [_distance(box, _boxes(chunk)) for chunk in chunks]
     return on_page.index(min(on_page)), "page"
 
 
 def _end_of_nearest(box: Box, chunk: PageChunk) -> int:
     """The offset behind the piece of a chunk that is nearest to a figure."""
-    gaps = [
-        (
-            max(piece.block.box[1] - box[3], box[1] - piece.block.box[3], 0.0),
-            start + len(piece.text),
-        )
-        for start, piece in _places(chunk)
-    ]
+    gaps = (
+        (_gap(box, piece.block.box), start + len(piece.text)) for start, piece in _pieces(chunk)
+    )
     return min(gaps, default=(0.0, 0))[1]
 
 
-def _distance(box: Box, chunk: PageChunk, *, column: bool) -> float:
-    """Points of white between a figure and a chunk, up or down."""
-    boxes: Collection[Box] = [piece.block.box for piece in chunk.pieces]
-    if column:
-        boxes = [other for other in boxes if other[0] < box[2] and other[2] > box[0]]
-    gaps = [max(other[1] - box[3], box[1] - other[3], 0.0) for other in boxes]
-    return min(gaps, default=math.inf)
+def _boxes(chunk: PageChunk) -> list[Box]:
+    return [piece.block.box for piece in chunk.pieces]
+
+
+def _in_column(box: Box, chunk: PageChunk) -> list[Box]:
+    """The boxes of a chunk that are above or below a figure."""
+    return [other for other in _boxes(chunk) if other[0] < box[2] and other[2] > box[0]]
+
+
+def _distance(box: Box, others: Iterable[Box]) -> float:
+    """Points of white, up or down, to the nearest of the others; infinite without others."""
+    return min((_gap(box, other) for other in others), default=math.inf)
+
+
+def _gap(box: Box, other: Box) -> float:
+    """Points of white between two boxes, up or down."""
+    return max(other[1] - box[3], box[1] - other[3], 0.0)

@@ -1,52 +1,54 @@
-"""From the blocks of a page to chunks: packed by structure, cut where sentences end."""
+"""From the blocks of a page to chunks: packed by structure, cut at the ends of sentences."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
 from mmrerank.loaders.boxes import Box, part_inside, union
-from mmrerank.loaders.pdf.page import _BETWEEN_BLOCKS, Block, PageChunk, Piece
-from mmrerank.loaders.splitting import Sizes, _cut
+from mmrerank.loaders.pdf.page import BLOCK_SEPARATOR, Block, PageChunk, Piece
+from mmrerank.loaders.splitting import Sizes, cut_once
 
-__all__ = ["chunk_page", "gather"]
+__all__ = ["collect_labels", "pack"]
 
 _INSIDE = 0.8  # of a block's area: it is part of a figure
 
-_SMALLEST = 8  # part of the size: a heading does not cut off less text than that
+_SMALLEST = 8  # a heading ends a chunk only if it has more than 1/8 of the size limit
 
 
-def gather(blocks: Sequence[Block], figures: Sequence[Box]) -> list[Block]:
-    """The blocks with the labels inside each figure put together where the first of them stands.
+def collect_labels(blocks: Sequence[Block], figures: Sequence[Box]) -> list[Block]:
+    """The blocks of a page, with the labels inside each figure joined in place of the first.
 
-    Axis numbers and the like are kept as one line, not as a paragraph each.
+    `figures` are the boxes of the page's figures. Axis numbers and the like become one block with
+    `in_figure` set, not a paragraph each.
     """
-    gathered: list[Block] = []
+    collected: list[Block] = []
     places: dict[int, int] = {}
     for block in blocks:
         inside = (i for i, box in enumerate(figures) if part_inside(block.box, box) > _INSIDE)
         figure = next(inside, None) if block.caption is None else None
         if figure is None:
-            gathered.append(block)
+            collected.append(block)
         elif figure not in places:
-            places[figure] = len(gathered)
-            gathered.append(Block(block.box, block.text, block.lines, in_figure=True))
+            places[figure] = len(collected)
+            collected.append(Block(block.box, block.text, block.lines, in_figure=True))
         else:
-            first = gathered[places[figure]]
-            gathered[places[figure]] = Block(
+            first = collected[places[figure]]
+            collected[places[figure]] = Block(
                 union(first.box, block.box),
                 f"{first.text} {block.text}",
                 first.lines + block.lines,
                 in_figure=True,
             )
-    return gathered
+    return collected
 
 
-def chunk_page(
+def pack(
     blocks: Sequence[Block], sizes: Sizes, is_heading: Callable[[Block], bool]
 ) -> list[PageChunk]:
-    """Pack blocks into chunks within their size, in their order.
+    """Pack blocks into chunks within the size limit, in their order.
 
-    A block is cut only where it does not fit a chunk; a heading opens a chunk. All text is kept.
+    A block is cut only where it does not fit into a chunk; a heading opens a chunk. No text is
+    left out.
     """
     packer = _Packer(sizes)
     for block in blocks:
@@ -61,7 +63,7 @@ def chunk_page(
 
 
 class _Packer:
-    """The chunk that is being filled, and those that are done."""
+    """The chunk that is being filled, and those that are complete."""
 
     def __init__(self, sizes: Sizes) -> None:
         self._sizes = sizes
@@ -74,11 +76,11 @@ class _Packer:
             self.pieces = []
 
     def _before(self) -> str:
-        return "".join(piece.text + _BETWEEN_BLOCKS for piece in self.pieces)
+        return "".join(piece.text + BLOCK_SEPARATOR for piece in self.pieces)
 
     @property
     def is_worth_a_chunk(self) -> bool:
-        """False for so little text that a chunk of its own would say nothing."""
+        """False for a chunk with too little text to be of use on its own."""
         return self._sizes.measure(self._before()) > self._sizes.limit // _SMALLEST
 
     def has_room_for(self, text: str) -> bool:
@@ -91,7 +93,7 @@ class _Packer:
             if self.pieces and room < min(len(rest), self._sizes.limit // 4):
                 self.close()
                 room = self._sizes.longest("", rest)
-            head, rest = _cut(rest, max(room, 1))
+            head, rest = cut_once(rest, max(room, 1))
             self.pieces.append(Piece(head, block, first))
             first = False
             if rest:

@@ -1,9 +1,8 @@
-"""The data that flows through the PDF pipeline: lines and blocks, figures and links, chunks of a page."""
+"""The data that flows through the PDF pipeline: text, figures and links of pages, pieces of chunks."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,164 +11,47 @@ from mmrerank.loaders.boxes import Box
 from mmrerank.loaders.captions import Caption
 
 __all__ = [
+    "BLOCK_SEPARATOR",
     "MAX_PATHS",
     "Block",
     "Crop",
+    "FigureKey",
     "ImageKey",
-    "Key",
     "Line",
+    "LinkTarget",
     "PDFInfo",
     "PageChunk",
     "PageFigures",
+    "PageOptions",
     "PageText",
     "Piece",
     "Profile",
     "Region",
-    "SurveyOptions",
-    "Target",
-    "most_common_size",
 ]
 
-_BETWEEN_BLOCKS = "\n\n"
+BLOCK_SEPARATOR = "\n\n"
+"""Separates two blocks in the text of a chunk."""
 
+MAX_PATHS = 200_000
+"""The default limit on the paths that one page may draw before its figures are given up."""
 
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """The part of a block that stands in a chunk. `first`: the block begins here."""
-
-    text: str
-    block: Block
-    first: bool
-
-
-@dataclass(frozen=True, slots=True)
-class PageChunk:
-    """A chunk of one page before its figures are known."""
-
-    pieces: tuple[Piece, ...]
-
-    @property
-    def text(self) -> str:
-        """The text of its pieces, with an empty line between blocks."""
-        return _BETWEEN_BLOCKS.join(piece.text for piece in self.pieces)
-
+FigureKey = tuple[int, int]
+"""Identifies a figure of a document: its page number from 1, its index on the page from 0."""
 
 ImageKey = tuple[int, int, int, int, str]
 """Width and height in pixels, bits, bytes and colour space: tells one image from another."""
 
-MAX_PATHS = 200_000
-"""Paths that one page may draw before its figures are given up."""
-
-
-@dataclass(frozen=True, slots=True)
-class Region:
-    """A figure found on a page; `caption` is the block that names it."""
-
-    box: Box
-    kind: FigureKind
-    caption: Block | None = None
-
-    @property
-    def label(self) -> str:
-        """What its caption calls it ("figure 3"); empty without one."""
-        caption = self.caption.caption if self.caption else None
-        return caption.label if caption else ""
-
 
 @dataclass(frozen=True, slots=True)
 class PDFInfo:
-    """How many pages a PDF has, and the titles of its outline by page, from 1.
+    """How many pages a PDF has, and the titles of its outline by page number from 1.
 
-    `repaired` where the file is damaged: pages, or all that is on them, may be missing.
+    `repaired` is True for a damaged file, in which pages or parts of them may be missing.
     """
 
     page_count: int
     outline: dict[int, list[str]]
     repaired: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """What pages have in common: the size of most text, and images that are furniture."""
-
-    body_size: float = 0.0
-    repeated: frozenset[ImageKey] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class SurveyOptions:
-    """What is looked for on a page, and how it is drawn; `min_size` is in points.
-
-    Images are saved under `root`; without one nothing is drawn. `page_images` draws whole pages,
-    `scan` those that are a picture or have no text.
-    """
-
-    root: Path | None = None
-    dpi: int = 150
-    figures: bool = True
-    tables: bool = False
-    targets: bool = True
-    min_size: float = 20.0
-    max_paths: int = MAX_PATHS
-    page_images: bool = False
-    scan: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """A link of the document: its words, and the page (from 1) and height that it leads to.
-
-    `sure` where its name says that a figure or table is there; else its words must say so.
-    """
-
-    box: Box
-    words: str
-    page: int
-    y: float
-    sure: bool
-
-
-@dataclass(frozen=True, slots=True)
-class PageText:
-    """The text of one page, and the boxes of the images that it shows."""
-
-    number: int
-    label: str
-    size: tuple[float, float]
-    blocks: list[Block]
-    images: list[tuple[Box, ImageKey]]
-
-    @property
-    def whole(self) -> Box:
-        """The box of the page."""
-        return (0.0, 0.0, *self.size)
-
-
-@dataclass(frozen=True, slots=True)
-class Crop:
-    """A region's image, its words in the text layer; or a `problem`, and no reference."""
-
-    ref: str
-    words: str = ""
-    problem: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class PageFigures:
-    """The figures of one page, each with its image, and the links on it.
-
-    `whole` is the image of the page itself. `problem` says why its figures could not be read.
-    """
-
-    regions: list[Region] = field(default_factory=list)
-    crops: list[Crop] = field(default_factory=list)
-    whole: Crop | None = None
-    targets: list[Target] = field(default_factory=list)
-    problem: str = ""
-
-
-Key = tuple[int, int]
-"""A figure of the document: its page from 1, its place on the page from 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,9 +67,9 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Lines that belong together, their text joined; `caption` if they begin with a caption.
+    """Lines that belong together, their text joined; `caption` is set if they begin with one.
 
-    `in_figure` marks the gathered labels of a figure, which are neither prose nor headings.
+    `in_figure` marks the collected labels of a figure, which are neither prose nor headings.
     """
 
     box: Box
@@ -198,13 +80,132 @@ class Block:
 
     @property
     def size(self) -> float:
-        """The font size of most of its characters, in points."""
-        return most_common_size(self.lines)
+        """The font size of most of its characters, to half a point; 0 without lines."""
+        sizes: Counter[float] = Counter()
+        for line in self.lines:
+            sizes[round(line.size * 2) / 2] += len(line.text)
+        return sizes.most_common(1)[0][0] if sizes else 0.0
 
 
-def most_common_size(lines: Iterable[Line]) -> float:
-    """The font size of most characters, to half a point; 0 where there are none."""
-    sizes: Counter[float] = Counter()
-    for line in lines:
-        sizes[round(line.size * 2) / 2] += len(line.text)
-    return sizes.most_common(1)[0][0] if sizes else 0.0
+@dataclass(frozen=True, slots=True)
+class PageText:
+    """The text of one page, and the images that it shows. `size` is (width, height) in points.
+
+    `label` is what the document itself calls the page ("iv"), or empty.
+    """
+
+    number: int
+    label: str
+    size: tuple[float, float]
+    blocks: list[Block]
+    images: list[tuple[Box, ImageKey]]
+
+    @property
+    def box(self) -> Box:
+        """The box of the whole page."""
+        return (0.0, 0.0, *self.size)
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What the pages of a document share: the size of body text, and images that many repeat."""
+
+    body_size: float = 0.0
+    repeated: frozenset[ImageKey] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class PageOptions:
+    """What is looked for on a page, and how it is drawn; `min_size` is in points.
+
+    Images are saved under `root`; without a root nothing is drawn. `page_images` draws every
+    page, `scan_image` only a page that shows a figure or has no text. `targets` reads the document's
+    own links.
+    """
+
+    root: Path | None = None
+    dpi: int = 150
+    figures: bool = True
+    tables: bool = False
+    targets: bool = True
+    min_size: float = 20.0
+    max_paths: int = MAX_PATHS
+    page_images: bool = False
+    scan_image: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """The place of a figure on a page; `caption` is the block that names it."""
+
+    box: Box
+    kind: FigureKind
+    caption: Block | None = None
+
+    @property
+    def label(self) -> str:
+        """What its caption calls it ("figure 3"); empty without a caption."""
+        caption = self.caption.caption if self.caption else None
+        return caption.label if caption else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """The saved image of a region and its words in the text layer.
+
+    `problem` says why it could not be drawn; `ref` is empty then.
+    """
+
+    ref: str
+    words: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkTarget:
+    """A link within the document: its own box and words, and the place that it leads to.
+
+    `page` counts from 1, `y` is the height on that page in points. `sure` means that the name of
+    the place says "figure" or "table"; if not, the words of the link must say so.
+    """
+
+    box: Box
+    words: str
+    page: int
+    y: float
+    sure: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PageFigures:
+    """The figures of one page, a crop for each if they were drawn, and the links on the page.
+
+    `page_image` is the image of the whole page. `problem` says why figures could not be read.
+    """
+
+    regions: list[Region] = field(default_factory=list)
+    crops: list[Crop] = field(default_factory=list)
+    page_image: Crop | None = None
+    targets: list[LinkTarget] = field(default_factory=list)
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """The part of a block that is in a chunk. `first` is True for the beginning of the block."""
+
+    text: str
+    block: Block
+    first: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PageChunk:
+    """A chunk of one page before its figures are known."""
+
+    pieces: tuple[Piece, ...]
+
+    @property
+    def text(self) -> str:
+        """The text of its pieces, with an empty line between blocks."""
+        return BLOCK_SEPARATOR.join(piece.text for piece in self.pieces)

@@ -1,8 +1,10 @@
-"""An open PDF and what is read of each page; this is what runs in a worker process."""
+"""An open PDF and what is read of each of its pages; this is what runs in a worker process."""
 
 from __future__ import annotations
 
 import os
+import pickle
+import zlib
 from collections import defaultdict
 from contextlib import suppress
 from pathlib import Path
@@ -15,37 +17,70 @@ from mmrerank.loaders.pdf.figures.paths import read_images
 from mmrerank.loaders.pdf.figures.render import rendered
 from mmrerank.loaders.pdf.page import (
     Crop,
+    LinkTarget,
     PageFigures,
+    PageOptions,
     PageText,
     PDFInfo,
     Profile,
     Region,
-    SurveyOptions,
-    Target,
 )
 from mmrerank.loaders.pdf.text.lines import read_blocks
 from mmrerank.loaders.saving import save_image
 from mmrerank.optional import require
 
-__all__ = ["OpenPDF"]
+__all__ = ["OpenPDF", "TextCache"]
 
-_FORGET = 8  # pages
+_SHRINK_EVERY = 8  # pages
 
-_FIGURES = ("figure", "subfigure", "table", "subtable")  # how hyperref begins names
+_TEXT_CACHE_BYTES = 16_000_000  # thousands of pages, compressed
 
-_NO_FIGURES = (
+_FIGURE_NAMES = ("figure", "subfigure", "table", "subtable")  # how hyperref begins names
+
+_OTHER_NAMES = (
     "Item", "Hfootnote", "appendix", "chapter", "cite", "equation", "index", "page", "paragraph",
     "part", "section", "subparagraph", "subsection", "subsubsection", "theorem",
 )  # fmt: skip
 
 
+class TextCache:
+    """The text of pages, compressed, up to `max_bytes`; pages beyond that are not added.
+
+    All pages are read once before the first is used again, in the same order: evicting the oldest
+    would evict each page just before it is needed.
+    """
+
+    def __init__(self, max_bytes: int = _TEXT_CACHE_BYTES) -> None:
+        self._room = max_bytes
+        self._entries: dict[int, bytes] = {}
+
+    def add(self, text: PageText) -> None:
+        """Keep the text of a page if there is room."""
+        data = zlib.compress(pickle.dumps(text), 1)
+        if text.number not in self._entries and len(data) <= self._room:
+            self._entries[text.number] = data
+            self._room -= len(data)
+
+    def get(self, number: int) -> PageText | None:
+        """The text of a page, or None if it was not kept."""
+        data = self._entries.get(number)
+        if data is None:
+            return None
+        text: PageText = pickle.loads(zlib.decompress(data))  # noqa: S301 - from `add`
+        return text
+
+
 class OpenPDF:
-    """A PDF that is open in this process. Raises `DocumentError` for a file that is none."""
+    """A PDF that is open in this process. Pages are numbered from 1.
+
+    Raises `DocumentError` for a file that cannot be read as a PDF, and `MissingDependencyError`.
+    """
 
     def __init__(self, path: str, password: str | None = None) -> None:
         self.path = path
         self._document = _open(path, password)
-        self._calls = 0
+        self._texts = TextCache()
+        self._pages_drawn = 0
 
     def close(self) -> None:
         """Close the file."""
@@ -61,44 +96,37 @@ class OpenPDF:
         return PDFInfo(document.page_count, dict(outline), document.is_repaired)
 
     def text(self, number: int) -> PageText:
-        """The text of a page (from 1)."""
+        """The text of a page. Raises what PyMuPDF raises for a damaged page."""
+        text = self._read_text(number)
+        self._texts.add(text)
+        return text
+
+    def figures(self, number: int, profile: Profile, options: PageOptions) -> PageFigures:
+        """The figures and links of a page, drawn and saved if the options name a root.
+
+        Raises `ImageError` where an image cannot be written, and `MissingDependencyError`.
+        """
+        page = self._document.load_page(number - 1)
+        text = self._texts.get(number) or self._read_text(number)
+        regions, problem = _regions(page, text, profile, options)
+        crops, page_image = [], None
+        if options.root:
+            crops = [_crop(page, text, region.box, options) for region in regions]
+            if options.page_images or (options.scan_image and (regions or not text.blocks)):
+                page_image = _crop(page, text, text.box, options)
+        targets = self._link_targets(page) if options.targets else []
+        self._limit_memory()
+        return PageFigures(regions, crops, page_image, targets, problem)
+
+    def _read_text(self, number: int) -> PageText:
         page = self._document.load_page(number - 1)
         size = (float(page.rect.width), float(page.rect.height))
         images = list(read_images(page, (0.0, 0.0, *size)))
         return PageText(number, _label(page), size, read_blocks(page), images)
 
-    def survey(self, text: PageText, profile: Profile, options: SurveyOptions) -> PageFigures:
-        """The figures and links of a page whose text was read."""
-        page = self._document.load_page(text.number - 1)
-        regions: list[Region] = []
-        problem = ""
-        if options.figures:
-            try:
-                regions = find_regions(
-                    page,
-                    text.blocks,
-                    [box for box, key in text.images if key not in profile.repeated],
-                    body_size=profile.body_size,
-                    tables=options.tables,
-                    max_paths=options.max_paths,
-                )
-            except MissingDependencyError:
-                raise
-            except Exception as error:  # PyMuPDF raises many kinds; the text is kept
-                problem = str(error) or type(error).__name__
-        regions = [region for region in regions if _smallest_side(region) >= options.min_size]
-        crops, whole = [], None
-        if options.root:
-            crops = [_crop(page, text, region.box, options) for region in regions]
-            if options.page_images or (options.scan and (regions or not text.blocks)):
-                whole = _crop(page, text, text.whole, options)
-        targets = self._targets(page) if options.targets else []
-        self._keep_small()
-        return PageFigures(regions, crops, whole, targets, problem)
-
-    def _targets(self, page: Any) -> list[Target]:
+    def _link_targets(self, page: Any) -> list[LinkTarget]:
         """The links within the document that may lead to figures and tables."""
-        targets: list[Target] = []
+        targets: list[LinkTarget] = []
         with suppress(Exception):  # broken links are no loss
             links = [link for link in page.get_links() if _leads_to_place(link)]
             words = page.get_text("words") if links else []
@@ -109,22 +137,45 @@ class OpenPDF:
                 if link.get("nameddest"):  # its height counts from the bottom
                     y = self._document.load_page(link["page"]).rect.height - y
                 sure = _names_figure(link)
-                targets.append(Target(box, " ".join(inside), link["page"] + 1, y, sure=sure))
+                targets.append(LinkTarget(box, " ".join(inside), link["page"] + 1, y, sure=sure))
         return targets
 
-    def _keep_small(self) -> None:
-        """Let MuPDF forget images and fonts now and then, which it keeps up to 256 MB of."""
-        self._calls += 1
-        if self._calls % _FORGET == 0:
+    def _limit_memory(self) -> None:
+        """Empty MuPDF's cache of images and fonts now and then; it would grow to 256 MB."""
+        self._pages_drawn += 1
+        if self._pages_drawn % _SHRINK_EVERY == 0:
             require("pymupdf").TOOLS.store_shrink(100)
 
 
-def _crop(page: Any, text: PageText, box: Box, options: SurveyOptions) -> Crop:
+def _regions(
+    page: Any, text: PageText, profile: Profile, options: PageOptions
+) -> tuple[list[Region], str]:
+    """The figures of a page that are large enough; if they cannot be read, none and the reason."""
+    if not options.figures:
+        return [], ""
+    images = [box for box, key in text.images if key not in profile.repeated]
+    try:
+        regions = find_regions(
+            page,
+            text.blocks,
+            images,
+            body_size=profile.body_size,
+            tables=options.tables,
+            max_paths=options.max_paths,
+        )
+    except MissingDependencyError:
+        raise
+    except Exception as error:  # PyMuPDF raises many kinds; the text is kept
+        return [], str(error) or type(error).__name__
+    return [region for region in regions if _smallest_side(region) >= options.min_size], ""
+
+
+def _crop(page: Any, text: PageText, box: Box, options: PageOptions) -> Crop:
     """What a page shows in a box, saved, with the words in it."""
     assert options.root is not None
     try:
         data = rendered(page, box, options.dpi)
-    except Exception as error:  # as above
+    except Exception as error:  # PyMuPDF raises many kinds
         return Crop("", problem=str(error) or type(error).__name__)
     lines = (line for block in text.blocks for line in block.lines)
     words = " ".join(line.text for line in lines if part_inside(line.box, box) > 0.5)
@@ -132,13 +183,13 @@ def _crop(page: Any, text: PageText, box: Box, options: SurveyOptions) -> Crop:
 
 
 def _leads_to_place(link: dict[str, Any]) -> bool:
-    """Whether it leads to a point of a page that may be a figure: hyperref names what it is."""
+    """True for a link to a point of a page that may be a figure: hyperref names what it is."""
     name = str(link.get("nameddest", ""))
-    return link.get("to") is not None and link["page"] >= 0 and not name.startswith(_NO_FIGURES)
+    return link.get("to") is not None and link["page"] >= 0 and not name.startswith(_OTHER_NAMES)
 
 
 def _names_figure(link: dict[str, Any]) -> bool:
-    return str(link.get("nameddest", "")).startswith(_FIGURES)
+    return str(link.get("nameddest", "")).startswith(_FIGURE_NAMES)
 
 
 def _smallest_side(region: Region) -> float:
@@ -147,7 +198,7 @@ def _smallest_side(region: Region) -> float:
 
 
 def _label(page: Any) -> str:
-    """What the document itself calls a page ("iv"); "" where it says nothing."""
+    """What the document itself calls a page ("iv"); "" if it says nothing."""
     try:
         return str(page.get_label())
     except Exception:  # damaged page labels are no loss

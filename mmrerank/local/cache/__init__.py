@@ -1,1 +1,1 @@
-"""What local models keep across calls: in memory and on disk."""
+"""The state cache of local models, in memory and on disk."""

@@ -6,26 +6,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Kept"]
+__all__ = ["CacheEntry"]
 
-_ENTRY = 1024  # bytes: what an entry costs beside its tensors, rounded up
+_OVERHEAD = 1024  # bytes that an entry takes in addition to its tensors, rounded up
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """Tensors that belong together, and small numbers about them."""
+class CacheEntry:
+    """Named tensors that belong together, and integers that describe them."""
 
     tensors: Mapping[str, Any]
     facts: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def nbytes(self) -> int:
-        """What it costs in memory."""
-        return sum(int(tensor.nbytes) for tensor in self.tensors.values()) + _ENTRY
+        """The bytes of memory that the entry takes."""
+        return sum(int(tensor.nbytes) for tensor in self.tensors.values()) + _OVERHEAD
 
-    def to(self, device: Any) -> Kept:
-        """The same on another device; itself where nothing has to move."""
+    def to(self, device: Any) -> CacheEntry:
+        """The entry on another device; the same object if its tensors are there already."""
         if all(tensor.device.type == device.type for tensor in self.tensors.values()):
             return self
         moved = {name: tensor.to(device) for name, tensor in self.tensors.items()}
-        return Kept(moved, self.facts)
+        return CacheEntry(moved, self.facts)

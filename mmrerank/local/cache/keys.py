@@ -1,8 +1,8 @@
-"""The names under which things are kept: whatever a value depends on is part of its key.
+"""Keys of the state cache: everything that a value depends on is part of its key.
 
-A key is a SHA-256 over everything: the model's files, its options, the code's own versions, and
-the bytes of the images and of the text. So nothing has to be invalidated: what has changed has
-another key, and what is under the old one ages out.
+A key is a SHA-256 of the model's files, its options, the versions of the code, and the bytes of
+the images and of the text. So nothing ever has to be invalidated: whatever changes gets another
+key, and the entry under the old one is evicted in time.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from mmrerank.types import Image
 
 __all__ = ["Keys", "file_hash", "weights_hash"]
 
-_FORMAT = 1  # raised when what is kept, or a prompt, or how images are prepared changes
+_FORMAT = 1  # increased when entries, prompts or the preparation of images change
 
-_PACKAGES = ("torch", "transformers", "pillow")  # a new release may compute something else
+_PACKAGES = ("torch", "transformers", "pillow")  # a new release may compute something different
 
 
 class Keys:
     """Makes the keys of one model with its options.
 
-    `model` names everything besides the image that the vision tower's output depends on;
-    `options` what a document's state depends on in addition. Both must be JSON.
+    `model` is everything that the vision tower's output depends on, except the image; `options`
+    is what a document's state depends on in addition. Both must be JSON.
     """
 
     def __init__(self, model: Mapping[str, Any], options: Mapping[str, Any]) -> None:
@@ -42,7 +42,7 @@ class Keys:
         return _key(self._vision, f"image {digest} {height} {width}".encode())
 
     def document(self, images: Sequence[Image], text: str | None) -> str:
-        """The key of a document's state. Raises `ImageError` for what is no image."""
+        """The key of a document's state. Raises `ImageError` for an image that cannot be read."""
         digests = " ".join(image_facts(image).digest for image in images)
         head = f"document {digests} {'none' if text is None else 'text'}\n".encode()
         return _key(self._document, head + (text or "").encode("utf-8", "surrogatepass"))
@@ -57,12 +57,12 @@ def _key(context: bytes, data: bytes) -> str:
 
 
 def file_hash(path: Path) -> str:
-    """The SHA-256 of a file's bytes; a large file takes a second for each 1 to 2 GB."""
+    """The SHA-256 of a file's bytes; a large file takes a second for every 1 to 2 GB. Raises OSError."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def weights_hash(config: Path) -> str:
-    """One hash of the config and of all weights beside it."""
+    """One hash of a config file and of all safetensors files beside it. Raises OSError."""
     files = [config, *sorted(config.parent.glob("*.safetensors"))]
     return hashlib.sha256("".join(file_hash(path) for path in files).encode()).hexdigest()

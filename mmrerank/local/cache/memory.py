@@ -1,8 +1,8 @@
-"""What a local model has read is kept, so that the next query does not read it again.
+"""The state cache: what a local model has computed of a document or image, for later queries.
 
-Two kinds of things are kept: the vision tower's output for an image (m0, Qwen3-VL) and the keys
-and values of a whole document (m0, whose prompts put the document first). Two places hold them:
-memory, always, and a folder, if asked for. No torch here.
+Two kinds of state are cached: the vision tower's output for an image (m0, Qwen3-VL) and the keys
+and values of a whole document (m0, whose prompts put the document first). They are cached in
+memory and, if a folder is given, on disk as well. No torch here.
 """
 
 from __future__ import annotations
@@ -14,26 +14,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from mmrerank.errors import InvalidInputError
-from mmrerank.local.cache.entry import Kept
+from mmrerank.local.cache.entry import CacheEntry
 
 if TYPE_CHECKING:
     from mmrerank.local.cache.disk import DiskTier
 
-__all__ = ["CacheInfo", "MemoryTier", "Reuse", "Store"]
+__all__ = ["CacheInfo", "MemoryTier", "Reuse", "StateCache"]
 
 _GIB = 2**30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reuse:
-    """Where a local model keeps what it has read, and how much of it.
+    """Where a local model caches what it has computed of documents, and how much of it.
 
-    `memory`: bytes; the least recently used goes first. A token of jina-reranker-m0 takes 28 KiB
-    in bfloat16 (56 KiB in float32), so a page of 768 tokens takes about 21 MiB, and the default of
-    1 GiB holds about 48 pages or 180 texts of 200 tokens. `place`: beside the model (`"device"`)
-    or in host memory (`"host"`). `disk`: a folder of the user's own, shared by processes and kept
-    over restarts; `disk_bytes` is its limit. `states="int8"` stores documents' keys and values in
-    8 bits a channel: a half of bfloat16, a quarter of float32, and no longer exact.
+    `memory`: bytes; the least recently used entry is evicted first. A token of jina-reranker-m0
+    takes 28 KiB in bfloat16 (56 KiB in float32), so a page of 768 tokens takes about 21 MiB, and
+    the default of 1 GiB is enough for about 48 pages or 180 texts of 200 tokens. `place`: the
+    memory of the model's device (`"device"`) or host memory (`"host"`). `disk`: a folder that
+    belongs to the user, shared by processes and still there after a restart; `disk_bytes` is its
+    limit. `states="int8"` stores documents' keys and values in 8 bits with one scale a channel:
+    half the size of bfloat16, a quarter of float32, and no longer exact.
+
+    Raises `InvalidInputError` for a value that cannot be used.
     """
 
     memory: int = _GIB
@@ -55,11 +58,12 @@ class Reuse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CacheInfo:
-    """What `cache_info` tells. A look-up is one of an image or of a document.
+    """Counts of a state cache. Each look-up is of one image or one document.
 
-    `hits` counts look-ups that found something in memory or on disk, `disk_hits` those of them
-    that disk answered. `bytes` and `entries` are what memory holds now, `evictions` what left it
-    for want of room. `disk_damaged` counts files that were found damaged and removed.
+    `hits` counts look-ups answered from memory or disk, `disk_hits` those answered from disk.
+    `bytes` and `entries` describe what is in memory now; `evictions` counts entries evicted from
+    memory for space, `disk_evictions` files removed for space, and `disk_damaged` files that were
+    damaged and therefore removed.
     """
 
     hits: int = 0
@@ -74,105 +78,107 @@ class CacheInfo:
 
 
 class MemoryTier:
-    """The least recently used leaves first; never more than `budget` bytes. Not locked."""
+    """A least-recently-used cache of at most `budget` bytes. Not locked."""
 
     def __init__(self, budget: int) -> None:
         self.budget = budget
         self.bytes = self.evictions = self.refused = 0
-        self._entries: OrderedDict[str, Kept] = OrderedDict()
+        self._entries: OrderedDict[str, CacheEntry] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    def get(self, key: str) -> Kept | None:
-        """What is kept under `key`, now the most recently used."""
-        found = self._entries.get(key)
-        if found is not None:
+    def get(self, key: str) -> CacheEntry | None:
+        """The entry under `key`, which becomes the most recently used; None if there is none."""
+        entry = self._entries.get(key)
+        if entry is not None:
             self._entries.move_to_end(key)
-        return found
+        return entry
 
-    def put(self, key: str, kept: Kept) -> None:
-        """Keep it; what is larger than the whole budget is not kept."""
+    def put(self, key: str, entry: CacheEntry) -> None:
+        """Add an entry or replace it; one that is larger than the whole budget is refused."""
         if key in self._entries:
             self.bytes -= self._entries.pop(key).nbytes
-        if kept.nbytes > self.budget:
+        if entry.nbytes > self.budget:
             self.refused += 1
             return
-        while self.bytes + kept.nbytes > self.budget:
-            _, old = self._entries.popitem(last=False)
-            self.bytes -= old.nbytes
-            self.evictions += 1
-        self._entries[key] = kept
-        self.bytes += kept.nbytes
+        while self.bytes + entry.nbytes > self.budget:
+            self.evict_least_recent()
+        self._entries[key] = entry
+        self.bytes += entry.nbytes
+
+    def evict_least_recent(self) -> None:
+        """Remove the entry that was used least recently. Raises KeyError if there is none."""
+        _, entry = self._entries.popitem(last=False)
+        self.bytes -= entry.nbytes
+        self.evictions += 1
 
     def clear(self) -> None:
-        """Let go of everything."""
+        """Remove all entries."""
         self._entries.clear()
         self.bytes = 0
 
 
-class Store:
-    """Memory in front of disk, and the counts. Safe from several threads.
+class StateCache:
+    """A memory tier in front of an optional disk tier, and their counts. Thread-safe.
 
-    It is told keys, and does not know what they stand for: whoever makes a key puts into it all
-    that the value depends on.
+    Keys are opaque here: whoever makes a key puts everything into it that the value depends on.
     """
 
     def __init__(self, reuse: Reuse, device: Any, host: Any, disk: DiskTier | None = None) -> None:
         self.reuse, self._device, self._disk = reuse, device, disk
-        self._place = device if reuse.place == "device" else host
+        self._memory_device = device if reuse.place == "device" else host
         self._memory = MemoryTier(reuse.memory)
         self._lock = threading.Lock()
         self._hits = self._misses = self._disk_hits = 0
 
     @property
     def chunk_bytes(self) -> int:
-        """How much a call may take out at once: what disk gave may no longer be in memory."""
+        """The most bytes a caller may use at a time: entries from disk may not be in memory."""
         return self.reuse.memory // 2
 
-    def get(self, key: str) -> Kept | None:
-        """What is kept under `key`, on the model's device."""
+    def get(self, key: str) -> CacheEntry | None:
+        """The entry under `key`, on the model's device; None if there is none."""
         with self._lock:
-            found = self._memory.get(key)
-            if found is None and self._disk is not None:
-                found = self._from_disk(key)
-            if found is None:
+            entry = self._memory.get(key)
+            if entry is None and self._disk is not None:
+                entry = self._load_from_disk(key, self._disk)
+            if entry is None:
                 self._misses += 1
                 return None
             self._hits += 1
-        return found.to(self._device)
+        return entry.to(self._device)
 
-    def _from_disk(self, key: str) -> Kept | None:
-        assert self._disk is not None
-        found = self._disk.get(key)
-        if found is not None:
+    def _load_from_disk(self, key: str, disk: DiskTier) -> CacheEntry | None:
+        entry = disk.get(key)
+        if entry is not None:
             self._disk_hits += 1
-            found = found.to(self._place)
-            self._memory.put(key, found)
-        return found
+            entry = entry.to(self._memory_device)
+            self._memory.put(key, entry)
+        return entry
 
-    def put(self, key: str, kept: Kept) -> None:
-        """Keep it in memory and, where there is a folder, on disk."""
+    def put(self, key: str, entry: CacheEntry) -> None:
+        """Cache an entry in memory and, if there is a folder, on disk."""
         with self._lock:
-            self._memory.put(key, kept.to(self._place))
+            self._memory.put(key, entry.to(self._memory_device))
             if self._disk is not None:
-                self._disk.put(key, kept)
+                self._disk.put(key, entry)
 
-    def lost(self) -> int:
-        """How many times something was let go of, and no other tier keeps it."""
+    def losses(self) -> int:
+        """How many entries were evicted or refused that no other tier still has."""
         if self._disk is not None:
             return self._disk.evictions
         return self._memory.evictions + self._memory.refused
 
     def clear(self, *, disk: bool = False) -> None:
-        """Let go of what memory holds and, if told, of what the folder holds."""
+        """Remove all entries from memory and, with `disk=True`, from the folder."""
         with self._lock:
             self._memory.clear()
             if disk and self._disk is not None:
                 self._disk.clear()
 
     def info(self) -> CacheInfo:
-        """The counts since the store was made."""
+        """The counts since this cache was made."""
         with self._lock:
             disk = self._disk
             return CacheInfo(

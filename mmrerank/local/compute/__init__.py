@@ -1,1 +1,1 @@
-"""What is computed on torch: batches, attention, the walk through the layers."""
+"""Computation on torch: batches, attention, the walk through the layers."""

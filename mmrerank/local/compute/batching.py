@@ -1,10 +1,10 @@
-"""What is computed together: prompts, their shared prefix, and batches under a token budget.
+"""Plans what is computed together: the prefix that prompts share, and batches under a token budget.
 
 No torch here: a prompt is a list of token ids and the places of its images. numpy is imported
-where it is used: the classes of rerankers are imported without their extra, too.
+where it is used, since the rerankers' classes can be imported without their extra.
 
-A batch is a list of rectangles. A rectangle holds prompts of (nearly) one length, one a row; the
-rectangles of a batch lie one behind the other, so that every layer's matrices see all tokens of
+A batch is a list of rectangles. A rectangle is a group of prompts of (nearly) one length, one a
+row; the rectangles of a batch follow each other, so that every layer's matrices see all tokens of
 the batch at once and attention sees each rectangle alone. Prompts of one length need no padding,
 and padding on the right needs no mask, since a causal model never looks to the right: the fast
 causal kernels stay in use.
@@ -26,10 +26,10 @@ __all__ = ["Rectangle", "plan_batches", "shared_prefix"]
 
 
 def shared_prefix(prompts: Sequence[Prompt]) -> int:
-    """How many tokens all prompts begin with, images compared by what they show.
+    """How many tokens all prompts begin with; images are compared by content.
 
     At least one token of each prompt is left over. The prompts were tokenised whole, so the cut
-    falls between tokens that each of them really has.
+    falls between tokens that all of them have. Returns 0 for fewer than two prompts.
     """
     import numpy as np
 
@@ -46,7 +46,7 @@ def shared_prefix(prompts: Sequence[Prompt]) -> int:
 
 
 def _identity(prompt: Prompt) -> NDArray[np.int64]:
-    """The ids, with those of an image replaced by a negative number that stands for the image."""
+    """The token ids, with those of an image replaced by a negative number that names the image."""
     import numpy as np
 
     key = np.array(prompt.ids, dtype=np.int64)
@@ -58,7 +58,7 @@ def _identity(prompt: Prompt) -> NDArray[np.int64]:
 
 @dataclass(frozen=True, slots=True)
 class Rectangle:
-    """Rows of one width: `rows` are places in the list of prompts, `lengths` their true lengths."""
+    """Rows of one width: `rows` are indices of prompts, `lengths` their true lengths in tokens."""
 
     rows: tuple[int, ...]
     lengths: tuple[int, ...]
@@ -81,7 +81,7 @@ def plan_batches(
 
     Longest first, so that memory runs out at the start if it does. `slack` is the part of a row
     that may be padding: none where attention row by row is cheap (CPU), some where every kernel
-    launch costs (GPU). `rows` are the prompts to plan, all of them unless told.
+    launch is expensive (GPU). `rows` are the indices of the prompts to plan, all unless given.
     """
     order = sorted(range(len(lengths)) if rows is None else rows, key=lambda i: -lengths[i])
     batches: list[list[Rectangle]] = []

@@ -1,9 +1,12 @@
 """Runs the layers of a Qwen text model over packed prompts.
 
-The layers are those of transformers; only the walk through them is ours, since three things pay
-that `forward` cannot do: prompts of different lengths lie packed without padding, a prefix that
-all prompts share is computed once, and the last layer computes only the positions that are read.
-Only names that the checkpoint's parameters have are used of a layer (`self_attn.q_proj`, ...).
+The layers are those of transformers; only the walk through them is ours, since three things save
+time that `forward` cannot do: prompts of different lengths are packed without padding, a prefix
+that all prompts share is computed once, and the last layer computes only the positions that are
+needed. Of a layer only names are used that the checkpoint's parameters have (`self_attn.q_proj`).
+
+Without `captures` and a `block` the walk writes nothing in place. Outside `torch.inference_mode()`
+gradients flow through it to the embeddings, and `attend` may be any attention function.
 """
 
 from __future__ import annotations
@@ -15,7 +18,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmrerank.local.compute.attention import attend_all, attend_block, attend_last, attend_resumed
+from mmrerank.local.compute.attention import (
+    Attend,
+    attend_all,
+    attend_block,
+    attend_last,
+    attend_resumed,
+    sdpa,
+)
 from mmrerank.local.compute.batching import Rectangle
 from mmrerank.local.compute.linear import gated
 
@@ -24,10 +34,10 @@ __all__ = ["Block", "Capture", "Decoder", "Packed", "State"]
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Keys and values of tokens that were read before: (layers, 2, KV heads, tokens, head size).
+    """Keys and values of tokens that were computed before: (layers, 2, KV heads, tokens, head size).
 
-    Rotary positions are part of the keys; what follows brings its own. `scale`, (layers, 2, KV
-    heads, 1, head size), is there where `kv` is stored in 8 bits, and multiplies it.
+    The keys include their rotary positions. `scale`, (layers, 2, KV heads, 1, head size), is given
+    if `kv` is stored in 8 bits, and multiplies it.
     """
 
     kv: Tensor
@@ -35,11 +45,11 @@ class State:
 
     @property
     def tokens(self) -> int:
-        """How many tokens the state holds."""
+        """The number of tokens in the state."""
         return int(self.kv.shape[3])
 
     def head(self, tokens: int) -> State:
-        """The first tokens of it, without copying."""
+        """The state of the first `tokens` tokens, without copying."""
         return self if tokens == self.tokens else State(self.kv[:, :, :, :tokens], self.scale)
 
     def dense(self, dtype: Any) -> Tensor:
@@ -54,17 +64,17 @@ class State:
         return kv[0], kv[1]
 
     def in_int8(self) -> State:
-        """The same in 8 bits, one scale for each channel of each head over all tokens."""
+        """The state in 8 bits, with one scale for each channel of each head over all tokens."""
         scale = self.kv.abs().amax(dim=3, keepdim=True).float().clamp_min(1e-12) / 127
         return State((self.kv / scale).round().to(torch.int8), scale)
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """States of several rows in one tensor, with room for the tokens that go on from them.
+    """States of several rows in one tensor, with room for the tokens that follow them.
 
-    `kv` (layers, 2, rows, KV heads, longest + width, head size): shorter states stand on the right,
-    zeros before them; `mask` (rows, 1, width, longest + width) says where a token may look.
+    `kv` (layers, 2, rows, KV heads, longest + width, head size): shorter states are aligned to the
+    right and padded with zeros; `mask` (rows, 1, width, longest + width) says where a token may look.
     """
 
     kv: Tensor
@@ -72,7 +82,7 @@ class Block:
 
     @classmethod
     def of(cls, states: Sequence[State], width: int, dtype: Any) -> Block:
-        """Copy the states, once for all layers."""
+        """Copy the states, once for all layers; `width` tokens follow each of them."""
         longest, (layers, _, heads, _, size) = max(s.tokens for s in states), states[0].kv.shape
         shape = (layers, 2, len(states), heads, longest + width, size)
         kv = states[0].kv.new_zeros(shape, dtype=dtype)
@@ -86,10 +96,10 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """Where the walk leaves keys and values: those of rows `start` on go into `kv`.
+    """Where the walk writes keys and values: those of the rows from `start` on go into `kv`.
 
-    `kv` (layers, 2, KV heads, tokens, head size) may be shorter than the prompt; it begins with
-    the tokens of the shared prefix, if there is one, which is copied from there.
+    `kv` (layers, 2, KV heads, tokens, head size) may be shorter than the prompt. It begins with
+    the tokens of the shared prefix, if there is one, which are copied from the prefix.
     """
 
     start: int
@@ -98,12 +108,14 @@ class Capture:
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """A batch on the device: the tokens of its rectangles one behind the other.
+    """A batch on the device: the tokens of its rectangles, one after the other.
 
-    `embeddings` (tokens, hidden); `positions` (3, tokens); `deepstack`, a layer each, is added to
-    the rows `image_rows` after that layer; `last` are the rows of each prompt's last token, in
-    the order of the rectangles. `pasts`, one a row, are states that the rows go on from, or
-    `block` holds them all; the batch is then one rectangle without padding. `captures` are filled on the way.
+    `embeddings` (tokens, hidden); `positions` (3, tokens): rotary positions; `last` (prompts,): the
+    row of each prompt's last token, in the order of the rectangles. `deepstack` (image tokens,
+    hidden), one a layer, is added to the rows `image_rows` after that layer.
+
+    Rows may continue states: `pasts`, one a row, or `block` with all of them; the batch is then one
+    rectangle without padding. `captures` are written during the walk.
     """
 
     embeddings: Tensor
@@ -132,41 +144,53 @@ class Decoder:
         out: Tensor = self._model.embed_tokens(ids)
         return out
 
-    def last_hidden(self, packed: Packed, prefix: State | None = None) -> Tensor:
-        """The hidden state of each prompt's last token after the final norm: (prompts, hidden)."""
-        x = self._walk(packed, prefix, False)
+    def last_hidden(
+        self, packed: Packed, prefix: State | None = None, *, attend: Attend = sdpa
+    ) -> Tensor:
+        """The hidden state of each prompt's last token after the final norm: (prompts, hidden).
+
+        `prefix` is the state of tokens that every prompt begins with. `attend` computes the
+        attention, except for a batch with a `block`.
+        """
+        x = self._walk(packed, prefix, False, attend)
         out: Tensor = self._model.norm(x)
         return out
 
     def fill(self, packed: Packed, prefix: State | None = None) -> None:
-        """Compute only what `packed.captures` ask for."""
-        self._walk(packed, prefix, True)
+        """Compute only what `packed.captures` need."""
+        self._walk(packed, prefix, True, sdpa)
 
     def empty_state(self, tokens: int, like: Tensor) -> Tensor:
-        """Room for a state, (layers, 2, KV heads, tokens, head size), where and as `like` is."""
+        """An uninitialised (layers, 2, KV heads, tokens, head size), of the device and dtype of `like`."""
         heads = self._model.config.num_key_value_heads
         return like.new_empty(len(self._model.layers), 2, heads, tokens, self._head_size)
 
-    def _walk(self, packed: Packed, prefix: State | None, fill: bool) -> Tensor:
+    def _walk(self, packed: Packed, prefix: State | None, fill: bool, attend: Attend) -> Tensor:
+        """Through all layers: (prompts, hidden), or with `fill` up to the last keys and values."""
         x = packed.embeddings
         rope = self._rope(x, packed.positions)
         final = len(self._model.layers) - 1
+        skip = 0 if prefix is None else prefix.tokens
         if prefix is not None:
-            for capture in packed.captures:
-                begun = min(prefix.tokens, capture.kv.shape[3])
-                capture.kv[:, :, :, :begun] = prefix.kv[:, :, :, :begun]
+            _capture_prefix(packed.captures, prefix)
+        only_last = False
         for i, layer in enumerate(self._model.layers):
             past = None if prefix is None else prefix.layer(i, x.dtype)
             h = layer.input_layernorm(x)
             k, v = self._keys_values(layer.self_attn, h, rope)
-            _keep(packed.captures, i, k, v, 0 if prefix is None else prefix.tokens)
+            _capture_layer(packed.captures, i, k, v, skip)
             if fill and i == final:
-                break
+                return x
             only_last = i == final and i >= len(packed.deepstack)
-            x = self._layer(layer, x, h, (k, v), rope, packed, i, past, only_last)
+            if only_last:
+                x, h = x[packed.last], h[packed.last]
+                rope = rope[0][packed.last], rope[1][packed.last]
+            q = self._queries(layer.self_attn, h, rope)
+            x = x + layer.self_attn.o_proj(_mix(packed, i, (q, k, v), past, only_last, attend))
+            x = x + gated(layer.mlp, layer.post_attention_layernorm(x))
             if i < len(packed.deepstack):
-                x = x.index_add(0, _given(packed.image_rows), packed.deepstack[i].to(x.dtype))
-        return x if fill or only_last else x[packed.last]
+                x = _add_deepstack(x, packed, i)
+        return x if only_last else x[packed.last]
 
     def _rope(self, x: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
         """Cosine and sine, (tokens, 1, head size)."""
@@ -182,54 +206,56 @@ class Decoder:
             k = attention.k_norm(k)
         return _rotate(k, *rope), v
 
-    def _layer(
-        self,
-        layer: Any,
-        x: Tensor,
-        h: Tensor,
-        kv: tuple[Tensor, Tensor],
-        rope: tuple[Tensor, Tensor],
-        packed: Packed,
-        i: int,
-        past: tuple[Tensor, Tensor] | None,
-        only_last: bool,
-    ) -> Tensor:
-        attention = layer.self_attn
-        cos, sin = rope
-        if only_last:
-            x, h, cos, sin = x[packed.last], h[packed.last], cos[packed.last], sin[packed.last]
+    def _queries(self, attention: Any, h: Tensor, rope: tuple[Tensor, Tensor]) -> Tensor:
         q = self._heads(attention.q_proj(h))
         if self._normed:
             q = attention.q_norm(q)
-        q = _rotate(q, cos, sin)
-        if packed.block is not None:
-            mixed = attend_block(q, *kv, packed.block.kv[i], packed.block.mask)
-        elif packed.pasts:
-            mixed = attend_resumed(q, *kv, [state.layer(i, q.dtype) for state in packed.pasts])
-        else:
-            attend = attend_last if only_last else attend_all
-            mixed = attend(q, *kv, packed.rectangles, past)
-        x = x + attention.o_proj(mixed)
-        out: Tensor = x + gated(layer.mlp, layer.post_attention_layernorm(x))
-        return out
+        return _rotate(q, *rope)
 
     def _heads(self, x: Tensor) -> Tensor:
         """(tokens, heads * size) -> (tokens, heads, size)"""
         return x.view(x.shape[0], -1, self._head_size)
 
 
-def _keep(captures: Sequence[Capture], layer: int, k: Tensor, v: Tensor, skip: int) -> None:
-    """Copy the rows that are to be kept; a state's first `skip` tokens are there already."""
+def _mix(
+    packed: Packed,
+    layer: int,
+    qkv: tuple[Tensor, Tensor, Tensor],
+    past: tuple[Tensor, Tensor] | None,
+    only_last: bool,
+    attend: Attend,
+) -> Tensor:
+    """The attention of one layer, in the way that the batch asks for."""
+    if packed.block is not None:
+        return attend_block(*qkv, packed.block.kv[layer], packed.block.mask)
+    if packed.pasts:
+        pasts = [state.layer(layer, qkv[0].dtype) for state in packed.pasts]
+        return attend_resumed(*qkv, pasts, attend)
+    if only_last:
+        return attend_last(*qkv, packed.rectangles, past, attend)
+    return attend_all(*qkv, packed.rectangles, past, attend)
+
+
+def _add_deepstack(x: Tensor, packed: Packed, layer: int) -> Tensor:
+    assert packed.image_rows is not None, "deepstack features without the rows they belong to"
+    return x.index_add(0, packed.image_rows, packed.deepstack[layer].to(x.dtype))
+
+
+def _capture_prefix(captures: Sequence[Capture], prefix: State) -> None:
+    for capture in captures:
+        tokens = min(prefix.tokens, capture.kv.shape[3])
+        capture.kv[:, :, :, :tokens] = prefix.kv[:, :, :, :tokens]
+
+
+def _capture_layer(
+    captures: Sequence[Capture], layer: int, k: Tensor, v: Tensor, skip: int
+) -> None:
+    """Copy a layer's keys and values; the first `skip` tokens of a state are those of the prefix."""
     for capture in captures:
         room = capture.kv[layer, :, :, skip:]
         rows = slice(capture.start, capture.start + room.shape[2])
         room[0].copy_(k[rows].transpose(0, 1))
         room[1].copy_(v[rows].transpose(0, 1))
-
-
-def _given(value: Tensor | None) -> Tensor:
-    assert value is not None, "deepstack features without the rows they belong to"
-    return value
 
 
 def _rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:

@@ -1,7 +1,8 @@
 """Documents' states, for models whose prompts put the document first.
 
-What a causal model makes of a document does not depend on what follows it. So its keys and values
-are computed once; a query then costs its own few tokens a document, all documents in one pass.
+What a causal model computes of a document does not depend on what follows it. So its keys and
+values are computed once; a query then costs its own few tokens a document, all documents in one
+pass.
 """
 
 from __future__ import annotations
@@ -9,135 +10,169 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from mmrerank.local.cache.entry import Kept
+from mmrerank.local.cache.entry import CacheEntry
 from mmrerank.local.cache.keys import Keys
-from mmrerank.local.cache.memory import Store
+from mmrerank.local.cache.memory import StateCache
 from mmrerank.local.compute.decoder import State
-from mmrerank.local.compute.engine import Engine, Progress, Sink
+from mmrerank.local.compute.engine import Engine, Progress, StateSink
 from mmrerank.local.prompt.prompt import PlacedImage, Prompt
 from mmrerank.types import Content
 
-__all__ = ["DocumentStates", "Tail"]
+__all__ = ["DocumentScore", "DocumentStates", "MakePrompts", "Tail"]
 
-Prompts = Callable[[Sequence[Content]], list[Prompt]]
+MakePrompts = Callable[[Sequence[Content]], list[Prompt]]
 
-Known = tuple[int, Kept]
+_CachedItem = tuple[int, CacheEntry]
 
 
 @dataclass(frozen=True, slots=True)
 class Tail:
     """What follows a document's state: the query and the token that the score is read from.
 
-    It is the same behind every document. `back` is how many tokens at the state's end the tail
-    replaces: 0, but for a query that merges with the words before it (it begins with a line break).
+    It is the same for every document. `back` is the number of tokens at the state's end that the
+    tail replaces: 0, except for a query that merges with the words before it (one that begins with
+    a line break).
     """
 
     prompt: Prompt
     back: int = 0
 
 
-class DocumentStates:
-    """Scores documents from their states, and keeps the states it did not find."""
+@dataclass(frozen=True, slots=True)
+class DocumentScore:
+    """The logit of one item, the tokens of its whole prompt, and whether it was cut to fit."""
 
-    def __init__(self, store: Store, keys: Keys) -> None:
-        self._store, self._keys = store, keys
-        self._int8 = store.reuse.states == "int8"
+    logit: float
+    tokens: int
+    cut: bool
+
+
+class DocumentStates:
+    """Scores documents from their cached states, and caches the states that are missing."""
+
+    def __init__(self, cache: StateCache, keys: Keys) -> None:
+        self._cache, self._keys = cache, keys
+        self._int8 = cache.reuse.states == "int8"
 
     def score(
         self,
         engine: Engine,
         items: Sequence[Content],
         tail: Tail,
-        prompts: Prompts,
-        step: Progress | None,
-    ) -> tuple[list[float], list[int], list[bool]]:
-        """The logit of each item, the tokens of its prompt, and whether it was cut to fit.
+        make_prompts: MakePrompts,
+        progress: Progress | None,
+    ) -> list[DocumentScore]:
+        """The score of each item, in order.
 
-        `prompts` makes the whole prompts of those items whose state is not kept.
+        `make_prompts` makes the whole prompts of those items whose state is not cached. Raises as
+        `Engine.compute` does.
         """
-        keys = [self._keys.document(item.images, item.text) for item in items]
-        found: dict[int, tuple[float, int, bool]] = {}
-        missing: list[int] = []
-        most = max(1, engine.budget // len(tail.prompt))
-        for chunk in self._chunks(keys, missing, most):
-            for (row, kept), logit in zip(chunk, self._resume(engine, chunk, tail), strict=True):
-                tokens = kept.facts["tokens"] - tail.back + len(tail.prompt)
-                found[row] = logit, tokens, bool(kept.facts["cut"])
-            if step is not None:
-                step(len(chunk))
+        keys = self._keys_of(items)
+        scores: dict[int, DocumentScore] = {}
+        max_rows = max(1, engine.budget // len(tail.prompt))
+        for chunk in self._cached_chunks(keys, max_rows):
+            scores |= self._score_cached(engine, chunk, tail)
+            if progress is not None:
+                progress(len(chunk))
+        missing = [row for row in range(len(items)) if row not in scores]
         if missing:
-            made = prompts([items[row] for row in missing])
-            lengths = [0 if tail.back else len(prompt) - len(tail.prompt) for prompt in made]
-            sink = self._sink([keys[row] for row in missing], made, lengths)
-            values = engine.compute(made, step, sink=sink)
-            for row, prompt, logit in zip(missing, made, values, strict=True):
-                found[row] = logit, len(prompt), prompt.cut
-        ordered = [found[row] for row in range(len(items))]
-        return (
-            [logit for logit, _, _ in ordered],
-            [tokens for _, tokens, _ in ordered],
-            [cut for _, _, cut in ordered],
-        )
+            prompts = make_prompts([items[row] for row in missing])
+            missing_keys = [keys[row] for row in missing]
+            computed = self._score_missing(engine, missing_keys, prompts, tail, progress)
+            scores |= dict(zip(missing, computed, strict=True))
+        return [scores[row] for row in range(len(items))]
 
-    def warm(self, engine: Engine, items: Sequence[Content], tail: Tail, prompts: Prompts) -> None:
-        """Compute and keep the states that are not kept yet."""
-        keys = [self._keys.document(item.images, item.text) for item in items]
-        missing = [row for row, key in enumerate(keys) if self._store.get(key) is None]
+    def warm(
+        self, engine: Engine, items: Sequence[Content], tail: Tail, make_prompts: MakePrompts
+    ) -> None:
+        """Compute and cache the states that are missing. Raises as `Engine.compute` does."""
+        keys = self._keys_of(items)
+        missing = [row for row, key in enumerate(keys) if self._cache.get(key) is None]
         if missing:
-            made = prompts([items[row] for row in missing])
-            lengths = [len(prompt) - len(tail.prompt) for prompt in made]
-            cut = [
-                replace(prompt, ids=prompt.ids[:length], images=_before(prompt, length))
-                for prompt, length in zip(made, lengths, strict=True)
+            prompts = make_prompts([items[row] for row in missing])
+            lengths = [len(prompt) - len(tail.prompt) for prompt in prompts]
+            documents = [
+                replace(prompt, ids=prompt.ids[:length], images=_images_before(prompt, length))
+                for prompt, length in zip(prompts, lengths, strict=True)
             ]
-            sink = self._sink([keys[row] for row in missing], made, lengths)
-            engine.compute(cut, sink=sink, scores=False)
+            sink = self._sink([keys[row] for row in missing], prompts, lengths)
+            engine.compute(documents, sink=sink, scores=False)
 
-    def _chunks(self, keys: Sequence[str], missing: list[int], most: int) -> Iterator[list[Known]]:
-        """The items that are kept, with their states, at most `most` at a time.
+    def _keys_of(self, items: Sequence[Content]) -> list[str]:
+        return [self._keys.document(item.images, item.text) for item in items]
 
-        What a chunk holds in memory is bounded too: much of it may have come from disk.
+    def _cached_chunks(self, keys: Sequence[str], max_rows: int) -> Iterator[list[_CachedItem]]:
+        """The items that are cached, with their entries, at most `max_rows` at a time.
+
+        The bytes of a chunk are limited too: many of its entries may come from disk.
         """
-        chunk: list[Known] = []
-        held = 0
+        chunk: list[_CachedItem] = []
+        nbytes = 0
         for row, key in enumerate(keys):
-            kept = self._store.get(key)
-            if kept is None:
-                missing.append(row)
+            entry = self._cache.get(key)
+            if entry is None:
                 continue
-            chunk.append((row, kept))
-            held += kept.nbytes
-            if len(chunk) == most or held > self._store.chunk_bytes:
+            chunk.append((row, entry))
+            nbytes += entry.nbytes
+            if len(chunk) == max_rows or nbytes > self._cache.chunk_bytes:
                 yield chunk
-                chunk, held = [], 0
+                chunk, nbytes = [], 0
         if chunk:
             yield chunk
 
-    def _resume(self, engine: Engine, chunk: Sequence[Known], tail: Tail) -> list[float]:
+    def _score_cached(
+        self, engine: Engine, chunk: Sequence[_CachedItem], tail: Tail
+    ) -> dict[int, DocumentScore]:
+        """Compute only the tail of each item."""
         states, starts = [], []
-        for _, kept in chunk:
-            state = State(kept.tensors["kv"], kept.tensors.get("scale"))
+        for _, entry in chunk:
+            state = State(entry.tensors["kv"], entry.tensors.get("scale"))
             states.append(state.head(state.tokens - tail.back))
-            starts.append(kept.facts["next"] - tail.back)
-        return engine.resume(states, [tail.prompt] * len(states), starts)
+            starts.append(entry.facts["next"] - tail.back)
+        logits = engine.resume(states, [tail.prompt] * len(states), starts)
+        added = len(tail.prompt) - tail.back
+        return {
+            row: DocumentScore(logit, entry.facts["tokens"] + added, bool(entry.facts["cut"]))
+            for (row, entry), logit in zip(chunk, logits, strict=True)
+        }
 
-    def _sink(self, keys: Sequence[str], made: Sequence[Prompt], lengths: Sequence[int]) -> Sink:
+    def _score_missing(
+        self,
+        engine: Engine,
+        keys: Sequence[str],
+        prompts: Sequence[Prompt],
+        tail: Tail,
+        progress: Progress | None,
+    ) -> list[DocumentScore]:
+        """Compute whole prompts, and cache the documents' states (not where the tail has `back`)."""
+        lengths = [0 if tail.back else len(prompt) - len(tail.prompt) for prompt in prompts]
+        logits = engine.compute(prompts, progress, sink=self._sink(keys, prompts, lengths))
+        return [
+            DocumentScore(logit, len(prompt), prompt.cut)
+            for prompt, logit in zip(prompts, logits, strict=True)
+        ]
+
+    def _sink(
+        self, keys: Sequence[str], prompts: Sequence[Prompt], lengths: Sequence[int]
+    ) -> StateSink:
+        """Puts the state of the first `lengths[row]` tokens of each prompt into the cache."""
+
         def put(row: int, state: State) -> None:
             facts = {
                 "tokens": lengths[row],
-                "next": int(made[row].positions()[0, lengths[row]]),
-                "cut": int(made[row].cut),
+                "next": int(prompts[row].positions()[0, lengths[row]]),
+                "cut": int(prompts[row].cut),
             }
             if self._int8:
                 state = state.in_int8()
             tensors = {"kv": state.kv}
             if state.scale is not None:
                 tensors["scale"] = state.scale
-            self._store.put(keys[row], Kept(tensors, facts))
+            self._cache.put(keys[row], CacheEntry(tensors, facts))
 
-        return Sink(lengths, put)
+        return StateSink(lengths, put)
 
 
-def _before(prompt: Prompt, length: int) -> tuple[PlacedImage, ...]:
-    """The images that stand before the token `length`: those of the document."""
+def _images_before(prompt: Prompt, length: int) -> tuple[PlacedImage, ...]:
+    """The images that begin before the token `length`: those of the document."""
     return tuple(image for image in prompt.images if image.start < length)

@@ -1,41 +1,40 @@
-"""Computes what a head makes of prompts: shared prefix, batches, and what to do when memory runs out."""
+"""Computes the head's output for prompts: shared prefix, batches, and recovery from full memory."""
 
 from __future__ import annotations
 
 import contextlib
 import gc
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from mmrerank.errors import RerankError, RerankWarning
+from mmrerank.errors import RerankError, warn
 from mmrerank.local.compute.batching import Rectangle, plan_batches, shared_prefix
 from mmrerank.local.compute.decoder import Block, Capture, Decoder, Packed, State
-from mmrerank.local.compute.vision import CallFeatures, ImageFeatures, VisionStore, VisionTower
+from mmrerank.local.compute.packing import pack
+from mmrerank.local.compute.vision import CallFeatures, VisionCache, VisionTower
 from mmrerank.local.prompt.prompt import ImagePart, PlacedImage, Prompt
 
-__all__ = ["Engine", "Progress", "Sink"]
+__all__ = ["Engine", "Head", "Progress", "StateSink"]
 
 Head = Callable[[Tensor], Tensor]
 
-Progress = Callable[[int], None]
+Progress = Callable[[int], object]
 
 _MIN_PREFIX = 8  # tokens; a pass of its own reads all weights once and must be worth that
 
-_PATCHES = 4  # that the tower reads for one token of a prompt
+_PATCHES_PER_TOKEN = 4  # image patches that the tower reads for one token of a prompt
 
-_MULTIPLE = 32  # tokens of a batch: oneDNN takes 3 ms and 0.5 MB for each shape it has not met
+_BATCH_MULTIPLE = 32  # tokens: oneDNN takes 3 ms and 0.5 MB for each new shape
 
-_GPU_SLACK = 0.1  # the part of a row that may be padding where each kernel launch costs
+_GPU_SLACK = 0.1  # the part of a row that may be padding where each kernel launch is expensive
 
 
 @dataclass(frozen=True, slots=True)
-class Sink:
+class StateSink:
     """Takes the states of prompts: of the first `lengths[row]` tokens of each, none where 0."""
 
     lengths: Sequence[int]
@@ -45,8 +44,9 @@ class Sink:
 class Engine:
     """A decoder, the tower for its images if it has one, and the head that reads the score.
 
-    `head` maps (prompts, hidden) in float32 to (prompts,) logits, or to (prompts, n). `budget` is the most tokens of
-    one batch; it is halved for good when memory runs out. `slack` is how much of a row may be padding.
+    `head` maps (prompts, hidden) in float32 to (prompts,) logits, or to (prompts, n). `budget` is
+    the largest number of tokens in one batch; it is halved for good when memory runs out. `slack`
+    is the part of a row that may be padding. `vision_cache` keeps the tower's output across calls.
     """
 
     def __init__(
@@ -57,13 +57,13 @@ class Engine:
         device: Any,
         budget: int,
         tower: VisionTower | None = None,
-        store: VisionStore | None = None,
+        vision_cache: VisionCache | None = None,
     ) -> None:
         self.decoder, self.head, self.tower = decoder, head, tower
-        self.store = store  # of what the tower said
+        self.vision_cache = vision_cache
         self.device, self.budget = device, budget
         self.blocks = device.type != "cpu"  # many small kernels are slow only where launches are
-        self.multiple = _MULTIPLE if device.type == "cpu" else 1
+        self.multiple = _BATCH_MULTIPLE if device.type == "cpu" else 1
         self.slack = 0.0 if device.type == "cpu" else _GPU_SLACK
 
     @torch.inference_mode()
@@ -72,101 +72,144 @@ class Engine:
         prompts: Sequence[Prompt],
         progress: Progress | None = None,
         *,
-        sink: Sink | None = None,
+        sink: StateSink | None = None,
         scores: bool = True,
     ) -> list[Any]:
-        """What the head makes of each prompt, in order: a float, or a list of them.
+        """The head's output for each prompt, in order: a float, or a list of floats.
 
-        NaN stays NaN. `sink` is given the states of the prompts' first tokens, batch by batch; with
-        `scores=False` they are all that is computed. Raises `RerankError` where not even one
-        prompt fits into memory.
+        NaN stays NaN. `sink` receives the states of the prompts' first tokens, batch by batch; with
+        `scores=False` nothing else is computed and each output is None. Raises `RerankError` if
+        not even one prompt fits into memory, and `ImageError` for an image that cannot be read.
         """
         features = self._features(prompts)
         shared = shared_prefix(prompts)
         prefix = None
         if shared >= _MIN_PREFIX:
-            prefix = self._prefix(prompts[0], shared, features)
+            prefix = self._prefix_state(prompts[0], shared, features)
         else:
             shared = 0
 
         def run(batch: list[Rectangle]) -> list[Any]:
-            packed = self._pack(prompts, batch, shared, features)
-            states = self._room(packed, batch, sink)
-            values = self._run(replace(packed, captures=[c for _, c in states]), prefix, scores)
-            for row, capture in states:
+            packed = self._pack(prompts, batch, features, skip=shared)
+            captures = self._allocate_captures(packed, sink)
+            packed = replace(packed, captures=[capture for _, capture in captures])
+            values = self._run(packed, prefix, scores)
+            for row, capture in captures:
                 if sink is not None and not features.changed(row):
                     sink.put(row, State(capture.kv))
-            features.release([row for rectangle in batch for row in rectangle.rows])
+            features.release(_rows(batch))
             return values
 
-        return self._each([len(prompt) - shared for prompt in prompts], run, progress)
+        return self._run_batches([len(prompt) - shared for prompt in prompts], run, progress)
 
     @torch.inference_mode()
     def resume(
         self, states: Sequence[State], tails: Sequence[Prompt], starts: Sequence[int]
     ) -> list[Any]:
-        """What the head makes of `tails` that go on from `states`; all tails have one length.
+        """The head's output for `tails` that follow `states`; all tails have the same length.
 
-        `starts` are the rotary positions of the tails' first tokens.
+        `starts` are the rotary positions of the tails' first tokens. Raises as `compute` does.
         """
         features = self._features(tails)
 
         def run(batch: list[Rectangle]) -> list[Any]:
-            packed = self._pack(tails, batch, 0, features, starts)
-            pasts = [states[row] for rectangle in batch for row in rectangle.rows]
+            packed = self._pack(tails, batch, features, starts=starts)
+            pasts = [states[row] for row in _rows(batch)]
             if self.blocks:
                 block = Block.of(pasts, len(tails[0]), packed.embeddings.dtype)
                 return self._run(replace(packed, block=block), None, True)
             return self._run(replace(packed, pasts=pasts), None, True)
 
-        return self._each([len(tail) for tail in tails], run, None)
+        return self._run_batches([len(tail) for tail in tails], run, None)
 
     @torch.inference_mode()
     def read_images(self, parts: Sequence[ImagePart]) -> None:
-        """Have the tower read images that the store does not have yet, and keep what it says."""
+        """Have the tower read those images that are not cached yet, and cache its output.
+
+        Raises `ImageError` for an image that cannot be read.
+        """
         prompts = [Prompt([], (PlacedImage(part, 0),)) for part in parts]
         features = self._features(prompts)
         for i in range(len(prompts)):
             features.read([i])
             features.release([i])
 
+    def pack_whole(self, prompts: Sequence[Prompt]) -> Packed:
+        """All prompts in one batch, without a shared prefix, even over the budget.
+
+        For a caller that runs `decoder.last_hidden` and `head` itself: with gradients, or with an
+        attention function of its own. Raises `ImageError` for an image that cannot be read.
+        """
+        batch = [Rectangle((row,), (len(prompt),)) for row, prompt in enumerate(prompts)]
+        return self._pack(prompts, batch, self._features(prompts))
+
     def _features(self, prompts: Sequence[Prompt]) -> CallFeatures:
-        return CallFeatures(self.tower, prompts, lambda: self.budget // _PATCHES, self.store)
+        return CallFeatures(
+            self.tower, prompts, lambda: self.budget // _PATCHES_PER_TOKEN, self.vision_cache
+        )
 
-    def _each(
+    def _pack(
         self,
-        lengths: list[int],
-        run: Callable[[list[Rectangle]], list[Any]],
-        progress: Progress | None,
-    ) -> list[Any]:
-        """The value of each prompt: batch by batch, smaller ones after memory ran out."""
-        found: list[Any] = [None] * len(lengths)
-        for batch, values in self._batches(lengths, run):
-            rows = [row for rectangle in batch for row in rectangle.rows]
-            for row, value in zip(rows, values, strict=True):
-                found[row] = value
-            if progress is not None:
-                progress(len(rows))
-        return found
+        prompts: Sequence[Prompt],
+        batch: list[Rectangle],
+        features: CallFeatures,
+        *,
+        skip: int = 0,
+        starts: Sequence[int] | None = None,
+    ) -> Packed:
+        features.read(_rows(batch))
+        tokens = sum(rectangle.tokens for rectangle in batch)
+        return pack(
+            self.decoder,
+            prompts,
+            batch,
+            features,
+            device=self.device,
+            skip=skip,
+            starts=starts,
+            total=self._rounded(tokens) if starts is None else tokens,
+        )
 
-    def _prefix(self, prompt: Prompt, length: int, features: CallFeatures) -> State:
+    def _rounded(self, tokens: int) -> int:
+        """Batch sizes that are multiples of a number, so that fewer kernels are made and cached."""
+        rounded = tokens + -tokens % self.multiple
+        return tokens if tokens <= self.budget < rounded else rounded
+
+    def _prefix_state(self, prompt: Prompt, length: int, features: CallFeatures) -> State:
+        """The state of a prompt's first `length` tokens."""
         alone = [Rectangle((0,), (length,))]
         try:
-            packed = self._pack([prompt], alone, 0, features)
+            packed = self._pack([prompt], alone, features)
             state = State(self.decoder.empty_state(length, packed.embeddings))
             self.decoder.fill(replace(packed, captures=[Capture(0, state.kv)]))
         except Exception as error:
-            if not _out_of_memory(error):
+            if not _is_out_of_memory(error):
                 raise
             raise RerankError(
                 f"out of memory with the {length} tokens before a document"
             ) from error
         return state
 
+    def _run_batches(
+        self,
+        lengths: list[int],
+        run: Callable[[list[Rectangle]], list[Any]],
+        progress: Progress | None,
+    ) -> list[Any]:
+        """The output for each prompt, in the order of the prompts."""
+        outputs: list[Any] = [None] * len(lengths)
+        for batch, values in self._batches(lengths, run):
+            rows = _rows(batch)
+            for row, value in zip(rows, values, strict=True):
+                outputs[row] = value
+            if progress is not None:
+                progress(len(rows))
+        return outputs
+
     def _batches(
         self, lengths: list[int], run: Callable[[list[Rectangle]], list[Any]]
     ) -> Iterator[tuple[list[Rectangle], list[Any]]]:
-        """Each batch and its values, in the order of `plan_batches`; smaller ones after a failure."""
+        """Each batch and its outputs; after memory ran out, what is left in smaller batches."""
         left = plan_batches(lengths, self.budget, slack=self.slack)
         while left:
             batch = left[0]
@@ -174,41 +217,37 @@ class Engine:
             try:
                 values = run(batch)
             except Exception as error:
-                if not _out_of_memory(error):
+                if not _is_out_of_memory(error):
                     raise
-                self._shrink(batch, error)
-            if values is None:  # outside the handler: the traceback holds on to the batch's memory
-                _free(self.device)
-                rows = [row for one in left for rectangle in one for row in rectangle.rows]
+                self._halve_budget(batch, error)
+            if values is None:  # outside the handler: the traceback refers to the batch's memory
+                _free_memory(self.device)
+                rows = [row for one in left for row in _rows(one)]
                 left = plan_batches(lengths, self.budget, slack=self.slack, rows=rows)
             else:
                 left.pop(0)
                 yield batch, values
 
-    def _room(
-        self, packed: Packed, batch: list[Rectangle], sink: Sink | None
+    def _halve_budget(self, batch: list[Rectangle], error: Exception) -> None:
+        tokens = sum(rectangle.tokens for rectangle in batch)
+        if len(_rows(batch)) == 1:
+            raise RerankError(f"out of memory with one document of {tokens} tokens") from error
+        self.budget = max(1, min(self.budget, tokens) // 2)
+        warn(f"out of memory with a batch of {tokens} tokens; going on with {self.budget}")
+
+    def _allocate_captures(
+        self, packed: Packed, sink: StateSink | None
     ) -> list[tuple[int, Capture]]:
-        """Room for the states of the rows that are to be kept, and where each begins."""
-        out: list[tuple[int, Capture]] = []
+        """The prompts whose states are wanted, and memory for these states."""
+        captures: list[tuple[int, Capture]] = []
         start = 0
-        for rectangle in batch:
+        for rectangle in packed.rectangles:
             for row in rectangle.rows:
                 if sink is not None and sink.lengths[row]:
                     kv = self.decoder.empty_state(sink.lengths[row], packed.embeddings)
-                    out.append((row, Capture(start, kv)))
+                    captures.append((row, Capture(start, kv)))
                 start += rectangle.width
-        return out
-
-    def _shrink(self, batch: list[Rectangle], error: Exception) -> None:
-        tokens = sum(rectangle.tokens for rectangle in batch)
-        if sum(len(rectangle.rows) for rectangle in batch) == 1:
-            raise RerankError(f"out of memory with one document of {tokens} tokens") from error
-        self.budget = max(1, min(self.budget, tokens) // 2)
-        warnings.warn(
-            f"out of memory with a batch of {tokens} tokens; going on with {self.budget}",
-            RerankWarning,
-            stacklevel=2,
-        )
+        return captures
 
     def _run(self, packed: Packed, prefix: State | None, scores: bool) -> list[Any]:
         if not scores:
@@ -219,88 +258,21 @@ class Engine:
         values: list[Any] = self.head(hidden.float()).tolist()
         return values
 
-    def _pack(
-        self,
-        prompts: Sequence[Prompt],
-        rectangles: list[Rectangle],
-        skip: int,
-        features: CallFeatures,
-        starts: Sequence[int] | None = None,
-    ) -> Packed:
-        """The rectangles' tokens, each prompt from its token `skip` on, for `length` tokens; then zeros.
 
-        `starts` are the rotary positions that the prompts begin at, 0 unless told.
-        """
-        features.read([row for rectangle in rectangles for row in rectangle.rows])
-        total = sum(rectangle.tokens for rectangle in rectangles)
-        if starts is None:
-            total = self._rounded(total)
-        ids = np.zeros(total, dtype=np.int64)
-        positions = np.zeros((3, total), dtype=np.int64)
-        places: list[tuple[int, ImageFeatures]] = []
-        last: list[int] = []
-        start = 0
-        for rectangle in rectangles:
-            for row, length in zip(rectangle.rows, rectangle.lengths, strict=True):
-                prompt, end = prompts[row], skip + length
-                ids[start : start + length] = prompt.ids[skip:end]
-                positions[:, start : start + length] = prompt.positions()[:, skip:end]
-                if starts is not None:
-                    positions[:, start : start + length] += starts[row]
-                places += _inside(prompt, skip, end, start - skip, features)
-                last.append(start + length - 1)
-                start += rectangle.width
-        embeddings = self.decoder.embed(torch.from_numpy(ids).to(self.device))
-        image_rows: Tensor | None = None
-        deepstack: list[Tensor] = []
-        if places:
-            image_rows, embeddings, deepstack = self._with_images(embeddings, places)
-        return Packed(
-            embeddings=embeddings,
-            positions=torch.from_numpy(positions).to(self.device),
-            rectangles=rectangles,
-            last=torch.tensor(last, device=self.device),
-            image_rows=image_rows,
-            deepstack=deepstack,
-        )
-
-    def _rounded(self, tokens: int) -> int:
-        """Where each number of rows is another kernel to make and to keep, fewer numbers."""
-        rounded = tokens + -tokens % self.multiple
-        return tokens if tokens <= self.budget < rounded else rounded
-
-    def _with_images(
-        self, embeddings: Tensor, places: list[tuple[int, ImageFeatures]]
-    ) -> tuple[Tensor, Tensor, list[Tensor]]:
-        counts = [(start, found.tokens.shape[0]) for start, found in places]
-        rows = torch.from_numpy(np.concatenate([np.arange(s, s + n) for s, n in counts]))
-        rows = rows.to(self.device)
-        tokens = torch.cat([found.tokens for _, found in places])
-        layers = range(len(places[0][1].deepstack))
-        deepstack = [torch.cat([found.deepstack[i] for _, found in places]) for i in layers]
-        return rows, embeddings.index_copy(0, rows, tokens.to(embeddings.dtype)), deepstack
+def _rows(batch: Sequence[Rectangle]) -> list[int]:
+    """The prompts of a batch."""
+    return [row for rectangle in batch for row in rectangle.rows]
 
 
-def _inside(
-    prompt: Prompt, begin: int, end: int, shift: int, features: CallFeatures
-) -> Iterator[tuple[int, ImageFeatures]]:
-    """The images of tokens `begin` to `end`, cut to them, and the row where each begins."""
-    for placed in prompt.images:
-        first, behind = max(placed.start, begin), min(placed.start + placed.part.tokens, end)
-        if first < behind:
-            found = features[placed.part]
-            yield first + shift, found.cut(first - placed.start, behind - placed.start)
-
-
-def _out_of_memory(error: BaseException) -> bool:
-    """CUDA has a class for it; the CPU's allocator and MPS only have words."""
+def _is_out_of_memory(error: BaseException) -> bool:
+    """CUDA has a class for it; the CPU's allocator and MPS have only words."""
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return True
     words = ("out of memory", "not enough memory", "can't allocate memory")
     return isinstance(error, RuntimeError) and any(word in str(error).lower() for word in words)
 
 
-def _free(device: Any) -> None:
+def _free_memory(device: Any) -> None:
     gc.collect()
     with contextlib.suppress(AttributeError):  # the CPU has no cache to empty
         getattr(torch, device.type).empty_cache()

@@ -1,8 +1,11 @@
-"""The products of a model's layers, through the faster of the two libraries that torch has.
+"""The linear layers of a model, through the faster of the two libraries that torch has.
 
-On a CPU torch gives float32 products to MKL, which leaves half of the vector units of processors
-that are not Intel's idle. oneDNN, which torch uses for bfloat16 already, does not ask who made the
-processor: 2.2 times as many GFLOP/s on an AMD EPYC with AVX-512 (benchmarks/results/local.md).
+On a CPU torch gives float32 matrix products to MKL, which leaves half of the vector units of
+non-Intel processors idle. oneDNN, which torch uses for bfloat16 already, does not check who made
+the processor: 2.2 times as many GFLOP/s on an AMD EPYC with AVX-512 (benchmarks/results/local.md).
+
+torch has no gradient for oneDNN's product, so `torch.nn.functional.linear` computes all those
+whose gradient is wanted.
 """
 
 from __future__ import annotations
@@ -14,14 +17,15 @@ from torch import Tensor
 
 __all__ = ["gated", "use_onednn"]
 
-# What `torch.compile` turns float32 products into; None in a torch that was built without oneDNN.
-_product: Any = getattr(torch.ops.mkldnn, "_linear_pointwise", None)
+# What `torch.compile` turns float32 layers into; None in a torch that was built without oneDNN.
+_linear: Any = getattr(torch.ops.mkldnn, "_linear_pointwise", None)
 
 
 class OneDnnLinear(torch.nn.Linear):
-    """A linear layer whose float32 product is oneDNN's, as `torch.compile` has it do.
+    """A linear layer that oneDNN computes in float32, as it does after `torch.compile`.
 
-    `torch.backends.mkldnn.flags(enabled=False)` turns it off.
+    Where a gradient is wanted, or inside `torch.backends.mkldnn.flags(enabled=False)`, it is an
+    ordinary linear layer.
     """
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 (the name torch gives it)
@@ -31,21 +35,21 @@ class OneDnnLinear(torch.nn.Linear):
         return self.activated(input, "none")
 
     def activated(self, input: Tensor, activation: str) -> Tensor:  # noqa: A002
-        """The product with an activation that oneDNN applies on the way out: none, swish, ..."""
-        out: Tensor = _product(input, self.weight, self.bias, activation, [], "")
+        """(..., in) -> (..., out), with an activation that oneDNN applies: none, swish, ..."""
+        out: Tensor = _linear(input, self.weight, self.bias, activation, [], "")
         return out
 
     def times(self, input: Tensor, factor: Tensor) -> Tensor:  # noqa: A002
-        """The product times `factor`, element by element, in one pass."""
-        out: Tensor = _product.binary(input, factor, self.weight, self.bias, "mul")
+        """(..., in) -> (..., out), multiplied by `factor` element by element in the same pass."""
+        out: Tensor = _linear.binary(input, factor, self.weight, self.bias, "mul")
         return out
 
 
 def gated(mlp: Any, x: Tensor) -> Tensor:
-    """What a Qwen layer's `mlp` gives: down(silu(gate(x)) * up(x)), in three passes, not five."""
+    """A Qwen layer's `mlp`, down(silu(gate(x)) * up(x)), in three passes, not five."""
     gate, up = mlp.gate_proj, mlp.up_proj
-    ours = isinstance(gate, OneDnnLinear) and isinstance(up, OneDnnLinear) and _enabled(x)
-    if ours and isinstance(mlp.act_fn, torch.nn.SiLU):
+    onednn = isinstance(gate, OneDnnLinear) and isinstance(up, OneDnnLinear) and _enabled(x)
+    if onednn and isinstance(mlp.act_fn, torch.nn.SiLU):
         out: Tensor = mlp.down_proj(up.times(x, gate.activated(x, "swish")))
         return out
     whole: Tensor = mlp(x)
@@ -53,23 +57,24 @@ def gated(mlp: Any, x: Tensor) -> Tensor:
 
 
 def _enabled(x: Tensor) -> bool:
-    return bool(torch.backends.mkldnn.enabled) and x.numel() > 0
+    wants_gradient = x.requires_grad and torch.is_grad_enabled()
+    return bool(torch.backends.mkldnn.enabled) and x.numel() > 0 and not wants_gradient
 
 
 def use_onednn(model: Any) -> None:
     """Turn the float32 linear layers of a model on a CPU with AVX-512 into `OneDnnLinear`.
 
-    The parameters stay the same objects. Nothing is done where this torch has no oneDNN, or where
-    oneDNN has been seen to be no faster: without AVX-512, in other dtypes, quantised.
+    The parameters stay the same objects. Does nothing where this torch has no oneDNN, or where
+    oneDNN was measured to be no faster: without AVX-512, in other dtypes, quantised.
     """
-    if _product is None or torch.backends.cpu.get_cpu_capability() != "AVX512":
+    if _linear is None or torch.backends.cpu.get_cpu_capability() != "AVX512":
         return
     for module in model.modules():
-        if type(module) is torch.nn.Linear and _plain(module.weight):
+        if type(module) is torch.nn.Linear and _is_dense_float32(module.weight):
             module.__class__ = OneDnnLinear
 
 
-def _plain(weight: Tensor) -> bool:
-    """Is it an ordinary float32 tensor on the CPU? Quantised weights are of other classes."""
+def _is_dense_float32(weight: Tensor) -> bool:
+    """Whether a weight is an ordinary tensor on the CPU; quantised weights have other classes."""
     dense = type(weight.data) is Tensor and weight.device.type == "cpu"
     return dense and weight.dtype is torch.float32

@@ -1,4 +1,4 @@
-"""Images on their way into a prompt: how many tokens they take, their pixels, their features."""
+"""From image files to the features that stand for an image in a prompt."""
 
 from __future__ import annotations
 
@@ -12,22 +12,25 @@ from torch import Tensor
 
 from mmrerank.images.decode import open_image, read_bytes
 from mmrerank.images.facts import digest, named
-from mmrerank.local.cache.entry import Kept
+from mmrerank.local.cache.entry import CacheEntry
 from mmrerank.local.cache.keys import Keys
-from mmrerank.local.cache.memory import Store
+from mmrerank.local.cache.memory import StateCache
 from mmrerank.local.prompt.prompt import ImagePart, Prompt
 from mmrerank.types import Image
 
-__all__ = ["CallFeatures", "ImageFeatures", "VisionStore", "VisionTower"]
+__all__ = ["CallFeatures", "ImageFeatures", "VisionCache", "VisionTower"]
 
 
 @dataclass(frozen=True, slots=True)
 class ImageFeatures:
-    """What the tower makes of an image: `tokens` (n, hidden), `deepstack` the same, a layer each."""
+    """The tower's output for an image: `tokens` (n, hidden), `deepstack` the same for each layer.
+
+    `genuine` is False if the file is no longer the one that its digest names.
+    """
 
     tokens: Tensor
     deepstack: tuple[Tensor, ...] = ()
-    genuine: bool = True  # False where the file is no longer the one that the digest names
+    genuine: bool = True
 
     def cut(self, begin: int, end: int) -> ImageFeatures:
         """The features of the image's tokens `begin` to `end`."""
@@ -37,24 +40,24 @@ class ImageFeatures:
         return ImageFeatures(self.tokens[begin:end], deepstack, self.genuine)
 
 
-class VisionStore:
-    """What the tower said of images, kept across calls under the bytes of the image files."""
+class VisionCache:
+    """The tower's output for images, kept across calls under the bytes of the image files."""
 
-    def __init__(self, store: Store, keys: Keys) -> None:
-        self._store, self._keys = store, keys
+    def __init__(self, cache: StateCache, keys: Keys) -> None:
+        self._cache, self._keys = cache, keys
 
     def get(self, part: ImagePart) -> ImageFeatures | None:
-        """The features of an image, if they are kept."""
-        kept = self._store.get(self._key(part))
-        if kept is None:
+        """The features of an image; None if they are not cached."""
+        entry = self._cache.get(self._key(part))
+        if entry is None:
             return None
-        tokens, *deepstack = kept.tensors["features"]
+        tokens, *deepstack = entry.tensors["features"]
         return ImageFeatures(tokens, tuple(deepstack))
 
     def put(self, part: ImagePart, features: ImageFeatures) -> None:
-        """Keep them; as one tensor of their own, (1 + deepstack layers, tokens, hidden)."""
+        """Cache features, copied into one tensor (1 + deepstack layers, tokens, hidden)."""
         stacked = torch.stack((features.tokens, *features.deepstack))
-        self._store.put(self._key(part), Kept({"features": stacked}))
+        self._cache.put(self._key(part), CacheEntry({"features": stacked}))
 
     def _key(self, part: ImagePart) -> str:
         return self._keys.vision(part.digest, part.height, part.width)
@@ -67,7 +70,10 @@ class VisionTower:
         self._visual, self._processor, self._device = visual, processor, device
 
     def features(self, parts: Sequence[ImagePart]) -> list[ImageFeatures]:
-        """The features of each image, all read in one pass."""
+        """The features of each image, all computed in one pass.
+
+        Raises `ImageError` for an image that cannot be read.
+        """
         pixels, grids, genuine = zip(*(self._pixels(part) for part in parts), strict=True)
         grid = torch.cat(grids).to(self._device)
         out = self._visual(torch.cat(pixels).to(self._device, self._visual.dtype), grid_thw=grid)
@@ -80,20 +86,20 @@ class VisionTower:
         ]
 
     def _pixels(self, part: ImagePart) -> tuple[Tensor, Tensor, bool]:
-        """(patches, values of a patch), the grid, (1, 3), and whether the digest fits."""
+        """Pixels (patches, values of a patch), the grid (1, 3), and whether the digest fits."""
         data = read_bytes(part.image)  # read once: what is hashed is what is decoded
         with named(part.image):
             picture = open_image(Image.from_bytes(data))
         picture = picture.resize((part.width, part.height), resample=3)  # 3: bicubic
-        made = self._processor(images=[picture], do_resize=False, return_tensors="pt")
-        return made["pixel_values"], made["image_grid_thw"], digest(data) == part.digest
+        batch = self._processor(images=[picture], do_resize=False, return_tensors="pt")
+        return batch["pixel_values"], batch["image_grid_thw"], digest(data) == part.digest
 
 
 class CallFeatures:
-    """The images' features for the length of one call.
+    """The images' features during one call.
 
-    Each image is read once and let go of after the last prompt that needs it. `budget` is the most
-    image tokens that the tower reads in one pass; a larger image is read alone.
+    Each image is read once and released after the last prompt that needs it. `budget` is the
+    largest number of image tokens in one pass of the tower; a larger image is read alone.
     """
 
     def __init__(
@@ -101,9 +107,9 @@ class CallFeatures:
         tower: VisionTower | None,
         prompts: Sequence[Prompt],
         budget: Callable[[], int],
-        store: VisionStore | None = None,
+        cache: VisionCache | None = None,
     ) -> None:
-        self._tower, self._budget, self._store = tower, budget, store
+        self._tower, self._budget, self._cache = tower, budget, cache
         self._needed = [{placed.part for placed in prompt.images} for prompt in prompts]
         self._left = Counter(part for parts in self._needed for part in parts)
         self._known: dict[ImagePart, ImageFeatures] = {}
@@ -113,15 +119,15 @@ class CallFeatures:
         return self._known[part]
 
     def changed(self, prompt: int) -> bool:
-        """Is an image of this prompt no longer the one its digest names?"""
+        """Whether an image of this prompt is no longer the one that its digest names."""
         return not self._changed.isdisjoint(self._needed[prompt])
 
     def read(self, prompts: Sequence[int]) -> None:
-        """Have the features of all images of these prompts."""
+        """Read the images of these prompts that are not known yet. Raises `ImageError`."""
         wanted = {part for prompt in prompts for part in self._needed[prompt]} - set(self._known)
-        if self._store is not None:
-            kept = {part: self._store.get(part) for part in wanted}
-            self._known |= {part: found for part, found in kept.items() if found is not None}
+        if self._cache is not None:
+            cached = {part: self._cache.get(part) for part in wanted}
+            self._known |= {part: known for part, known in cached.items() if known is not None}
             wanted -= set(self._known)
         for batch in _batches(sorted(wanted, key=lambda part: part.tokens), self._budget()):
             self._read(batch)
@@ -132,11 +138,11 @@ class CallFeatures:
             self._known[part] = features
             if not features.genuine:
                 self._changed.add(part)
-            elif self._store is not None:
-                self._store.put(part, features)
+            elif self._cache is not None:
+                self._cache.put(part, features)
 
     def release(self, prompts: Sequence[int]) -> None:
-        """These prompts are done."""
+        """Forget the images that no prompt but these needs."""
         for prompt in prompts:
             for part in self._needed[prompt]:
                 self._left[part] -= 1

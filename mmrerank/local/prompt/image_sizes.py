@@ -1,4 +1,4 @@
-"""How large an image is made for a model, and so how many tokens it takes. No pixel is decoded."""
+"""The size to which an image is resized, and so its number of tokens. No pixel is decoded."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _MAX_ASPECT = 200  # the published preprocessing refuses more
 class PixelRule:
     """Sides are multiples of `factor`, the area lies between `min_pixels` and `max_pixels`.
 
-    One token of the prompt is `factor` x `factor` pixels. `thin` says what becomes of a side
-    shorter than half of `factor`: True rounds it up to `factor`; False leaves it at nothing,
-    which scales the whole image up to `min_pixels`. The published models differ in this.
+    One token of the prompt is `factor` x `factor` pixels. `thin` is about sides shorter than
+    half of `factor`: True rounds them up to `factor`; False rounds them down to 0, and the whole
+    image is then scaled up to `min_pixels`. The published models differ in this.
     """
 
     factor: int
@@ -31,9 +31,9 @@ class PixelRule:
     thin: bool = False
 
     def part(self, image: Image, max_tokens: int | None = None) -> ImagePart:
-        """Hash and measure an image, which a file needs once; at most `max_tokens` tokens.
+        """The image at the size that the model sees, of at most `max_tokens` tokens.
 
-        Raises `ImageError` for what is no image and for an aspect ratio over 200.
+        Raises `ImageError` for an image that cannot be read or has an aspect ratio over 200.
         """
         facts = image_facts(image)
         width, height = self.fit(image.name, facts.width, facts.height, max_tokens)
@@ -43,19 +43,24 @@ class PixelRule:
     def fit(
         self, name: str, width: int, height: int, max_tokens: int | None = None
     ) -> tuple[int, int]:
-        """The width and height that an image of this size is resized to."""
+        """The width and height in pixels to which an image of this size is resized.
+
+        Raises `ImageError`, with `name`, for an aspect ratio over 200.
+        """
         if max(width, height) > _MAX_ASPECT * min(width, height):
             raise ImageError(
                 name, f"is {width} x {height}; the model takes no aspect ratio over {_MAX_ASPECT}"
             )
-        most = self.max_pixels
+        max_pixels = self.max_pixels
         if max_tokens is not None:
-            most = min(most, max_tokens * self.factor**2)
-        return self._resized(width, height, most)
+            max_pixels = min(max_pixels, max_tokens * self.factor**2)
+        return self._resized(width, height, max_pixels)
 
     def _resized(self, width: int, height: int, max_pixels: int) -> tuple[int, int]:
-        least = 1 if self.thin else 0
-        w, h = (max(least, round(side / self.factor)) * self.factor for side in (width, height))
+        min_tokens = 1 if self.thin else 0
+        w, h = (
+            max(min_tokens, round(side / self.factor)) * self.factor for side in (width, height)
+        )
         if w * h > max_pixels:
             scale = math.sqrt(width * height / max_pixels)
             w, h = (
@@ -74,8 +79,7 @@ def fit_images(
     """The images of one document or query, which together take at most `room` tokens.
 
     An image's tokens are never cut. With `shrink`, all images are made small enough to share the
-    room; else the first that does not fit raises `ImageError`, and so does one that cannot be made
-    small enough.
+    room. Raises `ImageError` for the first image that does not fit or cannot be read.
     """
     parts = [rule.part(image) for image in images]
     if shrink and sum(part.tokens + 2 for part in parts) > room:

@@ -18,7 +18,7 @@ __all__ = ["ImagePart", "PlacedImage", "Prompt"]
 class ImagePart:
     """An image as the model sees it: `rows` x `columns` tokens, `height` x `width` pixels.
 
-    `digest` is the SHA-256 of the image file, where what is read is kept.
+    `digest` is the SHA-256 of the image file.
     """
 
     image: Image
@@ -30,7 +30,7 @@ class ImagePart:
 
     @property
     def tokens(self) -> int:
-        """How many tokens of a prompt the image takes, without the two around it."""
+        """The tokens of the image in a prompt, without the two around them."""
         return self.rows * self.columns
 
 
@@ -56,9 +56,9 @@ class Prompt:
     def positions(self) -> NDArray[np.int64]:
         """The rotary positions, shape (3, tokens): time, height, width.
 
-        Text counts on in all three rows. The tokens of an image share one time; their height and
-        width are those of its grid, counted from where the text stopped; the text after it goes
-        on behind the longer side.
+        Text increases all three rows by one a token. The tokens of an image share one time; their
+        height and width are those of its grid, starting where the text stopped; the text after
+        the image continues after its longer side.
         """
         import numpy as np
 

@@ -1,8 +1,8 @@
-"""Tokenise: text as plain text, control tokens by number, images as their placeholder tokens.
+"""Tokenises text as plain text, control tokens by number, images as their placeholder tokens.
 
-The tokeniser is read from the checkpoint's `tokenizer.json` with its added tokens taken out, so
-`<|im_end|>` written in a document is eight characters that a reader sees, and never the token
-that closes a turn. The template's own control tokens are put in by number.
+The tokeniser is read from the checkpoint's `tokenizer.json` without its added tokens, so
+`<|im_end|>` written in a document is ten ordinary characters, and never the token that closes a
+turn. The template's own control tokens are inserted by number.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Pieces = Sequence[Piece]
 
 @dataclass(frozen=True, slots=True)
 class ImageTokens:
-    """The tokens that stand for an image: one before, one for each patch of it, one after."""
+    """The tokens of an image: one before it, one for each of its patches, one after it."""
 
     start: int
     pad: int
@@ -41,7 +41,10 @@ class ImageTokens:
 
 
 class Tokenizer:
-    """The plain-text tokeniser of a checkpoint. Safe from several threads."""
+    """The plain-text tokeniser of a checkpoint. Thread-safe.
+
+    Raises `ModelLoadError` for a tokenizer.json that cannot be read.
+    """
 
     def __init__(self, path: Path, model: str) -> None:
         tokenizers = __import__("tokenizers")  # comes with transformers
@@ -55,27 +58,27 @@ class Tokenizer:
             raise ModelLoadError(f"{model}: its tokenizer.json cannot be read: {error}") from error
 
     def control(self, name: str) -> Control:
-        """The control token called `name`; `ModelLoadError` where the vocabulary has none."""
+        """The control token called `name`. Raises `ModelLoadError` if the vocabulary has none."""
         if name not in self._added:
             raise ModelLoadError(f"{self.model}: its vocabulary has no control token {name!r}")
         return Control(self._added[name])
 
     def word(self, text: str) -> int:
-        """The id of a word that is one token; `ModelLoadError` where it is not."""
+        """The id of a word that is one token. Raises `ModelLoadError` if it is not."""
         ids = self.encode([text])[0]
         if len(ids) != 1:
             raise ModelLoadError(
-                f"{self.model}: its vocabulary has no token {text!r}, so it gives no score"
+                f"{self.model}: its vocabulary has no token {text!r}, so it cannot score"
             )
         return ids[0]
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        """The token ids of each text, without any control token."""
+        """The token ids of each text, without control tokens."""
         clean = [_clean(text) for text in texts]
         return [e.ids for e in self._plain.encode_batch_fast(clean, add_special_tokens=False)]
 
     def head(self, text: str, limit: int) -> tuple[str, bool]:
-        """The text's first `limit` tokens as text, and whether anything was cut off."""
+        """The first `limit` tokens of a text, as text, and whether anything was cut off."""
         if len(text.encode("utf-8", "surrogatepass")) <= limit:  # a token is at least one byte
             return text, False
         clean = _clean(text)
@@ -87,19 +90,20 @@ class Tokenizer:
     def assemble(
         self, documents: Sequence[Pieces], image: ImageTokens | None = None
     ) -> list[tuple[list[int], list[PlacedImage]]]:
-        """The ids and the images' places of each list of pieces.
+        """The token ids and the placed images of each list of pieces.
 
-        Text between two other pieces is tokenised in one go, whatever it was put together from:
-        `:` and a line break, or a full stop and a line break, are one token.
+        Pieces of text that follow each other are tokenised together, since `:` and a line break,
+        or a full stop and a line break, are one token. Raises TypeError for an image if `image` is
+        None.
         """
         joined = [_join(pieces) for pieces in documents]
         texts = list(dict.fromkeys(p for pieces in joined for p in pieces if isinstance(p, str)))
-        known = dict(zip(texts, self.encode(texts), strict=True))
-        return [_place(pieces, known, image) for pieces in joined]
+        ids_of = dict(zip(texts, self.encode(texts), strict=True))
+        return [_place(pieces, ids_of, image) for pieces in joined]
 
 
 def _clean(text: str) -> str:
-    """Half of a surrogate pair, which no tokeniser takes, becomes the replacement character."""
+    """Half of a surrogate pair, which tokenisers refuse, becomes the replacement character."""
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
@@ -118,13 +122,13 @@ def _join(pieces: Pieces) -> list[Piece]:
 
 
 def _place(
-    pieces: list[Piece], known: dict[str, list[int]], image: ImageTokens | None
+    pieces: list[Piece], ids_of: dict[str, list[int]], image: ImageTokens | None
 ) -> tuple[list[int], list[PlacedImage]]:
     ids: list[int] = []
     images: list[PlacedImage] = []
     for piece in pieces:
         if isinstance(piece, str):
-            ids += known[piece]
+            ids += ids_of[piece]
         elif isinstance(piece, Control):
             ids.append(piece.id)
         elif image is None:

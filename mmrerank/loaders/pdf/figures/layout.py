@@ -1,207 +1,215 @@
-"""One page as a reader sees it: body text in columns, captions, and what is drawn between them."""
+"""One page as a reader sees it: body text in columns, captions, and the drawings between them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
+from dataclasses import dataclass
 
-from mmrerank.loaders.boxes import Box, area, cut_back, grown, overlap, part_inside
+from mmrerank.loaders.boxes import (
+    Box,
+    area,
+    covered_area,
+    cut_back,
+    grown,
+    height,
+    overlap,
+    part_inside,
+    width,
+)
+from mmrerank.loaders.pdf.figures.backgrounds import (
+    find_panels,
+    without_backdrops,
+    without_backgrounds,
+    without_rules,
+)
 from mmrerank.loaders.pdf.figures.components import (
-    FRAME,
-    MOST,
     Component,
     components,
-    in_one_piece,
     is_content,
 )
-from mmrerank.loaders.pdf.figures.paths import Drawn, frames_of_lines
+from mmrerank.loaders.pdf.figures.paths import DrawnPath, PageDrawing
+from mmrerank.loaders.pdf.figures.pictures import merged_pictures
+from mmrerank.loaders.pdf.figures.settings import FigureSettings
+from mmrerank.loaders.pdf.figures.text_layout import TextLayout, read_text_layout
 from mmrerank.loaders.pdf.page import Block, Line
-from mmrerank.loaders.pdf.text.lines import is_panel_caption, is_prose
-from mmrerank.loaders.pdf.text.reading_order import text_columns
+from mmrerank.loaders.pdf.text.lines import is_panel_caption
 
-__all__ = ["Layout"]
-
-_RULE_THICKNESS = 2.5  # points
-
-_PANEL, _PANEL_LINES = 0.02, 3  # part of the page, lines in it
-
-_WORDS = 5  # characters: shorter lines may be the numbers and points of a chart
-
-_LONG = 20  # characters: longer lines are no labels
-
-_PANEL_TEXT = 0.1  # part of it that is covered by text
-
-_BACKDROP, _BACKDROP_TEXT = 0.3, 0.15  # part of the page, part of it that is covered by text
-
-_INTO_GUTTER = 6.0  # points that figures stick out of their columns
-
-_COLUMN_LINES = 10  # lines of body text that make columns
-
-_ICON = 0.005  # of the page: smaller images are parts of a diagram
-
-_PICTURE = 0.01  # of the page: smaller images may be the bars of a chart
-
-_EDGE = 1.5  # times the area of an image
-
-_BAND = 8.0  # times as long as wide
-
-_BLEED, _BLEEDING = 3.0, 0.02  # points from the edge of the page, part of the page
-
-_TEXT_BOX, _TEXT_ON_PHOTOGRAPH = 0.25, 0.4  # part of a component that body text covers
+__all__ = ["PageLayout", "read_layout"]
 
 
-class Layout:
-    """One page: its body text, its captions, what is drawn, and the lines that may be labels."""
+@dataclass(frozen=True, slots=True)
+class PageLayout:
+    """One page, sorted into what may be a figure and what bounds one.
 
-    def __init__(self, whole: Box, blocks: Sequence[Block], body_size: float, drawn: Drawn) -> None:
-        self.whole, self.body_size = whole, body_size
-        self.captions = [block for block in blocks if block.caption]
-        prose = [block for block in blocks if is_prose(block, body_size)]
-        self.columns = text_columns([line.box for b in prose for line in b.lines], whole[2])
-        gutters = _gutters(self.columns, prose, self.captions)
-        # Line by line: text that runs around a picture has it within the box of its block.
-        barriers = [grown(line.box, 0.0, 2.0) for b in prose + self.captions for line in b.lines]
-        text = [line for block in blocks for line in block.lines]
-        images = [i for i in drawn.images if not _is_backdrop(i, text, whole)]
-        images = in_one_piece(images, _ICON * area(whole), gutters)
-        images = [cut_back(cut_back(i, barriers), gutters, least=0.65) for i in images]
-        drawings = [path for path in drawn.paths if not self._is_rule(path.box)]
-        frames = {path.box: [path] for path in drawings if path.frames}
-        for box, lines in frames_of_lines(drawings):
-            frames.setdefault(box, []).extend(lines)
-        self.panels = sorted(box for box in frames if _is_panel(box, text, prose, images, whole))
-        backs = {path for box in self.panels for path in frames[box]}
-        paths = [
-            path
-            for path in drawings
-            if path not in backs
-            and not _is_bleeding(path.box, whole)
-            and not any(_is_edge_of(path.box, image) for image in images)
-        ]
-        barriers += [grown((x0, 0.0, x1, whole[3]), _INTO_GUTTER, 0.0) for x0, _, x1, _ in gutters]
-        barriers += [side for path in paths if path.frames for side in _around(path.box)]
-        found = components(paths, images, whole, barriers, [line.box for line in text])
-        around_text = [grown(block.box, 4.0, 4.0) for block in blocks]
-        found = [item for item in found if not _is_stroke_of_text(item, around_text)]
-        found = list(_without_text(found, prose))
-        found = [item for item in found if not _is_ornament(item, found, text)]
-        self.text_boxes = [item.box for item in found if _is_text_box(item, prose)]
-        self.frames = [*self.text_boxes, *(box for box in self.panels if is_content(box, whole))]
-        self.drawn = [item for item in found if item.box not in self.text_boxes]
-        self.body = [
-            b for b in prose if not any(part_inside(b.box, i.box) > 0.8 for i in self.drawn)
-        ]
-        self.labels = list(_labels(b for b in blocks if b not in self.captions + self.body))
+    `whole` is the box of the page, `body_size` the font size of the document's body text in points,
+    `columns` are the (x0, x1) of its text. `captions` and `body` (prose) bound figures; `labels` are
+    the other lines, which may be part of one. `drawings` may be figures or parts of them.
+    `text_boxes` are drawings that prose covers, `panels` the frames and tinted areas that hold text
+    or pictures; `frames` are both, without those that go around the page.
+    """
 
-    def _is_rule(self, box: Box) -> bool:
-        """Thin, and as long as the page is high or a column is wide."""
-        width, height = box[2] - box[0], box[3] - box[1]
-        if min(width, height) > _RULE_THICKNESS:
-            return False
-        widths = [x1 - x0 for x0, x1 in self.columns if x0 - 5.0 <= box[0] < x1]
-        long = min([0.7 * self.whole[2], *(0.9 * width for width in widths)])
-        return height > 0.7 * self.whole[3] or width > long
+    whole: Box
+    body_size: float
+    columns: tuple[tuple[float, float], ...] = ()
+    captions: tuple[Block, ...] = ()
+    body: tuple[Block, ...] = ()
+    labels: tuple[Line, ...] = ()
+    drawings: tuple[Component, ...] = ()
+    text_boxes: tuple[Box, ...] = ()
+    panels: tuple[Box, ...] = ()
+    frames: tuple[Box, ...] = ()
 
 
-def _around(box: Box) -> list[Box]:
+def read_layout(
+    whole: Box,
+    blocks: Sequence[Block],
+    body_size: float,
+    drawing: PageDrawing,
+    settings: FigureSettings,
+) -> PageLayout:
+    """The layout of a page: `whole` is its box, `blocks` its text, `drawing` what else it draws."""
+    text = read_text_layout(whole, blocks, body_size, settings)
+    pictures = find_pictures(drawing.images, text, settings)
+    paths = without_rules(drawing.paths, text, settings)
+    panels = find_panels(paths, pictures, text, settings)
+    paths = without_backgrounds(paths, panels, pictures, whole, settings)
+    barriers = find_barriers(paths, text, settings)
+    line_boxes = [line.box for line in text.lines]
+    parts = components(paths, pictures, whole, settings, barriers=barriers, text=line_boxes)
+    parts = without_decoration(parts, text, settings)
+    text_boxes = [part.box for part in parts if _is_text_box(part, text, settings)]
+    drawings = [part for part in parts if part.box not in text_boxes]
+    body = prose_outside(drawings, text, settings)
+    no_labels = (*text.captions, *body)
+    return PageLayout(
+        whole,
+        body_size,
+        text.columns,
+        text.captions,
+        tuple(body),
+        tuple(label_lines(block for block in blocks if block not in no_labels)),
+        tuple(drawings),
+        tuple(text_boxes),
+        tuple(panels),
+        (*text_boxes, *(box for box in panels if is_content(box, whole, settings))),
+    )
+
+
+def find_pictures(images: Sequence[Box], text: TextLayout, settings: FigureSettings) -> list[Box]:
+    """The pictures of a page, each in one piece and cut back from text and gutters."""
+    images = without_backdrops(images, text, settings)
+    pictures = merged_pictures(
+        images, settings.icon_share * area(text.whole), text.gutters, settings
+    )
+    lines = _text_barriers(text, settings)
+    return [
+        cut_back(
+            cut_back(picture, lines, settings.min_cut_kept), text.gutters, settings.gutter_cut_kept
+        )
+        for picture in pictures
+    ]
+
+
+def find_barriers(
+    paths: Iterable[DrawnPath], text: TextLayout, settings: FigureSettings
+) -> list[Box]:
+    """The boxes that keep drawings apart: lines of text, gutters, the white around frames."""
+    margin, page = settings.gutter_margin, text.whole
+    gutters = [grown((x0, 0.0, x1, page[3]), margin, 0.0) for x0, _, x1, _ in text.gutters]
+    sides = [side for path in paths if path.frames for side in _sides(path.box, margin)]
+    return _text_barriers(text, settings) + gutters + sides
+
+
+def _text_barriers(text: TextLayout, settings: FigureSettings) -> list[Box]:
+    # Line by line: text that runs around a picture has it within the box of its block.
+    captions = [line for block in text.captions for line in block.lines]
+    return [grown(line.box, 0.0, settings.text_margin) for line in (*text.prose_lines, *captions)]
+
+
+def _sides(box: Box, margin: float) -> list[Box]:
     """The white around a frame, on each side: what stands outside is not part of it."""
     x0, y0, x1, y1 = box
-    wide = grown(box, _INTO_GUTTER, _INTO_GUTTER)
+    wide = grown(box, margin, margin)
     return [
-        (wide[0], wide[1], wide[2], y0), (wide[0], y1, wide[2], wide[3]),
-        (wide[0], y0, x0, y1), (x1, y0, wide[2], y1),
-    ]  # fmt: skip
+        (wide[0], wide[1], wide[2], y0),
+        (wide[0], y1, wide[2], wide[3]),
+        (wide[0], y0, x0, y1),
+        (x1, y0, wide[2], y1),
+    ]
 
 
-def _gutters(
-    columns: Sequence[tuple[float, float]], prose: Sequence[Block], captions: Sequence[Block]
-) -> list[Box]:
-    """The white between columns, as far up and down as there is text in them."""
-    if sum(len(block.lines) for block in prose) < _COLUMN_LINES:
-        return []  # captions side by side are no columns
-    text = [block.box for block in [*prose, *captions]]
-    top, bottom = min(box[1] for box in text), max(box[3] for box in text)
-    return [(left[1], top, right[0], bottom) for left, right in pairwise(columns)]
+def without_decoration(
+    parts: Iterable[Component], text: TextLayout, settings: FigureSettings
+) -> list[Component]:
+    """The components without strokes of text and ornaments; of text boxes, the images alone."""
+    margin = settings.stroke_margin
+    around_text = [grown(block.box, margin, margin) for block in text.blocks]
+    drawings = [part for part in parts if not _is_stroke_of_text(part, around_text, settings)]
+    drawings = [piece for part in drawings for piece in _images_of_text(part, text, settings)]
+    return [part for part in drawings if not _is_ornament(part, drawings, text, settings)]
 
 
-def _labels(blocks: Iterable[Block]) -> Iterator[Line]:
+def _is_stroke_of_text(part: Component, text: Sequence[Box], settings: FigureSettings) -> bool:
+    """Rules, underlines and fraction bars: thin, and long or within a block of text."""
+    shorter, longer = sorted((width(part.box), height(part.box)))
+    if shorter > settings.rule_thickness or part.shapes or part.images:
+        return False
+    return longer > settings.min_rule or any(overlap(part.box, box) == part.box for box in text)
+
+
+def _images_of_text(
+    part: Component, text: TextLayout, settings: FigureSettings
+) -> Iterator[Component]:
+    """The component; where it is a text box, its images alone, which stood beside the text."""
+    if part.images and _is_text_box(part, text, settings):
+        yield from (Component(image, images=(image,)) for image in part.images)
+    else:
+        yield part
+
+
+def _is_text_box(part: Component, text: TextLayout, settings: FigureSettings) -> bool:
+    """Whether body text covers so much of a component that it is not a drawing."""
+    photograph = part.image_area >= settings.photograph_share * area(part.box)
+    share = settings.text_photograph_share if photograph else settings.text_box_share
+    covered = covered_area(part.box, (line.box for line in text.prose_lines))
+    return covered > share * area(part.box)
+
+
+def _is_ornament(
+    part: Component, parts: Sequence[Component], text: TextLayout, settings: FigureSettings
+) -> bool:
+    """A few strokes or areas that text, or another component, stands on."""
+    if part.images or part.path_count > settings.max_frame_paths:
+        return False
+    others = (other.box for other in parts if other is not part)
+    if any(part_inside(other, part.box) > settings.inside_share for other in others):
+        return True
+    inside = [
+        line.box
+        for line in text.lines
+        if len(line.text) > settings.max_label_characters
+        and part_inside(line.box, part.box) > settings.inside_share
+    ]
+    filled = sum(map(area, inside)) > settings.panel_text_share * area(part.box)
+    return len(inside) >= settings.min_panel_lines and filled
+
+
+def prose_outside(
+    drawings: Sequence[Component], text: TextLayout, settings: FigureSettings
+) -> list[Block]:
+    """The blocks of body text that do not stand in a drawing."""
+    share = settings.body_in_drawing_share
+    return [
+        block
+        for block in text.prose
+        if not any(part_inside(block.box, part.box) > share for part in drawings)
+    ]
+
+
+def label_lines(blocks: Iterable[Block]) -> Iterator[Line]:
     """The lines of text that may be a figure's; the caption of a panel stays in one piece."""
     for block in blocks:
         if is_panel_caption(block.text):
             yield Line(block.box, block.text, block.size)
         else:
             yield from block.lines
-
-
-def _is_panel(
-    box: Box, text: Sequence[Line], prose: Sequence[Block], images: Sequence[Box], whole: Box
-) -> bool:
-    """A tinted area or a frame that holds text or pictures: it glues nothing together."""
-    pictures = [image for image in images if area(image) > _PICTURE * area(whole)]
-    if any(part_inside(image, box) > 0.9 for image in pictures):
-        return True
-    if area(box) < _PANEL * area(whole):
-        return False
-    inside = [line for line in text if line.text[_WORDS:] and part_inside(line.box, box) > 0.9]
-    paragraphs = [block for block in prose if part_inside(block.box, box) > 0.9]
-    covered = sum(area(line.box) for line in inside)
-    if inside and max(box[2] - box[0], box[3] - box[1]) > _BAND * min(
-        box[2] - box[0], box[3] - box[1]
-    ):
-        return True
-    return sum(len(block.lines) for block in paragraphs) >= _PANEL_LINES or (
-        len(inside) >= _PANEL_LINES and covered > _PANEL_TEXT * area(box)
-    )
-
-
-def _is_backdrop(image: Box, text: Sequence[Line], whole: Box) -> bool:
-    """An image behind all of a page, or behind so much text that it is a coloured area."""
-    covered = sum(area(overlap(line.box, image)) for line in text if line.upright)
-    large = area(image) > _BACKDROP * area(whole) and covered > _BACKDROP_TEXT * area(image)
-    return large or area(image) > MOST * area(whole)
-
-
-def _is_bleeding(box: Box, whole: Box) -> bool:
-    """A large area that runs off the page on two sides: a band, a side column, a background."""
-    x0, y0, x1, y1 = grown(box, _BLEED, _BLEED)
-    sides = (x0 < 0.0) + (y0 < 0.0) + (x1 > whole[2]) + (y1 > whole[3])
-    return sides > 1 and area(box) > _BLEEDING * area(whole)
-
-
-def _is_edge_of(box: Box, image: Box) -> bool:
-    """Whether a path is the frame or the shadow of an image: it may touch the next one's."""
-    return part_inside(image, box) > 0.9 and area(box) < _EDGE * area(image)
-
-
-def _without_text(found: Iterable[Component], prose: Sequence[Block]) -> Iterator[Component]:
-    """Components; of those that hold text the images alone, which were beside it."""
-    for item in found:
-        if item.images and _is_text_box(item, prose):
-            yield from (Component(image, images=(image,)) for image in item.images)
-        else:
-            yield item
-
-
-def _is_ornament(item: Component, found: Sequence[Component], text: Sequence[Line]) -> bool:
-    """A few strokes or areas that text, or something else that is drawn, stands on."""
-    if item.images or item.straight + item.shapes > FRAME:
-        return False
-    if any(part_inside(other.box, item.box) > 0.9 for other in found if other is not item):
-        return True
-    inside = [line for line in text if line.text[_LONG:] and part_inside(line.box, item.box) > 0.9]
-    covered = sum(area(line.box) for line in inside)
-    return len(inside) >= _PANEL_LINES and covered > _PANEL_TEXT * area(item.box)
-
-
-def _is_stroke_of_text(item: Component, text: Sequence[Box]) -> bool:
-    """Rules, underlines and fraction bars: thin, and long or within a block of text."""
-    width, height = item.box[2] - item.box[0], item.box[3] - item.box[1]
-    if min(width, height) > _RULE_THICKNESS or item.shapes or item.images:
-        return False
-    return max(width, height) > 100.0 or any(overlap(item.box, box) == item.box for box in text)
-
-
-def _is_text_box(item: Component, prose: Sequence[Block]) -> bool:
-    covered = sum(area(overlap(line.box, item.box)) for block in prose for line in block.lines)
-    photograph = item.image_area >= 0.5 * area(item.box)
-    return covered > (_TEXT_ON_PHOTOGRAPH if photograph else _TEXT_BOX) * area(item.box)

@@ -1,4 +1,4 @@
-"""What is drawn on a PDF page: the boxes of its images and of its visible paths."""
+"""What a PDF page draws: the boxes of its images, its visible paths, and the frames they form."""
 
 from __future__ import annotations
 
@@ -7,41 +7,28 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
-from mmrerank.loaders.boxes import Box, area, overlap
+from mmrerank.loaders.boxes import Box, area, height, overlap, width
+from mmrerank.loaders.pdf.figures.settings import DEFAULT_SETTINGS, FigureSettings
 from mmrerank.loaders.pdf.page import ImageKey
-from mmrerank.optional import require
+from mmrerank.loaders.pdf.rotation import as_shown, turn_of
 
 __all__ = [
-    "Drawn",
     "DrawnPath",
+    "PageDrawing",
     "TooManyPathsError",
-    "as_shown",
     "frames_of_lines",
     "read_images",
     "read_paths",
     "shows_text",
-    "turn_of",
 ]
-
-_SMALLEST_IMAGE = 16  # pixels
-
-_HIDES = 0.5  # of the page
-
-_LEAST_FRAME = 0.01  # of the page
-
-_FRAME_ITEMS = 16  # lines and curves; more are a drawing
-
-_CORNERS = 4
-
-_AT_EDGE, _MOST_AT_EDGE = 0.15, 20.0  # of the shorter side, points: how round its corners may be
 
 
 @dataclass(frozen=True, slots=True)
 class DrawnPath:
-    """One visible path, cut to its clip.
+    """One visible path; its box is cut to the clip.
 
-    `straight` where it consists of boxes and of lines along the page; `frames` where it goes round
-    its box, as backgrounds do and frames, with round corners or without.
+    `straight`: it consists of rectangles and of horizontal and vertical lines. `frames`: it is the
+    outline of its box, with round corners or without, as frames and tinted areas are.
     """
 
     box: Box
@@ -50,8 +37,8 @@ class DrawnPath:
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
-    """What a page shows: the boxes of its images, and its paths."""
+class PageDrawing:
+    """What a page draws besides text: the boxes of its images, and its paths."""
 
     images: tuple[Box, ...] = ()
     paths: tuple[DrawnPath, ...] = ()
@@ -61,51 +48,62 @@ class TooManyPathsError(Exception):
     """A page draws more paths than its budget."""
 
 
-def read_images(page: Any, whole: Box) -> Iterator[tuple[Box, ImageKey]]:
-    """The boxes of the images that a PyMuPDF page shows, without bullets."""
+def read_images(
+    page: Any, whole: Box, settings: FigureSettings = DEFAULT_SETTINGS
+) -> Iterator[tuple[Box, ImageKey]]:
+    """The boxes of the images that a PyMuPDF page shows, without bullets.
+
+    `whole` is the box of the page as it is shown.
+    """
     turn = turn_of(page)
     for info in page.get_image_info():
-        # A strip of a picture may be a few pixels high; what is small both ways is a bullet.
-        small = max(info["width"], info["height"]) < _SMALLEST_IMAGE
+        small = max(info["width"], info["height"]) < settings.min_image_pixels
         shown = overlap(as_shown(info["bbox"], turn), whole)
         if shown and not small:
             key = (info["width"], info["height"], info["bpc"], info["size"], info["cs-name"])
             yield shown, key
 
 
-def shows_text(page: Any, whole: Box) -> bool:
-    """Whether a page has text that is neither invisible nor behind an image of half the page."""
+def shows_text(page: Any, whole: Box, settings: FigureSettings) -> bool:
+    """Whether a page has text that is neither invisible nor behind a large image."""
     shown = False
     for kind, box in page.get_bboxlog():
-        if kind == "fill-image" and area(box) > _HIDES * area(whole):
+        if kind == "fill-image" and area(box) > settings.hiding_image_share * area(whole):
             shown = False
         elif kind in ("fill-text", "stroke-text"):
             shown = True
     return shown
 
 
-def read_paths(page: Any, whole: Box, budget: int) -> Iterator[DrawnPath]:
+def read_paths(page: Any, whole: Box, budget: int, settings: FigureSettings) -> Iterator[DrawnPath]:
     """The visible paths of a PyMuPDF page.
 
-    Raises `TooManyPathsError` where the page draws more than `budget` paths; those beyond it are
-    not kept while they are read, so that memory has a limit too.
+    Raises `TooManyPathsError` if the page draws more than `budget` paths; those beyond it are
+    dropped while they are read, so that memory is limited too.
     """
     turn = turn_of(page)
+    for path, clip in _visible_paths(page, budget, settings):
+        box = overlap(path["rect"], clip) if clip else path["rect"]
+        shown = overlap(as_shown(box, turn), whole) if box else None
+        if shown:
+            items = path["items"]
+            large = area(shown) > settings.min_outline_share * area(whole)
+            frames = large and _is_outline(items, path["rect"], settings)
+            yield DrawnPath(shown, _is_straight(items, settings), frames)
+
+
+def _visible_paths(
+    page: Any, budget: int, settings: FigureSettings
+) -> Iterator[tuple[dict[str, Any], Box | None]]:
+    """The paths that leave a mark, each with the clip that it is drawn under, if any."""
     clips: list[tuple[int, Box]] = []
     for path in _within_budget(page, budget):
         while clips and clips[-1][0] >= path["level"]:
             clips.pop()
         if path["type"] == "clip":
             clips.append((path["level"], path["scissor"]))
-        elif path["type"] != "group" and _is_visible(path):
-            box = overlap(path["rect"], clips[-1][1]) if clips else path["rect"]
-            shown = overlap(as_shown(box, turn), whole) if box else None
-            if shown:
-                items = path["items"]
-                frames = area(shown) > _LEAST_FRAME * area(whole) and _goes_round(
-                    items, path["rect"]
-                )
-                yield DrawnPath(shown, _is_straight(items), frames)
+        elif path["type"] != "group" and _is_visible(path, settings):
+            yield path, clips[-1][1] if clips else None
 
 
 def _within_budget(page: Any, budget: int) -> Iterable[dict[str, Any]]:
@@ -121,87 +119,88 @@ def _within_budget(page: Any, budget: int) -> Iterable[dict[str, Any]]:
     return paths
 
 
-def turn_of(page: Any) -> Any:
-    """How a PyMuPDF page is turned when it is shown, for `as_shown`; None where it is not."""
-    return page.rotation_matrix if page.rotation else None
-
-
-def as_shown(box: Box, turn: Any) -> Box:
-    """PyMuPDF gives boxes in the coordinates of the page before it is turned."""
-    if turn is None:
-        return box
-    pymupdf = require("pymupdf")
-    x0, y0, x1, y1 = pymupdf.Rect(box) * turn
-    return (x0, y0, x1, y1)
-
-
-def _is_visible(path: dict[str, Any]) -> bool:
+def _is_visible(path: dict[str, Any], settings: FigureSettings) -> bool:
     """False for what leaves white paper white: clear paths, and white areas without an outline."""
     filled, drawn = path.get("fill"), path.get("color")
-    shows_fill = filled and min(filled) < 0.98 and path.get("fill_opacity", 1.0) > 0.0
-    return bool(shows_fill or (drawn and path.get("stroke_opacity", 1.0) > 0.0))
+    dark = filled and min(filled) < settings.white and path.get("fill_opacity", 1.0) > 0.0
+    return bool(dark or (drawn and path.get("stroke_opacity", 1.0) > 0.0))
 
 
-def _is_straight(items: Sequence[tuple[Any, ...]]) -> bool:
+def _is_straight(items: Sequence[tuple[Any, ...]], settings: FigureSettings) -> bool:
     for kind, *points in items:
         if kind == "l":
             (x0, y0), (x1, y1) = points
-            if abs(x1 - x0) > 1.0 and abs(y1 - y0) > 1.0:
+            slope = min(abs(x1 - x0), abs(y1 - y0))
+            if slope > settings.straight_tolerance:
                 return False
         elif kind != "re":
             return False
     return True
 
 
-def _goes_round(items: Sequence[tuple[Any, ...]], box: Box) -> bool:
-    """Whether a path is the outline of its box: all its points at the edges, some in all corners."""
-    if len(items) == 1 and items[0][0] == "re":
+def _is_outline(items: Sequence[tuple[Any, ...]], box: Box, settings: FigureSettings) -> bool:
+    """Whether a path is the outline of its box: all points near an edge, some in every corner."""
+    kinds = [kind for kind, *_ in items]
+    if kinds == ["re"]:
         return True
-    if len(items) > _FRAME_ITEMS or any(kind == "re" for kind, *_ in items):
+    if len(items) > settings.max_outline_items or "re" in kinds:
         return False
-    points = [point for kind, *points in items for point in (points[0] if kind == "qu" else points)]
-    x0, y0, x1, y1 = box
-    reach = min(_AT_EDGE * min(x1 - x0, y1 - y0), _MOST_AT_EDGE)
+    shorter = min(width(box), height(box))
+    reach = min(settings.max_corner_share * shorter, settings.max_corner)
     corners = set()
-    for x, y in points:
-        left, right, top, bottom = x - x0 < reach, x1 - x < reach, y - y0 < reach, y1 - y < reach
-        if not (left or right or top or bottom):
+    for point in _points(items):
+        across, down = _edge_near(point, box, 0, reach), _edge_near(point, box, 1, reach)
+        if not (across or down):
             return False
-        if (left or right) and (top or bottom):
-            corners.add((left, top))
-    return len(corners) == _CORNERS
+        if across and down:
+            corners.add((across, down))
+    return len(corners) == 4
 
 
-_THIN, _LONG = 2.5, 30.0  # points
-
-_MOST_LINES = 60  # more are a table or the grid of a chart
-
-_MEETS = 3.0  # points between the ends of two lines that meet in a corner
+def _points(items: Sequence[tuple[Any, ...]]) -> Iterator[tuple[float, float]]:
+    for kind, *points in items:
+        yield from points[0] if kind == "qu" else points
 
 
-def frames_of_lines(paths: Sequence[DrawnPath]) -> list[tuple[Box, list[DrawnPath]]]:
-    """The boxes that four thin lines make, each with its lines."""
-    upright, level = [], []
-    for path in paths:
-        width, height = path.box[2] - path.box[0], path.box[3] - path.box[1]
-        if path.straight and width < _THIN and height > _LONG:
-            upright.append(path)
-        elif path.straight and height < _THIN and width > _LONG:
-            level.append(path)
-    if len(upright) > _MOST_LINES or len(level) > _MOST_LINES:
+def _edge_near(point: tuple[float, float], box: Box, axis: int, reach: float) -> str:
+    """The edge of a box that a point is near: "low" (left, top), "high", or "" for neither.
+
+    `axis` is 0 for the left and right edges, 1 for the top and bottom ones.
+    """
+    if point[axis] - box[axis] < reach:
+        return "low"
+    return "high" if box[axis + 2] - point[axis] < reach else ""
+
+
+def frames_of_lines(
+    paths: Sequence[DrawnPath], settings: FigureSettings
+) -> list[tuple[Box, list[DrawnPath]]]:
+    """The boxes that four thin lines form, each with its lines."""
+    upright, level = _frame_lines(paths, settings)
+    if max(len(upright), len(level)) > settings.max_frame_lines:
         return []
-    found = []
+    frames = []
     for left, right in combinations(sorted(upright, key=lambda path: path.box[0]), 2):
-        if not (_meets(left.box, right.box, 1) and _meets(left.box, right.box, 3)):
-            continue
-        box = (left.box[0], left.box[1], right.box[2], left.box[3])
-        sides = [line for line in level if _meets(line.box, box, 0) and _meets(line.box, box, 2)]
-        top = [line for line in sides if _meets(line.box, box, 1)]
-        bottom = [line for line in sides if _meets(line.box, box, 3)]
-        if top and bottom:
-            found.append((box, [left, right, *top, *bottom]))
-    return found
+        if _meet(left.box, right.box, (1, 3), settings):
+            box = (left.box[0], left.box[1], right.box[2], left.box[3])
+            top = [line for line in level if _meet(line.box, box, (0, 2, 1), settings)]
+            bottom = [line for line in level if _meet(line.box, box, (0, 2, 3), settings)]
+            if top and bottom:
+                frames.append((box, [left, right, *top, *bottom]))
+    return frames
 
 
-def _meets(line: Box, box: Box, edge: int) -> bool:
-    return abs(line[edge] - box[edge]) < _MEETS
+def _frame_lines(
+    paths: Sequence[DrawnPath], settings: FigureSettings
+) -> tuple[list[DrawnPath], list[DrawnPath]]:
+    """The thin vertical lines and the thin horizontal ones that may be sides of a frame."""
+    thin, shortest = settings.rule_thickness, settings.min_frame_line
+    straight = [path for path in paths if path.straight]
+    upright = [p for p in straight if width(p.box) < thin and height(p.box) > shortest]
+    level = [p for p in straight if height(p.box) < thin and width(p.box) > shortest]
+    return upright, level
+
+
+def _meet(line: Box, box: Box, edges: Sequence[int], settings: FigureSettings) -> bool:
+    """Whether the given edges (0 to 3, as in a box) of both are in the same place."""
+    return all(abs(line[edge] - box[edge]) < settings.corner_gap for edge in edges)

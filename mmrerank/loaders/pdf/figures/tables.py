@@ -7,38 +7,77 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
-from mmrerank.loaders.boxes import Box, overlap
-from mmrerank.loaders.pdf.figures.paths import as_shown, turn_of
-from mmrerank.loaders.pdf.page import Block
+from mmrerank.loaders.boxes import Box, mostly_inside, shared_height, shared_width
+from mmrerank.loaders.pdf.figures.settings import FigureSettings
+from mmrerank.loaders.pdf.page import Block, Region
+from mmrerank.loaders.pdf.rotation import as_shown, turn_of
 
-__all__ = ["captions_of", "find_tables"]
-
-_FAR = 40.0  # points between a table and its caption
-
-_CELLS = 2  # rows and columns at the least: one row in a frame is no table
+__all__ = ["captions_of", "find_tables", "with_tables", "without_tables"]
 
 
-def find_tables(page: Any) -> list[Box]:
-    """The boxes of the tables on a PyMuPDF page as it is shown, ruled or not."""
+def find_tables(page: Any, settings: FigureSettings) -> list[Box]:
+    """The boxes of the tables on a PyMuPDF page as it is shown, with or without lines."""
     with contextlib.redirect_stdout(io.StringIO()):  # it recommends other packages
-        found = page.find_tables().tables
-    boxes = [table.bbox for table in found if min(table.row_count, table.col_count) >= _CELLS]
+        tables = page.find_tables().tables
+    least = settings.min_table_cells
+    boxes = [table.bbox for table in tables if min(table.row_count, table.col_count) >= least]
     return [as_shown(tuple(box), turn_of(page)) for box in boxes]
 
 
-def captions_of(tables: Sequence[Box], captions: Sequence[Block]) -> list[Block | None]:
-    """The caption of each table: the nearest above it, or below; None where none is near."""
+def captions_of(
+    tables: Sequence[Box], captions: Sequence[Block], settings: FigureSettings
+) -> list[Block | None]:
+    """The caption of each table: the nearest above it, or below; None if none is near."""
     free = [block for block in captions if block.caption and block.caption.kind == "table"]
+    farthest = settings.max_table_caption_gap
     owned: list[Block | None] = []
     for box in tables:
-        gaps = [(_gap(box, block.box), index) for index, block in enumerate(free)]
-        gap, index = min(gaps, default=(_FAR, -1))
-        owned.append(free.pop(index) if gap < _FAR else None)
+        gaps = [(_gap(box, block.box, farthest), index) for index, block in enumerate(free)]
+        gap, index = min(gaps, default=(farthest, -1))
+        owned.append(free.pop(index) if gap < farthest else None)
     return owned
 
 
-def _gap(table: Box, caption: Box) -> float:
-    """Points of white between a table and a caption above or below it."""
-    if overlap((table[0], 0.0, table[2], 0.0), (caption[0], 0.0, caption[2], 0.0)) is None:
-        return _FAR
-    return max(table[1] - caption[3], caption[1] - table[3], 0.0)
+def _gap(table: Box, caption: Box, farthest: float) -> float:
+    """Points of white between a table and a caption above or below it; else `farthest`."""
+    return (
+        farthest if shared_width(table, caption) < 0.0 else max(-shared_height(table, caption), 0.0)
+    )
+
+
+def with_tables(
+    regions: Sequence[Region],
+    boxes: Sequence[Box],
+    captions: Sequence[Block],
+    settings: FigureSettings,
+) -> list[Region]:
+    """Regions and tables: what looks like a table by its caption alone gives way to a real one.
+
+    `regions` are the figures and tables of captions, `boxes` the tables that PyMuPDF finds; of
+    those, none stands in a figure.
+    """
+    figures = [region.box for region in regions if region.label and region.kind != "table"]
+    boxes = [box for box in boxes if not _is_in_any(box, figures)]
+    owned = captions_of(boxes, captions, settings)
+    tables = [Region(box, "table", caption) for box, caption in zip(boxes, owned, strict=True)]
+    others = [region for region in regions if not _gives_way(region, boxes, owned)]
+    return others + tables
+
+
+def without_tables(regions: Sequence[Region]) -> list[Region]:
+    """The regions that are figures."""
+    return [region for region in regions if region.kind != "table"]
+
+
+def _gives_way(region: Region, boxes: Sequence[Box], captions: Sequence[Block | None]) -> bool:
+    """Whether a region is one of the tables in `boxes`, or has the caption of one."""
+    if region.kind == "table" and region.caption in captions:
+        return True
+    around_table = any(mostly_inside(box, region.box) for box in boxes)
+    if region.kind == "table" and around_table:
+        return True
+    return region.kind in ("table", "vector", "text") and _is_in_any(region.box, boxes)
+
+
+def _is_in_any(box: Box, others: Sequence[Box]) -> bool:
+    return any(mostly_inside(box, other) for other in others)

@@ -1,4 +1,4 @@
-"""Headings, and the section that a reader is in."""
+"""Headings, and the sections that they open."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from mmrerank.loaders.pdf.page import Block
 
 __all__ = ["Headings"]
 
-_LARGER = 1.15  # times the body text
+_LARGER = 1.15  # times the size of body text
 
-_LINES, _CHARACTERS = 3, 150  # a heading has no more
+_MAX_LINES, _MAX_CHARACTERS = 3, 150  # of a heading
 
 _LETTERS = re.compile(r"[^\W\d_]")
 
-_ENDS_PROSE = tuple(".;,")
+_PROSE_ENDINGS = tuple(".;,")
 
 
 class Headings:
     """Tells headings from prose by size, weight and the document's own outline.
 
-    `body_size` is the font size of most text in points, `outline` the titles that a PDF's
-    bookmarks give, by page from 1. `section` follows the headings that were entered.
+    `body_size` is the font size of body text in points, `outline` the titles of a PDF's bookmarks
+    by page number from 1. `section` follows the headings that were entered.
     """
 
     def __init__(
@@ -32,33 +32,33 @@ class Headings:
         self._outline = {
             page: {_plain(title) for title in titles} for page, titles in (outline or {}).items()
         }
-        self._open: list[tuple[float, str]] = []
+        self._path: list[tuple[float, str]] = []
 
     def is_heading(self, block: Block, page: int = 0) -> bool:
-        """Whether a block of text is a heading."""
+        """True if a block of text on this page is a heading."""
         text = block.text
-        if block.in_figure or block.caption or len(block.lines) > _LINES:
+        if block.in_figure or block.caption or len(block.lines) > _MAX_LINES:
             return False
-        if len(text) > _CHARACTERS or len(_LETTERS.findall(text)) < 2:
+        if len(text) > _MAX_CHARACTERS or len(_LETTERS.findall(text)) < 2:
             return False
         if _plain(text) in self._outline.get(page, ()):
             return True
         if block.size >= _LARGER * self._body_size:
             return True
         bold = all(line.bold for line in block.lines)
-        return bold and block.size >= 0.95 * self._body_size and not text.endswith(_ENDS_PROSE)
+        return bold and block.size >= 0.95 * self._body_size and not text.endswith(_PROSE_ENDINGS)
 
     def enter(self, block: Block) -> None:
-        """Go into the section that a heading opens; smaller type is a section within it."""
-        # A bold heading in the size of the text stands below all larger ones.
-        while self._open and self._open[-1][0] <= block.size:
-            self._open.pop()
-        self._open.append((block.size, " ".join(block.text.split())))
+        """Enter the section that a heading opens; smaller type opens a section within it."""
+        # A bold heading in the size of body text is within all larger ones.
+        while self._path and self._path[-1][0] <= block.size:
+            self._path.pop()
+        self._path.append((block.size, " ".join(block.text.split())))
 
     @property
     def section(self) -> str:
-        """The headings that are open, outermost first: "2 Results > 2.1 Speed"; "" before any."""
-        return " > ".join(title for _, title in self._open)
+        """The current headings, outermost first: "2 Results > 2.1 Speed"; "" before the first."""
+        return " > ".join(title for _, title in self._path)
 
 
 def _plain(text: str) -> str:

@@ -9,14 +9,14 @@ from typing import Any
 
 from mmrerank.loaders.boxes import Box, union
 from mmrerank.loaders.captions import find_caption
-from mmrerank.loaders.pdf.figures.paths import as_shown, turn_of
 from mmrerank.loaders.pdf.page import Block, Line
+from mmrerank.loaders.pdf.rotation import as_shown, turn_of
 from mmrerank.loaders.pdf.text.reading_order import in_reading_order
 from mmrerank.optional import require
 
 __all__ = ["is_panel_caption", "is_prose", "joined", "make_block", "read_blocks", "words_of"]
 
-_FULL_LINE = 0.8  # of the block's width: a line that goes so far was wrapped, not ended
+_FULL_LINE = 0.8  # of the block's width: a line that is so long was wrapped, not ended
 
 _PANEL_CAPTION = re.compile(r"\([a-z]\)\s")
 
@@ -24,7 +24,9 @@ _WORD = re.compile(r"[^\W_]+(?:[-\u2010\u2011][^\W_]+)*")
 
 _LAST_WORD = re.compile(r"[^\W_]+(?:[-\u2010][^\W_]+)*[-\u2010]$")
 
-_TITLE_GAP, _TITLE_LINES = 1.5, 6  # of a line's height; a longer block is no title
+_TITLE_GAP, _TITLE_LINES = 1.5, 6  # of a line's height; a longer block is not a title
+
+_HYPHENS = "-\u00ad\u2010"
 
 _BOLD = 16  # a bit of PyMuPDF's span flags
 
@@ -38,19 +40,19 @@ def read_blocks(page: Any) -> list[Block]:
     turn = turn_of(page)
     blocks: list[Block] = []
     for raw in page.get_text("dict", flags=flags)["blocks"]:
-        lines = [line for found in raw.get("lines", ()) if (line := _line(found, turn))]
-        blocks.extend(make_block(part) for part in _apart(lines))
+        lines = [line for part in raw.get("lines", ()) if (line := _line(part, turn))]
+        blocks.extend(make_block(part) for part in _cut_at_captions(lines))
     return in_reading_order(_with_titles(blocks))
 
 
 def _with_titles(blocks: Sequence[Block]) -> list[Block]:
-    """The blocks, each caption that is but a number ("Figure 1") with the title right below it."""
+    """The blocks, captions that are only a number ("Figure 1") joined with the title below them."""
     titles: dict[int, Block] = {}
-    for number in blocks:
-        if number.caption and number.caption.title == len(number.text):
-            below = [block for block in blocks if _is_below(number, block)]
+    for caption in blocks:
+        if caption.caption and caption.caption.title == len(caption.text):
+            below = [block for block in blocks if _is_title_of(caption, block)]
             if below:
-                titles[id(number)] = min(below, key=lambda block: block.box[1])
+                titles[id(caption)] = min(below, key=lambda block: block.box[1])
     taken = {id(title) for title in titles.values()}
     return [
         make_block([*block.lines, *titles[id(block)].lines]) if id(block) in titles else block
@@ -59,12 +61,13 @@ def _with_titles(blocks: Sequence[Block]) -> list[Block]:
     ]
 
 
-def _is_below(number: Block, block: Block) -> bool:
-    height = number.box[3] - number.box[1]
-    gap = block.box[1] - number.box[3]
+def _is_title_of(caption: Block, block: Block) -> bool:
+    """True for a short block right below a caption, with the same left edge."""
+    height = caption.box[3] - caption.box[1]
+    gap = block.box[1] - caption.box[3]
     return (
         -0.2 * height < gap < _TITLE_GAP * height
-        and abs(block.box[0] - number.box[0]) < height
+        and abs(block.box[0] - caption.box[0]) < height
         and block.caption is None
         and len(block.lines) <= _TITLE_LINES
         and all(line.upright for line in block.lines)
@@ -72,11 +75,12 @@ def _is_below(number: Block, block: Block) -> bool:
 
 
 def _line(raw: dict[str, Any], turn: Any) -> Line | None:
+    """A line as PyMuPDF describes it, on the page as it is shown; None for white space only."""
     text = "".join(span["text"] for span in raw["spans"])
     if not text.strip():
         return None
     box, direction = raw["bbox"], raw["dir"]
-    if turn is not None:  # PyMuPDF gives text in the coordinates of the page before it is turned
+    if turn is not None:  # PyMuPDF reads text in the coordinates of the page before it is turned
         box = as_shown(box, turn)
         direction = (
             direction[0] * turn.a + direction[1] * turn.c,
@@ -88,11 +92,11 @@ def _line(raw: dict[str, Any], turn: Any) -> Line | None:
     return Line(tuple(box), text.strip(), size, upright=direction[0] > 0.9, bold=bold)
 
 
-def _apart(lines: Sequence[Line]) -> Iterator[list[Line]]:
-    """The lines of one block as read, cut where a caption begins.
+def _cut_at_captions(lines: Sequence[Line]) -> Iterator[list[Line]]:
+    """The lines of one block of PyMuPDF, cut where a caption begins.
 
-    PyMuPDF takes captions that stand side by side, or a caption and the label above it, as one
-    block. What follows a caption belongs to it only where it is not beside it.
+    PyMuPDF reads captions side by side, or a caption and the label above it, as one block. A line
+    after a caption belongs to it only if it is not beside it.
     """
     starts = [index for index, line in enumerate(lines) if _begins_caption(lines, index)]
     parts: list[list[Line]] = [[] for _ in range(len(starts) + 1)]
@@ -101,13 +105,14 @@ def _apart(lines: Sequence[Line]) -> Iterator[list[Line]]:
         under = [
             number
             for number in range(reached, 0, -1)
-            if _side_by_side(lines[starts[number - 1]].box, line.box)
+            if _share_width(lines[starts[number - 1]].box, line.box)
         ]
         parts[under[0] if under else reached].append(line)
     yield from (part for part in parts if part)
 
 
 def _begins_caption(lines: Sequence[Line], index: int) -> bool:
+    """True if a line of a block begins a caption, and not just a line of prose."""
     caption = find_caption(lines[index].text)
     if caption is None or index == 0:
         return caption is not None
@@ -122,43 +127,47 @@ def _begins_caption(lines: Sequence[Line], index: int) -> bool:
     return caption.sure and (beside or not wrapped or before.text[-1] in ".:;!?)")
 
 
-def _side_by_side(first: Box, second: Box) -> bool:
-    """True where the two share some of their width."""
+def _share_width(first: Box, second: Box) -> bool:
+    """True if one box is above the other, at least in part."""
     return min(first[2], second[2]) > max(first[0], second[0])
 
 
 def make_block(lines: Sequence[Line], known: Collection[str] = ()) -> Block:
-    """A block of these lines; `known` as `joined` takes it."""
+    """A block of these lines, at least one; `known` as in `joined`."""
     text = joined(lines, known)
     return Block(union(*(line.box for line in lines)), text, tuple(lines), find_caption(text))
 
 
 def joined(lines: Sequence[Line], known: Collection[str] = ()) -> str:
-    """The lines as text: wrapped lines become one, hyphenated words whole, other ends stay.
+    """The lines as text: a wrapped line goes on, hyphenated words become whole, other ends stay.
 
     `known` are words of the document in small letters: they tell whether the hyphen of
-    "self-" / "locking" is the word's own.
+    "self-" / "locking" belongs to the word.
     """
-    right = max(line.box[2] for line in lines)
     left = min(line.box[0] for line in lines)
+    width = max(line.box[2] for line in lines) - left
     text = lines[0].text
     for before, line in pairwise(lines):
-        same_row = _overlap_in_height(before.box, line.box) > 0.5 and line.box[0] >= before.box[2]
-        wrapped = before.box[2] - left >= _FULL_LINE * (right - left)
-        hyphened = len(text) > 1 and text[-1] in "-\u00ad\u2010" and text[-2].isalpha()
-        if same_row:
-            text += " " + line.text
-        elif hyphened and line.text[0].islower():
-            text = _whole_word(text, line.text, known)
-        elif hyphened and wrapped:  # "Anglo-" "American": the hyphen is the word's own
-            text += line.text
+        if _overlap_in_height(before.box, line.box) > 0.5 and line.box[0] >= before.box[2]:
+            text += " " + line.text  # in the same row
         else:
-            text += (" " if wrapped else "\n") + line.text
+            wrapped = before.box[2] - left >= _FULL_LINE * width
+            text = _with_next_line(text, line.text, known, wrapped=wrapped)
     return text
 
 
+def _with_next_line(text: str, following: str, known: Collection[str], *, wrapped: bool) -> str:
+    """The text so far and a line below it; `wrapped` if the text fills its last line."""
+    hyphenated = len(text) > 1 and text[-1] in _HYPHENS and text[-2].isalpha()
+    if hyphenated and following[0].islower():
+        return _whole_word(text, following, known)
+    if hyphenated and wrapped:  # "Anglo-" "American": the hyphen belongs to the word
+        return text + following
+    return text + (" " if wrapped else "\n") + following
+
+
 def _whole_word(text: str, following: str, known: Collection[str]) -> str:
-    """Two parts of a word put together, with its hyphen where the document writes it so."""
+    """Two parts of a word joined, with the hyphen if the document writes the word with it."""
     start, end = _LAST_WORD.search(text), _WORD.match(following)
     if text[-1] != "\u00ad" and start and end:
         first, second = start[0][:-1].lower(), end[0].lower()
@@ -168,16 +177,16 @@ def _whole_word(text: str, following: str, known: Collection[str]) -> str:
 
 
 def words_of(lines: Iterable[Line]) -> set[str]:
-    """The words of lines in small letters, without those that a line end may have cut."""
+    """The words of lines in small letters; a hyphen at the end of a line is left out."""
     return {
         word.lower().replace("\u2010", "-")
         for line in lines
-        for word in _WORD.findall(line.text.rstrip("-\u00ad\u2010"))
+        for word in _WORD.findall(line.text.rstrip(_HYPHENS))
     }
 
 
 def _overlap_in_height(first: Box, second: Box) -> float:
-    """The part of the lower of two boxes' heights that they share, 0 to 1."""
+    """The share (0 to 1) of the lower box's height that is beside the other."""
     shared = min(first[3], second[3]) - max(first[1], second[1])
     return max(shared, 0.0) / max(min(first[3] - first[1], second[3] - second[1]), 0.1)
 
@@ -188,7 +197,7 @@ def is_panel_caption(text: str) -> bool:
 
 
 def is_prose(block: Block, body_size: float) -> bool:
-    """True for long lines in the size of the body text: no label, no heading, no caption."""
+    """True for long lines in the size of body text: not a label, a heading or a caption."""
     if block.caption or abs(block.size - body_size) > 0.12 * body_size:
         return False
     if is_panel_caption(block.text) or not all(line.upright for line in block.lines):

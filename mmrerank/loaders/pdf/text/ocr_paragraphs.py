@@ -1,4 +1,4 @@
-"""The text of a scan: lines that OCR has read, put together as paragraphs and in reading order."""
+"""The text of a scan: lines read by OCR, joined to paragraphs in reading order."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from mmrerank.ocr.engine import ReadLine
 
 __all__ = ["scan_blocks"]
 
-_GAP, _OVERLAP = 0.8, 0.3  # of a line's height, between two lines of one paragraph
+_MAX_GAP, _MAX_OVERLAP = 0.8, 0.3  # of a line's height, between two lines of one paragraph
 
-_ALIKE = 1.4  # times as high: larger type is another paragraph
+_SAME_SIZE = 1.4  # times as high: larger type begins another paragraph
 
-_BESIDE = 0.5  # of the narrower line's width stands below the other
+_MIN_BELOW = 0.5  # of the narrower line's width is below the other line
 
 
 def scan_blocks(
@@ -25,22 +25,14 @@ def scan_blocks(
     size: tuple[float, float] = (600.0, 800.0),
     body_size: float = 10.0,
 ) -> list[Block]:
-    """The paragraphs of a page of this size in points; lines of the usual height get `body_size`."""
-    if not lines:
-        return []
-    width, height = size
-    placed = [
-        ((x0 * width, y0 * height, x1 * width, y1 * height), line.text)
-        for line in lines
-        if line.text.strip()
-        for x0, y0, x1, y1 in (line.box,)
-    ]
-    usual = median(box[3] - box[1] for box, _ in placed) if placed else 0.0
+    """The paragraphs of a page, from lines whose boxes are fractions of the page (0 to 1).
+
+    `size` is the page's width and height in points. Lines of the usual height get the font size
+    `body_size`, larger ones a size in proportion.
+    """
     paragraphs: list[list[Line]] = []
-    for box, text in sorted(placed, key=lambda one: one[0][1]):
-        larger = (box[3] - box[1]) / max(usual, 0.1)
-        line = Line(box, text.strip(), body_size * (larger if larger > _ALIKE else 1.0))
-        above = [lines for lines in paragraphs if _goes_on(lines[-1].box, box)]
+    for line in _in_points(lines, size, body_size):
+        above = [lines for lines in paragraphs if _continues(lines[-1].box, line.box)]
         if above:
             max(above, key=lambda lines: lines[-1].box[3]).append(line)
         else:
@@ -48,13 +40,33 @@ def scan_blocks(
     return in_reading_order([make_block(lines) for lines in paragraphs])
 
 
-def _goes_on(above: Box, box: Box) -> bool:
-    """Whether a line is the next of a paragraph."""
-    heights = sorted((above[3] - above[1], box[3] - box[1]))
+def _in_points(
+    lines: Sequence[ReadLine], size: tuple[float, float], body_size: float
+) -> list[Line]:
+    """The lines that have text, with boxes in points and font sizes, from top to bottom."""
+    texts = [(_scaled(line.box, size), line.text.strip()) for line in lines if line.text.strip()]
+    if not texts:
+        return []
+    usual = median(box[3] - box[1] for box, _ in texts)
+    placed = []
+    for box, text in sorted(texts, key=lambda item: item[0][1]):
+        larger = (box[3] - box[1]) / max(usual, 0.1)
+        placed.append(Line(box, text, body_size * (larger if larger > _SAME_SIZE else 1.0)))
+    return placed
+
+
+def _scaled(box: Box, size: tuple[float, float]) -> Box:
+    (x0, y0, x1, y1), (width, height) = box, size
+    return (x0 * width, y0 * height, x1 * width, y1 * height)
+
+
+def _continues(above: Box, box: Box) -> bool:
+    """True if a line is the next one of a paragraph."""
+    low, high = sorted((above[3] - above[1], box[3] - box[1]))
     gap = box[1] - above[3]
     shared = min(above[2], box[2]) - max(above[0], box[0])
     return (
-        -_OVERLAP * heights[0] < gap < _GAP * heights[0]
-        and heights[1] < _ALIKE * heights[0]
-        and shared > _BESIDE * min(above[2] - above[0], box[2] - box[0])
+        -_MAX_OVERLAP * low < gap < _MAX_GAP * low
+        and high < _SAME_SIZE * low
+        and shared > _MIN_BELOW * min(above[2] - above[0], box[2] - box[0])
     )

@@ -1,4 +1,4 @@
-"""The order in which a reader meets the blocks of a page, and the columns they stand in."""
+"""The order in which the blocks of a page are read, and the columns of its text."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from mmrerank.loaders.boxes import Box
 
 __all__ = ["in_reading_order", "text_columns"]
 
-_GUTTER = 5.0  # points of white between two columns, at the least
+_MIN_GUTTER = 5.0  # points of white between two columns
 
-_COLUMN_SHARE = 0.2  # of the width of what is cut: narrower things are cells, not columns
+_MIN_COLUMN = 0.2  # of the width of all blocks: narrower things are cells, not columns
 
 
 class Boxed(Protocol):
-    """Anything that stands somewhere on a page."""
+    """Anything with a place on a page."""
 
     @property
     def box(self) -> Box: ...
@@ -26,7 +26,7 @@ T = TypeVar("T", bound=Boxed)
 
 
 def in_reading_order(blocks: Sequence[T]) -> list[T]:
-    """Columns from left to right, in each from top to bottom; what spans columns cuts them."""
+    """Columns from left to right, each from top to bottom; a block that spans columns cuts them."""
     if len(blocks) < 2:
         return list(blocks)
     columns = _columns(blocks)
@@ -39,7 +39,7 @@ def in_reading_order(blocks: Sequence[T]) -> list[T]:
 
 
 def _columns(blocks: Sequence[T]) -> list[list[T]]:
-    """The blocks on either side of the first gutter that runs through them all; one list if none.
+    """The blocks on either side of the first gutter between them; one list if there is none.
 
     Both sides must be wide, or the cells of a table would be read column by column.
     """
@@ -47,21 +47,21 @@ def _columns(blocks: Sequence[T]) -> list[list[T]]:
     left, right = ordered[0].box[0], max(block.box[2] for block in ordered)
     reach = ordered[0].box[2]
     for index, block in enumerate(ordered[1:], start=1):
-        least = _COLUMN_SHARE * (right - left)
+        least = _MIN_COLUMN * (right - left)
         wide = reach - left >= least and right - block.box[0] >= least
-        if block.box[0] - reach >= _GUTTER and wide:
+        if block.box[0] - reach >= _MIN_GUTTER and wide:
             return [ordered[:index], ordered[index:]]
         reach = max(reach, block.box[2])
     return [ordered]
 
 
 def _strips(blocks: Sequence[T]) -> list[list[T]]:
-    """The blocks cut at every height where there is white, save those that form columns together."""
+    """The blocks in groups from top to bottom, with white between; groups in columns are one."""
     ordered = sorted(blocks, key=lambda block: block.box[1])
     cut: list[list[T]] = [[ordered[0]]]
     reach = ordered[0].box[3]
     for block in ordered[1:]:
-        if block.box[1] >= reach - 1.0:  # boxes of lines touch by a hair
+        if block.box[1] >= reach - 1.0:  # boxes of lines overlap by a hair
             cut.append([])
         cut[-1].append(block)
         reach = max(reach, block.box[3])
@@ -75,9 +75,9 @@ def _strips(blocks: Sequence[T]) -> list[list[T]]:
 
 
 def text_columns(lines: Iterable[Box], page_width: float) -> list[tuple[float, float]]:
-    """The columns of a page as (x0, x1), from its lines of body text; the page if it has none.
+    """The columns of a page as (x0, x1) in points, from its lines of body text; else all of it.
 
-    A gutter is what fewer than a sixth as many lines cross as cross the fullest place.
+    A gutter is crossed by fewer than a sixth of the lines that cross the fullest place.
     """
     width = int(page_width) + 2
     change = [0] * (width + 1)

@@ -1,0 +1,74 @@
+"""The text of one page, as figure finding sees it: captions, body text, columns and gutters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from mmrerank.loaders.boxes import Box
+from mmrerank.loaders.pdf.figures.settings import FigureSettings
+from mmrerank.loaders.pdf.page import Block, Line
+from mmrerank.loaders.pdf.text.lines import is_prose
+from mmrerank.loaders.pdf.text.reading_order import text_columns
+
+__all__ = ["TextLayout", "read_text_layout"]
+
+
+@dataclass(frozen=True, slots=True)
+class TextLayout:
+    """The text of one page.
+
+    `whole` is the box of the page, `body_size` the font size of the document's body text in points.
+    `prose` are the blocks of body text; `columns` are the (x0, x1) of the columns that they stand
+    in, `gutters` the white between those.
+    """
+
+    whole: Box
+    body_size: float
+    blocks: tuple[Block, ...]
+    lines: tuple[Line, ...]
+    captions: tuple[Block, ...]
+    prose: tuple[Block, ...]
+    prose_lines: tuple[Line, ...]
+    columns: tuple[tuple[float, float], ...]
+    gutters: tuple[Box, ...]
+
+
+def read_text_layout(
+    whole: Box, blocks: Sequence[Block], body_size: float, settings: FigureSettings
+) -> TextLayout:
+    """The text layout of a page whose box is `whole` and whose text is `blocks`."""
+    captions = tuple(block for block in blocks if block.caption)
+    prose = tuple(block for block in blocks if is_prose(block, body_size))
+    prose_lines = _lines(prose)
+    columns = text_columns([line.box for line in prose_lines], whole[2])
+    return TextLayout(
+        whole,
+        body_size,
+        tuple(blocks),
+        _lines(blocks),
+        captions,
+        prose,
+        prose_lines,
+        tuple(columns),
+        tuple(_gutters(columns, prose, captions, settings)),
+    )
+
+
+def _lines(blocks: Sequence[Block]) -> tuple[Line, ...]:
+    return tuple(line for block in blocks for line in block.lines)
+
+
+def _gutters(
+    columns: Sequence[tuple[float, float]],
+    prose: Sequence[Block],
+    captions: Sequence[Block],
+    settings: FigureSettings,
+) -> list[Box]:
+    """The white between columns, as far up and down as there is text in them."""
+    if sum(len(block.lines) for block in prose) < settings.min_columns_lines:
+        return []  # captions side by side are not columns
+    text = [block.box for block in (*prose, *captions)]
+    top, bottom = min(box[1] for box in text), max(box[3] for box in text)
+    return [(left[1], top, right[0], bottom) for left, right in pairwise(columns)]

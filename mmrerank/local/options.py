@@ -1,0 +1,153 @@
+"""The keyword options of the local models: each is named, typed and documented here, once.
+
+A class takes `**options: Unpack[SomeOptions]` and names the `TypedDict` in its attribute `options`;
+`inspect.signature` of the class shows every option with its default.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Literal, TypedDict, get_type_hints
+
+from mmrerank.errors import InvalidInputError
+from mmrerank.fusion import Fusion, max_score
+from mmrerank.local.cache.memory import Reuse
+from mmrerank.local.device import DType, Quantization
+from mmrerank.types import Usage
+
+__all__ = [
+    "Configurable",
+    "ImageOptions",
+    "LocalOptions",
+    "ModelOptions",
+    "QwenOptions",
+    "ScoreOptions",
+    "check_scores_option",
+]
+
+
+class ModelOptions(TypedDict, total=False):
+    """Options of every model that runs on this machine."""
+
+    device: str
+    """Where the model runs: "cpu", "cuda", "cuda:1", "mps", or "auto" (default) for the fastest."""
+    dtype: DType
+    """The number format: "float32", "bfloat16", "float16", or "auto" (default): float32 on a CPU."""
+    revision: str | None
+    """The branch, tag or commit of a hub id. Default: None, the main branch."""
+    show_progress: bool
+    """Show a progress bar on standard error or in a notebook. Default: False."""
+
+
+class QwenOptions(ModelOptions, total=False):
+    """Options of the models that run on this package's own engine."""
+
+    max_length: int
+    """The largest number of tokens of a prompt; longer text is cut, with a `RerankWarning`. Default:
+    8,192, or 10,240 for the models that read images."""
+    instruction: str | None
+    """The task, in words. Default: None, the published instruction of the model, if it has one."""
+    max_batch_tokens: int | None
+    """The largest number of tokens computed at once. Default: None, chosen for the device."""
+    quantization: Quantization | None
+    """Weights in 8 or 4 bits: "int8" or "int4". Needs the extra `quantization`. Default: None."""
+
+
+class ScoreOptions(TypedDict, total=False):
+    """Options of every reranker that runs on this machine."""
+
+    scores: Literal["probability", "logit"]
+    """What a score is: a "probability" between 0 and 1 (default), or the "logit" it is made of."""
+    on_usage: Callable[[Usage], None] | None
+    """Called with the usage of every call. Default: None."""
+
+
+class LocalOptions(QwenOptions, ScoreOptions, total=False):
+    """Options of a local reranker of texts."""
+
+
+class ImageOptions(LocalOptions, total=False):
+    """Options of a local reranker of texts and images."""
+
+    fusion: Fusion
+    """Makes one score of the scores of a document's parts. Default: their maximum."""
+    joint: bool
+    """Put text and images of a document into one prompt instead of scoring them one by one. Default:
+    as the model was trained, True for Qwen3-VL and False for m0."""
+    max_images_per_document: int
+    """How many images of a document count, the first ones. Default: 4."""
+    shrink_images: bool
+    """Make images that do not fit smaller instead of raising `ImageError`. Default: False."""
+    reuse: bool | Reuse
+    """Cache what was computed of documents: True for 1 GiB of memory, False for no cache, or a
+    `Reuse` for another size or for a folder on disk. Default: True."""
+
+
+_DEFAULTS: dict[str, Any] = {
+    "device": "auto",
+    "dtype": "auto",
+    "revision": None,
+    "show_progress": False,
+    "max_length": 8192,
+    "instruction": None,
+    "max_batch_tokens": None,
+    "quantization": None,
+    "scores": "probability",
+    "on_usage": None,
+    "fusion": max_score,
+    "joint": True,
+    "max_images_per_document": 4,
+    "shrink_images": False,
+    "reuse": False,
+}
+
+
+class Configurable:
+    """A class whose constructor takes `**options: Unpack[...]`.
+
+    `options` is the `TypedDict` of these options, `defaults` are those values that differ from
+    `_DEFAULTS`.
+    """
+
+    options: ClassVar[type]
+    defaults: ClassVar[Mapping[str, Any]] = {}
+    __signature__: ClassVar[inspect.Signature]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.__signature__ = _full_signature(cls)
+
+    @classmethod
+    def complete_options(cls, given: Mapping[str, Any]) -> Any:
+        """The given options and the defaults of all others, those of `ImageOptions` included.
+
+        Raises TypeError, as Python does, for an option that the class does not take.
+        """
+        for name in given:
+            if name not in cls.options.__annotations__:
+                raise TypeError(
+                    f"{cls.__name__}.__init__() got an unexpected keyword argument {name!r}"
+                )
+        return {**_DEFAULTS, **cls.defaults, **given}
+
+
+def _full_signature(cls: type[Configurable]) -> inspect.Signature:
+    """The constructor's signature, with `**options` replaced by the single options."""
+    _, *written = inspect.signature(cls.__init__, eval_str=False).parameters.values()
+    if not written or written[-1].kind is not inspect.Parameter.VAR_KEYWORD:
+        return inspect.Signature(written)
+    defaults = {**_DEFAULTS, **cls.defaults}
+    options = [
+        inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, default=defaults[name], annotation=kind
+        )
+        for name, kind in get_type_hints(cls.options).items()
+    ]
+    return inspect.Signature([*written[:-1], *options])
+
+
+def check_scores_option(scores: str) -> None:
+    """Raises `InvalidInputError` unless `scores` is "probability" or "logit"."""
+    if scores not in ("probability", "logit"):
+        raise InvalidInputError(f'scores is "probability" or "logit", not {scores!r}')

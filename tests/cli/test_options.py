@@ -1,0 +1,88 @@
+"""Options that commands share, and the reranker that they select."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any, TypedDict
+
+import pytest
+
+from mmrerank import InvalidInputError, OCRReranker, TEIReranker
+from mmrerank.base import Reranker
+from mmrerank.catalog import RERANKERS
+from mmrerank.cli.options import (
+    add_reranker,
+    folder,
+    make_reranker,
+    option_names,
+    positive,
+)
+from mmrerank.testing import FakeReranker
+
+
+def test_every_reranker_of_the_catalog_can_be_named():
+    parser = argparse.ArgumentParser()
+    add_reranker(parser)
+    for name in [*(row.name for row in RERANKERS), "none"]:
+        assert parser.parse_args(["--reranker", name]).reranker == name
+    assert parser.parse_args([]).reranker == "ocr"
+
+
+def test_a_reranker_is_made_with_the_options_that_were_given():
+    with make_reranker("ocr", model=None, base_url=None) as reranker:
+        assert isinstance(reranker, OCRReranker)
+        assert reranker.show_progress
+    with make_reranker("tei", base_url="http://127.0.0.1:1", api_key="k") as reranker:
+        assert isinstance(reranker, TEIReranker)
+    with make_reranker("none") as reranker:
+        assert reranker is None
+
+
+def test_an_option_that_a_reranker_does_not_have_is_refused():
+    with pytest.raises(InvalidInputError, match="ocr does not have the option --base-url"):
+        make_reranker("ocr", base_url="http://127.0.0.1:1")
+
+
+class Options(TypedDict, total=False):
+    reuse: bool
+    device: str
+
+
+class Typed(FakeReranker):
+    """A reranker whose `**options` are typed."""
+
+    options = Options
+
+    def __init__(self, model: str = "typed", **options: Any) -> None:
+        super().__init__()
+
+
+class Untyped(FakeReranker):
+    def __init__(self, model: str = "untyped", **options: Any) -> None:
+        super().__init__()
+
+
+@pytest.mark.parametrize(
+    ("kind", "names", "is_open"),
+    [
+        (Typed, {"model", "reuse", "device"}, False),
+        (Untyped, {"model"}, True),
+    ],
+)
+def test_option_names_come_from_the_signature_and_from_typed_options(
+    kind: type[Reranker], names: set[str], is_open: bool
+):
+    assert option_names(kind) == (names, is_open)
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "x", "1.5", ""])
+def test_a_count_is_a_whole_number_from_1_on(value):
+    assert positive("3") == 3
+    with pytest.raises(argparse.ArgumentTypeError, match="whole number"):
+        positive(value)
+
+
+def test_a_folder_has_a_name():
+    assert folder("index") == "index"
+    with pytest.raises(argparse.ArgumentTypeError, match="missing"):
+        folder(" ")

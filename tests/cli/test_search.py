@@ -1,0 +1,87 @@
+"""mmrerank search: the results on standard output, everything else on standard error."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from cli_helpers import search
+
+from mmrerank.cli.main import main
+from mmrerank.testing import LocalRerankServer
+
+
+def test_the_chunk_with_the_figure_comes_first(store, capsys):
+    hits = search(capsys, "torque of the turbine", "--store", store)
+    assert [hit["rank"] for hit in hits] == [1, 2, 3]
+    best = hits[0]
+    assert set(best) == {
+        "rank", "score", "retrieval_rank", "retrieval_score", "source", "page", "text", "images",
+        "best_image",
+    }  # fmt: skip
+    assert best["source"].endswith("a.pdf")
+    assert best["page"] == 1
+    (image,) = best["images"]
+    assert image["caption"] == "Figure 1: What the gauge shows."
+    assert image["page"] == 1
+    assert best["best_image"] == image["path"]
+    assert (Path(store) / "images" / image["path"]).is_file()
+    alone = search(capsys, "torque of the turbine", "--store", store, "--reranker", "none")
+    assert not alone[0]["source"].endswith("a.pdf")
+    assert best["retrieval_rank"] > 1
+
+
+def test_the_table_names_the_image_that_won(store, capsys):
+    assert main(["search", "torque of the turbine", "--store", store, "--top-n", "1"]) == 0
+    shown = capsys.readouterr().out
+    assert "Figure 1: What the gauge shows." in " ".join(shown.replace("│", " ").split())
+    assert "a.pdf, page 1" in shown
+
+
+def test_jina_serves_the_command_line_too(store, capsys, monkeypatch):
+    with LocalRerankServer() as server:
+        monkeypatch.setenv("JINA_API_KEY", server.api_key)
+        hits = search(
+            capsys, "turbine", "--store", store, "--reranker", "jina", "--base-url", server.url
+        )
+        main(["search", "x", "--store", store, "--reranker", "jina", "--model",
+              "jina-reranker-m0-v1"])  # fmt: skip
+    assert len(hits) == 3
+    assert "'jina-reranker-m0'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["vllm", "nvidia"])
+def test_servers_of_ones_own_serve_the_command_line(store, capsys, monkeypatch, name):
+    with LocalRerankServer(dialect=name) as server:
+        monkeypatch.setenv(f"{name.upper()}_API_KEY", server.api_key)
+        hits = search(
+            capsys, "turbine", "--store", store, "--reranker", name, "--base-url", server.url
+        )
+    assert len(hits) == 3
+
+
+@pytest.mark.filterwarnings("default::mmrerank.errors.RerankWarning")
+def test_a_missing_image_is_named_and_the_search_goes_on(folder, capsys):
+    store = str(folder / "store")
+    shutil.rmtree(folder / "store" / "images")
+    assert main(["search", "turbine", "--store", store]) == 0
+    shown = capsys.readouterr()
+    assert "warning: image '" in shown.err
+    assert "a.pdf" in shown.out
+    assert main(["search", "turbine", "--store", store, "--reranker", "none"]) == 0
+    assert "warning" not in capsys.readouterr().err
+
+
+def test_escapes_in_documents_reach_no_terminal(tmp_path, capsys, monkeypatch):
+    from mmrerank.index.index import Index
+    from mmrerank.loaders.base import Chunk
+
+    hostile = Chunk("1", "turbine \x1b[2J\x1b]0;owned\x07\x9b5n", "evil\x1b[31m.pdf", 1, 0)
+    Index(tmp_path, create=True).replace("x", [hostile])
+    for flags in ([], ["--json"]):
+        assert main(["search", "turbine", "--store", str(tmp_path), *flags]) == 0
+        shown = capsys.readouterr().out
+        assert "\x1b" not in shown.replace("\x1b[0m", "")
+        assert "u001b" not in shown
+        assert "owned" not in shown

@@ -1,0 +1,131 @@
+"""Retries, pauses and redirects of a request."""
+
+from __future__ import annotations
+
+import time
+
+import httpx
+import pytest
+from calling import (
+    DOCUMENTS,
+    MANY,
+    RIGHT,
+    fault_name,
+    patience,
+    reranker_for,
+    scores_of,
+)
+
+from mmrerank import (
+    APIConnectionError,
+    APIError,
+    APITimeoutError,
+    RateLimitError,
+)
+from mmrerank.http.retrying import pause_before_retry
+from mmrerank.testing import LocalRerankServer, Refusal
+
+EXHAUSTED = [(500, APIError), (429, RateLimitError), ("drop", APIConnectionError), ("reset", APIConnectionError), ("cut", APIConnectionError), ("timeout", APITimeoutError)]  # fmt: skip
+
+
+STATUSES = [408, 429, 500, 502, 503, 504, Refusal(429, {"Retry-After": "0.05"}), Refusal(503, {"Retry-After": "0.05"})]  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", STATUSES, ids=fault_name)
+def test_a_temporary_status_ends_in_the_right_scores(server, fault, no_waiting):
+    server.faults = [fault, fault]
+    with reranker_for(server) as reranker:
+        assert reranker.score("turbine x", MANY) == RIGHT
+
+
+@pytest.mark.parametrize("fault", [503, "drop", "reset", "cut", "timeout"])
+def test_what_passes_ends_in_the_right_scores(server, mode, fault, no_waiting):
+    server.faults = [fault, fault]
+    seen = []
+    with reranker_for(
+        server, timeout=0.5 if fault == "timeout" else 20, on_usage=seen.append
+    ) as reranker:
+        assert scores_of(reranker, mode, "turbine x", MANY) == RIGHT
+        assert reranker._connection.limits.slots._free == 5
+    assert (seen[0].requests, seen[0].retries) == (5, 2)
+
+
+@pytest.mark.parametrize(("fault", "error"), EXHAUSTED, ids=fault_name)
+def test_what_does_not_pass_in_time_is_raised_at_last(server, fault, error, no_waiting):
+    server.faults = [fault] * 9
+    with reranker_for(server, max_retries=2, timeout=patience(fault)) as reranker:
+        with pytest.raises(error):
+            reranker.score("turbine", DOCUMENTS)
+        assert len(server.requests) == 3
+
+
+def test_retries_end_with_the_deadline(server):
+    server.faults = [500] * 50
+    start = time.monotonic()
+    with reranker_for(server, max_retries=50, deadline=0.8) as reranker, pytest.raises(APIError):
+        reranker.score("turbine", DOCUMENTS)
+    assert time.monotonic() - start < 1.2
+
+
+def test_retry_after_is_kept_by_all_calls_of_the_reranker(server):
+    server.faults = [Refusal(429, {"Retry-After": "0.4"})]
+    with reranker_for(server) as reranker:
+        start = time.monotonic()
+        reranker.score("turbine", ["x"])
+        assert time.monotonic() - start > 0.4
+        reranker._connection.limits.rate.delay(0.2)
+        start = time.monotonic()
+        reranker.score("turbine", ["x"])
+        assert time.monotonic() - start > 0.2
+
+
+def test_spent_limits_of_an_answer_delay_the_next_call(server):
+    spent = {"X-RateLimit-Remaining-Requests": "0", "X-RateLimit-Reset-Requests": "300ms"}
+    server.faults = [Refusal(429, spent)]
+    with reranker_for(server) as reranker:
+        start = time.monotonic()
+        assert reranker.score("x", ["x"]) == [1.0]
+        assert time.monotonic() - start > 0.3
+
+
+def test_a_redirect_within_the_service_is_followed(server, mode):
+    server.faults = [Refusal(307, {"Location": "/v1/rerank"})]
+    with reranker_for(server) as reranker:
+        assert scores_of(reranker, mode, "turbine torque", DOCUMENTS)[0] == 1.0
+
+
+@pytest.mark.parametrize("follow", [False, True])
+def test_neither_key_nor_documents_go_to_another_host(mode, follow):
+    with LocalRerankServer() as other, LocalRerankServer() as server:
+        server.faults = [Refusal(status, {"Location": f"{other.url}/v1/rerank"}) for status in (307, 308)]  # fmt: skip
+        with httpx.Client(follow_redirects=follow) as client:
+            reranker = reranker_for(server, client=client)
+            for _ in range(2):
+                with pytest.raises(APIError, match="base_url if you trust it"):
+                    scores_of(reranker, mode, "turbine", DOCUMENTS)
+    assert other.requests == []
+
+
+def test_endless_redirects_end(server):
+    server.faults = [Refusal(307, {"Location": "/v1/rerank"})] * 9
+    with reranker_for(server) as reranker, pytest.raises(APIError, match="more than 3 times"):
+        reranker.score("turbine", DOCUMENTS)
+
+
+def test_pauses_double_up_to_eight_seconds():
+    error = APIError("m", status_code=503)
+    for attempt, longest in enumerate([0.5, 1, 2, 4, 8, 8, 8]):
+        assert longest / 2 <= pause_before_retry(error, attempt, None) <= longest
+
+
+@pytest.mark.parametrize(
+    "error", [APITimeoutError("m"), APIConnectionError("m"), RateLimitError("m")]
+)
+def test_a_requested_pause_is_kept_unless_it_is_long(error):
+    assert pause_before_retry(error, 0, 12.0) == 12.0
+    assert pause_before_retry(error, 0, 61.0) is None
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 422, 501])
+def test_what_is_not_temporary_is_not_repeated(status):
+    assert pause_before_retry(APIError("m", status_code=status), 0, 1.0) is None

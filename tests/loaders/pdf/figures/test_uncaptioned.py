@@ -1,0 +1,60 @@
+"""Drawings without a caption are figures if they look like it; those that overlap are one."""
+
+from __future__ import annotations
+
+from mmrerank.loaders.pdf.figures.components import Component
+from mmrerank.loaders.pdf.figures.layout import PageLayout
+from mmrerank.loaders.pdf.figures.settings import DEFAULT_SETTINGS
+from mmrerank.loaders.pdf.figures.uncaptioned import uncaptioned_regions
+from mmrerank.loaders.pdf.page import Line
+
+WHOLE = (0.0, 0.0, 612.0, 792.0)
+
+
+def regions(*drawings, taken=(), **parts):
+    page = PageLayout(WHOLE, 10.0, ((72.0, 540.0),), drawings=drawings, **parts)
+    return uncaptioned_regions(page, taken, DEFAULT_SETTINGS)
+
+
+def photograph(*box):
+    return Component(box, images=(box,))
+
+
+CHART = Component((100.0, 100.0, 300.0, 200.0), shapes=5)
+
+
+def test_a_drawing_is_a_figure_unless_a_caption_has_it():
+    assert [region.kind for region in regions(CHART)] == ["vector"]
+    assert regions(CHART, taken=[(90.0, 90.0, 310.0, 210.0)]) == []
+
+
+def test_decoration_and_tables_are_not_figures():
+    dot = Component((100, 100, 110, 110), shapes=3)
+    lines = Component((100, 300, 300, 400), straight=9)
+    cells = tuple(Line((100, y, 300, y + 10), "belt 7", 10.0) for y in (310, 330, 350))
+    assert regions(dot) == []
+    assert len(regions(lines)) == 1
+    assert regions(lines, labels=cells) == []
+
+
+def test_overlapping_drawings_are_one_figure_and_photographs_may_overlap_at_an_edge():
+    second = Component((280.0, 100.0, 400.0, 200.0), shapes=5)
+    assert len(regions(CHART, second)) == 1
+    assert len(regions(photograph(100, 100, 300, 200), photograph(280, 100, 400, 200))) == 2
+
+
+def test_panels_with_letters_are_one_figure():
+    panels = photograph(100, 100, 200, 200), photograph(250, 100, 350, 200)
+    letters = tuple(
+        Line((x, 180, x + 40, 190), text, 8.0) for x, text in ((110, "(a) A"), (260, "(b) B"))
+    )
+    assert len(regions(*panels)) == 2
+    assert [region.box for region in regions(*panels, labels=letters)] == [(100, 100, 350, 200)]
+
+
+def test_a_figure_that_fills_its_frame_includes_it():
+    frame = (90.0, 90.0, 320.0, 220.0)
+    picture = photograph(100.0, 100.0, 310.0, 210.0)
+    assert regions(picture, panels=(frame,))[0].box == frame
+    huge = (50.0, 50.0, 600.0, 700.0)
+    assert regions(picture, panels=(huge,))[0].box == picture.box

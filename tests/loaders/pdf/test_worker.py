@@ -1,0 +1,100 @@
+"""Worker processes: they are stopped, replaced and kept, and never outlive their parent."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+from pdf_pages import (
+    DAMAGED,
+)
+
+from mmrerank.errors import (
+    DocumentError,
+)
+from mmrerank.loaders.pdf import worker
+from mmrerank.loaders.pdf.page_reader import OpenPDF
+from mmrerank.loaders.pdf.worker import PageLostError, PDFFile, SpareWorkers, Worker
+
+pymupdf = pytest.importorskip("pymupdf")
+pytest.importorskip("scipy")
+
+
+@pytest.fixture
+def slow():
+    opened = Worker()
+    opened.open(PDFFile(str(DAMAGED / "slow.pdf"), None, None))
+    yield opened
+    opened.stop()
+
+
+def test_calls_return_results_and_raise_errors(report):
+    made = Worker()
+    made.open(PDFFile(str(report), None, None))
+    assert made.call(OpenPDF.info, 60).page_count == 3
+    assert made.call(OpenPDF.text, 60, 2).number == 2
+    with pytest.raises(RuntimeError):
+        made.call(OpenPDF.text, 60, 99)
+    with pytest.raises(DocumentError, match="does not exist"):
+        made.open(PDFFile("missing.pdf", None, None))
+    made.open(PDFFile("report.pdf", None, str(report.parent)))
+    assert made.call(OpenPDF.info, 60).page_count == 3
+    made.stop()
+
+
+def test_a_call_that_takes_too_long_ends_the_process_and_the_next_starts_another(slow):
+    lost = slow._process
+    with pytest.raises(PageLostError, match=r"took longer than 0.01 s"):
+        slow.call(OpenPDF.text, 0.01, 1)
+    assert lost.wait(20) == -signal.SIGKILL
+    slow.open(PDFFile(str(DAMAGED / "slow.pdf"), None, None))
+    assert slow.call(OpenPDF.info, 60).page_count == 1
+
+
+def test_a_worker_that_dies_is_told(slow):
+    slow._process.kill()
+    with pytest.raises(PageLostError, match="ended its process"):
+        slow.call(OpenPDF.info, 60)
+
+
+def send(process, limit):
+    call = (worker._Session.call, (OpenPDF.text, (1,), {}), limit)
+    worker._write(process.stdin, call)
+
+
+def test_a_worker_whose_parent_is_gone_ends_in_silence(slow, capfd):
+    process = slow._process
+    send(process, 60)
+    process.stdout.close()
+    process.stdin.close()
+    assert process.wait(20) == 0
+    assert not capfd.readouterr().err
+
+
+def test_a_worker_whose_parent_is_gone_hangs_on_no_page(slow):
+    send(slow._process, 0.01)
+    assert slow._process.wait(20) == -signal.SIGALRM
+
+
+def test_spare_workers_are_used_again_and_are_few(report):
+    spare = SpareWorkers()
+    workers = [spare.get() for _ in range(3)]
+    workers[0].open(PDFFile(str(report), None, None))
+    process = workers[0]._process
+    for one in workers:
+        spare.put(one)
+    assert [spare.get(), spare.get()] == [workers[1], workers[0]]
+    assert workers[0]._process is process
+    assert spare.get() not in workers
+    workers[0].stop()
+    assert process.poll() is not None
+
+
+def test_a_fork_does_not_use_its_parents_workers(monkeypatch):
+    spare = SpareWorkers()
+    parents = spare.get()
+    spare.put(parents)
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    assert not parents.is_usable
+    assert spare.get() is not parents

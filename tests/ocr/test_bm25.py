@@ -1,0 +1,45 @@
+"""Tokens of any script, and BM25 scores."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mmrerank.ocr.bm25 import BM25, tokenize
+
+
+@given(st.lists(st.lists(st.sampled_from("abcdef"), max_size=12), min_size=1, max_size=8),
+       st.lists(st.sampled_from("abcxyz"), min_size=1, max_size=4))  # fmt: skip
+def test_bm25_is_between_0_and_1_and_never_punishes_a_match(texts, query):
+    bm25 = BM25(query, texts)
+    for text in texts:
+        score = bm25.score(text)
+        assert 0.0 <= score < 1.0
+        assert (score > 0) == bool(set(text) & set(query))
+
+
+@given(st.text())
+def test_any_text_is_tokenized(text):
+    tokens = tokenize(text)
+    assert all(tokens)
+    assert tokenize(text.upper().lower()) == tokenize(text.upper().lower().upper().lower())
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        ("The figures, the queries", ["figure", "query"]),
+        ("losses of a class", ["loss", "class"]),
+        ("CAFÉ 4471-C", ["cafe", "4471", "c"]),
+        ("向量库", ["向量", "量库"]),
+        ("库", ["库"]),
+    ],
+)
+def test_tokens(text, tokens):
+    assert tokenize(text) == tokens
+
+
+def test_stop_words_count_only_if_asked_for():
+    assert tokenize("the who") == []
+    assert tokenize("the who", stop_words=True) == ["the", "who"]

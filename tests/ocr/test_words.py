@@ -1,0 +1,66 @@
+"""The words in an image: from a loader, from the cache, or from OCR."""
+
+from __future__ import annotations
+
+import json
+import stat
+
+import pytest
+
+from mmrerank import Image
+from mmrerank.ocr.engine import ReadLine
+from mmrerank.ocr.words import ImageReader, is_readable, loader_facts
+
+
+def test_words_kept_by_a_loader_come_before_ocr(image_root):
+    facts = {"words": "alpha beta gamma delta epsilon", "caption": "Figure 1", "page": 1, "box": []}
+    (image_root / "blank.json").write_text(json.dumps(facts))
+    image = Image.from_path(image_root / "blank.png")
+    reader = ImageReader(None, ocr=False)
+    assert reader.words(image) == "Figure 1 alpha beta gamma delta epsilon"
+    assert ImageReader(None).is_known(image)
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", '"x"', "\xff", '{"words": 3}', "[" * 10**6])
+def test_another_programs_json_beside_an_image_is_no_matter(image_root, text):
+    (image_root / "words.json").write_text(text, encoding="latin-1")
+    assert "turbine" in ImageReader(None).words(Image.from_path(image_root / "words.png"))
+
+
+def test_garbled_text_layers_are_not_believed():
+    assert is_readable("five whole words stand here")
+    assert not is_readable("two words")
+    assert not is_readable("=<6>?J+@:=<:#0(1C23# >$%& :<=?@ (#+: <>=:$")
+    assert is_readable("0.0 0.5 1.0 -5 10% (a) time [s]")
+    assert is_readable("向量 数据库 检索 精度 提高")
+    assert not is_readable("\ufffd\ufffd \ue001\ue002 \ufffd \ufffd \ufffd \ufffd")
+
+
+def test_a_damaged_cache_is_read_again(image_root, tmp_path):
+    image = Image.from_path(image_root / "words.png")
+    ImageReader(tmp_path).words(image)
+    (entry,) = (tmp_path / "ocr").rglob("*.json")
+    for damage in (b"\xff\xfe\xff", b"[[1, 2]]", b"7", b"[" * 10**6):
+        entry.write_bytes(damage)
+        assert "turbine" in ImageReader(tmp_path).words(image)
+
+
+def test_the_cache_is_private(image_root, tmp_path, monkeypatch):
+    line = ReadLine((0.0, 0.0, 1.0, 1.0), "torque")
+    monkeypatch.setattr("mmrerank.ocr.words.read_lines", lambda data, name: [line])
+    ImageReader(tmp_path / "cache").lines(Image.from_path(image_root / "words.png"))
+    (entry,) = (tmp_path / "cache" / "ocr").rglob("*.json")
+    assert stat.S_IMODE(entry.stat().st_mode) == 0o600
+    assert stat.S_IMODE(entry.parent.stat().st_mode) == 0o700
+    assert [path.name for path in entry.parent.iterdir()] == [entry.name]
+
+
+def test_the_facts_of_a_shared_image_are_those_of_the_source(image_root):
+    facts = {"page": 1, "box": [], "words": "", "source": "a.pdf", "caption": "Figure 1"}
+    other = {"source": "b.pdf", "page": 7, "caption": "Figure 9"}
+    (image_root / "words.json").write_text(json.dumps({**facts, "others": [other, "damaged"]}))
+    image = Image.from_path(image_root / "words.png")
+    assert loader_facts(image, "a.pdf")["caption"] == "Figure 1"
+    assert loader_facts(image, "b.pdf") == {**facts, **other}
+    assert loader_facts(image)["caption"] == ""
+    assert loader_facts(image, "c.pdf")["page"] == 1
