@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,8 @@ if TYPE_CHECKING:
     from mmrerank.index.indexer import SyncReport
 
 __all__ = ["add_command", "run"]
+
+_EXAMPLES = 3  # files named for each reason to pass over some
 
 
 def add_command(commands: Any) -> None:
@@ -62,13 +63,6 @@ def run(options: argparse.Namespace) -> int:
     """
     from mmrerank.index.index import Index
 
-    paths, missing = [], 0
-    for path in options.files:
-        if Path(path).exists():
-            paths.append(path)
-        else:
-            say_error(DocumentError(path, "does not exist"))
-            missing += 1
     given = {} if options.password is None else {"password": options.password}
     with Index(
         options.store,
@@ -77,42 +71,46 @@ def run(options: argparse.Namespace) -> int:
         on_wait=lambda: say("waiting for another process that writes to this index"),
         **given,
     ) as index:
+        paths = [path for path in options.files if Path(path).exists()]
+        missing = [path for path in options.files if path not in paths]
+        for path in missing:
+            say_error(DocumentError(path, "does not exist"))
+        if not paths:
+            return 1
         report = index.sync(paths, verify=options.verify, show_progress=True)
         if options.warm:
             _warm(index, report, options)
-        failures = _say_report(report) + missing
-        say(
-            f"{options.store}: {counted(len(index.files()), 'file')}, {counted(len(index), 'entry', 'entries')}"
-        )
+        failures = _say_report(report, len(missing))
+        totals = counted(len(index.files()), "file"), counted(len(index), "entry", "entries")
+        say(f"{options.store}: {' and '.join(totals)} in all")
     return 1 if failures else 0
 
 
 def _warm(index: Index, report: SyncReport, options: argparse.Namespace) -> None:
-    with selected_reranker(options) as reranker, contextlib.ExitStack():
+    """Let the reranker read what is new."""
+    with selected_reranker(options) as reranker:
         if reranker is not None:
             for path in (*report.added, *report.changed):
                 reranker.warm(index.contents(index.entries(path)), show_progress=True)
 
 
-def _say_report(report: SyncReport) -> int:
-    """Say what was done; how many files could not be indexed."""
-    for verb, paths in (
-        ("added", report.added),
-        ("changed", report.changed),
-        ("removed", report.removed),
-    ):
+def _say_report(report: SyncReport, missing: int) -> int:
+    """Say what was done; how many files could not be indexed, `missing` ones included."""
+    changes = {"added": report.added, "changed": report.changed, "removed": report.removed}
+    for verb, paths in changes.items():
         for path in paths:
             say(f"{verb}: {path}")
     if report.unchanged:
         say(f"{counted(len(report.unchanged), 'file')} unchanged")
     for reason, count in Counter(reason for _, reason in report.skipped).most_common():
-        examples = [Path(path).name for path, why in report.skipped if why == reason][:3]
-        more = ", ..." if count > len(examples) else ""
-        say(
-            f"passed over {counted(count, 'file')}: {reason}: {', '.join(examples)}{more}", "yellow"
-        )
+        names = [Path(path).name for path, why in report.skipped if why == reason]
+        examples = ", ".join(names[:_EXAMPLES]) + (", ..." if count > _EXAMPLES else "")
+        say(f"passed over {counted(count, 'file')}: {reason}: {examples}", "yellow")
     for _, error in report.failed:
         say_error(error)
-    if report.failed:
-        say(f"{counted(len(report.failed), 'file')} could not be indexed", "red")
-    return len(report.failed)
+    failures = len(report.failed) + missing
+    if failures:
+        read = (report.added, report.changed, report.unchanged)
+        count = failures + sum(map(len, read))
+        say(f"{failures} of {counted(count, 'file')} could not be indexed", "red")
+    return failures

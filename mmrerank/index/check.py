@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmrerank.images.refs import IMAGES_KEY, read_refs
-from mmrerank.index.ledger import Entry, FileRecord, Ledger, Writer
+from mmrerank.index.ledger import Entry, FileRecord, Ledger
+from mmrerank.index.writer import Writer
 from mmrerank.loaders.figure_chunks import KIND_KEY
 from mmrerank.ocr.bm25 import tokenize
 from mmrerank.retrieval.vector_store import Record, VectorStore

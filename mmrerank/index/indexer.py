@@ -9,27 +9,29 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from mmrerank.errors import DocumentError, RerankError, StoreError
 from mmrerank.index.check import Problem, adopt, find_problems
-from mmrerank.index.ledger import Entry, FileRecord, Ledger, Writer
+from mmrerank.index.ledger import Entry, FileRecord, Ledger
 from mmrerank.index.scan import Scan
+from mmrerank.index.writer import Writer
 from mmrerank.loaders.base import Chunk
+from mmrerank.loaders.files import LOADERS
 from mmrerank.ocr.bm25 import tokenize
 from mmrerank.progress import progress
 from mmrerank.retrieval.base import TextEmbedder
 from mmrerank.retrieval.vector_store import Record, VectorStore
 
-__all__ = ["Indexer", "Load", "SyncReport", "options_hash", "remove_unused_images"]
+__all__ = ["Indexer", "Read", "SyncReport", "options_hash", "remove_unused_images"]
 
 _BATCH = 500  # entries embedded and written at once: 4 MiB of vectors
 
 
-class Load(Protocol):
+class Read(Protocol):
     """Reads a file into chunks, figures among them."""
 
     def __call__(self, path: Path, *, show_progress: bool) -> list[Chunk]:
@@ -59,13 +61,11 @@ class Indexer:
         store: VectorStore,
         embedder: TextEmbedder,
         *,
-        load: Load,
+        read: Read,
         options: str,
-        words_of: Callable[[Chunk], str],
     ) -> None:
         self._ledger, self._writer, self._store = ledger, writer, store
-        self._embedder, self._load, self._options = embedder, load, options
-        self._words_of = words_of
+        self._embedder, self._read, self._options = embedder, read, options
 
     def recover(self) -> None:
         """Delete what killed writers left in the vector store. Raises `StoreError`."""
@@ -74,25 +74,36 @@ class Indexer:
     def sync(self, scan: Scan, *, verify: bool = False, show_progress: bool = False) -> SyncReport:
         """Make the index equal to the files of a scan; see `Index.sync`.
 
-        A file that cannot be read is reported, and what the index had of it stays. Raises
-        `StoreError` where the index cannot be written: the work stops at the first such error.
+        A file that cannot be read is reported, and what the index has of it stays. Raises
+        `StoreError` if the index cannot be written: the work stops at the first such error, since
+        Chroma does not return from the write after a full disk.
         """
         report = SyncReport(skipped=[(str(path), reason) for path, reason in scan.skipped])
         known = {record.path: record for record in self._ledger.files()}
-        for path in progress(scan.files, "Indexing", show=show_progress):
+        several = len(scan.files) > 1  # one bar at a time: for the files, or within the only one
+        for path in progress(scan.files, "Indexing", show=show_progress and several):
             try:
-                self._sync_file(path, known.get(str(path)), report, verify, show_progress)
+                self._sync_file(path, known.get(str(path)), report, verify, show_progress > several)
             except StoreError:
                 raise
             except RerankError as error:
                 report.failed.append((str(path), error))
-        present = {str(path) for path in scan.files}
-        for path_name in known.keys() - present:
-            if any(Path(path_name).is_relative_to(folder) for folder in scan.folders):
-                self.remove(path_name)
-                report.removed.append(path_name)
-        report.removed.sort()
+        self._remove_missing(scan, known, report)
+        for folder in scan.folders_without_files:
+            if not any(Path(path).is_relative_to(folder) for path in known):
+                formats = ", ".join(LOADERS)
+                reason = f"has no file that can be loaded ({formats})"
+                report.failed.append((str(folder), DocumentError(str(folder), reason)))
         return report
+
+    def _remove_missing(
+        self, scan: Scan, known: Mapping[str, FileRecord], report: SyncReport
+    ) -> None:
+        """Remove what was in one of the folders and is there no longer."""
+        for path in sorted(known.keys() - {str(path) for path in scan.files}):
+            if any(Path(path).is_relative_to(folder) for folder in scan.folders):
+                self.remove(path)
+                report.removed.append(path)
 
     def _sync_file(
         self,
@@ -103,26 +114,20 @@ class Indexer:
         show_progress: bool,
     ) -> None:
         size, modified = _size_and_time(path)
-        same = record is not None and record.options == self._options
-        if (
-            same
-            and not verify
-            and record is not None
-            and (record.size, record.modified) == (size, modified)
-        ):
+        old = record if record is not None and record.options == self._options else None
+        if old is not None and not verify and (old.size, old.modified) == (size, modified):
             report.unchanged.append(str(path))
             return
-        digest = _digest(path)
-        current = FileRecord(str(path), size, modified, self._options, digest)
-        if same and record is not None and record.digest == digest:
+        current = FileRecord(str(path), size, modified, self._options, _digest(path))
+        if old is not None and old.digest == current.digest:
             self._writer.touch(current)
             report.unchanged.append(str(path))
             return
-        chunks = self._load(path, show_progress=show_progress)
+        chunks = self._read(path, show_progress=show_progress)
         if _size_and_time(path) != (size, modified):
             raise DocumentError(str(path), "changed while it was read; index it again")
         self.write(current, chunks)
-        (report.changed if record is not None else report.added).append(str(path))
+        (report.added if record is None else report.changed).append(str(path))
 
     def write(self, record: FileRecord, chunks: Sequence[Chunk]) -> None:
         """Put a file's chunks in place of all that the index has of it. Raises `StoreError`."""
@@ -173,7 +178,7 @@ class Indexer:
             vector_id=f"{chunk.id}.{uuid.uuid4().hex[:12]}",
             path=path,
             text=chunk.text,
-            words=" ".join(tokenize(self._words_of(chunk))),
+            words=" ".join(tokenize(chunk.text)),
             kind=str(chunk.extra.get("kind", "text")),
             page=chunk.page,
             metadata=chunk.metadata,

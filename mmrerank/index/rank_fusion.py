@@ -6,7 +6,7 @@ vector, one of an image vector and a BM25 score have different scales and differ
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping
 from typing import TypeVar
 
 __all__ = ["K", "fuse_ranks"]
@@ -18,7 +18,7 @@ T = TypeVar("T", bound=Hashable)
 
 
 def fuse_ranks(
-    routes: Mapping[str, Sequence[T]], weights: Mapping[str, float] | None = None, *, k: int = K
+    routes: Mapping[str, Iterable[T]], weights: Mapping[str, float] | None = None, *, k: int = K
 ) -> list[tuple[T, float]]:
     """The items of all routes with the sum of weight / (k + rank), best first.
 

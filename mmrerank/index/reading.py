@@ -68,7 +68,3 @@ class FileReader:
         image = Image(path=self._image_root / figure.ref, root=self._image_root)
         read = " ".join(line.text for line in self._words.lines(image))
         return " ".join(part for part in (figure.words, read) if part)
-
-    def words_of(self, chunk: Chunk) -> str:
-        """The words that find a chunk: its text; a figure's words belong to the figure's entry."""
-        return chunk.text

@@ -104,23 +104,29 @@ def find(
     with ThreadPoolExecutor(len(routes), "mmrerank-route") as pool:
         running = {n: pool.submit(r.search, query, k, keep) for n, r in routes.items()}
         matches = {name: future.result() for name, future in running.items()}
+    places = {name: _places(found) for name, found in matches.items()}
     entries = {entry.number: entry for found in matches.values() for entry, _ in found}
-    ranked = {name: [entry.number for entry, _ in found] for name, found in matches.items()}
     candidates = [
-        Found(
-            entries[number],
-            score,
-            {name: order.index(number) + 1 for name, order in ranked.items() if number in order},
-            {
-                name: value
-                for name, found in matches.items()
-                for entry, value in found
-                if entry.number == number
-            },
-        )
-        for number, score in fuse_ranks(ranked, weights)
+        _candidate(entries[number], score, places) for number, score in fuse_ranks(places, weights)
     ]
     return _distinct(candidates)[:k]
+
+
+_Places = Mapping[int, tuple[int, float]]  # entry number -> rank from 1, the route's score
+
+
+def _places(found: Sequence[tuple[Entry, float]]) -> _Places:
+    return {entry.number: (rank, score) for rank, (entry, score) in enumerate(found, start=1)}
+
+
+def _candidate(entry: Entry, score: float, places: Mapping[str, _Places]) -> Found:
+    own = {name: found[entry.number] for name, found in places.items() if entry.number in found}
+    return Found(
+        entry,
+        score,
+        ranks={name: rank for name, (rank, _) in own.items()},
+        scores={name: value for name, (_, value) in own.items()},
+    )
 
 
 def _distinct(candidates: Sequence[Found]) -> list[Found]:

@@ -22,6 +22,7 @@ class Scan:
 
     files: list[Path] = field(default_factory=list)
     folders: list[Path] = field(default_factory=list)
+    folders_without_files: list[Path] = field(default_factory=list)
     skipped: list[tuple[Path, str]] = field(default_factory=list)
 
 
@@ -38,15 +39,14 @@ def scan(paths: Iterable[str | os.PathLike[str]], *, exclude: Path) -> Scan:
         path = Path(os.path.abspath(name))  # noqa: PTH100 - a link's own name is kept
         if not path.exists():
             raise DocumentError(os.fspath(name), "does not exist")
+        files = [path]
         if path.is_dir():
             result.folders.append(path)
-            found = _in_folder(path, Path(os.path.realpath(exclude)), result)
-        else:
-            found = iter([path])
-        for file in found:
-            if file not in seen:
-                seen.add(file)
-                result.files.append(file)
+            files = list(_in_folder(path, Path(os.path.realpath(exclude)), result))
+            if not files:
+                result.folders_without_files.append(path)
+        result.files.extend(file for file in files if file not in seen)
+        seen.update(files)
     return result
 
 

@@ -76,7 +76,7 @@ def test_a_folder_without_a_file_to_read_is_an_error(tmp_path, capsys):
     assert f"{bare}: has no file that can be loaded" in shown
     assert ".pdf, .pptx" in shown
     assert main(["index", str(bare), str(good), "--store", folder]) == 1
-    assert "1 chunk in all" in capsys.readouterr().err
+    assert "1 file and 1 entry in all" in capsys.readouterr().err
 
 
 def test_an_interrupt_is_one_line(tmp_path):

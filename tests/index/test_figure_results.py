@@ -35,7 +35,10 @@ def test_a_figure_that_several_chunks_cite_does_not_fill_the_list():
 
 def test_a_chunk_that_scored_by_its_text_stays():
     first = ranked("first", images=["f.png"], best="f.png")
-    assert shown(first, ranked("second", images=["f.png"])) == [("first", "f.png"), ("second", None)]
+    assert shown(first, ranked("second", images=["f.png"])) == [
+        ("first", "f.png"),
+        ("second", None),
+    ]
 
 
 def test_a_figure_that_no_chunk_cites_stands_alone():

@@ -1,37 +1,49 @@
-"""The command line's index is an ordinary Chroma collection that both frameworks read."""
+"""An index keeps equal to its files, finds by words and vectors, and both frameworks read it."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 
 import chromadb
 import pytest
+from cli_helpers import make_pdf
 from helpers import png
 
-from mmrerank import InvalidInputError, OCRReranker, RerankWarning, StoreError
-from mmrerank.images.decode import content_hash
+from mmrerank import DocumentError, InvalidInputError, OCRReranker, StoreError
 from mmrerank.index.index import Index
-from mmrerank.loaders.base import Chunk, Figure, Link
 from mmrerank.retrieval.chroma import COLLECTION
 from mmrerank.testing import FakeReranker
 
 
-def chunk(number: int, text: str, *refs: str, source: str = "a.pdf") -> Chunk:
-    box = (0.0, 0.0, 1.0, 1.0)
-    links = tuple(Link(Figure(ref, source, 1, box, "raster"), "reference", 1.0) for ref in refs)
-    return Chunk(f"{source}-{number}", text, source, number, number, links)
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A folder of two PDFs, one with a picture that says "turbine torque", and their index."""
+    folder = tmp_path_factory.mktemp("index")
+    (folder / "docs").mkdir()
+    picture = png("turbine torque")
+    make_pdf(folder / "docs/a.pdf", "The hall is old. See Figure 1.", image=picture)
+    make_pdf(folder / "docs/b.pdf", "A turbine is a machine.", "A torque wrench is a tool.")
+    with Index(folder / "store") as index:
+        index.sync([folder / "docs"])
+    return folder
 
 
 @pytest.fixture
-def store(tmp_path):
-    made = Index(tmp_path / "store", create=True)
-    made.image_root.mkdir(parents=True)
-    data = png("turbine torque")
-    ref = f"{content_hash(data)}.png"
-    (made.image_root / ref).write_bytes(data)
-    made.replace("a.pdf", [chunk(1, "turbine words"), chunk(2, "a scanned page", ref)])
-    return made
+def folder(made, tmp_path):
+    """A copy that a test may change."""
+    return shutil.copytree(made, tmp_path / "copy")
+
+
+@pytest.fixture
+def store(folder):
+    with Index(folder / "store") as index:
+        yield index
+
+
+def names(hits):
+    return [os.path.basename(hit.source) for hit in hits]  # noqa: PTH119 - a plain name
 
 
 def test_langchain_reads_it(store):
@@ -40,11 +52,11 @@ def test_langchain_reads_it(store):
     from langchain_mmrerank import MultimodalRerank, TextEmbeddings
 
     chroma = Chroma(COLLECTION, TextEmbeddings(), persist_directory=str(store.folder))
-    found = chroma.similarity_search("turbine torque", k=2)
-    assert [doc.metadata["page"] for doc in found] == [1, 2]
+    found = chroma.similarity_search("turbine torque", k=9)
+    assert len(found) == len(store)
     compressor = MultimodalRerank(reranker=OCRReranker(), image_root=store.image_root)
     best = compressor.compress_documents(found, "turbine torque")[0]
-    assert best.metadata["page"] == 2
+    assert best.metadata["source"].endswith("a.pdf")
     assert (store.image_root / best.metadata["best_image"]).is_file()
 
 
@@ -58,33 +70,118 @@ def test_llama_index_reads_it(store):
     index = VectorStoreIndex.from_vector_store(
         ChromaVectorStore(chroma_collection=collection), embed_model=TextEmbedding()
     )
-    found = index.as_retriever(similarity_top_k=2).retrieve("turbine torque")
-    assert [node.metadata["page"] for node in found] == [1, 2]
+    found = index.as_retriever(similarity_top_k=9).retrieve("turbine torque")
+    assert len(found) == len(store)
     rerank = MultimodalRerank(reranker=OCRReranker(), image_root=store.image_root)
     best = rerank.postprocess_nodes(found, query_str="turbine torque")[0]
-    assert best.metadata["page"] == 2
+    assert best.metadata["source"].endswith("a.pdf")
+
+
+@pytest.mark.parametrize("routes", [["words"], ["vectors"], ["words", "vectors"]])
+def test_the_words_in_a_picture_find_it(store, routes):
+    best = store.search("turbine torque", top_n=1, routes=routes)[0]
+    assert names([best]) == ["a.pdf"]
+    assert best.best_image is not None or best.images
+
+
+def test_a_figure_and_the_chunk_that_cites_it_are_one_result(store):
+    hits = store.search("turbine torque", OCRReranker(), top_n=9)
+    (hit,) = [hit for hit in hits if hit.images]
+    assert hit.rank == 1
+    assert "See Figure 1" in hit.text
+    assert hit.best_image == hit.images[0].path
+    assert set(hit.routes) <= {"words", "vectors"}
+
+
+def test_an_unchanged_folder_is_not_read_again(folder, monkeypatch):
+    with Index(folder / "store") as index:
+        index.sync([folder / "docs"])  # the copy's paths are new
+    monkeypatch.setattr(
+        "mmrerank.index.reading.FileReader.__call__", lambda *_, **__: pytest.fail("read again")
+    )
+    with Index(folder / "store") as index:
+        report = index.sync([folder / "docs"])
+        assert len(report.unchanged) == 2
+        os.utime(folder / "docs/a.pdf")  # touched, but the same
+        assert len(index.sync([folder / "docs"]).unchanged) == 2
+        assert len(index.sync([folder / "docs"], verify=True).unchanged) == 2
+
+
+def test_changed_renamed_and_deleted_files_leave_nothing_behind(tmp_path):
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    for name in ("kept", "changed", "renamed", "deleted"):
+        (docs / f"{name}.md").write_text(f"the {name} file speaks of granite")
+    with Index(tmp_path / "store", ocr=False) as index:
+        assert len(index.sync([docs]).added) == 4
+        (docs / "changed.md").write_text("entirely other words about granite")
+        (docs / "renamed.md").rename(docs / "new.md")
+        (docs / "deleted.md").unlink()
+        report = index.sync([docs])
+        for route in ("words", "vectors"):
+            hits = index.search("granite", top_n=9, routes=[route])
+            assert sorted(names(hits)) == ["changed.md", "kept.md", "new.md"]
+        assert index.check() == []
+    assert [len(x) for x in (report.added, report.changed, report.removed)] == [1, 1, 2]
+
+
+def test_images_that_nothing_refers_to_are_removed(folder):
+    with Index(folder / "store") as index:
+        index.sync([folder / "docs"])
+        index.remove([folder.parent / "copy/docs/b.pdf"])
+        before = [path for path in index.image_root.iterdir() if path.suffix == ".png"]
+        index.remove([path.path for path in index.files()])
+        assert len(before) == 1
+        assert list(index.image_root.iterdir()) == []
+        assert len(index) == 0
+
+
+def test_what_cannot_be_read_keeps_what_was_indexed(folder):
+    with Index(folder / "store") as index:
+        index.sync([folder / "docs"])
+        (folder / "docs/b.pdf").write_bytes(b"damaged")
+        report = index.sync([folder / "docs"])
+        assert [path for path, _ in report.failed] == [str(folder / "docs/b.pdf")]
+        assert "b.pdf" in names(index.search("machine", top_n=9))
+
+
+def test_files_of_unknown_kinds_are_reported(tmp_path):
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs/a.md").write_text("words")
+    (tmp_path / "docs/b.xyz").write_text("words")
+    with Index(tmp_path / "store", ocr=False) as index:
+        report = index.sync([tmp_path / "docs"])
+        assert report.skipped == [(str(tmp_path / "docs/b.xyz"), "unknown format (.xyz)")]
+        with pytest.raises(DocumentError, match="does not exist"):
+            index.sync([tmp_path / "gone"])
+        with pytest.raises(DocumentError, match="not in the index"):
+            index.remove([tmp_path / "gone"])
+
+
+def test_where_filters_on_every_route(store):
+    for route in ("words", "vectors"):
+        hits = store.search("torque turbine", where={"file": "b.pdf"}, routes=[route], top_n=9)
+        assert set(names(hits)) == {"b.pdf"}
+        hits = store.search("torque turbine", where={"kind": "figure"}, routes=[route], top_n=9)
+        assert names(hits) == ["a.pdf"]
+    assert store.search("torque", where={"page": (2, 9)}, top_n=9)[0].page == 2
+    assert store.search("torque", where={"colour": "blue"}) == []
 
 
 def test_reopened_it_finds_the_same(store):
-    again = Index(store.folder)
-    assert len(again) == 2
-    assert again.search("turbine", None) == store.search("turbine", None)
-
-
-def test_more_chunks_than_one_write_takes(store):
-    store.replace("b.pdf", [chunk(i, f"word{i}", source="b.pdf") for i in range(1100)])
-    assert len(store) == 1102
-    assert store.search("word1042", None, top_n=1)[0].text == "word1042"
+    with Index(store.folder) as again:
+        assert len(again) == len(store)
+        assert again.search("turbine") == store.search("turbine")
 
 
 def test_a_folder_without_an_index_is_left_alone(tmp_path):
     with pytest.raises(StoreError, match="mmrerank index"):
-        Index(tmp_path / "none")
+        Index(tmp_path / "none", create=False)
     assert not (tmp_path / "none").exists()
 
 
 def test_a_read_only_index_says_that_it_must_be_writable(store, tmp_path):
-    copied = shutil.copytree(store.folder, tmp_path / "copy")  # Chroma knows the other already
+    copied = shutil.copytree(store.folder, tmp_path / "read-only")  # Chroma knows the other already
     for path in (copied, copied / "chroma.sqlite3"):
         path.chmod(path.stat().st_mode & ~0o222)
     if os.access(copied, os.W_OK):
@@ -94,46 +191,95 @@ def test_a_read_only_index_says_that_it_must_be_writable(store, tmp_path):
     copied.chmod(0o700)
 
 
-def test_another_programs_collection_is_a_store_error(tmp_path):
-    chromadb.PersistentClient(str(tmp_path)).create_collection("other", embedding_function=None)
-    with pytest.raises(StoreError, match="cannot be opened"):
-        Index(tmp_path)
+def test_vectors_without_a_ledger_are_told_and_mended(folder):
+    with Index(folder / "store") as index:
+        count = len(index)
+    for name in ("ledger.sqlite3", "ledger.sqlite3-wal", "ledger.sqlite3-shm"):
+        (folder / "store" / name).unlink(missing_ok=True)
+    with pytest.raises(StoreError, match="--mend"):
+        Index(folder / "store", create=False)
+    with Index(folder / "store") as index:
+        (problem,) = index.check(mend=True)
+        assert "no ledger" in problem.what
+        assert len(index) == count
+        assert index.check() == []
+        assert "b.pdf" in names(index.search("machine"))
+        index.sync([folder / "docs"])  # which reads all files again
+        assert index.check() == []
 
 
-def test_other_embeddings_are_a_store_error(tmp_path):
-    collection = chromadb.PersistentClient(str(tmp_path)).create_collection(
-        COLLECTION, embedding_function=None
-    )
-    collection.add(ids=["1"], embeddings=[[1.0, 2.0]], documents=["x"])
-    with pytest.raises(StoreError, match="cannot be searched"):
-        Index(tmp_path).search("x", FakeReranker())
+def test_a_ledger_without_its_vectors_is_told_and_mended(folder):
+    with Index(folder / "store") as index:
+        index.remove([record.path for record in index.files()])  # of the folder copied from
+        index.sync([folder / "docs"])
+        collection = chromadb.PersistentClient(str(index.folder)).get_collection(COLLECTION)
+        collection.delete(ids=collection.get(include=[])["ids"])
+        (problem,) = index.check()
+        assert "no vector" in problem.what
+        assert "b.pdf" in names(index.search("machine"))  # by words
+        index.check(mend=True)
+        assert sorted(index.sync([folder / "docs"]).changed) == sorted(problem.files)
+        assert index.check() == []
 
 
-@pytest.mark.parametrize("options", [{"top_n": 0}, {"fetch_k": 0}])
-def test_unusable_counts_are_refused(store, options):
+def test_another_programs_vectors_are_told_and_never_found(folder):
+    with Index(folder / "store") as index:
+        collection = chromadb.PersistentClient(str(index.folder)).get_collection(COLLECTION)
+        vector = [1.0] + [0.0] * 1023
+        collection.add(ids=["x"], embeddings=[vector], documents=["machine"])
+        (problem,) = index.check()
+        assert "belong to no entry" in problem.what
+        assert all(hit.text != "machine" for hit in index.search("machine", top_n=9))
+        index.check(mend=True)
+        assert index.check() == []
+
+
+class Other:
+    """An embedder of another size."""
+
+    def embed_documents(self, texts):
+        return [[1.0, 0.0] for _ in texts]
+
+    def embed_query(self, text):
+        return [1.0, 0.0]
+
+
+def test_other_embeddings_are_refused(store):
+    with pytest.raises(StoreError, match="other embeddings"):
+        Index(store.folder, embedder=Other())
+
+
+def test_a_damaged_ledger_is_a_store_error(folder):
+    for name in ("ledger.sqlite3-wal", "ledger.sqlite3-shm"):
+        (folder / "store" / name).unlink(missing_ok=True)
+    (folder / "store/ledger.sqlite3").write_bytes(b"no database" * 1000)
+    with pytest.raises(StoreError, match="not a database"):
+        Index(folder / "store")
+
+
+def test_an_index_of_a_newer_version_is_refused(folder):
+    database = sqlite3.connect(folder / "store/ledger.sqlite3")
+    database.execute("PRAGMA user_version = 99")
+    database.close()
+    with pytest.raises(StoreError, match="newer version"):
+        Index(folder / "store")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"top_n": 0},
+        {"fetch_k": 0},
+        {"routes": ["smell"]},
+        {"where": {"kind": "poem"}},
+        {"routes": []},
+    ],
+)
+def test_unusable_options_are_refused(store, options):
     with pytest.raises(InvalidInputError):
         store.search("turbine", None, **options)
 
 
 def test_an_empty_index_is_a_store_error(tmp_path):
     with pytest.raises(StoreError, match="is empty"):
-        Index(tmp_path, create=True).search("x", FakeReranker())
-
-
-def test_what_cannot_be_written_loses_nothing(store):
-    with pytest.raises(StoreError, match=r"a\.pdf cannot be written"):
-        store.replace("a.pdf", [chunk(1, "half of a pair \ud800")])
-    assert len(store) == 2
-
-
-def test_odd_metadata_of_others_is_no_matter(store):
-    collection = chromadb.PersistentClient(str(store.folder)).get_collection(COLLECTION)
-    collection.add(
-        ids=["x"],
-        embeddings=[[1.0] + [0.0] * 1023],
-        documents=["turbine"],
-        metadatas=[{"page": "iv", "images": '[{"file": 1}]'}],
-    )
-    with pytest.warns(RerankWarning, match="images"):
-        hits = store.search("turbine", FakeReranker())
-    assert {hit.page for hit in hits} == {1, 2, None}
+        Index(tmp_path).search("x", FakeReranker())

@@ -21,7 +21,7 @@ SYNC = """
 import os, signal, sys
 from pathlib import Path
 from mmrerank.index.index import Index
-from mmrerank.index.ledger import Writer
+from mmrerank.index.writer import Writer
 from mmrerank.retrieval.chroma import ChromaStore
 
 folder, docs, step, when = sys.argv[1:5]

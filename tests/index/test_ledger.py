@@ -9,6 +9,7 @@ import pytest
 from mmrerank.errors import StoreError
 from mmrerank.index.ledger import Entry, FileRecord, Ledger
 from mmrerank.index.schema import VERSION
+from mmrerank.index.writer import writing
 
 FILE = FileRecord("a.pdf", 10, 20, "options", "digest")
 
@@ -25,7 +26,7 @@ def ledger(tmp_path):
 
 
 def test_what_is_intended_is_live_only_after_the_swap(ledger):
-    with ledger.writing() as writer:
+    with writing(ledger) as writer:
         writer.intend(["one.1", "two.1"])
         assert ledger.live(["one.1", "two.1"]) == {}
         assert writer.left_over() == ["one.1", "two.1"]
@@ -35,7 +36,7 @@ def test_what_is_intended_is_live_only_after_the_swap(ledger):
 
 
 def test_what_a_swap_replaces_is_garbage_until_it_is_forgotten(ledger):
-    with ledger.writing() as writer:
+    with writing(ledger) as writer:
         writer.swap(FILE, [entry("one"), entry("two")])
         writer.swap(FILE, [entry("three")])
         assert writer.left_over() == ["one.1", "two.1"]
@@ -46,7 +47,7 @@ def test_what_a_swap_replaces_is_garbage_until_it_is_forgotten(ledger):
 
 def test_an_entry_comes_back_as_it_was_written(ledger):
     written = entry("one", kind="figure", page=3, metadata={"k": [1]}, images=("b.png", "a.png"))
-    with ledger.writing() as writer:
+    with writing(ledger) as writer:
         writer.swap(FILE, [written])
     (read,) = ledger.entries("a.pdf")
     assert read.number
@@ -57,7 +58,7 @@ def test_an_entry_comes_back_as_it_was_written(ledger):
 def test_each_change_grows_the_epoch_and_another_connection_sees_it(ledger):
     other = Ledger(ledger.path)
     before = other.epoch()
-    with ledger.writing() as writer:
+    with writing(ledger) as writer:
         writer.swap(FILE, [entry("one")])
         after_swap = other.epoch()
         writer.remove("a.pdf")
@@ -68,17 +69,20 @@ def test_each_change_grows_the_epoch_and_another_connection_sees_it(ledger):
 
 def test_a_second_writer_waits_says_so_and_gives_up(ledger):
     other, waits = Ledger(ledger.path), []
-    with ledger.writing(), pytest.raises(StoreError, match="another process is writing"):
-        with other.writing(timeout=0.3, on_wait=lambda: waits.append(1)):
-            pass
+    with (
+        writing(ledger),
+        pytest.raises(StoreError, match="another process is writing"),
+        writing(other, timeout=0.3, on_wait=lambda: waits.append(1)),
+    ):
+        pass
     assert waits == [1]
-    with other.writing(timeout=0.0):
+    with writing(other, timeout=0.0):
         pass  # the first one has ended
     other.close()
 
 
 def test_a_failed_transaction_changes_nothing(ledger):
-    with ledger.writing() as writer:
+    with writing(ledger) as writer:
         writer.swap(FILE, [entry("one")])
         with pytest.raises(StoreError):  # the same vector id twice
             writer.swap(FILE, [entry("two"), entry("two")])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import chromadb
 import pytest
 
@@ -23,28 +26,40 @@ def store(tmp_path) -> VectorStore:
 
 def test_the_nearest_come_first_with_their_cosine(store):
     matches = store.query([1.0, 0.0], 2)
-    assert [match.text for match in matches] == ["text 1", "text 3"]
+    assert [match.id for match in matches] == ["1", "3"]
     assert [match.similarity for match in matches] == pytest.approx([1.0, 0.6], abs=1e-5)
-    assert matches[1].metadata == {"source": "b"}
     assert len(store.query([1.0, 0.0], 99)) == store.count() == 3
 
 
-def test_ids_are_those_of_a_source(store):
-    assert store.ids("a.pdf") == {"1", "2"}
-    assert store.ids("none") == set()
+def test_records_come_back_with_text_and_metadata(store):
+    assert store.ids() == {"1", "2", "3"}
+    texts = {r.id: (r.text, dict(r.metadata)) for r in store.records()}
+    assert texts["3"] == ("text 3", {"source": "b"})
 
 
 def test_a_record_replaces_all_of_an_older_one(store):
     store.upsert([Record(id="1", vector=(1.0, 0.0), text="new", metadata={"source": "c"})])
     assert store.count() == 3
-    (match,) = store.query([1.0, 0.0], 1)
-    assert (match.text, match.metadata["source"]) == ("new", "c")
+    (new,) = [record for record in store.records() if record.id == "1"]
+    assert (new.text, new.metadata["source"]) == ("new", "c")
+
+
+def test_refreshed_it_sees_what_another_process_wrote(store, tmp_path):
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from mmrerank.retrieval.chroma import ChromaStore\n"
+        "from mmrerank.retrieval.vector_store import Record\n"
+        "ChromaStore(Path(sys.argv[1])).upsert([Record(id='4', vector=(-1.0, 0.0), text='t', metadata={'source': 'd'})])"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "store")], check=True)
+    store.refresh()
+    assert store.query([-1.0, 0.0], 1)[0].id == "4"
 
 
 def test_deleted_records_are_gone(store):
     store.delete(["1", "3"])
     store.delete([])
-    assert [match.text for match in store.query([1.0, 0.0], 9)] == ["text 2"]
+    assert [match.id for match in store.query([1.0, 0.0], 9)] == ["2"]
     store.delete(["2"])
     assert store.query([1.0, 0.0], 9) == []
 
@@ -52,8 +67,8 @@ def test_deleted_records_are_gone(store):
 def test_more_records_than_chroma_takes_at_once(store):
     names = [str(i) for i in range(6000)]
     store.upsert([record(name, (1.0, 0.0), "many") for name in names])
-    assert store.ids("many") == set(names)
-    store.delete(names)
+    assert store.ids() >= set(names)
+    store.delete([*names, "unknown"])
     assert store.count() == 0
 
 

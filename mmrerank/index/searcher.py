@@ -1,0 +1,129 @@
+"""A search: routes find candidates, a reranker orders them, figures are joined to their text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from mmrerank.base import Reranker
+from mmrerank.errors import InvalidInputError
+from mmrerank.images.resolve import ImageResolver
+from mmrerank.index.figure_results import Ranked, one_per_figure
+from mmrerank.index.filters import Where, matcher
+from mmrerank.index.hits import Hit, HitImage
+from mmrerank.index.ledger import Entry, Ledger
+from mmrerank.index.lexical import LexicalRoute
+from mmrerank.index.routes import Found, Route, TextVectorRoute, WordRoute, find
+from mmrerank.ocr.bm25 import WordStatistics
+from mmrerank.ocr.reranker import OCRReranker
+from mmrerank.ocr.words import loader_facts
+from mmrerank.retrieval.base import TextEmbedder
+from mmrerank.retrieval.vector_store import VectorStore
+from mmrerank.types import Content, Image
+
+__all__ = ["ROUTES", "Searcher"]
+
+ROUTES = ("words", "vectors")
+"""The names of the routes, all of which a search takes unless told otherwise."""
+
+
+class Searcher:
+    """Searches a ledger and a vector store; it notices what other processes write to them."""
+
+    def __init__(
+        self, ledger: Ledger, store: VectorStore, embedder: TextEmbedder, image_root: Path
+    ) -> None:
+        self._ledger, self._store, self._image_root = ledger, store, image_root
+        self._epoch = ledger.epoch()
+        self._routes: dict[str, Route] = {
+            "words": WordRoute(ledger),
+            "vectors": TextVectorRoute(ledger, store, embedder),
+        }
+
+    def candidates(
+        self, query: Content, k: int, *, where: Where | None, routes: Sequence[str]
+    ) -> list[Found]:
+        """The best `k` candidates of the routes. Raises `InvalidInputError` for unknown routes."""
+        if wrong := [name for name in routes if name not in self._routes]:
+            raise InvalidInputError(f"routes are {', '.join(ROUTES)}, not {wrong[0]!r}")
+        self._see_changes()
+        chosen = {name: self._routes[name] for name in routes}
+        found = find(chosen, query, k, keep=matcher(where))
+        # Another process may have replaced a file between two routes: what one statement of the
+        # ledger calls live belongs together.
+        live = self._ledger.numbered([candidate.entry.number for candidate in found])
+        return [candidate for candidate in found if candidate.entry.number in live]
+
+    def _see_changes(self) -> None:
+        epoch = self._ledger.epoch()
+        if epoch != self._epoch:
+            self._store.refresh()
+            self._epoch = epoch
+
+    def hits(
+        self, query: Content, candidates: Sequence[Found], reranker: Reranker | None, top_n: int
+    ) -> list[Hit]:
+        """The best `top_n` results. Raises what the reranker raises."""
+        ranked = self._ranked(query, candidates, reranker)
+        return [
+            self._hit(rank, one, candidates[one.candidate])
+            for rank, one in enumerate(one_per_figure(ranked)[:top_n], start=1)
+        ]
+
+    def _ranked(
+        self, query: Content, candidates: Sequence[Found], reranker: Reranker | None
+    ) -> list[Ranked]:
+        if reranker is None:
+            return [Ranked(c.entry, i, c.score, None) for i, c in enumerate(candidates)]
+        if isinstance(reranker, OCRReranker):  # rare words are rare in the index, not among 50
+            reranker = reranker.with_statistics(self.word_statistics)
+        pairs = list(self.contents(candidate.entry for candidate in candidates))
+        ranked: list[Ranked] = []
+        for result in reranker.rerank(query, [content for content, _ in pairs]):
+            refs = pairs[result.index][1]
+            best = None if result.best_image is None else refs[result.best_image]
+            entry = candidates[result.index].entry
+            ranked.append(Ranked(entry, result.index, result.relevance_score, best))
+        return ranked
+
+    def contents(self, entries: Iterable[Entry]) -> Iterator[tuple[Content, list[str]]]:
+        """Entries as a reranker reads them, and the references of their images.
+
+        A missing image costs its own part of a score, with a `RerankWarning`, not the whole search.
+        """
+        resolver = ImageResolver(self._image_root, on_image_error="warn")
+        for entry in entries:
+            images = resolver.resolve(entry.images, entry.metadata)
+            yield Content(entry.text, [image for _, image in images]), [ref for ref, _ in images]
+
+    def word_statistics(self, words: Sequence[str]) -> WordStatistics:
+        """How often words occur in the whole index, for a lexical reranker."""
+        return LexicalRoute(self._ledger).statistics(words)
+
+    def _hit(self, rank: int, one: Ranked, found: Found) -> Hit:
+        entry = one.entry
+        shown: Mapping[str, None] = dict.fromkeys(
+            [*entry.images, *([one.best_image] if one.best_image else [])]
+        )
+        return Hit(
+            rank=rank,
+            score=float(one.score),
+            retrieval_rank=one.candidate + 1,
+            retrieval_score=float(found.score),
+            source=entry.path,
+            page=entry.page or None,
+            text=entry.text,
+            images=[self._hit_image(ref, entry.path) for ref in shown],
+            best_image=one.best_image,
+            kind=entry.kind,
+            routes=found.ranks,
+        )
+
+    def _hit_image(self, ref: str, source: str) -> HitImage:
+        facts = loader_facts(Image(path=self._image_root / ref, root=self._image_root), source)
+        page = facts.get("page")
+        return HitImage(
+            path=ref,
+            page=page if isinstance(page, int) else None,
+            caption=str(facts.get("caption") or ""),
+        )

@@ -1,0 +1,175 @@
+"""Changing the ledger of an index: one writer at a time, and four steps that survive a kill.
+
+A vector store alone cannot be trusted: it has no transactions over several writes, and two
+processes that write to it lose entries. So vectors are written under new ids first, and one
+transaction of the ledger makes them live. What a killed process leaves behind is known by its
+intents, and the next writer removes it.
+
+::
+
+    1. intend       the ledger records the new vector ids
+    2. (vectors)    the vector store takes them
+    3. swap         one transaction replaces a file's entries; the old vector ids become garbage
+    4. (vectors)    the vector store deletes the garbage, then the ledger forgets it
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+from mmrerank.errors import StoreError
+from mmrerank.index.ledger import Entry, FileRecord, Ledger
+
+__all__ = ["Writer", "writing"]
+
+_LOOK_AGAIN = 0.2  # seconds between two looks at a lock that another writer has
+
+
+@contextmanager
+def writing(
+    ledger: Ledger, *, timeout: float = 60.0, on_wait: Callable[[], object] | None = None
+) -> Iterator[Writer]:
+    """Be the one writer of a ledger until the end of the block.
+
+    Another writer is waited for, at most `timeout` seconds; `on_wait` is called once if there is
+    one. The lock is a transaction in a file of its own, which ends with the process, whatever ends
+    it. Raises `StoreError`.
+    """
+    lock_file = ledger.path.with_name(f"{ledger.path.name}-writer")
+    try:
+        lock = sqlite3.connect(lock_file, timeout=0.0)
+    except sqlite3.Error as error:
+        raise StoreError(f"{lock_file}: {error}") from error
+    try:
+        _wait_for(lock, ledger, time.monotonic() + timeout, on_wait)
+        yield Writer(ledger)
+    finally:
+        lock.close()
+
+
+def _wait_for(
+    lock: sqlite3.Connection,
+    ledger: Ledger,
+    deadline: float,
+    on_wait: Callable[[], object] | None,
+) -> None:
+    announced = False
+    while not _try_lock(lock, ledger):
+        if time.monotonic() >= deadline:
+            raise StoreError(f"another process is writing to the index in {ledger.path.parent}")
+        if on_wait is not None and not announced:
+            on_wait()
+            announced = True
+        time.sleep(_LOOK_AGAIN)
+
+
+def _try_lock(lock: sqlite3.Connection, ledger: Ledger) -> bool:
+    try:
+        lock.execute("BEGIN EXCLUSIVE")
+    except sqlite3.OperationalError as error:
+        if "locked" not in str(error):
+            raise StoreError(f"{ledger.path}: {error}") from error
+        return False
+    return True
+
+
+class Writer:
+    """The changes that the one writer makes; see the four steps at the top of this file."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def left_over(self) -> list[str]:
+        """Vector ids that the vector store must delete: intents of killed writers, and garbage."""
+        rows = self._ledger.rows(
+            "SELECT vector_id FROM intents UNION SELECT vector_id FROM garbage"
+        )
+        return [row[0] for row in rows]
+
+    def intend(self, vector_ids: Iterable[str]) -> None:
+        """Record vector ids before the vector store takes them."""
+        with self._ledger.transaction() as database:
+            database.executemany(
+                "INSERT OR IGNORE INTO intents VALUES (?)", ((one,) for one in vector_ids)
+            )
+
+    def swap(self, file: FileRecord, entries: Sequence[Entry]) -> None:
+        """Replace a file and all its entries; what was intended for it is live now."""
+        with self._ledger.transaction() as database:
+            _drop(database, file.path)
+            database.execute(
+                "INSERT INTO files VALUES (?, ?, ?, ?, ?)",
+                (file.path, file.size, file.modified, file.options, file.digest),
+            )
+            for entry in entries:
+                _insert(database, entry)
+            _grow_epoch(database)
+
+    def touch(self, file: FileRecord) -> None:
+        """Record a file whose times changed and whose content did not."""
+        with self._ledger.transaction() as database:
+            database.execute(
+                "UPDATE files SET size = ?, modified = ?, options = ?, digest = ? WHERE path = ?",
+                (file.size, file.modified, file.options, file.digest, file.path),
+            )
+
+    def remove(self, path: str) -> None:
+        """Remove a file and all its entries."""
+        with self._ledger.transaction() as database:
+            _drop(database, path)
+            _grow_epoch(database)
+
+    def forget(self, vector_ids: Iterable[str]) -> None:
+        """Forget vector ids that the vector store has deleted."""
+        rows = [(one,) for one in vector_ids]
+        with self._ledger.transaction() as database:
+            database.executemany("DELETE FROM intents WHERE vector_id = ?", rows)
+            database.executemany("DELETE FROM garbage WHERE vector_id = ?", rows)
+
+    def set_note(self, name: str, value: str) -> None:
+        """Record a fact about the whole index."""
+        with self._ledger.transaction() as database:
+            database.execute("INSERT OR REPLACE INTO notes VALUES (?, ?)", (name, value))
+
+
+def _drop(database: sqlite3.Connection, path: str) -> None:
+    database.execute(
+        "INSERT OR IGNORE INTO garbage SELECT vector_id FROM entries WHERE path = ?", (path,)
+    )
+    # Not by the foreign key: its cascade would leave the triggers of the lexical index out.
+    database.execute("DELETE FROM entries WHERE path = ?", (path,))
+    database.execute("DELETE FROM files WHERE path = ?", (path,))
+
+
+def _insert(database: sqlite3.Connection, entry: Entry) -> None:
+    cursor = database.execute(
+        "INSERT INTO entries (id, vector_id, path, kind, page, text, words, metadata) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            entry.id,
+            entry.vector_id,
+            entry.path,
+            entry.kind,
+            entry.page,
+            entry.text,
+            entry.words,
+            json.dumps(entry.metadata, ensure_ascii=False),
+        ),
+    )
+    database.executemany(
+        "INSERT INTO images VALUES (?, ?, ?)",
+        ((cursor.lastrowid, position, ref) for position, ref in enumerate(entry.images)),
+    )
+    database.execute("DELETE FROM intents WHERE vector_id = ?", (entry.vector_id,))
+    database.execute("DELETE FROM garbage WHERE vector_id = ?", (entry.vector_id,))
+
+
+def _grow_epoch(database: sqlite3.Connection) -> None:
+    database.execute(
+        "INSERT INTO notes VALUES ('epoch', '1') "
+        "ON CONFLICT (name) DO UPDATE SET value = CAST(value AS INTEGER) + 1"
+    )
