@@ -7,13 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from mmrerank.errors import DocumentError
-from mmrerank.loaders.base import Chunk, Figure
-from mmrerank.loaders.figure_chunks import figure_chunks
+from mmrerank.loaders.base import Chunk
 from mmrerank.ocr.engine import has_ocr
-from mmrerank.ocr.words import ImageReader, default_cache_dir, is_readable
+from mmrerank.ocr.words import ImageReader, default_cache_dir
 from mmrerank.progress import progress
 from mmrerank.terminal import clean
-from mmrerank.types import Image
 
 __all__ = ["FileReader"]
 
@@ -43,28 +41,12 @@ class FileReader:
         """The chunks of a file, then its figures. Raises `RerankError`."""
         from mmrerank.loaders.files import FileLoader
 
-        options = self._options if self._ocr else {**self._options, "ocr": False}
+        options = {"figure_chunks": self._words if self._figures else False, **self._options}
+        if not self._ocr:
+            options["ocr"] = False
         loader = FileLoader(path, image_root=self._image_root, **options)
-        name = clean(path.name)
-        chunks = list(
-            progress(loader.lazy_load(), f"Loading {name}", show=show_progress, unit="chunks")
-        )
+        name = f"Loading {clean(path.name)}"
+        chunks = list(progress(loader.lazy_load(), name, show=show_progress, unit="chunks"))
         if not chunks:
             raise DocumentError(str(path), "contains neither text nor images")
-        if not self._figures:
-            return chunks
-        figures = {link.figure.ref: link.figure for chunk in chunks for link in chunk.links}
-        words = {
-            figure.ref: self._words_in(figure)
-            for figure in progress(
-                list(figures.values()), f"Reading words in images of {name}", show=show_progress
-            )
-        }
-        return chunks + figure_chunks(chunks, lambda figure: words[figure.ref])
-
-    def _words_in(self, figure: Figure) -> str:
-        if is_readable(figure.words) or not self._ocr:
-            return figure.words
-        image = Image(path=self._image_root / figure.ref, root=self._image_root)
-        read = " ".join(line.text for line in self._words.lines(image))
-        return " ".join(part for part in (figure.words, read) if part)
+        return chunks

@@ -23,8 +23,10 @@ from mmrerank.loaders.elements import (
     link_figures,
     pack_elements,
 )
+from mmrerank.loaders.figure_chunks import with_figure_chunks
 from mmrerank.loaders.saving import image_folder, save_facts, save_image
 from mmrerank.loaders.splitting import Sizes
+from mmrerank.ocr.words import ImageReader
 from mmrerank.types import Image
 
 __all__ = ["ElementLoader", "LoaderOptions"]
@@ -47,6 +49,13 @@ class LoaderOptions(TypedDict, total=False):
 
     max_images_per_chunk: int | None
     """Keep only so many links of a chunk, the strongest; None for all."""
+
+    figure_chunks: bool | ImageReader
+    """Give each figure a chunk of its own too (metadata `kind: "figure"`), with its caption and words.
+
+    Any store then finds a figure by its words. True reads them by OCR if that is installed and the
+    text layer lacks them; an `ImageReader` reads them as it is set up. Default False.
+    """
 
     markers: bool
     """Put a marker into the text where an image stands (see `resolve_markers`); False."""
@@ -87,6 +96,7 @@ class ElementLoader(ABC):
         self._min_size = options.get("min_size", self.default_min_size)
         self._max_images = max_images
         self._markers = options.get("markers", False)
+        self._figure_chunks = options.get("figure_chunks", False)
 
     @abstractmethod
     def elements(self) -> Iterator[Element]:
@@ -103,6 +113,9 @@ class ElementLoader(ABC):
         `image_root` that is not a folder, `ImageError` if an image cannot be written, and
         `MissingDependencyError`.
         """
+        yield from with_figure_chunks(self._chunks(), self._root, self._figure_chunks)
+
+    def _chunks(self) -> Iterator[Chunk]:
         _check_file(self.path)
         image_folder(self._root)
         elements = add_captions(self._read_elements())

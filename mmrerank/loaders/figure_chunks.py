@@ -1,17 +1,21 @@
 """One chunk a figure, so that any store finds a figure by its own words.
 
-In a chunk of text, a figure's words are a few among hundreds; as an entry of its own, they are
+In a chunk of text, a figure's words are a few among hundreds; in a chunk of their own, they are
 all there is.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 from mmrerank.loaders.base import Chunk, Figure, Link, chunk_id
+from mmrerank.ocr.engine import has_ocr
+from mmrerank.ocr.words import ImageReader, default_cache_dir, is_readable
+from mmrerank.types import Image
 
-__all__ = ["CITED_BY_KEY", "KIND_KEY", "figure_chunks"]
+__all__ = ["CITED_BY_KEY", "KIND_KEY", "with_figure_chunks"]
 
 KIND_KEY = "kind"
 """Metadata: "figure" for the chunks made here; chunks of text have no such key."""
@@ -20,31 +24,49 @@ CITED_BY_KEY = "cited_by"
 """Metadata: the ids of the chunks that a figure belongs to, as a JSON list in a string."""
 
 
-def figure_chunks(chunks: Sequence[Chunk], words_of: Callable[[Figure], str]) -> list[Chunk]:
-    """A chunk for each figure that the chunks of one file refer to, in the order of the file.
+def with_figure_chunks(
+    chunks: Iterable[Chunk], root: Path, reader: ImageReader | bool = True
+) -> Iterator[Chunk]:
+    """The chunks of one file, then one chunk for each figure that they refer to.
 
-    Its text is the caption, the words in the figure as `words_of` gives them, and the section.
-    A figure of which nothing is known keeps its place with an empty text: a reranker that sees
-    images, or a route of image vectors, may still find it. Pages that are images as a whole are
-    left out where a chunk already has their text. Raises what `words_of` raises.
+    A figure's text is its caption, the words in it, and the section it is in. Words come from the
+    text layer if it has enough, otherwise `reader` reads them in the image under `root`; True
+    reads them if OCR is installed, False leaves chunks as they are. A figure of which nothing is
+    known has an empty text: a reranker or embedder of images may still find it. Pages that are one
+    image have chunks already. Raises `ImageError`.
     """
-    figures: dict[str, Figure] = {}
+    if reader is False:
+        yield from chunks
+        return
+    if reader is True:
+        reader = ImageReader(default_cache_dir(), ocr=has_ocr())
+    count = 0
     citing: dict[str, list[Chunk]] = {}
+    figures: dict[str, Figure] = {}
     for chunk in chunks:
+        yield chunk
+        count += 1
         for link in chunk.links:
             figures.setdefault(link.figure.ref, link.figure)
             citing.setdefault(link.figure.ref, []).append(chunk)
     ordered = sorted(figures.values(), key=lambda figure: (figure.page, figure.box[1]))
-    return [
-        _figure_chunk(figure, citing[figure.ref], words_of(figure), len(chunks) + place)
-        for place, figure in enumerate(ordered)
-        if figure.kind != "page"
-    ]
+    for figure in ordered:
+        if figure.kind != "page":
+            words = _words_in(figure, root, reader)
+            yield _figure_chunk(figure, citing[figure.ref], words, count)
+            count += 1
+
+
+def _words_in(figure: Figure, root: Path, reader: ImageReader) -> str:
+    if is_readable(figure.words) or not reader.uses_ocr:
+        return figure.words
+    lines = reader.lines(Image(path=root / figure.ref, root=root))
+    return " ".join([figure.words, *(line.text for line in lines)]).strip()
 
 
 def _figure_chunk(figure: Figure, citing: Sequence[Chunk], words: str, position: int) -> Chunk:
-    home = min(citing, key=lambda chunk: abs(chunk.page - figure.page))
-    parts = (figure.caption, words, home.section)
+    nearest = min(citing, key=lambda chunk: abs(chunk.page - figure.page))
+    parts = (figure.caption, words, nearest.section)
     return Chunk(
         id=chunk_id(figure.source, position, figure.ref),
         text="\n".join(dict.fromkeys(part.strip() for part in parts if part.strip())),
@@ -52,7 +74,7 @@ def _figure_chunk(figure: Figure, citing: Sequence[Chunk], words: str, position:
         page=figure.page,
         position=position,
         links=(Link(figure, "caption", 1.0),),
-        section=home.section,
+        section=nearest.section,
         extra={
             KIND_KEY: "figure",
             CITED_BY_KEY: json.dumps([chunk.id for chunk in citing]),

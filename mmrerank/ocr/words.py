@@ -89,6 +89,11 @@ class ImageReader:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, _lock=threading.Lock())
 
+    @property
+    def uses_ocr(self) -> bool:
+        """Whether images may be read by OCR."""
+        return self._ocr
+
     def words(self, image: Image) -> str:
         """The words in the image and its caption, "" where there are none.
 

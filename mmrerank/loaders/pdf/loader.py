@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import ClassVar, Unpack
 
 from mmrerank.loaders.base import Chunk, Figure
+from mmrerank.loaders.figure_chunks import with_figure_chunks
 from mmrerank.loaders.pdf.chunks import ChunkBuilder
 from mmrerank.loaders.pdf.document import PDFDocument, read_document
 from mmrerank.loaders.pdf.options import PDFOptions, PDFSettings
@@ -26,7 +27,7 @@ class PDFLoader:
 
     `options` are those of `PDFOptions`: the size of chunks (`mode`, `chunk_size`,
     `count_tokens`), what is read (`pages`, `password`, `ocr`), which images there are (`tables`,
-    `page_images`, `min_size`, `dpi`) and how they are linked (`max_images_per_chunk`,
+    `page_images`, `figure_chunks`, `min_size`, `dpi`) and how they are linked (`max_images_per_chunk`,
     `destinations`, `context`, `markers`), and how the file is read (`workers`, `page_timeout`,
     `max_paths`).
 
@@ -59,7 +60,7 @@ class PDFLoader:
     def lazy_load(self) -> Iterator[Chunk]:
         """The chunks one by one; the file is closed at the end, or when the iterator is dropped."""
         with self.open() as (_, builder):
-            yield from builder.chunks()
+            yield from with_figure_chunks(builder.chunks(), self._root, self.settings.figure_chunks)
 
     def figures(self) -> list[Figure]:
         """All figures of the document, in page order, saved under the image root."""

@@ -12,6 +12,7 @@ from mmrerank.loaders.pdf.chunks import ChunkOptions
 from mmrerank.loaders.pdf.page import MAX_PATHS, PageOptions
 from mmrerank.loaders.splitting import Sizes
 from mmrerank.ocr.engine import has_ocr
+from mmrerank.ocr.words import ImageReader
 
 __all__ = ["PDFOptions", "PDFSettings"]
 
@@ -20,7 +21,8 @@ class PDFOptions(TypedDict, total=False):
     """The options of `PDFLoader`; `PDFSettings` has their defaults.
 
     Text: `mode`, `chunk_size`, `count_tokens`, `pages`, `password`, `ocr`. Figures: `min_size`,
-    `tables`, `page_images`, `max_images_per_chunk`, `destinations`, `context`, `markers`, `dpi`.
+    `tables`, `page_images`, `max_images_per_chunk`, `destinations`, `context`, `figure_chunks`,
+    `markers`, `dpi`.
     Reading: `workers`, `page_timeout`, `max_paths`.
     """
 
@@ -63,6 +65,13 @@ class PDFOptions(TypedDict, total=False):
     context: bool
     """Keep the paragraphs around a figure with it. Default False."""
 
+    figure_chunks: bool | ImageReader
+    """Give each figure a chunk of its own too (metadata `kind: "figure"`), with its caption and words.
+
+    Any store then finds a figure by its words. True reads them by OCR if that is installed and the
+    text layer lacks them; an `ImageReader` reads them as it is set up. Default False.
+    """
+
     markers: bool
     """Put a marker where the text mentions a figure, for splitters (see `resolve_markers`).
 
@@ -101,6 +110,7 @@ class PDFSettings:
     max_images_per_chunk: int | None = None
     destinations: bool = True
     context: bool = False
+    figure_chunks: bool | ImageReader = False
     markers: bool = False
     dpi: int = 150
     workers: int = 1
