@@ -27,9 +27,19 @@ def add_store(command: argparse.ArgumentParser) -> None:
 def add_reranker(command: argparse.ArgumentParser) -> None:
     """`--reranker NAME` with `--model` and `--base-url`."""
     names = [row.name for row in RERANKERS]
-    command.add_argument("--reranker", choices=[*names, "none"], default="ocr")
-    command.add_argument("--model", help="the reranker's model: a name, a path or a hub id")
-    command.add_argument("--base-url", help="the rerank service's address, if not the default")
+    command.add_argument(
+        "--reranker",
+        choices=[*names, "none"],
+        default="ocr",
+        metavar="NAME",  # else argparse puts all names on one line of the usage
+        help=f"{', '.join(names)}, or none to leave the order of the search (default: ocr)",
+    )
+    command.add_argument(
+        "--model", metavar="MODEL", help="the reranker's model: a name, a path or a hub id"
+    )
+    command.add_argument(
+        "--base-url", metavar="URL", help="the rerank service's address, if not the default"
+    )
 
 
 def positive(value: str) -> int:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from mmrerank.cli.messages import say
 from mmrerank.cli.options import add_reranker, add_store, positive, selected_reranker
 from mmrerank.display.terminal_table import hits_table
 from mmrerank.terminal import clean
@@ -26,8 +27,12 @@ def add_command(commands: Any) -> None:
     command.add_argument("query")
     add_store(command)
     add_reranker(command)
-    command.add_argument("--top-n", type=positive, default=5, metavar="N", help="results")
-    command.add_argument("--fetch-k", type=positive, default=50, metavar="K", help="candidates")
+    command.add_argument(
+        "--top-n", type=positive, default=5, metavar="N", help="results (default: 5)"
+    )
+    command.add_argument(
+        "--fetch-k", type=positive, default=50, metavar="K", help="candidates (default: 50)"
+    )
     command.add_argument(
         "--where",
         action="append",
@@ -63,6 +68,8 @@ def run(options: argparse.Namespace) -> int:
             where=parse_where(options.where),
             routes=options.routes.split(","),
         )
+    if not any(hit.matched_in_text or hit.matched_in_image for hit in hits):
+        say("no word of the question is in these results; they are the nearest by other measures")
     if options.json:
         sys.stdout.write(json.dumps([_as_json(hit) for hit in hits], indent=2) + "\n")
     else:
@@ -73,6 +80,8 @@ def run(options: argparse.Namespace) -> int:
 def _as_json(hit: Hit) -> dict[str, Any]:
     """A hit as plain data; its text without terminal escapes, as in the table."""
     row = dataclasses.asdict(hit)
+    row["matched_in_text"] = [clean(word) for word in hit.matched_in_text]
+    row["matched_in_image"] = [clean(word) for word in hit.matched_in_image]
     row["text"], row["source"] = clean(hit.text), clean(hit.source)
     for image in row["images"]:
         image["caption"] = clean(image["caption"])

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from mmrerank.index.hits import Hit
 
-__all__ = ["figure_line", "hits_table"]
+__all__ = ["figure_line", "hits_table", "match_lines"]
 
 
 def hits_table(hits: Sequence[Hit], query: str) -> Table:
@@ -29,16 +29,25 @@ def hits_table(hits: Sequence[Hit], query: str) -> Table:
     table.add_column("text and images", ratio=1)
     for hit in hits:
         place = clean(PurePath(hit.source).name) + (f", page {hit.page}" if hit.page else "")
-        body = "\n".join([snippet(hit.text, tokenize(query)), figure_line(hit)]).strip()
+        lines = [snippet(hit.text, tokenize(query)), figure_line(hit), *match_lines(hit)]
+        body = "\n".join(line for line in lines if line)
         row = (str(hit.rank), f"{hit.score:.3f}", str(hit.retrieval_rank), place, body)
         table.add_row(*map(Text, row))
     return table
 
 
 def figure_line(hit: Hit) -> str:
-    """The caption of the best image, or the number of images; "" without images."""
+    """The best image's caption and file, or the number of images; "" without images."""
     for image in hit.images:
         if image.path == hit.best_image:
-            return f"▸ {snippet(image.caption or image.path, width=100)} (page {image.page})"
+            name = snippet(image.caption, width=100) or "an image without a caption"
+            place = f" (page {image.page})" if image.page else ""
+            return f"▸ {name}{place}\n{clean(image.file)}".rstrip()
     count = len(hit.images)
     return f"{count} image{'s' if count > 1 else ''}" if count else ""
+
+
+def match_lines(hit: Hit) -> list[str]:
+    """Why a result is there: the words of the query that its text and its best image have."""
+    places = (("text", hit.matched_in_text), ("image", hit.matched_in_image))
+    return [f"in the {place}: {clean(', '.join(words))}" for place, words in places if words]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 __all__ = ["Hit", "HitImage"]
@@ -10,18 +10,23 @@ __all__ = ["Hit", "HitImage"]
 
 @dataclass(frozen=True, slots=True)
 class HitImage:
-    """An image of a result: its path under the image root, and its page and caption if known."""
+    """An image of a result: its path under the image root, and its page and caption if known.
+
+    `file` is the absolute path, to open it.
+    """
 
     path: str
     page: int | None
     caption: str
+    file: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
     """One search result. Ranks count from 1.
 
-    `retrieval_rank` and `retrieval_score` are those of the routes' fusion; `routes` has the rank on
+    `matched_in_text` and `matched_in_image` are the words of the query that the text and the best
+    image have. `retrieval_rank` and `retrieval_score` are those of the routes' fusion; `routes` has the rank on
     each route that found the entry. `best_image` is the path of the image that scored best.
     """
 
@@ -36,3 +41,5 @@ class Hit:
     best_image: str | None
     kind: str = "text"
     routes: Mapping[str, int] = field(default_factory=dict)
+    matched_in_text: Sequence[str] = ()
+    matched_in_image: Sequence[str] = ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from mmrerank.base import Reranker
@@ -14,7 +15,7 @@ from mmrerank.index.hits import Hit, HitImage
 from mmrerank.index.ledger import Entry, Ledger
 from mmrerank.index.lexical import LexicalRoute
 from mmrerank.index.routes import Found, Route, TextVectorRoute, WordRoute, find
-from mmrerank.ocr.bm25 import WordStatistics
+from mmrerank.ocr.bm25 import WordStatistics, tokenize
 from mmrerank.ocr.reranker import OCRReranker
 from mmrerank.ocr.words import loader_facts
 from mmrerank.retrieval.base import TextEmbedder
@@ -64,10 +65,18 @@ class Searcher:
         self, query: Content, candidates: Sequence[Found], reranker: Reranker | None, top_n: int
     ) -> list[Hit]:
         """The best `top_n` results. Raises what the reranker raises."""
-        ranked = self._ranked(query, candidates, reranker)
+        ranked = one_per_figure(self._ranked(query, candidates, reranker))[:top_n]
+        in_images = self._ledger.words_of_images([o.best_image for o in ranked if o.best_image])
+        words = {word: set(tokenize(word)) for word in (query.text or "").split()}
         return [
-            self._hit(rank, one, candidates[one.candidate])
-            for rank, one in enumerate(one_per_figure(ranked)[:top_n], start=1)
+            replace(
+                self._hit(rank, one, candidates[one.candidate]),
+                matched_in_text=[]
+                if one.entry.kind == "figure"  # its text is the words of the image
+                else _matched(words, set(one.entry.words.split())),
+                matched_in_image=_matched(words, in_images.get(one.best_image or "", set())),
+            )
+            for rank, one in enumerate(ranked, start=1)
         ]
 
     def _ranked(
@@ -126,4 +135,11 @@ class Searcher:
             path=ref,
             page=page if isinstance(page, int) else None,
             caption=str(facts.get("caption") or ""),
+            file=str(self._image_root / ref),
         )
+
+
+def _matched(words: Mapping[str, set[str]], tokens: set[str]) -> list[str]:
+    """Those words of a query, as it has them, of which a token is among `tokens`."""
+    matched = (word.strip("?!.,;:\"'()[]") for word, own in words.items() if own & tokens)
+    return list(dict.fromkeys(matched))
