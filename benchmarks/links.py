@@ -14,8 +14,8 @@ import re
 import tempfile
 from pathlib import Path
 
+from mmrerank.images.markers import marker
 from mmrerank.loaders.pdf.loader import PDFLoader
-from mmrerank.images.refs import marker
 
 
 def links(path: Path) -> list[tuple[str, ...]]:

@@ -12,7 +12,7 @@ from typing import ClassVar, TypedDict, Unpack
 from mmrerank.errors import DocumentError, ImageError, InvalidInputError, RerankError
 from mmrerank.images.decode import open_image
 from mmrerank.images.encode import encode_image
-from mmrerank.images.refs import with_markers
+from mmrerank.images.markers import with_markers
 from mmrerank.loaders.base import Chunk, Figure, FigureKind, chunk_id
 from mmrerank.loaders.captions import find_mentions
 from mmrerank.loaders.elements import (

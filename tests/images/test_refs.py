@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmrerank import InvalidInputError
-from mmrerank.images.refs import cut_markers, find_refs, marked_refs, marker, read_refs, write_refs
+from mmrerank.images.refs import find_refs, read_refs, write_refs
 
 names = st.text(min_size=1).filter(lambda text: text.strip())
 
@@ -84,12 +84,3 @@ def test_a_key_may_be_several_or_a_function():
     assert find_refs(metadata) == ["c.png"]
     assert find_refs(metadata, ("image", "figures", "none")) == ["b.png", "a.png"]
     assert find_refs(metadata, lambda m: m["figures"]) == ["a.png"]
-
-
-@given(st.lists(st.sampled_from(["a.png", "b/c.png", "d.png"])), st.text())
-def test_markers_resolve_among_the_own_images_only(refs, noise):
-    text = noise.replace("[[img:", "") + " ".join(marker(ref) for ref in refs)
-    assert marked_refs(text, ["a.png", "b/c.png"]) == [
-        ref for ref in dict.fromkeys(refs) if ref != "d.png"
-    ]
-    assert "[[img:" not in cut_markers(text)

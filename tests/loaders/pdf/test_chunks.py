@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw
 from mmrerank.errors import (
     RerankWarning,
 )
-from mmrerank.images.refs import marked_refs, marker
+from mmrerank.images.markers import marked_refs, marker
 from mmrerank.loaders.splitting import Sizes
 from mmrerank.ocr.engine import ReadLine
 
