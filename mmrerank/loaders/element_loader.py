@@ -7,7 +7,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import ClassVar, TypedDict, Unpack
+from typing import Any, ClassVar, TypedDict, Unpack
 
 from mmrerank.errors import DocumentError, ImageError, InvalidInputError, RerankError
 from mmrerank.images.decode import open_image
@@ -25,6 +25,7 @@ from mmrerank.loaders.elements import (
 )
 from mmrerank.loaders.saving import image_folder, save_facts, save_image
 from mmrerank.loaders.splitting import Sizes
+from mmrerank.options import Configurable
 from mmrerank.types import Image
 
 __all__ = ["ElementLoader", "LoaderOptions"]
@@ -52,18 +53,23 @@ class LoaderOptions(TypedDict, total=False):
     """Put a marker into the text where an image stands (see `resolve_markers`); False."""
 
 
-class ElementLoader(ABC):
+class ElementLoader(Configurable, ABC):
     """Loads a file as chunks; a subclass reads its format's elements.
 
-    Keywords are those of `LoaderOptions`. Images are saved under `image_root`; those that cannot
-    be shown are named in the chunk's metadata under `not_rendered`. The constructor raises
+    Keywords are those of `LoaderOptions`, or of the `TypedDict` that a subclass names as `options`.
+    Images are saved under `image_root`; those that cannot be shown are named in the chunk's
+    metadata under `not_rendered`. The constructor raises
     `InvalidInputError` for a value that cannot be used and TypeError for an unknown keyword.
     """
 
     options: ClassVar[type] = LoaderOptions
-    """The `TypedDict` of the keywords that this loader takes."""
-
-    default_min_size: ClassVar[int] = 32
+    defaults: ClassVar[Mapping[str, Any]] = {
+        "chunk_size": 1000,
+        "count_tokens": None,
+        "min_size": 32,
+        "max_images_per_chunk": None,
+        "markers": False,
+    }
     one_chunk_per_page: ClassVar[bool] = False
 
     def __init__(
@@ -73,20 +79,18 @@ class ElementLoader(ABC):
         image_root: str | os.PathLike[str],
         **options: Unpack[LoaderOptions],
     ) -> None:
-        if unknown := sorted(options.keys() - self.options.__annotations__.keys()):
-            raise TypeError(f"{type(self).__name__} has no keyword {unknown[0]!r}")
-        chunk_size = options.get("chunk_size", 1000)
-        if chunk_size < 1:
-            raise InvalidInputError(f"chunk_size is at least 1, not {chunk_size}")
-        max_images = options.get("max_images_per_chunk")
+        settings: LoaderOptions = self.complete_options(options)
+        if settings["chunk_size"] < 1:
+            raise InvalidInputError(f"chunk_size is at least 1, not {settings['chunk_size']}")
+        max_images = settings["max_images_per_chunk"]
         if max_images is not None and max_images < 0:
             raise InvalidInputError("max_images_per_chunk is None or at least 0")
         self.path = os.fspath(path)
         self._root = Path(image_root)
-        self._sizes = Sizes(chunk_size, options.get("count_tokens") or len)
-        self._min_size = options.get("min_size", self.default_min_size)
+        self._sizes = Sizes(settings["chunk_size"], settings["count_tokens"] or len)
+        self._min_size = settings["min_size"]
         self._max_images = max_images
-        self._markers = options.get("markers", False)
+        self._markers = settings["markers"]
 
     @abstractmethod
     def elements(self) -> Iterator[Element]:

@@ -33,10 +33,11 @@ class HTMLLoader(ElementLoader):
     """Loads an HTML file with the images in its folder and those in data URIs.
 
     Images elsewhere on the disk are refused with a `RerankWarning`, images on the web are only
-    fetched with `urls="fetch"`. Keywords are those of `HTMLOptions`.
+    fetched with `urls="fetch"`. Keywords are those of `HTMLOptions`. Raises as `ElementLoader`.
     """
 
     options: ClassVar[type] = HTMLOptions
+    defaults: ClassVar[HTMLOptions] = {"urls": "refuse"}
 
     def __init__(
         self,
