@@ -36,8 +36,7 @@ def ours(path: Path, pages: list[int], *, tables: bool = False) -> Boxes:
         loader = PDFLoader(path, image_root=root, workers=0, tables=tables, ocr=False)
         with loader.open() as (document, _):
             return {
-                page: [region.box for region in document.regions_of(page).values()]
-                for page in pages
+                page: [region.box for region in document.regions(page).values()] for page in pages
             }
 
 

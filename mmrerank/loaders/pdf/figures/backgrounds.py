@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from mmrerank.loaders.boxes import Box, area, covered_area, grown, height, part_inside, width
 from mmrerank.loaders.pdf.figures.paths import DrawnPath, frames_of_lines
 from mmrerank.loaders.pdf.figures.settings import FigureSettings
-from mmrerank.loaders.pdf.figures.text_layout import TextLayout
+from mmrerank.loaders.pdf.figures.text_layout import TextLayout, lines_inside
 
 __all__ = ["find_panels", "without_backdrops", "without_backgrounds", "without_rules"]
 
@@ -76,12 +76,7 @@ def _holds_text(box: Box, text: TextLayout, settings: FigureSettings) -> bool:
     """Whether a box is large and holds prose, or so much other text that it is no drawing."""
     if area(box) < settings.min_panel_share * area(text.whole):
         return False
-    inside = [
-        line.box
-        for line in text.lines
-        if len(line.text) > settings.max_number_characters
-        and part_inside(line.box, box) > settings.inside_share
-    ]
+    inside = lines_inside(text, box, settings, longer_than=settings.max_number_characters)
     if inside and _is_band(box, settings):
         return True
     least = settings.min_panel_lines

@@ -91,18 +91,18 @@ def _claims(layout: PageLayout, settings: FigureSettings, *, above_first: bool) 
     turned = [caption for caption in layout.captions if _is_turned(caption)]
     claims: Claims = []
     for above in (above_first, not above_first):
-        waiting = [caption for caption in upright if not _is_among(caption, claims)]
-        for caption in waiting:
-            parts = _drawings_beside(layout, caption, _taken(claims), settings, above=above)
-            claims += [(caption, parts)] if parts else []
+        for caption in _without_drawings(upright, claims):
+            if parts := _drawings_beside(layout, caption, _taken(claims), settings, above=above):
+                claims.append((caption, parts))
     for caption in turned:
-        parts = _drawings_beside_turned(layout, _taken(claims), settings)
-        claims += [(caption, parts)] if parts else []
+        if parts := _drawings_beside_turned(layout, _taken(claims), settings):
+            claims.append((caption, parts))
     return claims
 
 
-def _is_among(caption: Block, claims: Claims) -> bool:
-    return any(caption is owner for owner, _ in claims)
+def _without_drawings(captions: Iterable[Block], claims: Claims) -> list[Block]:
+    """The captions that have no drawings yet."""
+    return [caption for caption in captions if all(caption is not owner for owner, _ in claims)]
 
 
 def _taken(claims: Claims) -> list[Component]:
