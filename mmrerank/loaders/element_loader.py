@@ -35,22 +35,22 @@ _SUFFIXES = {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp"}
 
 
 class LoaderOptions(TypedDict, total=False):
-    """Keywords that all loaders but the PDF loader share, each with its default."""
+    """Keywords that all loaders but the PDF loader share."""
 
     chunk_size: int
-    """Maximum size of a chunk in characters, or in tokens with `count_tokens`; 1000."""
+    """Maximum size of a chunk in characters, or in tokens with `count_tokens`. Default: 1000."""
 
     count_tokens: Callable[[str], int] | None
-    """Counts the tokens of a text; None to count characters."""
+    """Counts the tokens of a text. Default: None, which counts characters."""
 
     min_size: int
-    """Images with fewer pixels on a side are decoration and left out; 32, image files 1."""
+    """Images with fewer pixels on a side are left out as decoration. Default: 32; 1 for image files."""
 
     max_images_per_chunk: int | None
-    """Keep only so many links of a chunk, the strongest; None for all."""
+    """Keep only this many links of a chunk, the strongest. Default: None, which keeps all."""
 
     markers: bool
-    """Put a marker into the text where an image stands (see `resolve_markers`); False."""
+    """Put a marker into the text where an image stands (see `resolve_markers`). Default: False."""
 
 
 class ElementLoader(Configurable, ABC):
@@ -158,7 +158,7 @@ class ElementLoader(Configurable, ABC):
         page: int = 0,
         kind: FigureKind = "raster",
     ) -> Element | None:
-        """An image of the document, saved; named if it cannot be shown; None if it is tiny.
+        """The element of an image, which is saved, or only named if it cannot be shown; None if tiny.
 
         Raises `ImageError` if it cannot be written.
         """

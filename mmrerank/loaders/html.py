@@ -26,7 +26,7 @@ class HTMLOptions(LoaderOptions, total=False):
     """Keywords of the HTML and Markdown loaders."""
 
     urls: Literal["refuse", "fetch"]
-    """Whether images on the web are fetched, or named under `not_rendered`; "refuse"."""
+    """Whether images on the web are fetched, or only named under `not_rendered`. Default: "refuse"."""
 
 
 class HTMLLoader(ElementLoader):

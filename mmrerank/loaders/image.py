@@ -27,7 +27,7 @@ class ImageOptions(LoaderOptions, total=False):
     """Keywords of the image loader."""
 
     ocr: bool
-    """Read the words in the image as the chunk's text; False."""
+    """Read the words in the image by OCR, as the text of the chunk. Default: False."""
 
 
 class ImageLoader(ElementLoader):

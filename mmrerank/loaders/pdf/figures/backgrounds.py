@@ -52,7 +52,7 @@ def find_panels(
 ) -> dict[Box, list[DrawnPath]]:
     """The tinted areas and frames that hold text or pictures, from the left, with their paths.
 
-    They hold nothing together: what stands in one may be several figures, or none.
+    What stands in one of them may be several figures, or none, so they connect nothing.
     """
     outlines = {path.box: [path] for path in paths if path.frames}
     for box, lines in frames_of_lines(paths, settings):
@@ -73,7 +73,7 @@ def _holds_picture(box: Box, pictures: Sequence[Box], whole: Box, settings: Figu
 
 
 def _holds_text(box: Box, text: TextLayout, settings: FigureSettings) -> bool:
-    """Whether a box is large and holds prose, or so much other text that it is no drawing."""
+    """Whether a box is large and holds prose, or so much other text that it cannot be a drawing."""
     if area(box) < settings.min_panel_share * area(text.whole):
         return False
     inside = lines_inside(text, box, settings, longer_than=settings.max_number_characters)

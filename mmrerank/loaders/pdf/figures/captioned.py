@@ -23,10 +23,10 @@ __all__ = [
 def captioned_regions(
     layout: PageLayout, settings: FigureSettings, *, tables: bool
 ) -> list[Region]:
-    """The figures with a caption, and the tables with one.
+    """The figures and tables that have a caption.
 
-    Tables that are drawn are among them even without `tables`, since their lines are not figures;
-    tables without lines only with it.
+    Tables with lines are returned even without `tables`, so that their lines are not taken for a
+    figure; tables without lines are returned only with `tables`.
     """
     claims = drawings_of_captions(layout, settings)
     regions = [_drawn_region(layout, caption, parts, settings) for caption, parts in claims]
@@ -116,7 +116,7 @@ def _is_turned(caption: Block) -> bool:
 def _drawings_beside_turned(
     layout: PageLayout, taken: Sequence[Component], settings: FigureSettings
 ) -> list[Component]:
-    """All drawings of a page that a figure set sideways, with its caption, has for itself."""
+    """All drawings of a page that has nothing but one figure set sideways; [] for other pages."""
     parts = [item for item in layout.drawings if item not in taken]
     if not parts or any(overlap(block.box, around(parts)) for block in layout.body):
         return []
@@ -166,7 +166,7 @@ def lines_of_caption(
     *,
     above_first: bool,
 ) -> Box | None:
-    """The box of a listing or a table without lines: at least two lines of text at its caption.
+    """The box of a listing or a table without lines: at least two lines of text next to its caption.
 
     `taken` are the boxes of other figures. None if there are no such lines.
     """

@@ -78,7 +78,7 @@ def _gutters(
     settings: FigureSettings,
 ) -> list[Box]:
     """The white between columns, as far up and down as there is text in them."""
-    if sum(len(block.lines) for block in prose) < settings.min_columns_lines:
+    if sum(len(block.lines) for block in prose) < settings.min_column_lines:
         return []  # captions side by side are not columns
     text = [block.box for block in (*prose, *captions)]
     top, bottom = min(box[1] for box in text), max(box[3] for box in text)

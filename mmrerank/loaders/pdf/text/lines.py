@@ -142,7 +142,7 @@ def make_block(lines: Sequence[Line], known: Collection[str] = ()) -> Block:
 
 
 def joined(lines: Sequence[Line], known: Collection[str] = ()) -> str:
-    """The lines as text: a wrapped line goes on, hyphenated words become whole, other ends stay.
+    """The lines as text: wrapped lines are joined, hyphenated words made whole, other breaks kept.
 
     `known` are words of the document in small letters: they tell whether the hyphen of
     "self-" / "locking" belongs to the word.
