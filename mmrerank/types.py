@@ -172,7 +172,8 @@ class PartScore:
 class Scored:
     """The score of one document, and the scores of its parts if they were scored separately.
 
-    `is_scored` is False if a call failed and the caller had asked to go on; then the score is 0.0.
+    `is_scored` is False if a call failed and the caller chose to go on without scores; the score is
+    then 0.0.
     """
 
     score: float

@@ -162,7 +162,7 @@ class LocalReranker(Configurable, Reranker):
                     step(len(items))
         if self._cache.losses() > losses:
             warn(
-                f"not all of {len(plan.items)} documents or parts that were read ahead are kept: "
+                f"the state cache is too small for all of {len(plan.items)} documents or parts: "
                 "allow reuse more memory, or a folder on disk"
             )
 

@@ -18,9 +18,9 @@ __all__ = ["OCRReranker"]
 class OCRReranker(Reranker):
     """BM25 over each document's text together with the words in its images.
 
-    The words in an image come from its text layer if a loader kept it, otherwise from OCR
+    The words in an image come from its text layer if a loader saved it, otherwise from OCR
     (RapidOCR, whose package includes its models), which reads Latin, Greek, Chinese and Japanese;
-    Korean, Cyrillic and Arabic are found in texts and text layers only. Words are cached by content
+    Korean, Cyrillic and Arabic are read from texts and text layers only. Words are cached by content
     hash in `cache_dir` ("auto": `MMRERANK_CACHE` or the user's cache folder; None: in memory only).
     Call `warm` at indexing time so that no query waits for OCR. `ocr=False` uses text layers only
     and needs no OCR package. At most `max_images_per_document` images of a document are read.
@@ -62,7 +62,7 @@ class OCRReranker(Reranker):
         )
 
     def warm(self, documents: Documents, *, show_progress: bool = False) -> None:
-        """Read the words of all images in `documents` now, with a progress bar if asked for.
+        """Read the words of all images in `documents` now; `show_progress` shows a progress bar.
 
         Raises `InvalidInputError` for a document that is neither str nor `Content`, `ImageError`
         for an image that cannot be read, `MissingDependencyError` if OCR is not installed.

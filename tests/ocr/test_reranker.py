@@ -84,7 +84,7 @@ def test_a_cache_that_cannot_be_written_is_said_once(image_root, tmp_path):
     (tmp_path / "file").write_text("")
     reranker = OCRReranker(cache_dir=tmp_path / "file")
     document = Content("x", [Image.from_path(image_root / "words.png")])
-    with pytest.warns(RerankWarning, match="cannot be kept"):
+    with pytest.warns(RerankWarning, match="cannot be cached"):
         first = reranker.score("turbine", [document])
     assert reranker.score("turbine", [document]) == first
 
