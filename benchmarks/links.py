@@ -2,8 +2,8 @@
 
     python benchmarks/links.py FILE.pdf... [--count 100] [--kind reference]
 
-The PDFs' own link destinations are switched off. Each row shows the words around the place where
-the text speaks of the figure, and the figure's caption.
+The PDFs' own links are switched off. Each row shows the words before the place where the text
+mentions the figure, and the figure's caption.
 """
 
 from __future__ import annotations
