@@ -54,7 +54,7 @@ def test_nesting_is_bounded():
             read_refs(bad)
 
 
-def test_a_bad_item_may_be_reported_and_the_others_kept():
+def test_a_bad_item_can_be_reported_while_the_others_are_read():
     errors: list = []
     assert read_refs(["a.png", {"file": "y"}, "b.png"], errors.append) == ["a.png", "b.png"]
     metadata = {"images": "a.png", "x": float("nan"), "y": 3}
@@ -75,7 +75,7 @@ def test_any_json_is_read_or_refused(value):
             assert all(isinstance(ref, str) and ref.strip() for ref in read_refs(form))
 
 
-def test_deep_json_is_no_crash():
+def test_deep_json_does_not_crash():
     assert read_refs("[" * 100_000) == ["[" * 100_000]
 
 

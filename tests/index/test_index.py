@@ -126,7 +126,7 @@ def test_what_cannot_be_written_loses_nothing(store):
     assert len(store) == 2
 
 
-def test_odd_metadata_of_others_is_no_matter(store):
+def test_odd_metadata_of_other_loaders_is_ignored(store):
     collection = chromadb.PersistentClient(str(store.folder)).get_collection(COLLECTION)
     collection.add(
         ids=["x"],
