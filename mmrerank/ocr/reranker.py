@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from mmrerank.base import Documents, Reranker, check_documents
@@ -10,7 +11,7 @@ from mmrerank.errors import InvalidInputError
 from mmrerank.ocr.bm25 import BM25, tokenize
 from mmrerank.ocr.words import ImageReader, default_cache_dir
 from mmrerank.progress import progress
-from mmrerank.types import Content, Image, Modalities, PartScore, Scored, Usage
+from mmrerank.types import MULTIMODAL, Content, Image, PartScore, Scored, Usage
 
 __all__ = ["OCRReranker"]
 
@@ -33,15 +34,7 @@ class OCRReranker(Reranker):
     """
 
     model = "ocr-bm25"
-    modalities = Modalities(
-        image=True,
-        text_and_image=True,
-        several_images=True,
-        query_image=True,
-        query_text_and_image=True,
-        query_several_images=True,
-        blank_text=True,
-    )
+    modalities = replace(MULTIMODAL, blank_text=True)
     listwise = True
 
     def __init__(
