@@ -68,7 +68,9 @@ def m0(args: argparse.Namespace) -> dict[str, Any]:
     keeper.close()
     for _ in range(3):
         again = JinaM0Reranker(path, device="cpu", reuse=Reuse(memory=64 << 30, disk=disk))
-        restarted = clock.run("after a restart", functools.partial(again.score, QUERY, given.contents))
+        restarted = clock.run(
+            "after a restart", functools.partial(again.score, QUERY, given.contents)
+        )
         assert again.cache_info().misses == 0
         again.close()
     tail = len(on._tail(Content(QUERY))[0].prompt)

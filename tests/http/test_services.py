@@ -61,6 +61,8 @@ def test_a_service_with_accounts_needs_a_key(name):
 @pytest.mark.parametrize("name", services())
 def test_unknown_keywords_are_refused(name):
     with pytest.raises(TypeError, match="'max_retires'"):
+        type(built(name))(api_key="k", max_retires=1)
+    with pytest.raises(InvalidInputError, match="--max-retires"):
         built(name, max_retires=1)
 
 
