@@ -1,11 +1,11 @@
-"""Documents without labels: has every numbered caption a figure, and every mention a link?
+"""Documents without labels: does every numbered caption have a figure, and every mention a link?
 
     python benchmarks/captions.py FILE.pdf... [--dpi 60]
 
-Captions are lines of the text layer that begin with "Figure N:" or "Figure N.", read by a pattern
-of its own; mentions are "Figure N" in a chunk, of figures that were found. The PDFs' own link
-destinations are switched off. `figures.md` has the results. A caption counts as found if any
-figure carries its number: look at the crops (in `--out`) to see whether it is the right one.
+Captions are lines of the text layer that begin with "Figure N:" or "Figure N.", matched by a pattern
+that the loader does not use; mentions are "Figure N" in a chunk, of figures that the loader returns.
+The PDFs' own links are switched off. results/figures.md has the results. A caption counts as found
+if any figure has its number: look at the crops (in `--out`) to see whether it is the right one.
 """
 
 from __future__ import annotations
@@ -64,9 +64,9 @@ def main() -> None:
     totals: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as scratch:
         for path in options.files:
-            made = judge(path, (options.out or Path(scratch)) / path.stem, options.dpi)
-            print(path.name, made, flush=True)
-            for name, value in made.items():
+            row = judge(path, (options.out or Path(scratch)) / path.stem, options.dpi)
+            print(path.name, row, flush=True)
+            for name, value in row.items():
                 if isinstance(value, (int, float)):
                     totals[name] = totals.get(name, 0) + value
     print(f"{len(options.files)} files", totals)

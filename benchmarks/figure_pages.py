@@ -1,4 +1,4 @@
-"""Pages with figures whose boxes are known: drawn here, so that they can be given to anybody.
+"""Pages with figures whose boxes are known: drawn here, so that they can be distributed.
 
 Brochures, slides, two-column papers, small multiples, reports with titles above their charts,
 clipped photographs, manuals. `make_pages(folder)` writes one PDF a kind and returns the labels.

@@ -5,10 +5,10 @@
     python benchmarks/figures.py PDF_FOLDER --labels benchmarks/labels/tables.json --tables
 
 PDF_FOLDER holds the labelled real files; those that are missing are left out and named. Pages of
-brochures, slides, papers and reports are drawn by `figure_pages.py`; with `--labels` the labels of
-that file are used instead, with `--sure` without those that the labeller doubted. A figure is hit where the
-best box covers at least half of the label, or overlaps it with an IoU of 0.5. "boxes" counts the
-boxes that touch a label, for each label.
+brochures, slides, papers and reports are drawn by `figure_pages.py`. `--labels` uses the labels of
+another file instead, `--sure` leaves out those that the labeller doubted. A figure is hit where the
+best box covers at least half of the label, or overlaps it with an IoU of 0.5. "boxes" is the number
+of boxes that touch a label, on average.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from mmrerank.loaders.pdf.loader import PDFLoader
 
 HERE = Path(__file__).parent
 Boxes = dict[int, list[Box]]
+LabelledFile = tuple[Path, list[dict]]
 
 
 def ours(path: Path, pages: list[int], *, tables: bool = False) -> Boxes:
@@ -36,8 +37,7 @@ def ours(path: Path, pages: list[int], *, tables: bool = False) -> Boxes:
         loader = PDFLoader(path, image_root=root, workers=0, tables=tables, ocr=False)
         with loader.open() as (document, _):
             return {
-                page: [region.box for region in document.regions_of(page).values()]
-                for page in pages
+                page: [region.box for region in document.regions(page).values()] for page in pages
             }
 
 
@@ -47,12 +47,12 @@ def peer(path: Path, pages: list[int], *, tables: bool = False) -> Boxes:
     kind = "table" if tables else "picture"
 
     with contextlib.redirect_stdout(io.StringIO()):
-        found = pymupdf4llm.to_markdown(
+        chunks = pymupdf4llm.to_markdown(
             str(path), pages=[page - 1 for page in pages], page_chunks=True, use_ocr=False
         )
     return {
         page: [tuple(box["bbox"]) for box in chunk["page_boxes"] if box["class"] == kind]
-        for page, chunk in zip(pages, found, strict=True)
+        for page, chunk in zip(pages, chunks, strict=True)
     }
 
 
@@ -71,21 +71,23 @@ def judge(label: dict, boxes: Iterable[Box]) -> dict:
 
 
 def evaluate(
-    files: dict[str, tuple[Path, list[dict]]], find: Callable[[Path, list[int]], Boxes]
+    files: dict[str, LabelledFile], find: Callable[[Path, list[int]], Boxes]
 ) -> list[dict]:
     judged = []
     for name, (path, labels) in files.items():
         pages = sorted({label["page"] for label in labels})
-        found = find(path, pages)
-        judged += [{"file": name, **one, **judge(one, found[one["page"]])} for one in labels]
+        boxes = find(path, pages)
+        judged += [
+            {"file": name, **label, **judge(label, boxes[label["page"]])} for label in labels
+        ]
         extra = [
             (page, [round(value) for value in box])
             for page in pages
-            for box in found[page]
+            for box in boxes[page]
             if all(
-                area(overlap(box, tuple(one["box"]))) < 0.02 * area(box)
-                for one in labels
-                if one["page"] == page
+                area(overlap(box, tuple(label["box"]))) < 0.02 * area(box)
+                for label in labels
+                if label["page"] == page
             )
         ]
         judged.append({"file": name, "extra": extra})
@@ -111,7 +113,7 @@ def by_file(judged: list[dict]) -> dict[str, dict]:
     return {**rows, "all": summary(judged)}
 
 
-def main() -> None:
+def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--peer", action="store_true", help="pymupdf4llm too")
@@ -120,32 +122,54 @@ def main() -> None:
     parser.add_argument("--labels", type=Path, help="a file of labels in place of the usual ones")
     parser.add_argument("--sure", action="store_true", help="without doubtful labels")
     parser.add_argument("--tables", action="store_true", help="the labels are of tables")
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def labelled_files(options: argparse.Namespace, scratch: Path) -> dict[str, LabelledFile]:
+    """The real files that are there, and the pages drawn into `scratch`, with their labels."""
     real = json.loads((options.labels or HERE / "figure_labels.json").read_text())
     if options.sure:
-        real = {name: [one for one in of if not one.get("unsure")] for name, of in real.items()}
-        real = {name: of for name, of in real.items() if of}
+        real = {
+            name: [label for label in labels if not label.get("unsure")]
+            for name, labels in real.items()
+        }
+    files: dict[str, LabelledFile] = {}
+    for name, labels in real.items():
+        path = options.folder / f"{name}.pdf"
+        if labels and path.exists():
+            files[name] = path, labels
+        elif labels:
+            print(f"{path.name} is not there: left out")
+    drawn = {} if options.labels else make_pages(scratch)
+    return files | {name: (scratch / f"{name}.pdf", labels) for name, labels in drawn.items()}
+
+
+def print_results(results: dict[str, dict[str, dict]]) -> None:
+    for name, rows in results.items():
+        print(f"\n{name}")
+        for file, row in rows.items():
+            print(f"  {file:16}", "  ".join(f"{key} {value}" for key, value in row.items()))
+
+
+def print_misses(judged: list[dict]) -> None:
+    for row in judged:
+        if row.get("extra") or row.get("iou", 1.0) < 0.5 or row.get("boxes", 1) > 1:
+            print(row)
+
+
+def main() -> None:
+    options = read_options()
+    finders = {"mmrerank": ours, **({"pymupdf4llm": peer} if options.peer else {})}
     with tempfile.TemporaryDirectory() as folder:
-        drawn = {} if options.labels else make_pages(Path(folder))
-        files = {name: (options.folder / f"{name}.pdf", labels) for name, labels in real.items()}
-        for name in [name for name, (path, _) in files.items() if not path.exists()]:
-            print(f"{name}.pdf is not there: left out")
-            del files[name]
-        files |= {name: (Path(folder) / f"{name}.pdf", labels) for name, labels in drawn.items()}
-        finders = {"mmrerank": ours, **({"pymupdf4llm": peer} if options.peer else {})}
+        files = labelled_files(options, Path(folder))
         judged = {
             name: evaluate(files, partial(find, tables=options.tables))
             for name, find in finders.items()
         }
     results = {name: by_file(rows) for name, rows in judged.items()}
-    for name, rows in results.items():
-        print(f"\n{name}")
-        for file, row in rows.items():
-            print(f"  {file:16}", "  ".join(f"{key} {value}" for key, value in row.items()))
+    print_results(results)
     if options.misses:
-        for row in judged["mmrerank"]:
-            if row.get("extra") or row.get("iou", 1.0) < 0.5 or row.get("boxes", 1) > 1:
-                print(row)
+        print_misses(judged["mmrerank"])
     if options.json:
         options.json.write_text(json.dumps(results, indent=1) + "\n")
 

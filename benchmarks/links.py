@@ -2,8 +2,8 @@
 
     python benchmarks/links.py FILE.pdf... [--count 100] [--kind reference]
 
-The PDFs' own link destinations are switched off. Each row shows the words around the place where
-the text speaks of the figure, and the figure's caption.
+The PDFs' own links are switched off. Each row shows the words before the place where the text
+mentions the figure, and the figure's caption.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import re
 import tempfile
 from pathlib import Path
 
+from mmrerank.images.markers import marker
 from mmrerank.loaders.pdf.loader import PDFLoader
-from mmrerank.images.refs import marker
 
 
 def links(path: Path) -> list[tuple[str, ...]]:

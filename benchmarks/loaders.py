@@ -2,10 +2,11 @@
 
     python benchmarks/loaders.py FILE.pdf... [--runs 3] [--workers 1 2] [--long 2000] [--json FILE]
 
-Each measurement is the median of several runs after one that warms up. With `--workers 0` pages
-are counted for each second of processor time in one process, which other programs do not disturb. "survey" is text, regions
-and the links of the document; "all" gives the chunks and writes the crops too, into an empty folder. Memory is the peak of the worker
-process; `--long` repeats the first file's pages to that many, to see whether it grows.
+Each measurement is the median of several runs, after one that warms up. With `--workers 0` it is
+pages per second of processor time in one process, which other programs do not disturb. "regions" is
+the text, the regions of figures and the document's own links; "all" also makes the chunks and writes
+the crops, into an empty folder. Memory is the peak of the worker process; `--long` repeats the first
+file's pages up to that number, to see whether it grows.
 """
 
 from __future__ import annotations
@@ -17,28 +18,28 @@ import tempfile
 import time
 from pathlib import Path
 
-from mmrerank.loaders.pdf.loader import PDFLoader
 from mmrerank.loaders.pdf.document import read_document
+from mmrerank.loaders.pdf.loader import PDFLoader
 from mmrerank.loaders.pdf.page import PageOptions
 from mmrerank.loaders.pdf.processes import open_pages
 
 
 def measure(path: Path, workers: int) -> tuple[float, float, float]:
-    """Seconds for the survey, for all of it, and of that until the first chunk is there."""
+    """Seconds for the regions, for all of it, and of the latter until the first chunk comes."""
     clock = time.perf_counter if workers else time.process_time
     began = clock()
-    survey(path, workers)
-    surveyed = clock()
+    find_regions(path, workers)
+    with_regions = clock()
     with tempfile.TemporaryDirectory() as root:
         chunks = PDFLoader(path, image_root=root, workers=workers).lazy_load()
         next(chunks)
         first = clock()
         for _ in chunks:
             pass
-        return surveyed - began, clock() - surveyed, first - surveyed
+        return with_regions - began, clock() - with_regions, first - with_regions
 
 
-def survey(path: Path, workers: int) -> int:
+def find_regions(path: Path, workers: int) -> int:
     """Text and figures without their images; the number of pages."""
     pages = open_pages(str(path), None, workers=workers, timeout=60.0)
     document = read_document(pages, str(path), None, PageOptions())
@@ -89,10 +90,10 @@ def main() -> None:
     rows = []
     for path in options.files:
         for workers in options.workers:
-            pages = survey(path, workers)
+            pages = find_regions(path, workers)
             runs = [measure(path, workers) for _ in range(options.runs)]
             row = {"file": path.name, "pages": pages, "workers": workers}
-            row["survey"] = round(pages / statistics.median(run[0] for run in runs), 1)
+            row["regions"] = round(pages / statistics.median(run[0] for run in runs), 1)
             row["all"] = round(pages / statistics.median(run[1] for run in runs), 1)
             row["first chunk (s)"] = round(statistics.median(run[2] for run in runs), 2)
             rows.append(row)

@@ -92,7 +92,7 @@ def sentence_transformers(path: str, batch_size: int, documents: list[str]) -> S
 
 
 def without_onednn(run: Side) -> Side:
-    """The same with the products that the other sides have too: what our own part gains."""
+    """The same with MKL, as the other sides use it: shows what our own code gains without oneDNN."""
 
     def slower() -> list[float]:
         with torch.backends.mkldnn.flags(enabled=False):
@@ -171,7 +171,7 @@ def matrix_rate(hidden: int, inner: int, clock: str) -> float:
     """GFLOP/s of this machine for a float32 product of the size the model's layers have."""
     x, layer = torch.randn(2048, hidden), torch.nn.Linear(hidden, inner, bias=False)
     layer.requires_grad_(False)
-    use_onednn(layer)  # the rate that is to be had: the better of torch's two libraries
+    use_onednn(layer)  # the best rate possible: the faster of torch's two libraries
     times = []
     for _ in range(15):
         start = CLOCKS[clock]()
@@ -240,7 +240,7 @@ def memory(args: argparse.Namespace, folder: Path, side: str) -> dict[str, int]:
     return json.loads(made.stdout.splitlines()[-1])
 
 
-def main() -> None:
+def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", choices=["qwen3", "m0", "qwen3-vl"])
     parser.add_argument("--documents", type=int, default=None)
@@ -253,6 +253,11 @@ def main() -> None:
     parser.add_argument("--worker", default=None, help=argparse.SUPPRESS)
     args = parser.parse_args()
     args.documents = args.documents or (100 if args.model == "qwen3" else 32)
+    return args
+
+
+def main() -> None:
+    args = read_options()
     warnings.simplefilter("ignore")
     if args.threads:
         torch.set_num_threads(args.threads)
@@ -260,23 +265,30 @@ def main() -> None:
     if args.worker is not None:
         worker(args.model, args.folder, args.documents, args.worker)
         return
-    makers = {
-        name: make
+    runs = {
+        name: make()
         for name, make in sides(args.model, args.folder, args.documents).items()
         if args.only in name or name == "mmrerank"
     }
-    runs = {name: make() for name, make in makers.items()}
+    seconds, scores = run_rounds(runs, args.rounds, CLOCKS[args.clock])
+    report(args, runs, seconds, scores)
+
+
+def run_rounds(
+    runs: dict[str, Side], rounds: int, clock: Callable[[], float]
+) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
+    """The seconds of each round, and the scores, of every side; all sides in turn, round by round."""
     seconds: dict[str, list[float]] = {name: [] for name in runs}
     scores: dict[str, list[float]] = {}
-    for round_ in range(args.rounds):
+    for round_ in range(rounds):
         for name, run in runs.items():
             if round_ and seconds[name][0] > FAR_BEHIND * seconds["mmrerank"][0]:
                 continue
-            start = CLOCKS[args.clock]()
+            start = clock()
             scores[name] = run()
-            seconds[name].append(CLOCKS[args.clock]() - start)
+            seconds[name].append(clock() - start)
             print(f"round {round_ + 1}: {name}: {seconds[name][-1]:.1f} s", flush=True)
-    report(args, runs, seconds, scores)
+    return seconds, scores
 
 
 def report(

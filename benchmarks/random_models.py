@@ -1,4 +1,4 @@
-"""Random checkpoints in the published layout, at a size that the machine holds."""
+"""Random checkpoints in the published layout, of sizes that fit this machine."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TEXT = {
 
 
 def qwen3(folder: Path, *, hidden: int = 512, layers: int = 20, inner: int = 1536) -> Path:
-    """Qwen3: 141 million parameters as it stands, 78 of them the vocabulary's."""
+    """Qwen3: 141 million parameters as it stands, 78 of them for the vocabulary."""
     config = transformers.Qwen3Config(
         **TEXT,
         hidden_size=hidden,

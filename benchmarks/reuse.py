@@ -68,7 +68,9 @@ def m0(args: argparse.Namespace) -> dict[str, Any]:
     keeper.close()
     for _ in range(3):
         again = JinaM0Reranker(path, device="cpu", reuse=Reuse(memory=64 << 30, disk=disk))
-        found = clock.run("after a restart", functools.partial(again.score, QUERY, given.contents))
+        restarted = clock.run(
+            "after a restart", functools.partial(again.score, QUERY, given.contents)
+        )
         assert again.cache_info().misses == 0
         again.close()
     tail = len(on._tail(Content(QUERY))[0].prompt)
@@ -83,7 +85,7 @@ def m0(args: argparse.Namespace) -> dict[str, Any]:
         "largest score difference": {
             "cold to published": _far(cold, old),
             "warm to cold": _far(warm, cold),
-            "restart to cold": _far(found, cold),
+            "restart to cold": _far(restarted, cold),
         },
         "bytes": info.bytes,
         "split of a warm query, ms": work.split(lambda: on.score(QUERY, given.contents)),
@@ -109,23 +111,23 @@ def curve(args: argparse.Namespace) -> dict[str, Any]:
     path = str(random_models.m0(args.folder / "m0"))
     disk = Reuse(memory=64 << 30, disk=args.folder / "disk-parts")
     on, points = JinaM0Reranker(path, device="cpu", reuse=ROOMY), []
-    kept = JinaM0Reranker(path, device="cpu", reuse=disk)  # by an earlier `m0 --documents 200`
-    kept.warm(work.documents(args.folder, "parts", 200).contents)
-    kept.clear_cache()
+    stored = JinaM0Reranker(path, device="cpu", reuse=disk)  # by an earlier `m0 --documents 200`
+    stored.warm(work.documents(args.folder, "parts", 200).contents)
+    stored.clear_cache()
     for count in (1, 2, 4, 8, 16, 50, 100, 200):
         clock, given = Clock(), work.documents(args.folder, "parts", count)
         if count <= 8:
             on.clear_cache()
             clock.run("cold", functools.partial(on.score, QUERY, given.contents))
-        kept.score(QUERY, given.contents)  # into memory
+        stored.score(QUERY, given.contents)  # into memory
         for _ in range(5):
-            clock.run("warm", functools.partial(kept.score, QUERY, given.contents))
+            clock.run("warm", functools.partial(stored.score, QUERY, given.contents))
         points.append(
             {
                 "documents": count,
                 "cold": round(clock.median("cold"), 3) if count <= 8 else None,
                 "warm": round(clock.median("warm"), 3),
-                "bytes": kept.cache_info().bytes,
+                "bytes": stored.cache_info().bytes,
             }
         )
     return {"points": points}

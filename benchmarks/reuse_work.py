@@ -1,4 +1,4 @@
-"""What `reuse.py` measures on: documents, models, clocks."""
+"""What `reuse.py` uses to measure: documents, clocks, and bounds."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SIZES = {"parts": (448, 448), "pages": (672, 896)}  # 256 and 768 tokens of m0
 
 @dataclass(frozen=True)
 class Work:
-    """Documents, and their texts and image files apart."""
+    """Documents, and separately their texts and image files."""
 
     contents: list[Content]
     texts: list[str]
@@ -64,7 +64,7 @@ def picture(folder: Path, chance: random.Random, name: str, size: tuple[int, int
 
 
 class Clock:
-    """Runs sides in turn and keeps what each took: seconds on the wall and of processor."""
+    """Runs sides in turn and records the wall and processor seconds of each."""
 
     def __init__(self) -> None:
         self.wall: dict[str, list[float]] = {}

@@ -1,4 +1,4 @@
-"""Our client and the straightforward one (requests, full-size base64, one call), side by side.
+"""This client and a straightforward one (requests, full-size base64, one call), side by side.
 
     python benchmarks/services.py            # about two minutes; needs the extras test and ocr
 
@@ -82,7 +82,7 @@ def timed(action: Any) -> float:
 
 def bytes_on_the_wire(count: int) -> dict[str, Any]:
     documents = [Content(images=[Image.from_bytes(data)]) for data in photographs(count)]
-    found: dict[str, Any] = {"images": count, "pixels": "4000 x 3000"}
+    result: dict[str, Any] = {"images": count, "pixels": "4000 x 3000"}
     with server() as there, ours(there) as reranker:
         for name, action in (
             ("ours", lambda: reranker.score(QUERY, documents)),
@@ -91,14 +91,14 @@ def bytes_on_the_wire(count: int) -> dict[str, Any]:
             there.headers.clear()
             seconds = timed(action)
             sent = sum(int(headers["content-length"]) for headers in there.headers)
-            found[name] = {
+            result[name] = {
                 "bytes": sent,
                 "seconds": round(seconds, 2),
                 "requests": len(there.headers),
             }
-    found["ratio"] = round(found["straightforward"]["bytes"] / found["ours"]["bytes"], 1)
-    found["words_read"] = legibility(documents[:3])
-    return found
+    result["ratio"] = round(result["straightforward"]["bytes"] / result["ours"]["bytes"], 1)
+    result["words_read"] = legibility(documents[:3])
+    return result
 
 
 def legibility(documents: list[Content]) -> dict[str, Any]:
@@ -165,7 +165,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=20)
     parser.add_argument("--rounds", type=int, default=15)
     options = parser.parse_args()
-    found = {
+    results = {
         "machine": {"python": platform.python_version(), "system": platform.system()},
         "wall_seconds_100_texts": wall_time(options.rounds, images=False),
         "wall_seconds_100_texts_with_image": wall_time(options.rounds, images=True),
@@ -173,8 +173,8 @@ def main() -> None:
         "bytes_on_the_wire": bytes_on_the_wire(options.images),
     }
     RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(json.dumps(found, indent=2) + "\n")
-    print(json.dumps(found, indent=2))
+    RESULT.write_text(json.dumps(results, indent=2) + "\n")
+    print(json.dumps(results, indent=2))
 
 
 if __name__ == "__main__":

@@ -13,8 +13,8 @@ from langchain_core.document_loaders import BaseBlobParser, BaseLoader, Blob
 from langchain_core.documents import Document
 
 from langchain_mmrerank.convert import from_chunk
+from mmrerank.images.markers import resolve_markers as resolve
 from mmrerank.images.refs import IMAGES_KEY, read_refs, write_refs
-from mmrerank.images.refs import resolve_markers as resolve
 from mmrerank.loaders.files import FileLoader, FolderLoader
 from mmrerank.loaders.pdf.attach import FigureIndex
 from mmrerank.loaders.pdf.loader import PDFLoader

@@ -12,8 +12,8 @@ from llama_index.core.readers.base import BaseReader
 from llama_index.core.schema import BaseNode, Document, MetadataMode
 
 from llama_index_mmrerank.convert import from_chunk, with_hidden_keys
+from mmrerank.images.markers import resolve_markers as resolve
 from mmrerank.images.refs import IMAGES_KEY, read_refs, write_refs
-from mmrerank.images.refs import resolve_markers as resolve
 from mmrerank.loaders.base import Chunk
 from mmrerank.loaders.files import FileLoader, FolderLoader
 from mmrerank.loaders.pdf.attach import FigureIndex

@@ -174,7 +174,7 @@ def rank(
 ) -> list[RerankResult]:
     """Sort by score, best first and stable, then apply `min_score` and `top_n`.
 
-    Documents that could not be scored are kept whatever `min_score` is. Raises ValueError if there
+    Documents that could not be scored are kept, regardless of `min_score`. Raises ValueError if there
     are not as many scores as documents.
     """
     results = [

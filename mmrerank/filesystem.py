@@ -38,8 +38,8 @@ def write_atomically(path: Path, data: bytes | Callable[[Path], object]) -> None
 def file_stamp(path: str | os.PathLike[str]) -> FileStamp | None:
     """A value that changes with the file: equal stamps mean that the content is still the same.
 
-    None if that is not known: there is no such file, or it changed less than two seconds ago, so
-    that it could change again without a change of its times.
+    None if there is no such file, or if it changed less than two seconds ago: it could then change
+    again without a change of its times.
     """
     try:
         status = os.stat(path)

@@ -151,13 +151,15 @@ def _split(
 
 def fits(content: Content, modalities: Modalities) -> bool:
     """Does this document fit into a single input of the model?"""
-    has_text = bool((content.text or "").strip())
-    count = len(content.images)
-    return (
-        (count == 0 or modalities.image)
-        and (count < 2 or modalities.several_images)
-        and (not has_text or count == 0 or modalities.text_and_image)
-    )
+    if content.images and not modalities.image:
+        return False
+    return _fits_with_images(content, modalities.several_images, modalities.text_and_image)
+
+
+def _fits_with_images(content: Content, several_images: bool, text_and_image: bool) -> bool:
+    """Whether one input may have this content, given that it may have an image."""
+    has_text, count = bool((content.text or "").strip()), len(content.images)
+    return (count < 2 or several_images) and (not has_text or count == 0 or text_and_image)
 
 
 def split_query(query: Content, modalities: Modalities) -> list[Content]:
@@ -165,15 +167,11 @@ def split_query(query: Content, modalities: Modalities) -> list[Content]:
 
     Raises `UnsupportedModalityError` for a query with an image if the model does not read them.
     """
-    count, has_text = len(query.images), bool((query.text or "").strip())
-    if count and not modalities.query_image:
+    if query.images and not modalities.query_image:
         raise UnsupportedModalityError("this model does not read images in a query; use text alone")
-    whole = (count < 2 or modalities.query_several_images) and (
-        not has_text or count == 0 or modalities.query_text_and_image
-    )
-    if whole:
+    if _fits_with_images(query, modalities.query_several_images, modalities.query_text_and_image):
         return [query]
-    texts = [Content(query.text)] if has_text else []
+    texts = [Content(query.text)] if (query.text or "").strip() else []
     return texts + [Content(images=[image]) for image in query.images]
 
 

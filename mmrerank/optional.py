@@ -46,7 +46,7 @@ _DISTRIBUTIONS = {
 
 
 def require(module: str, *, extra: str | None = None, purpose: str | None = None) -> Any:
-    """Import an optional module; `extra` and `purpose` take the place of the table's.
+    """Import an optional module; `extra` and `purpose` override those of the table.
 
     Raises `MissingDependencyError`, which names the package and the extra to install. If the
     package is installed but something that it imports is not, its own ImportError is raised.

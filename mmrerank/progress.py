@@ -17,7 +17,7 @@ T = TypeVar("T")
 def progress(
     items: Iterable[T], description: str, *, show: bool, unit: str = "done"
 ) -> Iterable[T]:
-    """The items, with a progress bar if `show`; an item counts once the next one is asked for.
+    """The items, with a progress bar if `show`; an item counts once the next one is requested.
 
     Without a known length, the bar has no end and counts the items as `unit`.
     """

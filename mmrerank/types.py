@@ -12,7 +12,16 @@ from typing import Any, Literal
 
 from mmrerank.errors import ImageError, InvalidInputError
 
-__all__ = ["Content", "Image", "Modalities", "PartScore", "RerankResult", "Scored", "Usage"]
+__all__ = [
+    "MULTIMODAL",
+    "Content",
+    "Image",
+    "Modalities",
+    "PartScore",
+    "RerankResult",
+    "Scored",
+    "Usage",
+]
 
 _DATA_URI = re.compile(r"data:(image/[\w.+-]+);base64,", re.IGNORECASE)
 
@@ -172,7 +181,8 @@ class PartScore:
 class Scored:
     """The score of one document, and the scores of its parts if they were scored separately.
 
-    `is_scored` is False if a call failed and the caller had asked to go on; then the score is 0.0.
+    `is_scored` is False if a call failed and the caller chose to go on without scores; the score is
+    then 0.0.
     """
 
     score: float
@@ -221,6 +231,17 @@ class Modalities:
     query_text_and_image: bool = False
     query_several_images: bool = False
     blank_text: bool = False
+
+
+MULTIMODAL = Modalities(
+    image=True,
+    text_and_image=True,
+    several_images=True,
+    query_image=True,
+    query_text_and_image=True,
+    query_several_images=True,
+)
+"""What a model reads that takes text and several images together, in documents and queries."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,14 +45,14 @@ def code_lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 
 def main(folders: list[str]) -> int:
     """Print every problem; 1 if there is any."""
-    found = [
+    lines = [
         problem
         for folder in folders
         for path in sorted(Path(folder).rglob("*.py"))
         for problem in problems(path)
     ]
-    print("\n".join(found) if found else f"shape: {', '.join(folders)} within the limits")
-    return 1 if found else 0
+    print("\n".join(lines) or f"shape: {', '.join(folders)} within the limits")
+    return 1 if lines else 0
 
 
 if __name__ == "__main__":

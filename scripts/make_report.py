@@ -96,7 +96,7 @@ class Report(BaseDocTemplate):
         self.pages = pages
         self.sections: list[tuple[int, str]] = []  # page of the start, heading
         frame = Frame(MARGIN, 18.5 * mm, figures.WIDTH, A4[1] - 41 * mm, 0, 0, 0, 0, id="body")
-        self.addPageTemplates(PageTemplate("page", [frame], onPageEnd=self.furniture))
+        self.addPageTemplates(PageTemplate("page", [frame], onPageEnd=self.draw_header_and_footer))
 
     def afterFlowable(self, flowable: Flowable) -> None:  # noqa: N802 (reportlab's name)
         style = getattr(flowable, "style", None)
@@ -114,7 +114,7 @@ class Report(BaseDocTemplate):
         started = [words for page, words in self.sections if page == self.page]
         return started[0] if started else self.sections[-1][1]
 
-    def furniture(self, canvas: Canvas, _: BaseDocTemplate) -> None:
+    def draw_header_and_footer(self, canvas: Canvas, _: BaseDocTemplate) -> None:
         """Draw header and footer of the page that has just been filled."""
         top, bottom, right = A4[1] - 14 * mm, 12 * mm, A4[0] - MARGIN
         canvas.setFont("Helvetica", 8)

@@ -43,7 +43,7 @@ def test_rank_is_stable_and_cuts_after_sorting():
     assert [result.index for result in rank(DOCUMENTS, scored, min_score=0.5)] == [1]
 
 
-def test_documents_without_a_score_stay_whatever_the_least_score():
+def test_documents_without_a_score_stay_despite_min_score():
     scored = [Scored(0.0, is_scored=False)] * 3
     assert len(rank(DOCUMENTS, scored, min_score=0.5)) == 3
 

@@ -9,6 +9,7 @@ import pickle
 import threading
 
 import pytest
+from golden_cases import CLASSES
 from helpers import DATA, png
 
 from mmrerank import (
@@ -48,7 +49,12 @@ TEXTS = [
 ]
 
 
-LOCAL = {"jina-m0": "jina-reranker-m0", "qwen3": "qwen3-reranker", "qwen3-vl": "qwen3-vl-reranker"}
+LOCAL = {
+    row.name: checkpoint
+    for row in RERANKERS
+    for checkpoint, cls in CLASSES.items()
+    if cls.__name__ == row.class_name
+}
 
 
 _loaded: dict = {}

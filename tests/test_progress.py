@@ -10,7 +10,7 @@ import pytest
 from mmrerank.progress import progress, progress_bar
 
 
-def test_nothing_is_drawn_unless_asked_for(capsys):
+def test_nothing_is_drawn_by_default(capsys):
     items = ["a", "b"]
     assert progress(items, "Loading", show=False) is items
     with progress_bar(False, 2, "warm") as advance:

@@ -43,7 +43,7 @@ def test_the_best_image_is_named_by_its_reference():
     assert scored_metadata({}, result, ["a.png", "b.png"], None)["best_image"] == "b.png"
 
 
-def test_what_an_earlier_reranker_said_of_images_and_failure_is_removed():
+def test_best_image_and_is_scored_of_an_earlier_reranker_are_removed():
     stale = {"best_image": "a.png", "is_scored": False}
     assert not stale.keys() & scored_metadata(stale, RESULT, [], None).keys()
 

@@ -1,6 +1,6 @@
 """The published way to score documents of text and images with m0, rewritten from its description.
 
-One (query type, document type) a call, so the text parts and the image parts are scored one after
+One query type and one document type per call, so the text parts and the image parts are scored one after
 the other, in batches of 8 padded on the left; every query reads every part anew.
 
     python benchmarks/baselines/m0_parts.py MODEL_FOLDER QUERY IMAGE_OR_TEXT_FILE...

@@ -1,6 +1,6 @@
 """The published scoring code of the models, rewritten from its description.
 
-What is kept, since it is what a user of that code pays: batches in the order of arrival, padding
+It keeps what a user of that code pays for: batches in the order of arrival, padding
 on the left to the longest of the batch, logits of the whole vocabulary at every position (Qwen3),
 every layer's hidden states kept (m0), one pair at a time (Qwen3-VL).
 """

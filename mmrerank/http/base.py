@@ -13,7 +13,7 @@ import functools
 import itertools
 import time
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal, Self, Unpack
 
 from mmrerank.base import Reranker
@@ -24,7 +24,7 @@ from mmrerank.http.connection import Connection
 from mmrerank.http.drive import Bounds, drive, drive_async
 from mmrerank.http.encoding import encode_as_data_uri, take_within_bytes
 from mmrerank.http.limits import Limits, estimate_tokens, limits_per_worker, split_into_batches
-from mmrerank.http.options import HTTPOptions, complete_options
+from mmrerank.http.options import DEFAULTS, HTTPOptions, check_options
 from mmrerank.http.responses import (
     ErrorFacts,
     IndexedScores,
@@ -34,12 +34,13 @@ from mmrerank.http.responses import (
 )
 from mmrerank.http.retrying import Sender
 from mmrerank.http.wire import BatchSteps, Response
+from mmrerank.options import Configurable
 from mmrerank.types import Content, Image, Scored
 
 __all__ = ["HTTPReranker"]
 
 
-class HTTPReranker(Reranker):
+class HTTPReranker(Configurable, Reranker):
     """A rerank service.
 
     `model` is the service's name for the model, `base_url` the service's address without the
@@ -52,6 +53,7 @@ class HTTPReranker(Reranker):
     """
 
     options: ClassVar[type] = HTTPOptions
+    defaults: ClassVar[Mapping[str, Any]] = DEFAULTS
     key_names: ClassVar[tuple[str, ...]] = ()
     """Environment variables that may contain the key, in the order in which they are read."""
     needs_key: ClassVar[bool] = False
@@ -64,7 +66,8 @@ class HTTPReranker(Reranker):
     tokens_per_image: int = 768
 
     def __init__(self, model: str, *, base_url: str, **options: Unpack[HTTPOptions]) -> None:
-        given = complete_options(type(self).__name__, options)
+        given: HTTPOptions = self.complete_options(options)
+        check_options(given)
         super().__init__(on_usage=given["on_usage"])
         self._refuse_unsupported(model, given)
         self.model, self.instruction = model, given["instruction"]

@@ -38,7 +38,7 @@ class SharedLimits:
 class Connection:
     """Where requests go, with which key and headers, and over which clients.
 
-    `options` are complete (`complete_options`). Works from any thread and event loop, and after a
+    `options` are complete (`HTTPReranker.complete_options`). Works from any thread and event loop, and after a
     fork. A pickle contains neither key, client nor the caller's headers: once loaded, it looks for
     its key in the environment (`key_names`). Raises `AuthenticationError` where `key_required_by`
     names a class and there is no key, `InvalidInputError` for an unusable address, key, header or

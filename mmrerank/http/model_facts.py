@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from mmrerank.types import Modalities
+from mmrerank.types import MULTIMODAL, Modalities
 
 __all__ = ["ModelFacts", "model_facts"]
 
@@ -22,14 +22,7 @@ class ModelFacts(NamedTuple):
 _M0 = ModelFacts(Modalities(image=True, query_image=True))
 
 _QWEN3_VL = ModelFacts(
-    Modalities(
-        image=True,
-        text_and_image=True,
-        several_images=True,
-        query_image=True,
-        query_text_and_image=True,
-        query_several_images=True,
-    ),
+    MULTIMODAL,
     max_pixels=1800 * 32 * 32,
     tokens_per_image=1800,
     takes_instruction=True,

@@ -14,7 +14,7 @@ from mmrerank.fusion import Fusion, max_score
 from mmrerank.http.cache import ScoreCache
 from mmrerank.types import Usage
 
-__all__ = ["DEFAULTS", "HTTPOptions", "complete_options"]
+__all__ = ["DEFAULTS", "HTTPOptions", "check_options"]
 
 
 class HTTPOptions(TypedDict, total=False):
@@ -121,22 +121,14 @@ _MINIMUM = {
 }
 
 
-def complete_options(class_name: str, given: HTTPOptions) -> HTTPOptions:
-    """`given`, completed with `DEFAULTS`.
-
-    Raises `TypeError` for an unknown keyword and `InvalidInputError` for an unusable value.
-    """
-    unknown = next((name for name in given if name not in DEFAULTS), None)
-    if unknown is not None:
-        raise TypeError(f"{class_name}() got an unexpected keyword argument {unknown!r}")
-    options: HTTPOptions = {**DEFAULTS, **given}
+def check_options(options: HTTPOptions) -> None:
+    """Raise `InvalidInputError` for a value that cannot be used; `options` are complete."""
     _check_numbers(options)
     _check_seconds(options)
     if options["on_error"] not in ("raise", "keep_order"):
         raise InvalidInputError(
             f"on_error must be 'raise' or 'keep_order', not {options['on_error']!r}"
         )
-    return options
 
 
 def _check_numbers(options: Mapping[str, object]) -> None:

@@ -21,7 +21,7 @@ class VLLMReranker(SelfHostedReranker):
     assumed to read text only, unless `modalities` says more. `/score` answers in the order of the
     documents; `api="rerank"` is for servers that have only `/rerank`, which sends documents back.
     The key (`vllm serve --api-key`) is `api_key` or the environment's `VLLM_API_KEY`. Other
-    keywords: `HTTPOptions`.
+    keywords: `HTTPOptions`. Raises `InvalidInputError` for another `api`.
     """
 
     key_names = ("VLLM_API_KEY",)

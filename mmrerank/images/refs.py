@@ -1,4 +1,4 @@
-"""Image references in metadata and image markers in text: writing, reading and removing them.
+"""Image references in metadata: writing and reading them.
 
 A chunk's references are one flat metadata value, a JSON list in a string: the only form that
 Chroma, FAISS, Qdrant, PGVector and the in-memory stores of both frameworks all return unchanged.
@@ -7,9 +7,7 @@ A chunk without images does not have the key.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -23,13 +21,8 @@ __all__ = [
     "RETRIEVAL_RANK_KEY",
     "RETRIEVAL_SCORE_KEY",
     "ImageKey",
-    "cut_markers",
     "find_refs",
-    "marked_refs",
-    "marker",
     "read_refs",
-    "resolve_markers",
-    "with_markers",
     "write_refs",
 ]
 
@@ -53,10 +46,6 @@ metadata that returns them in any form that `read_refs` accepts."""
 _OnError = Callable[[InvalidInputError], None]
 
 _MAX_DEPTH = 8  # of lists within lists; metadata is untrusted
-
-_MARKER = re.compile(r"\[\[img:[0-9a-f]{16}\]\]")
-
-_MARKER_AND_SPACE = re.compile(r" ?\[\[img:[0-9a-f]{16}\]\]")
 
 
 def write_refs(refs: Iterable[str]) -> str | None:
@@ -150,39 +139,3 @@ def find_refs(
     keys = [image_key] if isinstance(image_key, str) else image_key
     refs = (ref for key in keys for ref in read_refs(metadata.get(key), on_error))
     return list(dict.fromkeys(refs))
-
-
-def marker(ref: str) -> str:
-    """The text that marks an image's place in running text, so that splitters keep it in place.
-
-    64 bits of a hash: the same reference always has the same marker, so ids stay deterministic.
-    """
-    return f"[[img:{hashlib.sha256(ref.encode()).hexdigest()[:16]}]]"
-
-
-def marked_refs(text: str, refs: Iterable[str]) -> list[str]:
-    """Those of the parent document's own `refs` whose markers are in `text`, in text order.
-
-    A marker of any other reference is ignored: text is untrusted.
-    """
-    refs_by_marker = {marker(ref): ref for ref in refs}
-    markers = dict.fromkeys(match[0] for match in _MARKER.finditer(text))
-    return [refs_by_marker[mark] for mark in markers if mark in refs_by_marker]
-
-
-def cut_markers(text: str) -> str:
-    """The text without its markers."""
-    return _MARKER_AND_SPACE.sub("", text)
-
-
-def with_markers(text: str, places: Iterable[tuple[int, str]]) -> str:
-    """The text with a marker at each place (an offset in characters and a reference)."""
-    for at, ref in sorted(set(places), reverse=True):
-        before = " " if text[:at] and not text[:at][-1].isspace() else ""
-        text = f"{text[:at]}{before}{marker(ref)}{text[at:]}"
-    return text
-
-
-def resolve_markers(text: str, refs: Iterable[str]) -> tuple[str, list[str]]:
-    """A piece of a document's text without markers, and those of the document's `refs` in it."""
-    return cut_markers(text), marked_refs(text, refs)

@@ -117,4 +117,5 @@ SCORES: Mapping[LinkKind, float] = {
     "section": 0.4,
     "page": 0.3,
 }
-"""How surely a figure belongs to a chunk. Two of three mentioned figures are on another page."""
+"""How surely a figure belongs to a chunk. A mention outweighs the page: two of three mentioned
+figures are on another page."""

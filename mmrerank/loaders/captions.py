@@ -1,7 +1,7 @@
 """Numbered captions and the words that refer to them, as text: no file is opened here.
 
-A label is "figure " or "table " and a number, in whatever language the document speaks:
-"Abb. 3.1", "图 3.1" and "FIGURE 3.1" all give "figure 3.1", so that one lookup is enough.
+A label is "figure " or "table " and a number, the same in all languages: "Abb. 3.1", "图 3.1" and
+"FIGURE 3.1" all give "figure 3.1", so that one lookup is enough.
 Numbers look like "3", "3.1", "1-2", "A.1" or "S3"; a caption of one panel keeps its letter ("2a").
 """
 

@@ -7,12 +7,12 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import ClassVar, TypedDict, Unpack
+from typing import Any, ClassVar, TypedDict, Unpack
 
 from mmrerank.errors import DocumentError, ImageError, InvalidInputError, RerankError
 from mmrerank.images.decode import open_image
 from mmrerank.images.encode import encode_image
-from mmrerank.images.refs import with_markers
+from mmrerank.images.markers import with_markers
 from mmrerank.loaders.base import Chunk, Figure, FigureKind, chunk_id
 from mmrerank.loaders.captions import find_mentions
 from mmrerank.loaders.elements import (
@@ -27,6 +27,7 @@ from mmrerank.loaders.figure_chunks import with_figure_chunks
 from mmrerank.loaders.saving import image_folder, save_facts, save_image
 from mmrerank.loaders.splitting import Sizes
 from mmrerank.ocr.words import ImageReader
+from mmrerank.options import Configurable
 from mmrerank.types import Image
 
 __all__ = ["ElementLoader", "LoaderOptions"]
@@ -36,19 +37,19 @@ _SUFFIXES = {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp"}
 
 
 class LoaderOptions(TypedDict, total=False):
-    """Keywords that all loaders but the PDF loader share, each with its default."""
+    """Keywords that all loaders but the PDF loader share."""
 
     chunk_size: int
-    """Maximum size of a chunk in characters, or in tokens with `count_tokens`; 1000."""
+    """Maximum size of a chunk in characters, or in tokens with `count_tokens`. Default: 1000."""
 
     count_tokens: Callable[[str], int] | None
-    """Counts the tokens of a text; None to count characters."""
+    """Counts the tokens of a text. Default: None, which counts characters."""
 
     min_size: int
-    """Images with fewer pixels on a side are decoration and left out; 32, image files 1."""
+    """Images with fewer pixels on a side are left out as decoration. Default: 32; 1 for image files."""
 
     max_images_per_chunk: int | None
-    """Keep only so many links of a chunk, the strongest; None for all."""
+    """Keep only this many links of a chunk, the strongest. Default: None, which keeps all."""
 
     figure_chunks: bool | ImageReader
     """Give each figure a chunk of its own too (metadata `kind: "figure"`), with its caption and words.
@@ -58,21 +59,27 @@ class LoaderOptions(TypedDict, total=False):
     """
 
     markers: bool
-    """Put a marker into the text where an image stands (see `resolve_markers`); False."""
+    """Put a marker into the text where an image stands (see `resolve_markers`). Default: False."""
 
 
-class ElementLoader(ABC):
+class ElementLoader(Configurable, ABC):
     """Loads a file as chunks; a subclass reads its format's elements.
 
-    Keywords are those of `LoaderOptions`. Images are saved under `image_root`; those that cannot
-    be shown are named in the chunk's metadata under `not_rendered`. The constructor raises
+    Keywords are those of `LoaderOptions`, or of the `TypedDict` that a subclass names as `options`.
+    Images are saved under `image_root`; those that cannot be shown are named in the chunk's
+    metadata under `not_rendered`. The constructor raises
     `InvalidInputError` for a value that cannot be used and TypeError for an unknown keyword.
     """
 
     options: ClassVar[type] = LoaderOptions
-    """The `TypedDict` of the keywords that this loader takes."""
-
-    default_min_size: ClassVar[int] = 32
+    defaults: ClassVar[Mapping[str, Any]] = {
+        "chunk_size": 1000,
+        "count_tokens": None,
+        "min_size": 32,
+        "max_images_per_chunk": None,
+        "figure_chunks": False,
+        "markers": False,
+    }
     one_chunk_per_page: ClassVar[bool] = False
 
     def __init__(
@@ -82,21 +89,19 @@ class ElementLoader(ABC):
         image_root: str | os.PathLike[str],
         **options: Unpack[LoaderOptions],
     ) -> None:
-        if unknown := sorted(options.keys() - self.options.__annotations__.keys()):
-            raise TypeError(f"{type(self).__name__} has no keyword {unknown[0]!r}")
-        chunk_size = options.get("chunk_size", 1000)
-        if chunk_size < 1:
-            raise InvalidInputError(f"chunk_size is at least 1, not {chunk_size}")
-        max_images = options.get("max_images_per_chunk")
+        settings: LoaderOptions = self.complete_options(options)
+        if settings["chunk_size"] < 1:
+            raise InvalidInputError(f"chunk_size is at least 1, not {settings['chunk_size']}")
+        max_images = settings["max_images_per_chunk"]
         if max_images is not None and max_images < 0:
             raise InvalidInputError("max_images_per_chunk is None or at least 0")
         self.path = os.fspath(path)
         self._root = Path(image_root)
-        self._sizes = Sizes(chunk_size, options.get("count_tokens") or len)
-        self._min_size = options.get("min_size", self.default_min_size)
+        self._sizes = Sizes(settings["chunk_size"], settings["count_tokens"] or len)
+        self._min_size = settings["min_size"]
         self._max_images = max_images
-        self._markers = options.get("markers", False)
-        self._figure_chunks = options.get("figure_chunks", False)
+        self._markers = settings["markers"]
+        self._figure_chunks = settings["figure_chunks"]
 
     @abstractmethod
     def elements(self) -> Iterator[Element]:
@@ -167,7 +172,7 @@ class ElementLoader(ABC):
         page: int = 0,
         kind: FigureKind = "raster",
     ) -> Element | None:
-        """An image of the document, saved; named if it cannot be shown; None if it is tiny.
+        """The element of an image, which is saved, or only named if it cannot be shown; None if tiny.
 
         Raises `ImageError` if it cannot be written.
         """

@@ -1,4 +1,4 @@
-"""Any file by its suffix, and whole folders."""
+"""Loads any file, by the loader of its suffix, and whole folders."""
 
 from __future__ import annotations
 

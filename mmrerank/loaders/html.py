@@ -26,17 +26,18 @@ class HTMLOptions(LoaderOptions, total=False):
     """Keywords of the HTML and Markdown loaders."""
 
     urls: Literal["refuse", "fetch"]
-    """Whether images on the web are fetched, or named under `not_rendered`; "refuse"."""
+    """Whether images on the web are fetched, or only named under `not_rendered`. Default: "refuse"."""
 
 
 class HTMLLoader(ElementLoader):
     """Loads an HTML file with the images in its folder and those in data URIs.
 
     Images elsewhere on the disk are refused with a `RerankWarning`, images on the web are only
-    fetched with `urls="fetch"`. Keywords are those of `HTMLOptions`.
+    fetched with `urls="fetch"`. Keywords are those of `HTMLOptions`. Raises as `ElementLoader`.
     """
 
     options: ClassVar[type] = HTMLOptions
+    defaults: ClassVar[HTMLOptions] = {"urls": "refuse"}
 
     def __init__(
         self,

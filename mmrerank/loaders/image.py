@@ -1,4 +1,4 @@
-"""Image files: an image is a chunk, with the words in it if asked for."""
+"""Image files: an image is a chunk, with the words that OCR reads in it if `ocr` is set."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class ImageOptions(LoaderOptions, total=False):
     """Keywords of the image loader."""
 
     ocr: bool
-    """Read the words in the image as the chunk's text; False."""
+    """Read the words in the image by OCR, as the text of the chunk. Default: False."""
 
 
 class ImageLoader(ElementLoader):
@@ -37,7 +37,7 @@ class ImageLoader(ElementLoader):
     """
 
     options: ClassVar[type] = ImageOptions
-    default_min_size: ClassVar[int] = 1
+    defaults: ClassVar[ImageOptions] = {"min_size": 1, "ocr": False}
     one_chunk_per_page: ClassVar[bool] = True
 
     def __init__(
@@ -52,7 +52,7 @@ class ImageLoader(ElementLoader):
         self._reader = ImageReader(default_cache_dir()) if options.get("ocr") else None
 
     def elements(self) -> Iterator[Element]:
-        """The image, and its words."""
+        """The image, and its words. Raises `DocumentError` for an image that cannot be read."""
         try:
             image = self._open()
             text = self._words(image)

@@ -21,7 +21,7 @@ def image_folder(image_root: Path) -> Path:
     """The folder, made if it is missing; raises `InvalidInputError` if that is not possible."""
     try:
         image_root.mkdir(parents=True, exist_ok=True)
-    except OSError as error:  # a file stands there, or there is no permission
+    except OSError as error:  # it is a file, or there is no permission
         message = f"image_root {str(image_root)!r} is not a folder ({error})"
         raise InvalidInputError(message) from error
     return image_root
@@ -41,8 +41,8 @@ def save_image(root: Path, data: bytes, suffix: str = ".png") -> str:
 def save_facts(root: Path, figure: Figure) -> None:
     """Save what is known of a figure in a JSON file beside its image.
 
-    If other documents have the same image, what is known of it there stays under `others`: one
-    entry per document, as it was last loaded. Raises `ImageError` if the file cannot be written.
+    If other documents have the same image, their facts stay under `others`: one entry per
+    document, as it was last loaded. Raises `ImageError` if the file cannot be written.
     """
     path = (root / figure.ref).with_suffix(".json")
     facts = {key: value for key, value in asdict(figure).items() if key != "ref"}

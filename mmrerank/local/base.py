@@ -6,7 +6,7 @@ import gc
 import math
 import threading
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
@@ -17,9 +17,10 @@ from mmrerank.local.cache.keys import Keys, file_hash, weights_hash
 from mmrerank.local.cache.memory import CacheInfo, Reuse, StateCache
 from mmrerank.local.checkpoint import Checkpoint
 from mmrerank.local.device import pick_device, pick_dtype
-from mmrerank.local.options import Configurable, ImageOptions, check_scores_option
+from mmrerank.local.options import DEFAULTS, ImageOptions, check_scores_option
 from mmrerank.local.prompt.prompt import Prompt
 from mmrerank.optional import require
+from mmrerank.options import Configurable
 from mmrerank.progress import progress_bar
 from mmrerank.types import Content, Scored, Usage
 
@@ -58,6 +59,7 @@ class LocalReranker(Configurable, Reranker):
     """
 
     options: ClassVar[type] = ImageOptions
+    defaults: ClassVar[Mapping[str, Any]] = DEFAULTS
     default_instruction: ClassVar[str | None] = None
 
     def __init__(self, model: str, **options: Unpack[ImageOptions]) -> None:
@@ -160,7 +162,7 @@ class LocalReranker(Configurable, Reranker):
                     step(len(items))
         if self._cache.losses() > losses:
             warn(
-                f"not all of {len(plan.items)} documents or parts that were read ahead are kept: "
+                f"the state cache is too small for all of {len(plan.items)} documents or parts: "
                 "allow reuse more memory, or a folder on disk"
             )
 

@@ -12,12 +12,13 @@ from mmrerank.fusion import fan_out, split_query
 from mmrerank.local.checkpoint import Checkpoint
 from mmrerank.local.device import pick_device, pick_dtype
 from mmrerank.local.options import (
-    Configurable,
+    DEFAULTS,
     ModelOptions,
     ScoreOptions,
     check_scores_option,
 )
 from mmrerank.optional import require
+from mmrerank.options import Configurable
 from mmrerank.types import Content, Modalities, Scored, Usage
 
 __all__ = ["CrossEncoderReranker"]
@@ -42,6 +43,7 @@ class CrossEncoderReranker(Configurable, Reranker):
     modalities = Modalities(blank_text=True)
 
     options = CrossEncoderOptions
+    defaults = DEFAULTS
 
     def __init__(
         self,

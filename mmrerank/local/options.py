@@ -1,14 +1,9 @@
-"""The keyword options of the local models: each is named, typed and documented here, once.
-
-A class takes `**options: Unpack[SomeOptions]` and names the `TypedDict` in its attribute `options`;
-`inspect.signature` of the class shows every option with its default.
-"""
+"""The options of the local models: each is named, typed and documented here, once."""
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Literal, TypedDict, get_type_hints
+from typing import Any, Literal, TypedDict
 
 from mmrerank.errors import InvalidInputError
 from mmrerank.fusion import Fusion, max_score
@@ -17,7 +12,7 @@ from mmrerank.local.device import DType, Quantization
 from mmrerank.types import Usage
 
 __all__ = [
-    "Configurable",
+    "DEFAULTS",
     "ImageOptions",
     "LocalOptions",
     "ModelOptions",
@@ -84,7 +79,7 @@ class ImageOptions(LocalOptions, total=False):
     `Reuse` for another size or for a folder on disk. Default: True."""
 
 
-_DEFAULTS: dict[str, Any] = {
+DEFAULTS: Mapping[str, Any] = {
     "device": "auto",
     "dtype": "auto",
     "revision": None,
@@ -101,50 +96,7 @@ _DEFAULTS: dict[str, Any] = {
     "shrink_images": False,
     "reuse": False,
 }
-
-
-class Configurable:
-    """A class whose constructor takes `**options: Unpack[...]`.
-
-    `options` is the `TypedDict` of these options, `defaults` are those values that differ from
-    `_DEFAULTS`.
-    """
-
-    options: ClassVar[type]
-    defaults: ClassVar[Mapping[str, Any]] = {}
-    __signature__: ClassVar[inspect.Signature]
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        cls.__signature__ = _full_signature(cls)
-
-    @classmethod
-    def complete_options(cls, given: Mapping[str, Any]) -> Any:
-        """The given options and the defaults of all others, those of `ImageOptions` included.
-
-        Raises TypeError, as Python does, for an option that the class does not take.
-        """
-        for name in given:
-            if name not in cls.options.__annotations__:
-                raise TypeError(
-                    f"{cls.__name__}.__init__() got an unexpected keyword argument {name!r}"
-                )
-        return {**_DEFAULTS, **cls.defaults, **given}
-
-
-def _full_signature(cls: type[Configurable]) -> inspect.Signature:
-    """The constructor's signature, with `**options` replaced by the single options."""
-    _, *written = inspect.signature(cls.__init__, eval_str=False).parameters.values()
-    if not written or written[-1].kind is not inspect.Parameter.VAR_KEYWORD:
-        return inspect.Signature(written)
-    defaults = {**_DEFAULTS, **cls.defaults}
-    options = [
-        inspect.Parameter(
-            name, inspect.Parameter.KEYWORD_ONLY, default=defaults[name], annotation=kind
-        )
-        for name, kind in get_type_hints(cls.options).items()
-    ]
-    return inspect.Signature([*written[:-1], *options])
+"""The defaults of all these options, for every class that runs a model on this machine."""
 
 
 def check_scores_option(scores: str) -> None:

@@ -6,7 +6,7 @@ https://huggingface.co/Qwen/Qwen3-VL-Reranker-2B
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from typing import TYPE_CHECKING, ClassVar, Unpack
 
 from mmrerank.errors import InvalidInputError
@@ -18,7 +18,7 @@ from mmrerank.local.prompt.prompt import ImagePart, PlacedImage, Prompt
 from mmrerank.local.prompt.tokenizer import Control, ImageTokens, Piece, Tokenizer
 from mmrerank.local.qwen3 import SYSTEM, yes_no_head
 from mmrerank.optional import require
-from mmrerank.types import Content, Modalities
+from mmrerank.types import MULTIMODAL, Content
 
 if TYPE_CHECKING:
     from mmrerank.local.compute.engine import Engine
@@ -44,15 +44,7 @@ class Qwen3VLReranker(LocalReranker):
     `warm` reads images ahead of any query.
     """
 
-    modalities = Modalities(
-        image=True,
-        text_and_image=True,
-        several_images=True,
-        query_image=True,
-        query_text_and_image=True,
-        query_several_images=True,
-        blank_text=True,
-    )
+    modalities = replace(MULTIMODAL, blank_text=True)
 
     options = ImageOptions
     defaults: ClassVar[ImageOptions] = {"max_length": 10240, "joint": True, "reuse": True}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from mmrerank.base import Documents, Reranker, check_documents
@@ -11,7 +12,7 @@ from mmrerank.errors import InvalidInputError
 from mmrerank.ocr.bm25 import BM25, WordStatistics, tokenize
 from mmrerank.ocr.words import ImageReader, default_cache_dir
 from mmrerank.progress import progress
-from mmrerank.types import Content, Image, Modalities, PartScore, Scored, Usage
+from mmrerank.types import MULTIMODAL, Content, Image, PartScore, Scored, Usage
 
 __all__ = ["OCRReranker"]
 
@@ -22,9 +23,9 @@ StatisticsOf = Callable[[Sequence[str]], WordStatistics]
 class OCRReranker(Reranker):
     """BM25 over each document's text together with the words in its images.
 
-    The words in an image come from its text layer if a loader kept it, otherwise from OCR
+    The words in an image come from its text layer if a loader saved it, otherwise from OCR
     (RapidOCR, whose package includes its models), which reads Latin, Greek, Chinese and Japanese;
-    Korean, Cyrillic and Arabic are found in texts and text layers only. Words are cached by content
+    Korean, Cyrillic and Arabic are read from texts and text layers only. Words are cached by content
     hash in `cache_dir` ("auto": `MMRERANK_CACHE` or the user's cache folder; None: in memory only).
     Call `warm` at indexing time so that no query waits for OCR. `ocr=False` uses text layers only
     and needs no OCR package. At most `max_images_per_document` images of a document are read.
@@ -37,15 +38,7 @@ class OCRReranker(Reranker):
     """
 
     model = "ocr-bm25"
-    modalities = Modalities(
-        image=True,
-        text_and_image=True,
-        several_images=True,
-        query_image=True,
-        query_text_and_image=True,
-        query_several_images=True,
-        blank_text=True,
-    )
+    modalities = replace(MULTIMODAL, blank_text=True)
     listwise = True
 
     def __init__(
@@ -76,7 +69,7 @@ class OCRReranker(Reranker):
         return reranker
 
     def warm(self, documents: Documents, *, show_progress: bool = False) -> None:
-        """Read the words of all images in `documents` now, with a progress bar if asked for.
+        """Read the words of all images in `documents` now; `show_progress` shows a progress bar.
 
         Raises `InvalidInputError` for a document that is neither str nor `Content`, `ImageError`
         for an image that cannot be read, `MissingDependencyError` if OCR is not installed.

@@ -1,4 +1,4 @@
-"""The words in an image: kept by a loader, remembered from an earlier reading, or read by OCR."""
+"""The words in an image: saved by a loader, cached from an earlier reading, or read by OCR."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _ENGINE = "rapidocr-3-lines"  # part of the cache key: another engine reads othe
 
 
 def default_cache_dir() -> Path:
-    """Where OCR words are kept: `MMRERANK_CACHE`, else the user's cache folder."""
+    """The folder in which OCR words are cached: `MMRERANK_CACHE`, or else the user's cache folder."""
     named = os.environ.get("MMRERANK_CACHE")
     return Path(named).expanduser() if named else user_cache_path("mmrerank")
 
@@ -64,7 +64,7 @@ def _sidecar(image: Image) -> dict[str, Any]:
     except (ImageError, ValueError, RecursionError):
         return {}
     if not isinstance(facts, dict) or not facts.keys() >= _SIDECAR_KEYS:
-        return {}  # annotation tools keep JSON beside images too
+        return {}  # annotation tools write JSON beside images too
     return facts
 
 
@@ -72,7 +72,7 @@ class ImageReader:
     """Reads the words in images; OCR reads each image file only once.
 
     `cache_dir` is a folder for one small JSON file per image, named by the hash of its bytes; None
-    keeps words in memory only. `ocr=False` uses only the words that loaders kept from text layers.
+    caches words in memory only. `ocr=False` uses only the words that loaders saved from text layers.
     Safe to use from several threads.
     """
 
@@ -162,8 +162,8 @@ class ImageReader:
             write_atomically(self._folder / f"{key}.json", lambda part: _write_private(part, data))
         except OSError as error:
             warn(
-                f"words in images cannot be kept in {self._folder}: {error}; "
-                "they are kept in memory only"
+                f"words in images cannot be cached in {self._folder}: {error}; "
+                "they are cached in memory only"
             )
             self._folder = None
 

@@ -1,4 +1,4 @@
-"""What an embedder is: texts to vectors, for the first stage."""
+"""The protocol of embedders, which turn texts into vectors for the first stage."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["TextEmbedder", "default_embedder"]
 
 
 class TextEmbedder(Protocol):
-    """Texts and queries to vectors of one length."""
+    """Turns texts and queries into vectors of one length."""
 
     def embed_documents(self, texts: Sequence[str]) -> list[list[float]]:
         """One vector per text, in order."""
@@ -19,7 +19,7 @@ class TextEmbedder(Protocol):
 
 
 def default_embedder() -> TextEmbedder:
-    """The default: no model, no key, no download.
+    """The default embedder, which needs no model, no key and no download.
 
     Raises `MissingDependencyError` if the extra `chroma` is not installed.
     """

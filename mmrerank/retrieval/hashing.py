@@ -17,7 +17,7 @@ __all__ = ["HashingEmbedder"]
 
 
 class HashingEmbedder:
-    """Texts to unit vectors of `dimensions` floats: hashed words and hashed character n-grams.
+    """Turns texts into unit vectors of `dimensions` floats: hashed words and hashed character n-grams.
 
     Words (pairs of characters in Chinese, Japanese, Korean, ...) capture what a text is about;
     n-grams of 3 to 5 characters match inflected and misspelt words. Deterministic, the same on

@@ -16,10 +16,11 @@ from mmrerank.errors import InvalidInputError, InvalidResponseError, RerankError
 from mmrerank.local.base import default_budget
 from mmrerank.local.checkpoint import Checkpoint
 from mmrerank.local.device import pick_device, pick_dtype
-from mmrerank.local.options import Configurable, QwenOptions
+from mmrerank.local.options import DEFAULTS, QwenOptions
 from mmrerank.local.prompt.prompt import Prompt
 from mmrerank.local.prompt.tokenizer import Tokenizer
 from mmrerank.optional import require
+from mmrerank.options import Configurable
 from mmrerank.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class Qwen3Embedder(Configurable):
     """
 
     options = QwenOptions
+    defaults = DEFAULTS
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""What a vector store is to an index: one file per database in this folder."""
+"""The protocol of vector stores, as an index uses them; each database has a file in this folder."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class Match:
 class VectorStore(Protocol):
     """Records with their vectors, on disk or on a server.
 
-    Databases raise errors of many kinds; the methods let them pass, and `Index` turns them into a
-    `StoreError` that says what it was doing.
+    The methods may raise any error of the database; `Index` turns it into a `StoreError` that says
+    what it was doing.
     """
 
     def upsert(self, records: Sequence[Record]) -> None:

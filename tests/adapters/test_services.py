@@ -38,7 +38,7 @@ def test_every_service_is_taken(any_way, texts, name):
     assert "is_scored" not in results[0].metadata
 
 
-def test_documents_whose_order_was_kept_are_marked(any_way, texts):
+def test_documents_left_in_their_order_are_marked(any_way, texts):
     with LocalRerankServer(faults=[400, None]) as server:
         options = {"base_url": server.url, "api_key": server.api_key, "on_error": "keep_order"}
         with make_reranker("jina", **options) as reranker:

@@ -87,7 +87,7 @@ def test_a_request_holds_no_more_bytes_than_allowed():
             assert len(body["documents"]) == 1 or int(headers["content-length"]) < 6500
 
 
-def test_what_was_encoded_for_a_batch_is_not_kept(mode, no_waiting):
+def test_encoded_images_of_a_batch_are_freed(mode, no_waiting):
     """The memory of a call is that of the requests under way, however many images it has."""
     noise = random.Random(0)
     pictures = [

@@ -96,7 +96,7 @@ def test_images_behind_urls_are_not_remembered(cache):
         assert [len(body["documents"]) for body in server.requests] == [2, 1]
 
 
-def test_what_a_failed_call_has_paid_for_is_kept(cache, mode):
+def test_scores_paid_for_by_a_failed_call_are_cached(cache, mode):
     with LocalRerankServer(faults=[None, 400]) as server:
         with cached_reranker(server, cache, max_concurrency=1) as reranker:
             reranker.limits = Limits(documents=2)

@@ -64,7 +64,7 @@ def test_a_synchronous_call_within_a_running_loop():
         assert asyncio.run(cell(reranker)) == ([1.0, 0.0], [1.0, 0.0])
 
 
-def test_an_async_client_of_ones_own_is_used_and_not_closed():
+def test_the_callers_async_client_is_used_and_not_closed():
     seen = []
 
     async def look(request):
@@ -81,7 +81,7 @@ def test_an_async_client_of_ones_own_is_used_and_not_closed():
     assert seen == ["/v1/rerank"]
 
 
-def test_a_client_of_ones_own_is_used_and_not_closed():
+def test_the_callers_client_is_used_and_not_closed():
     seen = []
     with (
         LocalRerankServer() as server,

@@ -47,7 +47,7 @@ def test_what_cannot_be_a_key_is_refused_without_showing_it(key):
 
 
 @pytest.mark.parametrize("key", [b"geheim", 31415926, ["geheim"]])
-def test_what_is_no_text_is_no_key(key):
+def test_a_key_that_is_not_text_is_refused(key):
     with pytest.raises(InvalidInputError, match="api_key must be a str") as caught:
         JinaReranker(api_key=key)
     assert "geheim" not in repr(caught.value)

@@ -95,7 +95,7 @@ def test_a_wrong_model_name_names_the_right_one(model):
         JinaReranker(model, api_key="k")
 
 
-def test_every_field_that_was_refused_is_told():
+def test_every_field_that_was_refused_is_reported():
     body = {"detail": "Validation error", "errors": [{"field": "query", "message": "too long"}]}
     facts = JinaReranker(api_key="k")._read_error(body)
     assert facts.message == "Validation error; query: too long"

@@ -80,7 +80,7 @@ def test_no_window_of_a_minute_holds_more_than_allowed(asks, requests, tokens):
         assert sum(window) <= tokens
 
 
-def test_without_limits_there_is_no_waiting_save_what_a_service_asks():
+def test_without_limits_only_a_service_can_ask_to_wait():
     now = 0.0
     rate = RateLimiter(clock=lambda: now)
     assert [rate.reserve(10**9) for _ in range(1000)] == [0.0] * 1000

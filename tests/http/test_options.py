@@ -12,7 +12,7 @@ from mmrerank import (
     VLLMReranker,
 )
 from mmrerank.http.base import HTTPReranker
-from mmrerank.http.options import DEFAULTS, HTTPOptions, complete_options
+from mmrerank.http.options import DEFAULTS, HTTPOptions, check_options
 
 
 @pytest.mark.parametrize(
@@ -49,10 +49,10 @@ def test_every_keyword_has_a_type_and_a_default():
 
 def test_what_is_not_given_has_its_default():
     given = {"max_retries": 0, "api_key": "k"}
-    assert complete_options("X", given) == {**DEFAULTS, **given}
+    assert HTTPReranker.complete_options(given) == {**DEFAULTS, **given}
     assert given == {"max_retries": 0, "api_key": "k"}
 
 
 def test_the_message_names_the_limit():
     with pytest.raises(InvalidInputError, match="max_retries must be at least 0, not -1"):
-        complete_options("X", {"max_retries": -1})
+        check_options({**DEFAULTS, "max_retries": -1})

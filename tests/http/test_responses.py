@@ -51,7 +51,7 @@ FINAL = [
 
 
 @pytest.mark.parametrize(("fault", "error"), FINAL, ids=fault_name)
-def test_what_does_not_pass_is_raised_at_once(server, fault, error, no_waiting):
+def test_a_permanent_fault_is_raised_at_once(server, fault, error, no_waiting):
     server.faults = [fault]
     with reranker_for(server) as reranker:
         with pytest.raises(error) as caught:

@@ -39,7 +39,7 @@ def test_a_temporary_status_ends_in_the_right_scores(server, fault, no_waiting):
 
 
 @pytest.mark.parametrize("fault", [503, "drop", "reset", "cut", "timeout"])
-def test_what_passes_ends_in_the_right_scores(server, mode, fault, no_waiting):
+def test_temporary_faults_end_in_the_right_scores(server, mode, fault, no_waiting):
     server.faults = [fault, fault]
     seen = []
     with reranker_for(
@@ -51,7 +51,7 @@ def test_what_passes_ends_in_the_right_scores(server, mode, fault, no_waiting):
 
 
 @pytest.mark.parametrize(("fault", "error"), EXHAUSTED, ids=fault_name)
-def test_what_does_not_pass_in_time_is_raised_at_last(server, fault, error, no_waiting):
+def test_a_lasting_temporary_fault_is_raised_in_the_end(server, fault, error, no_waiting):
     server.faults = [fault] * 9
     with reranker_for(server, max_retries=2, timeout=patience(fault)) as reranker:
         with pytest.raises(error):
@@ -67,7 +67,7 @@ def test_retries_end_with_the_deadline(server):
     assert time.monotonic() - start < 1.2
 
 
-def test_retry_after_is_kept_by_all_calls_of_the_reranker(server):
+def test_retry_after_holds_for_all_calls_of_the_reranker(server):
     server.faults = [Refusal(429, {"Retry-After": "0.4"})]
     with reranker_for(server) as reranker:
         start = time.monotonic()
@@ -121,7 +121,7 @@ def test_pauses_double_up_to_eight_seconds():
 @pytest.mark.parametrize(
     "error", [APITimeoutError("m"), APIConnectionError("m"), RateLimitError("m")]
 )
-def test_a_requested_pause_is_kept_unless_it_is_long(error):
+def test_a_requested_pause_is_honoured_unless_it_is_long(error):
     assert pause_before_retry(error, 0, 12.0) == 12.0
     assert pause_before_retry(error, 0, 61.0) is None
 

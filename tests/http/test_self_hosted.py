@@ -18,6 +18,6 @@ def test_the_models_name_says_what_it_takes(kind):
 
 
 @pytest.mark.parametrize("kind", [VLLMReranker, SGLangReranker])
-def test_what_is_said_comes_before_what_is_known(kind):
+def test_given_modalities_override_known_ones(kind):
     assert not kind(QWEN, modalities=Modalities()).modalities.image
     assert kind(QWEN, max_pixels=99).max_pixels == 99

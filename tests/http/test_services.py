@@ -63,6 +63,8 @@ def test_unknown_keywords_are_refused(name):
     kind = type(built(name))
     with pytest.raises(TypeError, match="'max_retires'"):
         kind(api_key="k", base_url="http://127.0.0.1:1", max_retires=1)
+    with pytest.raises(InvalidInputError, match="--max-retires"):
+        built(name, max_retires=1)
 
 
 def test_which_services_take_what():

@@ -32,6 +32,6 @@ def test_an_image_query_is_sent_as_the_service_reads_it():
     assert body["query"] == [IMAGE_PART]
 
 
-def test_what_another_model_reads_can_be_said():
+def test_the_modalities_of_an_unknown_model_can_be_given():
     assert not SGLangReranker("some/reranker").modalities.image
     assert SGLangReranker("some/reranker", modalities=Modalities(image=True)).modalities.image

@@ -30,7 +30,7 @@ def test_bytes_are_within_the_limit(limit):
         assert picture.width / picture.height == pytest.approx(9 / 7, rel=0.05)
 
 
-def test_what_cannot_be_so_small_is_told():
+def test_an_image_that_cannot_be_so_small_is_reported():
     with pytest.raises(ImageError, match="does not fit 100 bytes"):
         encode_within(noise(300, 300), 10**6, 100)
 

@@ -168,7 +168,7 @@ def test_a_name_is_resolved_once_and_connected_to_as_it_was_checked(server, monk
     assert f"Host: images.example:{port}" in asked
 
 
-def test_no_secret_of_ours_goes_along(server, monkeypatch):
+def test_our_secrets_are_not_sent(server, monkeypatch):
     monkeypatch.setenv("JINA_API_KEY", "hidden")
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     asked = fetch_image(f"{server}/headers", allow_private=True).decode().lower()

@@ -60,7 +60,7 @@ def ask(request):
     return run
 
 
-def test_the_score_of_the_store_is_kept_beside_the_new_one(ask):
+def test_the_stores_score_stays_beside_the_new_one(ask):
     store = in_memory()
     for document in store.store.values():  # as if results of another search had been stored
         document["metadata"] |= {"retrieval_rank": 40, "retrieval_score": 40.0}

@@ -35,7 +35,7 @@ def test_a_nodes_own_image_comes_before_those_of_its_metadata(figures):
     assert refs == [["words.png"]]
 
 
-def test_the_score_of_the_retriever_is_kept_and_our_keys_are_hidden(nodes):
+def test_the_retrievers_score_stays_and_our_keys_are_hidden(nodes):
     result = RerankResult(index=1, relevance_score=0.75, document=Content("x"))
     scored = with_scores(nodes[1], result, [])
     assert scored.score == scored.metadata["relevance_score"] == 0.75

@@ -117,7 +117,7 @@ def test_our_keys_reach_neither_llm_nor_embedding(nodes, rerank, process):
     assert "page: 3" in figure.get_content(MetadataMode.EMBED)
 
 
-def test_metadata_is_read_only_if_asked_for(process):
+def test_metadata_is_read_only_on_request(process):
     nodes = [
         NodeWithScore(node=TextNode(text="x", metadata={"title": "cats"})),
         NodeWithScore(node=TextNode(text="y", metadata={"title": "turbine torque"})),

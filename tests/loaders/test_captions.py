@@ -61,7 +61,7 @@ def test_captions_are_read(text, label, sure):
         "",
     ],
 )
-def test_prose_and_contents_are_no_captions(text):
+def test_prose_and_contents_are_not_captions(text):
     assert find_caption(text) is None
 
 

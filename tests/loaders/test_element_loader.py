@@ -67,7 +67,9 @@ def test_values_that_cannot_be_used(path, root, options):
 
 
 def test_an_unknown_keyword_is_named(path, root):
-    with pytest.raises(TypeError, match="Lines has no keyword 'chunksize'"):
+    with pytest.raises(
+        TypeError, match=r"Lines\(\) got an unexpected keyword argument 'chunksize'"
+    ):
         Lines(path, image_root=root, chunksize=5)
     assert Lines.options is LoaderOptions
 

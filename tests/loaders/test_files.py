@@ -71,7 +71,7 @@ def test_what_a_folder_leaves_out(tmp_path):
     assert loader.files() == [folder / "a.md"]
 
 
-def test_what_is_not_a_folder(tmp_path, root):
+def test_a_path_that_is_not_a_folder(tmp_path, root):
     with pytest.raises(DocumentError, match="is not a folder"):
         FolderLoader(tmp_path / "none", image_root=root).files()
     with pytest.raises(InvalidInputError, match="on_error is 'raise' or 'warn', not 'skip'"):
@@ -80,7 +80,7 @@ def test_what_is_not_a_folder(tmp_path, root):
         FolderLoader(tmp_path, image_root=root, suffixes=[".xyz"])
 
 
-def test_a_folder_shows_its_progress_if_asked(tmp_path, root, capsys):
+def test_a_folder_shows_its_progress_on_request(tmp_path, root, capsys):
     (tmp_path / "a.md").write_text("One.")
     assert len(FolderLoader(tmp_path, image_root=root).load()) == 1
     assert capsys.readouterr() == ("", "")

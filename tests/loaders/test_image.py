@@ -35,13 +35,13 @@ def test_heic(tmp_path, root):
 
 
 @pytest.mark.parametrize("name", ["decompression_bomb.gif", "truncated_jpeg.jpg"])
-def test_bad_images_are_told(root, name):
+def test_bad_images_are_reported(root, name):
     with pytest.raises(DocumentError) as raised:
         load_file(DATA / "images" / name, root)
     assert raised.value.path.endswith(name)
 
 
-def test_a_small_image_is_kept_unless_min_size_says_otherwise(tmp_path, root):
+def test_a_small_image_stays_unless_it_is_below_min_size(tmp_path, root):
     path = tmp_path / "a.png"
     path.write_bytes(image_file(size=(2, 2)))
     (chunk,) = load_file(path, root)

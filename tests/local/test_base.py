@@ -135,7 +135,7 @@ def test_usage_counts_what_was_read(loaded):
     )
 
 
-def test_progress_is_shown_only_if_asked_for(capsys):
+def test_progress_is_shown_only_on_request(capsys):
     with load("qwen3-reranker") as quiet:
         quiet.score("q", ["a", "b"])
     assert capsys.readouterr() == ("", "")
@@ -158,7 +158,7 @@ def test_the_import_is_light():
 
 
 @pytest.mark.parametrize("wrong", [[1], "text", [None]])
-def test_what_is_no_list_of_documents(loaded, wrong):
+def test_documents_that_are_not_a_list(loaded, wrong):
     with pytest.raises(InvalidInputError):
         loaded("qwen3-reranker").score("q", wrong)
 
@@ -218,10 +218,10 @@ def test_clear_and_close():
         off.clear_cache()
 
 
-def test_a_warning_where_not_all_is_kept():
+def test_a_warning_if_the_cache_is_too_small():
     with (
         load(M0, reuse=Reuse(memory=20_000)) as reranker,
-        pytest.warns(RerankWarning, match="not all of 8 .* are kept"),
+        pytest.warns(RerankWarning, match="too small for all of 8 documents or parts"),
     ):
         reranker.warm(TEXTS)
 

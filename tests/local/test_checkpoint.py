@@ -59,7 +59,7 @@ def test_truncated_weights(name, copied, keep):
         load(name, path.parent)
 
 
-def test_weights_that_are_no_safetensors(name, copied):
+def test_weights_that_are_not_safetensors(name, copied):
     path = copied(name)
     (path / "model.safetensors").write_bytes(b"not weights" * 100)
     with pytest.raises(ModelLoadError):

@@ -36,7 +36,7 @@ def expect(found: list[float], wanted: list[float]) -> None:
     [*slow((1, 0.0), (700, 0.0)), (10**6, 0.0), (10**6, 0.9)],
     ids=["one-by-one", "few", "packed", "padded"],
 )
-def test_scores_whatever_the_batches(loaded, golden, budget, slack):
+def test_scores_do_not_depend_on_the_batches(loaded, golden, budget, slack):
     name, case, query, documents = golden
     reranker = loaded(name, **options(case))
     reranker._engine.budget, reranker._engine.slack = budget, slack

@@ -84,7 +84,7 @@ def test_the_command_line_takes_them(name, tmp_path, capsys):
     assert "Traceback" not in shown
 
 
-def test_what_was_read_when_indexing_is_kept_for_searches(tmp_path, capsys):
+def test_states_computed_when_indexing_serve_searches(tmp_path, capsys):
     (tmp_path / "a.md").write_text("# RAG\n\nRAG combines retrieval with generation.\n")
     store, model = str(tmp_path / "store"), str(GOLDEN / "jina-reranker-m0")
     chosen = ["--store", store, "--reranker", "jina-m0", "--model", model]

@@ -76,7 +76,7 @@ def prompt(reranker, query, document):
     return made
 
 
-def test_m0_cuts_a_document_whatever_the_query_is(loaded):
+def test_m0_cuts_a_document_regardless_of_the_query(loaded):
     reranker = load("jina-reranker-m0", max_length=192, max_query_length=64)
     long = "alpha beta gamma delta " * 100
     short, longer = prompt(reranker, "q", long).ids, prompt(reranker, "a longer query", long).ids

@@ -40,6 +40,6 @@ def test_tokens(text, tokens):
     assert tokenize(text) == tokens
 
 
-def test_stop_words_count_only_if_asked_for():
+def test_stop_words_count_only_on_request():
     assert tokenize("the who") == []
     assert tokenize("the who", stop_words=True) == ["the", "who"]

@@ -80,11 +80,11 @@ def test_a_rule_has_no_words(tmp_path):
     assert OCRReranker().score("x", [Content("x", [rule])])[0] > 0
 
 
-def test_a_cache_that_cannot_be_written_is_said_once(image_root, tmp_path):
+def test_a_cache_that_cannot_be_written_warns_once(image_root, tmp_path):
     (tmp_path / "file").write_text("")
     reranker = OCRReranker(cache_dir=tmp_path / "file")
     document = Content("x", [Image.from_path(image_root / "words.png")])
-    with pytest.warns(RerankWarning, match="cannot be kept"):
+    with pytest.warns(RerankWarning, match="cannot be cached"):
         first = reranker.score("turbine", [document])
     assert reranker.score("turbine", [document]) == first
 
@@ -97,7 +97,7 @@ def test_warm_shows_progress_and_reads_ahead(own_cache, image_root, capsys):
     assert reranker._reader.is_known(document.images[0])
 
 
-def test_a_query_shows_progress_where_asked(own_cache, image_root, capsys):
+def test_a_query_shows_progress_on_request(own_cache, image_root, capsys):
     document = Content("x", [Image.from_path(image_root / "words.png")])
     scores = OCRReranker(show_progress=True).score("turbine", [document])
     assert "Reading words in images" in capsys.readouterr().err

@@ -12,7 +12,7 @@ from mmrerank.ocr.engine import ReadLine
 from mmrerank.ocr.words import ImageReader, is_readable, loader_facts
 
 
-def test_words_kept_by_a_loader_come_before_ocr(image_root):
+def test_words_saved_by_a_loader_come_before_ocr(image_root):
     facts = {"words": "alpha beta gamma delta epsilon", "caption": "Figure 1", "page": 1, "box": []}
     (image_root / "blank.json").write_text(json.dumps(facts))
     image = Image.from_path(image_root / "blank.png")
@@ -22,7 +22,7 @@ def test_words_kept_by_a_loader_come_before_ocr(image_root):
 
 
 @pytest.mark.parametrize("text", ["{", "[1]", '"x"', "\xff", '{"words": 3}', "[" * 10**6])
-def test_another_programs_json_beside_an_image_is_no_matter(image_root, text):
+def test_another_programs_json_beside_an_image_is_ignored(image_root, text):
     (image_root / "words.json").write_text(text, encoding="latin-1")
     assert "turbine" in ImageReader(None).words(Image.from_path(image_root / "words.png"))
 

@@ -72,7 +72,7 @@ def test_more_records_than_chroma_takes_at_once(store):
     assert store.count() == 0
 
 
-def test_it_is_kept_on_disk(store, tmp_path):
+def test_it_survives_on_disk(store, tmp_path):
     assert ChromaStore.exists(tmp_path / "store")
     assert ChromaStore(tmp_path / "store").count() == 3
     assert not ChromaStore.exists(tmp_path)

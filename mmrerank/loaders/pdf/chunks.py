@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from mmrerank.images.refs import with_markers
+from mmrerank.images.markers import with_markers
 from mmrerank.loaders.base import SCORES, Chunk, Figure, Link, chunk_id, strongest
 from mmrerank.loaders.pdf.document import PDFDocument
 from mmrerank.loaders.pdf.links import FigureLink, Linker

@@ -1,4 +1,4 @@
-"""A PDF whose text has been read: its pages cleaned of running heads, its figures found on demand."""
+"""A PDF whose text has been read: pages without running heads, and figures found on demand."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def read_document(
 ) -> PDFDocument:
     """Read the text of the pages with these numbers (from 1), or of all pages.
 
-    `source` names the document in chunks and messages. `draw_scans` draws also pages that are a
+    `source` names the document in chunks and messages. `draw_scans` also draws pages that are a
     picture or have no text. A page that cannot be read is left out with a `RerankWarning`.
 
     Raises `InvalidInputError` for a page that does not exist and an image folder that cannot be
@@ -46,7 +46,7 @@ def read_document(
             f"{source} has {info.page_count} pages; there is no page {missing[0]}"
         )
     if info.repaired:
-        warn(f"{source}: is damaged; what can be read of it is kept, other parts may be missing")
+        warn(f"{source}: is damaged; parts of it that cannot be read are missing")
     text = read_text(pages, source, numbers)
     if options.root:
         image_folder(options.root)
@@ -57,8 +57,8 @@ class PDFDocument:
     """The pages of a PDF that can be read: `numbers`, from 1.
 
     The text of all pages has been read: `captions` has the pages on which each label is. The
-    figures of a page are looked for when they are needed, so that a long document can be used
-    from its first pages on.
+    figures of a page are looked for when they are needed, so that the first chunks of a long
+    document need not wait for its last pages.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The text of all pages of a PDF, read before any chunk is made: it tells what pages repeat."""
+"""The text of all pages of a PDF, read before any chunk is made: it shows what the pages repeat."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["DocumentText", "read_text"]
 
 _DEFAULT_BODY_SIZE = 10.0  # points, where no page has text
 
-_REPEATED_SHARE, _REPEATED_PAGES = 0.25, 3  # of the pages, and at least as many pages
+_REPEATED_SHARE, _REPEATED_PAGES = 0.25, 3  # of the pages, and at least so many pages
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from mmrerank.loaders.pdf.page import (
 
 __all__ = ["FigureLink", "Linker"]
 
-_INSIDE = 0.8  # of a block's area: it is the words of a figure
+_INSIDE = 0.8  # of a block's area: it is text of the figure
 
 _MAX_ABOVE = 60.0  # points that a link's destination may lie above its figure
 
@@ -95,7 +95,7 @@ class Linker:
     def _labelled(self, label: str, page: int) -> FigureKey | None:
         """The figure with a label; of several the nearest to `page`.
 
-        "Figure 2a" is found under "figure 2" where only prose begins like the panel's caption.
+        "Figure 2a" means "figure 2" where no figure has a caption for the panel alone.
         """
         for name in dict.fromkeys([label, panel_base(label)]):
             numbers = self._document.captions.get(name, [])

@@ -51,7 +51,7 @@ class PDFLoader:
         self.path = os.fspath(path)
         self.settings = PDFSettings(**options)
         self._chunk_options = self.settings.chunk_options()
-        self._root = Path(image_root).absolute()  # also where the caller changes folders
+        self._root = Path(image_root).absolute()  # the caller may change the working folder
 
     def load(self) -> list[Chunk]:
         """All chunks of the document, in reading order."""

@@ -44,7 +44,7 @@ class PDFOptions(TypedDict, total=False):
     ocr: bool | None
     """None (default) reads pages without a text layer by OCR if the extra `ocr` is installed.
 
-    True requires the extra, and reads also figures without words of their own. False uses no OCR.
+    True requires the extra, and also reads figures without words of their own. False uses no OCR.
     """
 
     min_size: float

@@ -1,4 +1,4 @@
-"""An open PDF and what is read of each of its pages; this is what runs in a worker process."""
+"""An open PDF, and how each of its pages is read; this runs in a worker process."""
 
 from __future__ import annotations
 
@@ -55,14 +55,14 @@ class TextCache:
         self._entries: dict[int, bytes] = {}
 
     def add(self, text: PageText) -> None:
-        """Keep the text of a page if there is room."""
+        """Cache the text of a page if there is room."""
         data = zlib.compress(pickle.dumps(text), 1)
         if text.number not in self._entries and len(data) <= self._room:
             self._entries[text.number] = data
             self._room -= len(data)
 
     def get(self, number: int) -> PageText | None:
-        """The text of a page, or None if it was not kept."""
+        """The text of a page, or None if it is not cached."""
         data = self._entries.get(number)
         if data is None:
             return None
@@ -89,7 +89,7 @@ class OpenPDF:
     def info(self) -> PDFInfo:
         """The number of pages, and the outline."""
         outline: defaultdict[int, list[str]] = defaultdict(list)
-        with suppress(Exception):  # a damaged outline is no loss
+        with suppress(Exception):  # a damaged outline is left out
             for _, title, page in self._document.get_toc():
                 outline[page].append(title)
         document = self._document
@@ -127,7 +127,7 @@ class OpenPDF:
     def _link_targets(self, page: Any) -> list[LinkTarget]:
         """The links within the document that may lead to figures and tables."""
         targets: list[LinkTarget] = []
-        with suppress(Exception):  # broken links are no loss
+        with suppress(Exception):  # broken links are left out
             links = [link for link in page.get_links() if _leads_to_place(link)]
             words = page.get_text("words") if links else []
             for link in links:
@@ -198,10 +198,10 @@ def _smallest_side(region: Region) -> float:
 
 
 def _label(page: Any) -> str:
-    """What the document itself calls a page ("iv"); "" if it says nothing."""
+    """What the document itself calls a page ("iv"); "" if it has no label."""
     try:
         return str(page.get_label())
-    except Exception:  # damaged page labels are no loss
+    except Exception:  # damaged page labels are left out
         return ""
 
 

@@ -18,7 +18,7 @@ from mmrerank.loaders.pdf.worker import PDFFile, Worker, spare_workers
 
 __all__ = ["InThisProcess", "InWorkers", "Pages", "in_order", "open_pages"]
 
-_AHEAD = 8  # calls that are under way while their results are used in order
+_AHEAD = 8  # calls that are started before the result of the first one is used
 
 P = ParamSpec("P")
 
@@ -109,8 +109,8 @@ class _Call:
 class InWorkers(Pages):
     """Calls run in worker processes, each with a time limit in seconds.
 
-    A page's figures are looked for in the process that has read its text, if calls for that
-    process are waiting: another one would have to read the text again.
+    A process prefers calls about pages whose text it has read: another one would have to read the
+    text again to find their figures.
     """
 
     def __init__(self, path: str, password: str | None, workers: int, timeout: float) -> None:

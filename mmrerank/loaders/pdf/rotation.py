@@ -11,7 +11,7 @@ __all__ = ["as_shown", "turn_of"]
 
 
 def turn_of(page: Any) -> Any:
-    """How a PyMuPDF page is turned when it is shown, for `as_shown`; None if it is not."""
+    """The rotation of a PyMuPDF page, for `as_shown`; None for a page that is not turned."""
     return page.rotation_matrix if page.rotation else None
 
 

@@ -21,10 +21,10 @@ _PAGE_IMAGE = -1
 
 
 class SavedFigures:
-    """The figures of a document by their keys, saved under `root` when first asked for.
+    """The figures of a document by their keys, saved under `root` on first use.
 
     `context` adds the paragraphs around each. `ocr_pages` reads the words of scans by OCR,
-    `ocr_figures` also those of figures that have none in the text layer.
+    `ocr_figures` also those of figures without words in the text layer.
     """
 
     def __init__(
@@ -91,7 +91,9 @@ class SavedFigures:
             words=self._words(number, crop),
             context=_context(region, blocks),
         )
-        if figure.ref not in self._saved:  # of equal pixels the first figure's facts are kept
+        if (
+            figure.ref not in self._saved
+        ):  # equal pixels are one file: the first figure's facts stay
             self._saved.add(figure.ref)
             save_facts(self._root, figure)
         return figure

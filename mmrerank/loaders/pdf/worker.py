@@ -1,4 +1,4 @@
-"""A process that reads PDFs, and the end of its pipes: a page that hangs or crashes it is lost alone.
+"""Worker processes that read PDFs: a page that hangs or crashes its process costs no other page.
 
 Started as `python -c` with pickles over pipes rather than by `multiprocessing`, which would import
 the user's script again in each process.

@@ -1,4 +1,4 @@
-"""The state cache on disk: one safetensors file an entry, shared by processes, kept over restarts.
+"""The state cache on disk: one safetensors file an entry, shared by processes, and still there after a restart.
 
 Files are written atomically, so a reader sees all of a file or none of it. They are memory-mapped
 when read, and nothing in them is ever executed. Each carries a hash of its tensors: a damaged file
@@ -27,7 +27,7 @@ _FOLDER = "states"
 
 _PART_SUFFIXES = (".part", ".tmp")  # of unfinished files, today's and those of earlier versions
 
-_PART_LIFETIME = 3600  # seconds after which an unfinished file is taken to have no writer any more
+_PART_LIFETIME = 3600  # seconds after which an unfinished file is taken for abandoned
 
 _EVICT_TO = 0.9  # of the limit, so that not every new file evicts another
 

@@ -1,8 +1,8 @@
 """Keys of the state cache: everything that a value depends on is part of its key.
 
 A key is a SHA-256 of the model's files, its options, the versions of the code, and the bytes of
-the images and of the text. So nothing ever has to be invalidated: whatever changes gets another
-key, and the entry under the old one is evicted in time.
+the images and of the text. So nothing ever has to be invalidated: a change of any of these
+gives another key, and the entry under the old one is evicted in time.
 """
 
 from __future__ import annotations

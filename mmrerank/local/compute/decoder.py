@@ -3,7 +3,7 @@
 The layers are those of transformers; only the walk through them is ours, since three things save
 time that `forward` cannot do: prompts of different lengths are packed without padding, a prefix
 that all prompts share is computed once, and the last layer computes only the positions that are
-needed. Of a layer only names are used that the checkpoint's parameters have (`self_attn.q_proj`).
+needed. A layer is used only through the names of its parameters in the checkpoint (`self_attn.q_proj`).
 
 Without `captures` and a `block` the walk writes nothing in place. Outside `torch.inference_mode()`
 gradients flow through it to the embeddings, and `attend` may be any attention function.

@@ -35,7 +35,7 @@ _GPU_SLACK = 0.1  # the part of a row that may be padding where each kernel laun
 
 @dataclass(frozen=True, slots=True)
 class StateSink:
-    """Takes the states of prompts: of the first `lengths[row]` tokens of each, none where 0."""
+    """Receives the states of prompts: of the first `lengths[row]` tokens of each, none where 0."""
 
     lengths: Sequence[int]
     put: Callable[[int, State], None]

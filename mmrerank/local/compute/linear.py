@@ -4,8 +4,8 @@ On a CPU torch gives float32 matrix products to MKL, which leaves half of the ve
 non-Intel processors idle. oneDNN, which torch uses for bfloat16 already, does not check who made
 the processor: 2.2 times as many GFLOP/s on an AMD EPYC with AVX-512 (benchmarks/results/local.md).
 
-torch has no gradient for oneDNN's product, so `torch.nn.functional.linear` computes all those
-whose gradient is wanted.
+torch has no gradient for oneDNN's product, so `torch.nn.functional.linear` computes those whose
+gradient is wanted.
 """
 
 from __future__ import annotations

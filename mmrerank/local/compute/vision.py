@@ -25,7 +25,7 @@ __all__ = ["CallFeatures", "ImageFeatures", "VisionCache", "VisionTower"]
 class ImageFeatures:
     """The tower's output for an image: `tokens` (n, hidden), `deepstack` the same for each layer.
 
-    `genuine` is False if the file is no longer the one that its digest names.
+    `genuine` is False if the file has changed since its digest was computed.
     """
 
     tokens: Tensor
@@ -41,7 +41,7 @@ class ImageFeatures:
 
 
 class VisionCache:
-    """The tower's output for images, kept across calls under the bytes of the image files."""
+    """The tower's output for images, cached across calls; the key depends on the files' bytes."""
 
     def __init__(self, cache: StateCache, keys: Keys) -> None:
         self._cache, self._keys = cache, keys
@@ -119,7 +119,7 @@ class CallFeatures:
         return self._known[part]
 
     def changed(self, prompt: int) -> bool:
-        """Whether an image of this prompt is no longer the one that its digest names."""
+        """Whether an image of this prompt has changed since its digest was computed."""
         return not self._changed.isdisjoint(self._needed[prompt])
 
     def read(self, prompts: Sequence[int]) -> None:

@@ -73,27 +73,27 @@ def reader(
 
 
 def refuse_unknown(body: Body, *names: str) -> None:
-    """Services ignore fields they do not know; here they are a mistake of the client."""
+    """Raise `RefusedError` for unknown fields, which services ignore: they are a client's mistake."""
     if unknown := set(body) - set(names):
         raise RefusedError(f"unknown fields {sorted(unknown)}")
 
 
 def read_text(value: Any) -> Content:
-    """A text that is not blank."""
+    """A text that is not blank. Raises `RefusedError` for anything else."""
     if not isinstance(value, str) or not value.strip():
         raise RefusedError("a text must be a str that is not blank")
     return Content(value)
 
 
 def read_image(value: Any) -> Image:
-    """A URL or a data URI."""
+    """A URL or a data URI. Raises `RefusedError` for anything else."""
     if not isinstance(value, str):
         raise RefusedError("an image must be a str")
     return Image.from_url(value) if value.startswith("http") else Image.from_data_uri(value)
 
 
 def read_text_or_image(value: Any) -> Content:
-    """A str, `{"text"}` or `{"image"}`; never both."""
+    """A str, `{"text"}` or `{"image"}`. Raises `RefusedError` for anything else."""
     if isinstance(value, str):
         return read_text(value)
     if not isinstance(value, dict) or set(value) not in ({"text"}, {"image"}):

@@ -42,7 +42,7 @@ def test_a_figure_that_the_text_names_is_found_on_any_page(index):
     assert found(index.links_for("see Fig. 2", None)) == [("nut.png", "reference", 1.0)]
 
 
-def test_a_caption_in_the_text_is_no_reference_to_itself(index):
+def test_a_caption_in_the_text_does_not_refer_to_itself(index):
     text = "every belt runs faster\nFigure 1: Speed of the belt in m/s"
     assert found(index.links_for(text, 1)) == [("belt.png", "caption", 0.9)]
     text += " as Figure 2 shows, and not Figure 1"
@@ -99,7 +99,7 @@ def test_chunks_cut_by_length_from_a_real_pdf(tmp_path, first):
     assert all((tmp_path / ref).is_file() for ref in linked)
 
 
-def test_a_missing_file_is_told(tmp_path):
+def test_a_missing_file_is_reported(tmp_path):
     with pytest.raises(DocumentError, match="does not exist"):
         FigureIndex.from_pdf(tmp_path / "no.pdf", image_root=tmp_path)
 

@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw
 from mmrerank.errors import (
     RerankWarning,
 )
-from mmrerank.images.refs import marked_refs, marker
+from mmrerank.images.markers import marked_refs, marker
 from mmrerank.loaders.splitting import Sizes
 from mmrerank.ocr.engine import ReadLine
 
@@ -85,7 +85,7 @@ def test_a_page_of_nothing_but_an_image_is_not_lost(root):
         assert image.width > image.height
 
 
-def test_a_file_with_nothing_in_it_is_told(tmp_path, root):
+def test_a_file_with_nothing_in_it_is_reported(tmp_path, root):
     with pymupdf.open() as document:
         document.new_page()
         document.save(tmp_path / "blank.pdf")

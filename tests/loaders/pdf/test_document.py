@@ -35,14 +35,16 @@ def test_a_page_that_does_not_exist_is_named(report, root):
         load(report, root, pages=[1, 9])
 
 
-def test_a_damaged_file_is_told(tmp_path, root):
+def test_a_damaged_file_is_reported(tmp_path, root):
     data = (DATA / "pdf" / "geotopo.pdf").read_bytes()
     (tmp_path / "cut.pdf").write_bytes(data[: len(data) * 9 // 10])
-    with pytest.warns(RerankWarning, match=r"cut\.pdf: is damaged; what can be read"):
+    with pytest.warns(
+        RerankWarning, match=r"cut\.pdf: is damaged; parts of it that cannot be read"
+    ):
         PDFLoader(tmp_path / "cut.pdf", image_root=root, pages=[1], workers=0).load()
 
 
-def test_figures_that_cannot_be_read_are_told_and_the_text_stays(report, root, monkeypatch):
+def test_figures_that_cannot_be_read_are_reported_and_the_text_stays(report, root, monkeypatch):
     original = page_reader.find_regions
 
     def broken(page, blocks, images, **options):

@@ -97,7 +97,7 @@ def test_a_missing_package_is_not_a_page_that_cannot_be_read():
         read_text(Texts(MissingDependencyError("pymupdf", "pdf", "a PDF")), "a.pdf", [1])
 
 
-def test_a_page_that_cannot_be_read_is_told_and_lost_alone(report, root, monkeypatch):
+def test_a_page_that_cannot_be_read_is_reported_and_costs_no_other(report, root, monkeypatch):
     original = page_reader.read_blocks
 
     def broken(page):
@@ -112,7 +112,7 @@ def test_a_page_that_cannot_be_read_is_told_and_lost_alone(report, root, monkeyp
 
 
 @pytest.mark.filterwarnings("ignore::mmrerank.errors.RerankWarning")
-def test_a_file_of_which_no_page_can_be_read_is_an_error(report, root, monkeypatch):
+def test_a_file_without_a_readable_page_is_an_error(report, root, monkeypatch):
     monkeypatch.setattr(page_reader, "read_blocks", lambda page: 1 / 0)
     with pytest.raises(DocumentError, match=", page 1: none of its pages"):
         load(report, root)

@@ -165,7 +165,7 @@ def test_limits_on_images_and_pages(report, root):
     assert not any(link.kind == "reference" for chunk in chunks for link in chunk.links)
 
 
-def test_tables_are_images_when_asked_for(book, root):
+def test_tables_are_images_on_request(book, root):
     def links(**options):
         chunks = load(book, root, **options)
         return {link.figure.label: link.kind for chunk in chunks for link in chunk.links}
@@ -217,7 +217,7 @@ def test_an_image_root_that_is_a_file(report, tmp_path):
         load(report, tmp_path / "file")
 
 
-def test_a_full_disk_is_told_and_leaves_no_half_file(report, root, monkeypatch):
+def test_a_full_disk_is_reported_and_leaves_no_half_file(report, root, monkeypatch):
     def full(self, target):
         raise OSError(28, "No space left on device")
 

@@ -30,7 +30,7 @@ pymupdf = pytest.importorskip("pymupdf")
 pytest.importorskip("scipy")
 
 
-def test_a_password_is_asked_for_checked_and_used(root):
+def test_a_password_is_required_checked_and_used(root):
     path = DAMAGED / "password.pdf"
     with pytest.raises(DocumentError, match="needs a password"):
         load(path, root)
@@ -49,7 +49,7 @@ def test_a_password_is_asked_for_checked_and_used(root):
         (picture(), "cannot be read as a PDF|not a PDF|no pages"),
     ],
 )
-def test_files_that_are_no_pdf(tmp_path, root, content, reason, capfd):
+def test_files_that_are_not_pdfs(tmp_path, root, content, reason, capfd):
     path = tmp_path / "a.pdf"
     if content is not None:
         path.write_bytes(content)
@@ -59,7 +59,7 @@ def test_files_that_are_no_pdf(tmp_path, root, content, reason, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_folder_is_no_pdf(tmp_path, root):
+def test_a_folder_is_not_a_pdf(tmp_path, root):
     with pytest.raises(DocumentError, match="is a folder"):
         load(tmp_path, root)
 
@@ -92,7 +92,7 @@ def test_the_outline_is_by_page(tmp_path):
     pdf.close()
 
 
-def test_figures_are_the_same_whether_their_text_was_kept_or_is_read_again(report, tmp_path):
+def test_figures_are_the_same_with_cached_text_and_text_read_again(report, tmp_path):
     options, profile = PageOptions(root=tmp_path, page_images=True), Profile(10.0)
     first, second = OpenPDF(str(report)), OpenPDF(str(report))
     first.text(2)

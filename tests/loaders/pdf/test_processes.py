@@ -41,7 +41,7 @@ def test_calls_are_futures_with_their_own_types(report, workers):
     pages.close()
 
 
-def test_a_file_that_cannot_be_opened_is_told_by_the_first_call(tmp_path):
+def test_a_file_that_cannot_be_opened_is_reported_by_the_first_call(tmp_path):
     with pytest.raises(DocumentError, match="does not exist"):
         open_pages(str(tmp_path / "no.pdf"), None, workers=0, timeout=60)
     pages = open_pages(str(tmp_path / "no.pdf"), None, workers=1, timeout=60)

@@ -110,7 +110,7 @@ def test_crops_are_bounded(tmp_path, root):
             assert min(image.size) >= 16
 
 
-def test_context_is_kept_with_the_figure(book, root):
+def test_context_is_saved_with_the_figure(book, root):
     (figure,) = PDFLoader(book, image_root=root, context=True, workers=0).figures()
     assert figure.context.startswith("Page 2 speaks of")
     facts = json.loads((root / figure.ref).with_suffix(".json").read_text("utf-8"))

@@ -52,7 +52,7 @@ def test_a_call_that_takes_too_long_ends_the_process_and_the_next_starts_another
     assert slow.call(OpenPDF.info, 60).page_count == 1
 
 
-def test_a_worker_that_dies_is_told(slow):
+def test_a_worker_that_dies_is_reported(slow):
     slow._process.kill()
     with pytest.raises(PageLostError, match="ended its process"):
         slow.call(OpenPDF.info, 60)

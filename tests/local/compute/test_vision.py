@@ -44,7 +44,7 @@ def test_thin_images_have_a_score(reader, tmp_path, size):
 
 
 @pytest.mark.parametrize("data", [b"", b"no image", b"\x89PNG\r\n\x1a\n"])
-def test_what_is_no_image(reader, data):
+def test_bytes_that_are_not_an_image(reader, data):
     with pytest.raises(ImageError):
         reader.score("q", [Content(images=[Image.from_bytes(data)])])
 
@@ -143,7 +143,7 @@ def test_a_file_that_was_just_written_is_hashed_again(tmp_path, monkeypatch):
     assert facts.image_facts(image) != before
 
 
-def test_a_file_that_changes_during_a_call_is_not_kept(tmp_path, monkeypatch):
+def test_a_file_that_changes_during_a_call_is_not_cached(tmp_path, monkeypatch):
     """Hashed as one picture and decoded as another: scored, and forgotten."""
     image = noise(tmp_path / "a.bmp", 1)
     document = Content(images=[image])
@@ -174,7 +174,7 @@ def test_a_vanished_file_is_an_error_though_it_was_read(tmp_path):
             reranker.score("q", [Content(images=[image])])
 
 
-def test_images_kept_hold_on_to_no_batch():
+def test_cached_images_do_not_keep_their_batch_in_memory():
     with load(VL) as reranker:
         reranker.warm([content(d) for d in cases(VL)[1]["documents"][:2]])
         for kept in reranker._cache._memory._entries.values():

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from mmrerank.loaders.boxes import Box, area, covered_area, grown, height, part_inside, width
 from mmrerank.loaders.pdf.figures.paths import DrawnPath, frames_of_lines
 from mmrerank.loaders.pdf.figures.settings import FigureSettings
-from mmrerank.loaders.pdf.figures.text_layout import TextLayout
+from mmrerank.loaders.pdf.figures.text_layout import TextLayout, lines_inside
 
 __all__ = ["find_panels", "without_backdrops", "without_backgrounds", "without_rules"]
 
@@ -52,7 +52,7 @@ def find_panels(
 ) -> dict[Box, list[DrawnPath]]:
     """The tinted areas and frames that hold text or pictures, from the left, with their paths.
 
-    They hold nothing together: what stands in one may be several figures, or none.
+    What stands in one of them may be several figures, or none, so they connect nothing.
     """
     outlines = {path.box: [path] for path in paths if path.frames}
     for box, lines in frames_of_lines(paths, settings):
@@ -73,15 +73,10 @@ def _holds_picture(box: Box, pictures: Sequence[Box], whole: Box, settings: Figu
 
 
 def _holds_text(box: Box, text: TextLayout, settings: FigureSettings) -> bool:
-    """Whether a box is large and holds prose, or so much other text that it is no drawing."""
+    """Whether a box is large and holds prose, or so much other text that it cannot be a drawing."""
     if area(box) < settings.min_panel_share * area(text.whole):
         return False
-    inside = [
-        line.box
-        for line in text.lines
-        if len(line.text) > settings.max_number_characters
-        and part_inside(line.box, box) > settings.inside_share
-    ]
+    inside = lines_inside(text, box, settings, longer_than=settings.max_number_characters)
     if inside and _is_band(box, settings):
         return True
     least = settings.min_panel_lines

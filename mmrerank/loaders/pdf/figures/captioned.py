@@ -23,10 +23,10 @@ __all__ = [
 def captioned_regions(
     layout: PageLayout, settings: FigureSettings, *, tables: bool
 ) -> list[Region]:
-    """The figures with a caption, and the tables with one.
+    """The figures and tables that have a caption.
 
-    Tables that are drawn are among them even without `tables`, since their lines are not figures;
-    tables without lines only with it.
+    Tables with lines are returned even without `tables`, so that their lines are not taken for a
+    figure; tables without lines are returned only with `tables`.
     """
     claims = drawings_of_captions(layout, settings)
     regions = [_drawn_region(layout, caption, parts, settings) for caption, parts in claims]
@@ -91,18 +91,18 @@ def _claims(layout: PageLayout, settings: FigureSettings, *, above_first: bool) 
     turned = [caption for caption in layout.captions if _is_turned(caption)]
     claims: Claims = []
     for above in (above_first, not above_first):
-        waiting = [caption for caption in upright if not _is_among(caption, claims)]
-        for caption in waiting:
-            parts = _drawings_beside(layout, caption, _taken(claims), settings, above=above)
-            claims += [(caption, parts)] if parts else []
+        for caption in _without_drawings(upright, claims):
+            if parts := _drawings_beside(layout, caption, _taken(claims), settings, above=above):
+                claims.append((caption, parts))
     for caption in turned:
-        parts = _drawings_beside_turned(layout, _taken(claims), settings)
-        claims += [(caption, parts)] if parts else []
+        if parts := _drawings_beside_turned(layout, _taken(claims), settings):
+            claims.append((caption, parts))
     return claims
 
 
-def _is_among(caption: Block, claims: Claims) -> bool:
-    return any(caption is owner for owner, _ in claims)
+def _without_drawings(captions: Iterable[Block], claims: Claims) -> list[Block]:
+    """The captions that have no drawings yet."""
+    return [caption for caption in captions if all(caption is not owner for owner, _ in claims)]
 
 
 def _taken(claims: Claims) -> list[Component]:
@@ -116,7 +116,7 @@ def _is_turned(caption: Block) -> bool:
 def _drawings_beside_turned(
     layout: PageLayout, taken: Sequence[Component], settings: FigureSettings
 ) -> list[Component]:
-    """All drawings of a page that a figure set sideways, with its caption, has for itself."""
+    """All drawings of a page that has nothing but one figure set sideways; [] for other pages."""
     parts = [item for item in layout.drawings if item not in taken]
     if not parts or any(overlap(block.box, around(parts)) for block in layout.body):
         return []
@@ -166,7 +166,7 @@ def lines_of_caption(
     *,
     above_first: bool,
 ) -> Box | None:
-    """The box of a listing or a table without lines: at least two lines of text at its caption.
+    """The box of a listing or a table without lines: at least two lines of text next to its caption.
 
     `taken` are the boxes of other figures. None if there are no such lines.
     """

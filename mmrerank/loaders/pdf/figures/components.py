@@ -40,8 +40,8 @@ __all__ = [
 class Component:
     """Things on a page that touch.
 
-    `straight` counts the paths made of rectangles and of horizontal and vertical lines, of which
-    tables and frames consist, `shapes` all other paths; `images` are boxes.
+    `straight` counts the paths made of rectangles and of horizontal and vertical lines only, as
+    tables and frames are; `shapes` counts all other paths. `images` are boxes.
     """
 
     box: Box
@@ -114,7 +114,7 @@ def _paths_of_images(
 ) -> tuple[list[tuple[Box, set[int]]], set[int]]:
     """Each image with the components of paths that are part of it; and those that lie behind one.
 
-    Components are told by their index in the grid.
+    Components are given by their index in the grid.
     """
     joined: list[tuple[Box, set[int]]] = []
     backgrounds: set[int] = set()

@@ -1,7 +1,7 @@
-"""The figures of a PDF page, and its tables if asked for: the passes in the order in which they run.
+"""The figures of a PDF page and, if wanted, its tables: the passes in the order in which they run.
 
-The figure of a numbered caption is what is drawn next to it; of the other drawings, those that look
-like figures are some.
+The figure of a numbered caption is what is drawn next to it. Drawings without a caption count if
+they look like figures.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def _largest(boxes: Iterable[Box]) -> float:
 
 
 def _visible_picture(picture: Box, blocks: Iterable[Block], preview: PagePreview | None) -> Box:
-    """The part of a picture that a clip leaves, if text stands beside that part."""
+    """The part of a picture that its clip shows, if text stands beside that part."""
     if preview is None:
         return picture
     lines = [line.box for block in blocks for line in block.lines if overlap(line.box, picture)]

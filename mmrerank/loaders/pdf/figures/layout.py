@@ -30,7 +30,7 @@ from mmrerank.loaders.pdf.figures.components import (
 from mmrerank.loaders.pdf.figures.paths import DrawnPath, PageDrawing
 from mmrerank.loaders.pdf.figures.pictures import merged_pictures
 from mmrerank.loaders.pdf.figures.settings import FigureSettings
-from mmrerank.loaders.pdf.figures.text_layout import TextLayout, read_text_layout
+from mmrerank.loaders.pdf.figures.text_layout import TextLayout, lines_inside, read_text_layout
 from mmrerank.loaders.pdf.page import Block, Line
 from mmrerank.loaders.pdf.text.lines import is_panel_caption
 
@@ -184,12 +184,7 @@ def _is_ornament(
     others = (other.box for other in parts if other is not part)
     if any(part_inside(other, part.box) > settings.inside_share for other in others):
         return True
-    inside = [
-        line.box
-        for line in text.lines
-        if len(line.text) > settings.max_label_characters
-        and part_inside(line.box, part.box) > settings.inside_share
-    ]
+    inside = lines_inside(text, part.box, settings, longer_than=settings.max_label_characters)
     filled = sum(map(area, inside)) > settings.panel_text_share * area(part.box)
     return len(inside) >= settings.min_panel_lines and filled
 

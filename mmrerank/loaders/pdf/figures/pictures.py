@@ -37,7 +37,7 @@ def _transposed(box: Box) -> Box:
 
 
 def _are_stacked(first: Box, second: Box, settings: FigureSettings) -> bool:
-    """Whether two images, of which one is thin, have the same sides and touch above and below."""
+    """Whether two images, at least one of them thin, are equally wide and touch above and below."""
     near = settings.strip_tolerance
     aligned = abs(first[0] - second[0]) < near and abs(first[2] - second[2]) < near
     thickest = max(settings.max_strip, settings.max_strip_share * width(first))

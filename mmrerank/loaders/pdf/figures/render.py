@@ -48,7 +48,7 @@ class PagePreview:
 
     @property
     def is_plain(self) -> bool:
-        """Whether most of the page has one tone, as paper has and a tinted background."""
+        """Whether most of the page has one tone, as plain paper and tinted backgrounds have."""
         np = require("numpy", extra="pdf", purpose="finding figures")
         tones = self._tones.astype(int)
         of_one_tone = abs(tones - np.median(tones)) < self._settings.preview_tone

@@ -87,7 +87,7 @@ class FigureSettings:
 
     # -- Images that are pictures (layout) -------------------------------------------------------
     backdrop_share: float = 0.3
-    """Of the page: a smaller image is a picture whatever text stands on it."""
+    """Of the page: a smaller image is a picture, however much text stands on it."""
     backdrop_text_share: float = 0.15
     """Of a large image: where text covers more, the image is a coloured area behind it."""
     icon_share: float = 0.005
@@ -98,12 +98,12 @@ class FigureSettings:
     """Of the smaller image: two that overlap more are one picture."""
     text_margin: float = 2.0
     """Above and below a line of text: boxes of drawings touch it without belonging to it."""
-    min_columns_lines: int = 10
+    min_column_lines: int = 10
     """Lines of body text on a page: fewer do not show where its columns are."""
     gutter_cut_kept: float = 0.65
     """As `min_cut_kept`, at the white between columns: faded images reach far into it."""
 
-    # -- Rules, frames and backgrounds, which are no drawings (layout) ---------------------------
+    # -- Rules, frames and backgrounds, which are not drawings (layout) --------------------------
     rule_page_share: float = 0.7
     """Of the page's width or height: a longer thin line is a rule."""
     rule_column_share: float = 0.9
@@ -149,7 +149,7 @@ class FigureSettings:
     min_rule: float = 100.0
     """A thin component that is longer is a rule wherever it stands."""
     max_label_characters: int = 20
-    """Longer lines of text are no labels."""
+    """Longer lines of text are not labels."""
     text_box_share: float = 0.25
     """Of a component: where body text covers more, it is a text box."""
     text_photograph_share: float = 0.4

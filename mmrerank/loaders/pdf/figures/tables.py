@@ -30,12 +30,12 @@ def captions_of(
     """The caption of each table: the nearest above it, or below; None if none is near."""
     free = [block for block in captions if block.caption and block.caption.kind == "table"]
     farthest = settings.max_table_caption_gap
-    owned: list[Block | None] = []
+    chosen: list[Block | None] = []
     for box in tables:
         gaps = [(_gap(box, block.box, farthest), index) for index, block in enumerate(free)]
         gap, index = min(gaps, default=(farthest, -1))
-        owned.append(free.pop(index) if gap < farthest else None)
-    return owned
+        chosen.append(free.pop(index) if gap < farthest else None)
+    return chosen
 
 
 def _gap(table: Box, caption: Box, farthest: float) -> float:
@@ -51,16 +51,19 @@ def with_tables(
     captions: Sequence[Block],
     settings: FigureSettings,
 ) -> list[Region]:
-    """Regions and tables: what looks like a table by its caption alone gives way to a real one.
+    """The regions and the tables in `boxes`, each with its caption.
 
-    `regions` are the figures and tables of captions, `boxes` the tables that PyMuPDF finds; of
-    those, none stands in a figure.
+    `regions` are the figures and tables that have a caption, `boxes` the tables that PyMuPDF finds;
+    those inside a figure are left out. A region that was taken for a table because of its caption
+    gives way to the table in `boxes`.
     """
     figures = [region.box for region in regions if region.label and region.kind != "table"]
     boxes = [box for box in boxes if not _is_in_any(box, figures)]
-    owned = captions_of(boxes, captions, settings)
-    tables = [Region(box, "table", caption) for box, caption in zip(boxes, owned, strict=True)]
-    others = [region for region in regions if not _gives_way(region, boxes, owned)]
+    own_captions = captions_of(boxes, captions, settings)
+    tables = [
+        Region(box, "table", caption) for box, caption in zip(boxes, own_captions, strict=True)
+    ]
+    others = [region for region in regions if not _gives_way(region, boxes, own_captions)]
     return others + tables
 
 

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from mmrerank.loaders.boxes import Box
+from mmrerank.loaders.boxes import Box, part_inside
 from mmrerank.loaders.pdf.figures.settings import FigureSettings
 from mmrerank.loaders.pdf.page import Block, Line
 from mmrerank.loaders.pdf.text.lines import is_prose
 from mmrerank.loaders.pdf.text.reading_order import text_columns
 
-__all__ = ["TextLayout", "read_text_layout"]
+__all__ = ["TextLayout", "lines_inside", "read_text_layout"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,17 @@ def read_text_layout(
     )
 
 
+def lines_inside(
+    text: TextLayout, box: Box, settings: FigureSettings, *, longer_than: int
+) -> list[Box]:
+    """The boxes of the lines within a box that have more than `longer_than` characters."""
+    return [
+        line.box
+        for line in text.lines
+        if len(line.text) > longer_than and part_inside(line.box, box) > settings.inside_share
+    ]
+
+
 def _lines(blocks: Sequence[Block]) -> tuple[Line, ...]:
     return tuple(line for block in blocks for line in block.lines)
 
@@ -67,7 +78,7 @@ def _gutters(
     settings: FigureSettings,
 ) -> list[Box]:
     """The white between columns, as far up and down as there is text in them."""
-    if sum(len(block.lines) for block in prose) < settings.min_columns_lines:
+    if sum(len(block.lines) for block in prose) < settings.min_column_lines:
         return []  # captions side by side are not columns
     text = [block.box for block in (*prose, *captions)]
     top, bottom = min(box[1] for box in text), max(box[3] for box in text)

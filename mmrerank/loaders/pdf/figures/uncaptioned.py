@@ -60,7 +60,7 @@ def _is_photograph(item: Component, settings: FigureSettings) -> bool:
 
 
 def _box_of(layout: PageLayout, item: Component, settings: FigureSettings) -> Box:
-    """The box of a figure with its labels; text around a photograph is not a label of it."""
+    """The box of a figure with its labels; the text around a photograph is not its label."""
     if _is_photograph(item, settings):
         return item.box
     return box_with_labels(layout, item.box, settings.free_label_reach, settings)

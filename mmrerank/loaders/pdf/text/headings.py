@@ -36,17 +36,14 @@ class Headings:
 
     def is_heading(self, block: Block, page: int = 0) -> bool:
         """True if a block of text on this page is a heading."""
-        text = block.text
-        if block.in_figure or block.caption or len(block.lines) > _MAX_LINES:
+        if not _is_short(block) or block.in_figure or block.caption:
             return False
-        if len(text) > _MAX_CHARACTERS or len(_LETTERS.findall(text)) < 2:
-            return False
-        if _plain(text) in self._outline.get(page, ()):
+        if _plain(block.text) in self._outline.get(page, ()):
             return True
         if block.size >= _LARGER * self._body_size:
             return True
-        bold = all(line.bold for line in block.lines)
-        return bold and block.size >= 0.95 * self._body_size and not text.endswith(_PROSE_ENDINGS)
+        bold = all(line.bold for line in block.lines) and block.size >= 0.95 * self._body_size
+        return bold and not block.text.endswith(_PROSE_ENDINGS)
 
     def enter(self, block: Block) -> None:
         """Enter the section that a heading opens; smaller type opens a section within it."""
@@ -59,6 +56,13 @@ class Headings:
     def section(self) -> str:
         """The current headings, outermost first: "2 Results > 2.1 Speed"; "" before the first."""
         return " > ".join(title for _, title in self._path)
+
+
+def _is_short(block: Block) -> bool:
+    """Whether a block is short enough for a heading, and has letters at all."""
+    if len(block.lines) > _MAX_LINES or len(block.text) > _MAX_CHARACTERS:
+        return False
+    return len(_LETTERS.findall(block.text)) > 1
 
 
 def _plain(text: str) -> str:

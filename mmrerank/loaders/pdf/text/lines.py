@@ -47,18 +47,21 @@ def read_blocks(page: Any) -> list[Block]:
 
 def _with_titles(blocks: Sequence[Block]) -> list[Block]:
     """The blocks, captions that are only a number ("Figure 1") joined with the title below them."""
-    titles: dict[int, Block] = {}
-    for caption in blocks:
-        if caption.caption and caption.caption.title == len(caption.text):
-            below = [block for block in blocks if _is_title_of(caption, block)]
-            if below:
-                titles[id(caption)] = min(below, key=lambda block: block.box[1])
+    titles = {id(block): title for block in blocks if (title := _title_below(block, blocks))}
     taken = {id(title) for title in titles.values()}
     return [
         make_block([*block.lines, *titles[id(block)].lines]) if id(block) in titles else block
         for block in blocks
         if id(block) not in taken
     ]
+
+
+def _title_below(caption: Block, blocks: Sequence[Block]) -> Block | None:
+    """The title below a caption that is only a number; None for any other block."""
+    if caption.caption is None or caption.caption.title < len(caption.text):
+        return None
+    below = [block for block in blocks if _is_title_of(caption, block)]
+    return min(below, key=lambda block: block.box[1], default=None)
 
 
 def _is_title_of(caption: Block, block: Block) -> bool:
@@ -139,7 +142,7 @@ def make_block(lines: Sequence[Line], known: Collection[str] = ()) -> Block:
 
 
 def joined(lines: Sequence[Line], known: Collection[str] = ()) -> str:
-    """The lines as text: a wrapped line goes on, hyphenated words become whole, other ends stay.
+    """The lines as text: wrapped lines are joined, hyphenated words made whole, other breaks kept.
 
     `known` are words of the document in small letters: they tell whether the hyphen of
     "self-" / "locking" belongs to the word.

@@ -75,7 +75,7 @@ def _strips(blocks: Sequence[T]) -> list[list[T]]:
 
 
 def text_columns(lines: Iterable[Box], page_width: float) -> list[tuple[float, float]]:
-    """The columns of a page as (x0, x1) in points, from its lines of body text; else all of it.
+    """The columns of a page as (x0, x1) in points, from its lines of body text; or its whole width.
 
     A gutter is crossed by fewer than a sixth of the lines that cross the fullest place.
     """

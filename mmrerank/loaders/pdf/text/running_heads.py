@@ -47,11 +47,15 @@ def edge_lines(blocks: Sequence[Block], height: float) -> list[EdgeLine]:
             line.box,
             _without_numbers(line.text),
             line.size,
-            line.box[1] < top + _SAME_PLACE or line.box[3] > bottom - _SAME_PLACE,
+            outermost=line.box[1] < top + _SAME_PLACE or line.box[3] > bottom - _SAME_PLACE,
         )
         for line in _short(blocks)
-        if line.box[3] < _EDGE * height or line.box[1] > (1 - _EDGE) * height
+        if _is_at_edge(line.box, height)
     ]
+
+
+def _is_at_edge(box: Box, height: float) -> bool:
+    return box[3] < _EDGE * height or box[1] > (1 - _EDGE) * height
 
 
 def _short(blocks: Sequence[Block]) -> Iterator[Line]:

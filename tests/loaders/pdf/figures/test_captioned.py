@@ -100,7 +100,7 @@ def test_only_a_near_frame_belongs_to_a_caption(y, near):
     assert frame_of_caption(page, CAPTION, [frame], DEFAULT_SETTINGS) is None
 
 
-def test_tables_without_lines_are_looked_for_only_if_asked_for():
+def test_tables_without_lines_are_found_only_on_request():
     lines = tuple(Line((80, y, 250, y + 10), "belt 7", 8.0) for y in (420, 432, 444, 456))
     page = layout(captions=(TABLE,), labels=lines)
     assert captioned_regions(page, DEFAULT_SETTINGS, tables=False) == []

@@ -195,13 +195,13 @@ def test_a_page_that_is_a_scan_is_one_figure(page):
     assert [(region.kind, region.box) for region in regions(page)] == [("page", WHOLE)]
 
 
-def test_a_background_picture_is_no_figure(page):
+def test_a_background_picture_is_not_a_figure(page):
     page.insert_image(page.rect, stream=picture("ivory", (612, 792)), keep_proportion=False)
     write(page, (72, 72, 540, 200))
     assert regions(page) == []
 
 
-def test_boxed_text_frames_rules_and_tables_are_no_figures(page):
+def test_boxed_text_frames_rules_and_tables_are_not_figures(page):
     page.draw_rect((20, 20, 592, 772))
     page.draw_line((72, 60), (540, 60))
     page.draw_rect((66, 66, 546, 150), fill=(0.9, 0.9, 0.9))
@@ -217,7 +217,7 @@ def test_boxed_text_frames_rules_and_tables_are_no_figures(page):
     assert regions(page) == []
 
 
-def test_bullets_underlines_and_white_boxes_are_no_figures(page):
+def test_bullets_underlines_and_white_boxes_are_not_figures(page):
     for index in range(8):
         page.insert_image((72, 80 + 30 * index, 80, 88 + 30 * index), stream=picture(size=(8, 8)))
         page.insert_text((90, 88 + 30 * index), "a point of the list that is underlined")

@@ -25,7 +25,7 @@ def size(page, box, dpi):
         return image.size
 
 
-def test_a_crop_has_the_resolution_that_is_asked_for(page):
+def test_a_crop_has_the_requested_resolution(page):
     assert size(page, (0, 0, 144, 72), 150) == (300, 150)
 
 

@@ -31,6 +31,6 @@ def test_boxes_and_sizes_are_in_points():
     assert text.size == 9.0
 
 
-def test_nothing_read_is_no_paragraph():
+def test_a_scan_without_lines_has_no_paragraphs():
     assert scan_blocks([]) == []
     assert scan_blocks([read(" ", 0.1)]) == []
