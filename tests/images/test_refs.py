@@ -56,7 +56,7 @@ def test_nesting_is_bounded():
 
 def test_a_bad_item_may_be_reported_and_the_others_kept():
     errors: list = []
-    assert read_refs(["a.png", {"file": "y"}, "b.png"], errors.append) == ["a.png", "b.png"]
+    assert read_refs(["a.png", {"name": "y"}, "b.png"], errors.append) == ["a.png", "b.png"]
     metadata = {"images": "a.png", "x": float("nan"), "y": 3}
     assert find_refs(metadata, ["images", "x", "y"], errors.append) == ["a.png"]
     assert len(errors) == 2
