@@ -47,7 +47,8 @@ def check_bytes(data: bytes, name: str, *, decode: bool) -> None:
         if not decode:
             return
         picture = open_header(data, name)  # which `verify` has used up
-    with decoding_pixels(picture, name):
+    with decoding_pixels(picture.size, name):
         if is_jpeg(data):
             picture.draft(None, (1, 1))  # reads all of the stream, at an eighth of the size
         picture.load()
+        picture.close()  # gives its pixels back before others take theirs

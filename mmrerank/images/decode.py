@@ -147,11 +147,12 @@ def decode_image(data: bytes, name: str, max_pixels: int | None) -> PILImage:
     """
     picture = open_header(data, name)
     target = _fit(picture.size, max_pixels)
-    with decoding_pixels(picture, name):
+    with decoding_pixels(picture.size, name):
         if is_jpeg(data) and target != picture.size:
             picture.draft(None, target)  # decode at a fraction of the size: several times faster
         picture.load()
         rgb = _to_upright_rgb(picture, name)
+        picture.close()  # gives its pixels back before others take theirs
         target = _fit(rgb.size, max_pixels)
         if target != rgb.size:
             rgb = rgb.resize(target, resample=3, reducing_gap=3.0)
@@ -217,7 +218,7 @@ def orientation(picture: PILImage, data: bytes, name: str) -> int:
     # Pillow decodes a whole PNG to look for EXIF data behind the pixels; few have any.
     if picture.format == "PNG" and not any(mark in data for mark in _PNG_METADATA):
         return 1
-    with decoding_pixels(picture, name):
+    with decoding_pixels(picture.size, name):
         value = picture.getexif().get(_ORIENTATION, 1)
     return value if isinstance(value, int) else 1
 
@@ -234,9 +235,9 @@ def decoding(name: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def decoding_pixels(picture: PILImage, name: str) -> Iterator[None]:
+def decoding_pixels(size: tuple[int, int], name: str) -> Iterator[None]:
     """As `decoding`, for a block that decodes pixels: it waits while others decode too many."""
-    with decoding(name), _budget.reserve(picture.width * picture.height):
+    with decoding(name), _budget.reserve(size[0] * size[1]):
         yield
 
 
