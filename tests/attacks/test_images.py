@@ -96,7 +96,7 @@ def test_three_large_images_at_once_take_the_memory_of_one(tmp_path, mode):
     done = subprocess.run(
         [sys.executable, "-c", _DECODE, str(path), "3"], capture_output=True, check=True, text=True
     )
-    assert int(done.stdout) < 1024  # MiB; 8 bytes a pixel are 675
+    assert int(done.stdout) < 1280  # MiB: 8 bytes a pixel are 675, and the allocator keeps some
 
 
 @pytest.mark.slow
