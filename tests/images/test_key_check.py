@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+import numpy as np
 import pytest
 
 from mmrerank.errors import RerankWarning
@@ -57,3 +58,24 @@ def test_a_call_with_a_value_under_the_key_is_left_alone(value: object) -> None:
         warnings.simplefilter("error")
         warn_if_key_looks_wrong([{"image_path": "b.png"}, {"pics": value}], ["pics", "more"])
         warn_if_key_looks_wrong([{"image_path": "b.png"}], lambda _: None)
+
+
+class Odd:
+    """Compares and iterates as nothing does."""
+
+    def __eq__(self, other):
+        raise RuntimeError
+
+    def __iter__(self):
+        raise RuntimeError
+
+    __hash__ = None
+
+
+@pytest.mark.parametrize("value", [Odd(), [Odd()], {"a": Odd()}, np.zeros((3, 3)), b"x", float("nan")])  # fmt: skip
+def test_odd_metadata_raises_nothing(value: object) -> None:
+    with pytest.warns(RerankWarning, match="image_path"):
+        warn_if_key_looks_wrong([{"x": value, "images": None, "image_path": "a.png"}], "pics")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warn_if_key_looks_wrong([{"pics": value, "image_path": "a.png"}], "pics")

@@ -273,3 +273,19 @@ def test_pixels_in_metadata_are_an_image_error_or_a_warning(image_root):
         ImageResolver(image_root).find(metadata)
     with pytest.warns(RerankWarning, match="ndarray"):
         assert ImageResolver(image_root, on_image_error="warn").find(metadata) == []
+
+
+_REFS = st.builds(str.__add__, st.sampled_from(["", "file://", "file:///", "data:image/png;base64,", "http://", "https://[", "C:/", "/"]), st.text())  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(_REFS, max_size=4) | _REFS | st.integers() | st.dictionaries(st.sampled_from(["path", "image", "image_base64", "x"]), _REFS))  # fmt: skip
+def test_any_metadata_gives_images_or_a_typed_error(tmp_path_factory, value):
+    root = tmp_path_factory.getbasetemp() / "empty"
+    root.mkdir(exist_ok=True)
+    for key in ("images", "image_base64"):
+        try:
+            found = ImageResolver(root, key, urls="pass").find({key: value})
+        except ImageError:
+            continue
+        assert all(image.url is not None for _, image in found)
