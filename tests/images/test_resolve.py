@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import os
 
+import numpy as np
 import pytest
 from helpers import DATA, png
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image as Pillow
 
 from mmrerank import ImageError, InvalidInputError, RerankWarning
 from mmrerank.images.decode import open_image
@@ -42,7 +45,11 @@ def test_relative_references_with_either_slash(image_root, ref):
         ("a/words.png:stream", "stream"),
         ("CON", "device"),
         ("sub/nul.png", "device"),
-        ("file:///etc/passwd", "scheme"),
+        ("file:///etc/passwd", "outside the image root"),
+        ("file://server/share/x.png", "scheme"),
+        ("file:words.png", "scheme"),
+        ("file:///%2e%2e/x.png", r"\.\."),
+        ("file:///a%00.png", "null"),
         ("s3://bucket/x.png", "scheme"),
         ("missing.png", "no such file"),
         ("", "empty"),
@@ -110,7 +117,7 @@ def test_odd_text_is_an_image_error_without_its_bytes(image_root, value):
     assert len(str(caught.value)) < 600
 
 
-@pytest.mark.parametrize("options", [{"image_root": ""}, {"image_root": 3}, {"image_root": ["a", ""]}, {"image_key": None}])  # fmt: skip
+@pytest.mark.parametrize("options", [{"image_root": ""}, {"image_root": 3}, {"image_root": ["a", ""]}, {"image_key": None}, {"image_key": [["a"]]}])  # fmt: skip
 def test_unusable_options_are_refused(options):
     with pytest.raises(InvalidInputError):
         ImageResolver(**options)
@@ -222,3 +229,63 @@ def test_unreadable_metadata_names_its_key(image_root):
 def test_unknown_policies_are_refused(options):
     with pytest.raises(InvalidInputError):
         ImageResolver(**options)
+
+
+def test_file_urls_are_paths_under_the_root(image_root, outside):
+    spaced = image_root / "with space.png"
+    spaced.write_bytes(png())
+    for url in (spaced.as_uri(), f"file://localhost{spaced}", spaced.as_uri().replace("file:", "FILE:")):  # fmt: skip
+        assert resolve_path(url, [image_root]) == spaced
+    assert resolve_path("file:///C:/old/words.png", [image_root], {"c:/old": str(image_root)})
+    with pytest.raises(ImageError, match="outside the image root"):
+        resolve_path(outside.as_uri(), [image_root])
+
+
+def test_a_root_that_is_missing_and_one_that_was_not_given_are_told(image_root):
+    with pytest.raises(ImageError, match=r"gone' does not exist"):
+        resolve_path("words.png", [image_root / "gone"])
+    with pytest.raises(ImageError) as caught:
+        resolve_path("none.png", [image_root])
+    assert "does not exist" not in str(caught.value)
+    with pytest.raises(ImageError, match=r"MultimodalRerank\(\.\.\., image_root=FOLDER\)"):
+        resolve_path("words.png", [])
+
+
+def test_what_unstructured_keeps_is_read(image_root):
+    metadata = {"image_base64": base64.b64encode(png("words")).decode(), "image_mime_type": "image/png"}  # fmt: skip
+    ((name, image),) = ImageResolver(image_key="image_base64").find(metadata)
+    assert open_image(image).size == (400, 120)
+    assert len(name) < 80
+
+
+def test_one_image_that_cannot_be_sent_is_left_out(image_root):
+    Pillow.new("RGBA", (1, 70_000)).save(image_root / "thin.png")
+    Pillow.new("P", (65_535, 1)).save(image_root / "wide.gif")
+    resolver = ImageResolver(image_root, on_image_error="warn")
+    with pytest.warns(RerankWarning, match="MAX_SIDE"):
+        found = resolver.find({"images": ["thin.png", "wide.gif", "words.png"]})
+    assert [ref for ref, _ in found] == ["words.png"]
+
+
+def test_pixels_in_metadata_are_an_image_error_or_a_warning(image_root):
+    metadata = {"images": np.zeros((9, 9))}
+    with pytest.raises(ImageError, match="ndarray"):
+        ImageResolver(image_root).find(metadata)
+    with pytest.warns(RerankWarning, match="ndarray"):
+        assert ImageResolver(image_root, on_image_error="warn").find(metadata) == []
+
+
+_REFS = st.builds(str.__add__, st.sampled_from(["", "file://", "file:///", "data:image/png;base64,", "http://", "https://[", "C:/", "/"]), st.text())  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(_REFS, max_size=4) | _REFS | st.integers() | st.dictionaries(st.sampled_from(["path", "image", "image_base64", "x"]), _REFS))  # fmt: skip
+def test_any_metadata_gives_images_or_a_typed_error(tmp_path_factory, value):
+    root = tmp_path_factory.getbasetemp() / "empty"
+    root.mkdir(exist_ok=True)
+    for key in ("images", "image_base64"):
+        try:
+            found = ImageResolver(root, key, urls="pass").find({key: value})
+        except ImageError:
+            continue
+        assert all(image.url is not None for _, image in found)

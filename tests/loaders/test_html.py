@@ -8,6 +8,7 @@ import sys
 
 import pytest
 from helpers import image_file, load_file, not_rendered
+from PIL import Image as Pillow
 
 from mmrerank.errors import InvalidInputError, RerankWarning
 from mmrerank.loaders.html import HTMLLoader
@@ -113,3 +114,12 @@ def test_loading_html_imports_nothing_of_the_pdf_reader(tmp_path, root):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_an_image_that_cannot_be_sent_costs_only_itself(tmp_path):
+    Pillow.new("RGBA", (1, 70_000)).save(tmp_path / "thin.png")
+    (tmp_path / "a.html").write_text('<p>Kept text.</p><img src="thin.png"><p>More.</p>')
+    with pytest.warns(RerankWarning, match="MAX_SIDE"):
+        chunks = load_file(tmp_path / "a.html", tmp_path / "images")
+    assert "Kept text." in chunks[0].text
+    assert "thin.png" in not_rendered(chunks[0])[0]

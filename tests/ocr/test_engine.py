@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import io
 
@@ -10,7 +11,7 @@ import pytest
 from helpers import png
 from PIL import ImageDraw
 
-from mmrerank import ImageError
+from mmrerank import ImageError, MissingDependencyError
 from mmrerank.ocr.engine import has_ocr, read_lines
 
 
@@ -42,3 +43,19 @@ def test_the_engine_is_known_to_be_missing(monkeypatch):
     assert has_ocr()
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert not has_ocr()
+
+
+@pytest.mark.parametrize("missing", ["numpy", "rapidocr", "onnxruntime"])
+def test_what_is_missing_names_the_extra(missing, monkeypatch):
+    from mmrerank.ocr import engine
+
+    def require(name):
+        if name in (missing, "rapidocr"):
+            raise ModuleNotFoundError(name="onnxruntime") if missing == "onnxruntime" else MissingDependencyError(missing, "ocr", "reading")  # fmt: skip
+        return importlib.import_module(name)
+
+    engine._engine.cache_clear()
+    monkeypatch.setattr(engine, "require", require)
+    with pytest.raises(MissingDependencyError, match=r"mmrerank\[ocr\]") as caught:
+        engine.read_lines(png("words"), "a.png")
+    assert missing in str(caught.value)

@@ -64,3 +64,28 @@ def test_the_facts_of_a_shared_image_are_those_of_the_source(image_root):
     assert loader_facts(image, "b.pdf") == {**facts, **other}
     assert loader_facts(image)["caption"] == ""
     assert loader_facts(image, "c.pdf")["page"] == 1
+
+
+@pytest.mark.parametrize("others", [5, "b.pdf", {"source": "b.pdf"}, None, [5, None, [], {"source": 3, "caption": []}]])  # fmt: skip
+def test_odd_entries_of_other_documents_are_no_matter(image_root, others):
+    facts = {"page": 1, "box": [], "words": "", "source": "a.pdf", "caption": "Figure 1"}
+    (image_root / "words.json").write_text(json.dumps({**facts, "others": others}))
+    image = Image.from_path(image_root / "words.png")
+    assert loader_facts(image, "a.pdf")["caption"] == "Figure 1"
+    assert loader_facts(image, "b.pdf")["page"] == 1
+
+
+def test_facts_of_another_type_are_left_out(image_root):
+    facts = {"page": 1, "box": [], "words": ["x"], "caption": {"a": 1}, "label": "\ud800"}
+    (image_root / "words.json").write_text(json.dumps(facts))
+    image = Image.from_path(image_root / "words.png")
+    assert loader_facts(image) == {"page": 1, "box": [], "label": "?"}
+    assert ImageReader(None, ocr=False).words(image) == ""
+
+
+def test_the_file_beside_an_image_is_read_from_the_root_too(image_root):
+    secret = image_root.parent / "secret.json"
+    secret.write_text(json.dumps({"page": 1, "box": [], "words": "secret", "caption": "secret"}))
+    (image_root / "words.json").symlink_to(secret)
+    image = Image(path=image_root / "words.png", root=image_root)
+    assert loader_facts(image) == {}
