@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, Unpack
 
 from mmrerank.errors import DocumentError, ImageError, InvalidInputError, warn
 from mmrerank.images.decode import read_file
-from mmrerank.images.resolve import ImageResolver
+from mmrerank.loaders.assets import Assets, AssetsOption
 from mmrerank.loaders.element_loader import ElementLoader, LoaderOptions
 from mmrerank.loaders.elements import Element
 from mmrerank.optional import require
@@ -28,12 +28,17 @@ class HTMLOptions(LoaderOptions, total=False):
     urls: Literal["refuse", "fetch"]
     """Whether images on the web are fetched, or named under `not_rendered`; "refuse"."""
 
+    assets: AssetsOption
+    """The files that may be images: "beside" takes those in the document's own folder and below
+    folders that carry its name (`report_files` of report.html), "none" takes none, a list those
+    below these folders, which are relative to the document's; "beside". Never hidden ones."""
+
 
 class HTMLLoader(ElementLoader):
-    """Loads an HTML file with the images in its folder and those in data URIs.
+    """Loads an HTML file with the images that belong to it and those in data URIs.
 
-    Images elsewhere on the disk are refused with a `RerankWarning`, images on the web are only
-    fetched with `urls="fetch"`. Keywords are those of `HTMLOptions`.
+    Other files on the disk (see `assets`) are refused with a `RerankWarning`, images on the web
+    are only fetched with `urls="fetch"`. Keywords are those of `HTMLOptions`.
     """
 
     options: ClassVar[type] = HTMLOptions
@@ -50,7 +55,7 @@ class HTMLLoader(ElementLoader):
         urls = options.get("urls", "refuse")
         if urls not in ("refuse", "fetch"):
             raise InvalidInputError(f"urls is 'refuse' or 'fetch', not {urls!r}")
-        self._resolver = ImageResolver(Path(self.path).parent, urls=urls)
+        self._assets = Assets(self.path, options.get("assets", "beside"), urls=urls)
 
     def elements(self) -> Iterator[Element]:
         """The parts of the body, in order."""
@@ -117,7 +122,7 @@ class HTMLLoader(ElementLoader):
         if not source:
             return
         try:
-            ((name, image),) = self._resolver.resolve([source], {})
+            name, image = self._assets.find(source)
         except ImageError as error:
             if not source.lower().startswith(("http:", "https:", "//")):
                 warn(f"{self.path}: an image is left out: {error}")
@@ -134,7 +139,7 @@ class MarkdownLoader(HTMLLoader):
         markdown = require("markdown_it")
         data = super()._html()
         text = data.decode("utf-8-sig", "replace") if isinstance(data, bytes) else data
-        # The parser keeps links to files; the resolver refuses those outside the folder.
+        # The parser keeps links to files; `Assets` refuses those that are not the document's.
         parser = markdown.MarkdownIt("commonmark").enable(["table", "strikethrough"])
         parser.validateLink = lambda _: True
         return str(parser.render(text))
