@@ -84,10 +84,17 @@ class Sender:
             answer = yield request
             if not isinstance(answer, Response) or answer.status not in (307, 308):
                 return answer
-            target = httpx.URL(request.url).join(answer.headers.get("location", ""))
-            if _origin(target) != _origin(httpx.URL(request.url)):
+            here = httpx.URL(request.url)
+            try:
+                target = here.join(answer.headers.get("location", ""))
+                host = target.host  # which is decoded only now
+            except (httpx.InvalidURL, ValueError):  # ValueError: also the errors of IDNA
+                return APIError(f"{self.model}: the service redirects to what is not a URL")
+            if target.userinfo != here.userinfo:  # httpx would send it in place of the key
+                return APIError(f"{self.model}: the service redirects to a URL with a password")
+            if _origin(target) != _origin(here):
                 return APIError(
-                    f"{self.model}: the service redirects to {target.scheme}://{target.host}; "
+                    f"{self.model}: the service redirects to {target.scheme}://{host}; "
                     "give that address as base_url if you trust it",
                     status_code=answer.status,
                 )

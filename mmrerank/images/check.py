@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 
 from mmrerank.filesystem import FileStamp, file_stamp
-from mmrerank.images.decode import decoding, open_header, read_bytes
+from mmrerank.images.decode import decoding, decoding_pixels, open_header, read_bytes
+from mmrerank.images.jpeg import is_jpeg
 from mmrerank.types import Image
 
 __all__ = ["check_image"]
@@ -16,8 +17,8 @@ _FILES = 65536  # files remembered, some hundred bytes each
 def check_image(image: Image, *, decode: bool = False) -> None:
     """Raise `ImageError` unless this is a whole image within the limits; URLs are not checked.
 
-    Checks a PNG's checksums and a JPEG's stream; their pixels are decoded only if `decode` is True,
-    which finds all damage. A file is checked again only once it has changed.
+    Checks a PNG's checksums; its pixels are decoded only if `decode` is True, which finds all
+    damage. A file is checked again only once it has changed.
     """
     if image.url is not None:
         return
@@ -40,13 +41,13 @@ def check_bytes(data: bytes, name: str, *, decode: bool) -> None:
     Raises `ImageError`.
     """
     picture = open_header(data, name)
-    with decoding(name):
-        if picture.format == "PNG":
-            picture.verify()  # chunk checksums, without decompressing
-        elif picture.format == "JPEG" and not decode:
-            picture.draft(None, (1, 1))  # reads all of the stream, at an eighth of the size
-            picture.load()
-    if decode or picture.format not in ("PNG", "JPEG"):
-        picture = open_header(data, name)
+    if picture.format == "PNG":
         with decoding(name):
-            picture.load()
+            picture.verify()  # chunk checksums, without decompressing
+        if not decode:
+            return
+        picture = open_header(data, name)  # which `verify` has used up
+    with decoding_pixels(picture, name):
+        if is_jpeg(data):
+            picture.draft(None, (1, 1))  # reads all of the stream, at an eighth of the size
+        picture.load()

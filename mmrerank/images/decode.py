@@ -1,7 +1,9 @@
 """Read, open and decode images. Files and bytes are untrusted input.
 
 A file is opened once, must be a regular file of bounded size, in a format of an allow-list
-(Pillow would start Ghostscript for EPS), and its pixels are counted before they are decoded.
+(Pillow would start Ghostscript for EPS), and its pixels, its sides and the scans of a JPEG are
+counted before it is decoded. However many threads decode, their images together have at most
+`MAX_PIXELS`.
 """
 
 from __future__ import annotations
@@ -12,11 +14,14 @@ import io
 import math
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from mmrerank.errors import ImageError
+from mmrerank.images.beneath import open_beneath
+from mmrerank.images.budget import PixelBudget
+from mmrerank.images.jpeg import count_scans, is_jpeg
 from mmrerank.types import Image
 
 if TYPE_CHECKING:
@@ -26,9 +31,12 @@ __all__ = [
     "FORMATS",
     "MAX_BYTES",
     "MAX_PIXELS",
+    "MAX_SCANS",
+    "MAX_SIDE",
     "content_hash",
     "decode_image",
     "decoding",
+    "decoding_pixels",
     "image_size",
     "open_header",
     "open_image",
@@ -41,7 +49,16 @@ FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP")
 
 MAX_BYTES = 64 * 2**20
 
-MAX_PIXELS = 89_478_485  # Pillow's own limit: 256 MiB of RGB
+MAX_PIXELS = 89_478_485  # Pillow's own limit; decoding takes 8 bytes a pixel, and 16 for WebP
+
+MAX_SIDE = 65_500  # pixels, libjpeg's limit: what is wider or higher cannot be sent as a JPEG
+
+MAX_SCANS = 32
+"""Of a progressive JPEG: each is a pass over all pixels. Encoders make about ten."""
+
+_BAND_PIXELS = 2**20  # converted at a time, so that no copy of a large picture is made
+
+_budget = PixelBudget(MAX_PIXELS)
 
 _PNG_METADATA = (b"eXIf", b"Raw profile type", b"adobe.xmp")
 
@@ -53,7 +70,8 @@ def read_file(path: Path, max_bytes: int = MAX_BYTES, root: Path | None = None) 
 
     The file is opened once and checked through its descriptor, so it cannot be swapped in between;
     it is opened without blocking, so a FIFO without a writer cannot hang the caller. With `root`
-    it must lie under that folder now, wherever it was when the path was made.
+    it must lie under that folder now, wherever it was when the path was made, and is opened from
+    there (`mmrerank.images.beneath`).
 
     Raises `ImageError` for a file that is missing, too large or outside `root`, and for anything
     that is not a regular file (FIFO, device, folder, link loop).
@@ -68,14 +86,12 @@ def read_file(path: Path, max_bytes: int = MAX_BYTES, root: Path | None = None) 
 def _open_regular(path: Path, root: Path | None) -> int:
     """A descriptor of the file, which was a regular file just before it was opened."""
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    if root is not None:
-        flags |= getattr(os, "O_NOFOLLOW", 0)
     try:
         if root is not None and not _is_inside(path, root):
             raise ImageError(str(path), f"has left the image root {str(root)!r}")
         if not stat.S_ISREG(os.stat(path).st_mode):  # opening a device can already do something
             raise ImageError(str(path), "is not a regular file")
-        return os.open(path, flags)
+        return os.open(path, flags) if root is None else open_beneath(path, root, flags)
     except FileNotFoundError:
         raise ImageError(str(path), "there is no such file") from None
     except (OSError, ValueError) as error:  # ValueError: a null byte in the name
@@ -83,6 +99,7 @@ def _open_regular(path: Path, root: Path | None) -> int:
 
 
 def _is_inside(path: Path, root: Path) -> bool:
+    """Checked before the file is looked at, so that nothing is told of files elsewhere."""
     return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root))
 
 
@@ -128,21 +145,28 @@ def decode_image(data: bytes, name: str, max_pixels: int | None) -> PILImage:
 
     Raises `ImageError` as `open_image` does.
     """
-    from PIL import ImageOps
-
     picture = open_header(data, name)
     target = _fit(picture.size, max_pixels)
-    if picture.format == "JPEG" and target != picture.size:
-        picture.draft(None, target)  # decode at a fraction of the size: several times faster
-    with decoding(name):
+    with decoding_pixels(picture, name):
+        if is_jpeg(data) and target != picture.size:
+            picture.draft(None, target)  # decode at a fraction of the size: several times faster
         picture.load()
+        rgb = _to_upright_rgb(picture, name)
+        target = _fit(rgb.size, max_pixels)
+        if target != rgb.size:
+            rgb = rgb.resize(target, resample=3, reducing_gap=3.0)
+    rgb.info.clear()  # comments and profiles, which Pillow would write into files made of it
+    return rgb
+
+
+def _to_upright_rgb(picture: PILImage, name: str) -> PILImage:
+    from PIL import ImageOps
+
     try:
-        upright = ImageOps.exif_transpose(picture)
-        rgb = _to_rgb(upright)
+        ImageOps.exif_transpose(picture, in_place=True)
+        return _to_rgb(picture)
     except Exception as error:
         raise ImageError(name, f"cannot be converted to RGB: {error}") from error
-    target = _fit(rgb.size, max_pixels)
-    return rgb if target == rgb.size else rgb.resize(target, resample=3, reducing_gap=3.0)
 
 
 def image_size(image: Image) -> tuple[int, int]:
@@ -157,10 +181,10 @@ def image_size(image: Image) -> tuple[int, int]:
 
 
 def open_header(data: bytes, name: str) -> PILImage:
-    """Read the header and check format and pixel count; no pixel is decoded yet.
+    """Read the header and check format, size and scans; no pixel is decoded yet.
 
-    Raises `ImageError` for what is empty, not an image, too large, or in a format that is not
-    allowed.
+    Raises `ImageError` for what is empty, not an image, too large, in too many scans, or in a
+    format that is not allowed.
     """
     from PIL import Image as Pillow  # 40 ms that a text-only call need not pay
     from PIL import UnidentifiedImageError
@@ -174,11 +198,18 @@ def open_header(data: bytes, name: str) -> PILImage:
         raise ImageError(name, f"is not an image in an accepted format ({allowed})") from None
     except Exception as error:  # Pillow's plugins raise many kinds on damaged headers
         raise ImageError(name, f"cannot be read: {error}") from error
-    if picture.width * picture.height > MAX_PIXELS:
-        raise ImageError(
-            name, f"has {picture.width} x {picture.height} pixels; the limit is {MAX_PIXELS}"
-        )
+    _check_limits(picture, data, name)
     return picture
+
+
+def _check_limits(picture: PILImage, data: bytes, name: str) -> None:
+    size = f"{picture.width} x {picture.height} pixels"
+    if picture.width * picture.height > MAX_PIXELS:
+        raise ImageError(name, f"has {size}; the limit is {MAX_PIXELS} (MAX_PIXELS)")
+    if max(picture.size) > MAX_SIDE:
+        raise ImageError(name, f"has {size}; the limit of a side is {MAX_SIDE} (MAX_SIDE)")
+    if is_jpeg(data) and (scans := count_scans(data)) > MAX_SCANS:
+        raise ImageError(name, f"has {scans} scans; the limit is {MAX_SCANS} (MAX_SCANS)")
 
 
 def orientation(picture: PILImage, data: bytes, name: str) -> int:
@@ -186,7 +217,7 @@ def orientation(picture: PILImage, data: bytes, name: str) -> int:
     # Pillow decodes a whole PNG to look for EXIF data behind the pixels; few have any.
     if picture.format == "PNG" and not any(mark in data for mark in _PNG_METADATA):
         return 1
-    with decoding(name):
+    with decoding_pixels(picture, name):
         value = picture.getexif().get(_ORIENTATION, 1)
     return value if isinstance(value, int) else 1
 
@@ -196,8 +227,17 @@ def decoding(name: str) -> Iterator[None]:
     """Whatever Pillow raises within the block becomes an `ImageError` that names the image."""
     try:
         yield
+    except ImageError:
+        raise
     except Exception as error:  # OSError, SyntaxError, DecompressionBombError, ...
         raise ImageError(name, f"is damaged or truncated: {error}") from error
+
+
+@contextlib.contextmanager
+def decoding_pixels(picture: PILImage, name: str) -> Iterator[None]:
+    """As `decoding`, for a block that decodes pixels: it waits while others decode too many."""
+    with decoding(name), _budget.reserve(picture.width * picture.height):
+        yield
 
 
 def _fit(size: tuple[int, int], max_pixels: int | None) -> tuple[int, int]:
@@ -206,28 +246,48 @@ def _fit(size: tuple[int, int], max_pixels: int | None) -> tuple[int, int]:
     if max_pixels is None or width * height <= max_pixels:
         return size
     scale = math.sqrt(max_pixels / (width * height))
-    return max(1, int(width * scale)), max(1, int(height * scale))
+    width, height = max(1, int(width * scale)), max(1, int(height * scale))
+    return min(width, max_pixels), min(height, max_pixels)  # a line of one pixel shrinks no more
 
 
 def _to_rgb(picture: PILImage) -> PILImage:
+    """A copy of the picture in RGB, made band by band: see `_BAND_PIXELS`."""
     from PIL import Image as Pillow
 
     if picture.mode == "RGB":
-        return picture
-    if picture.mode.startswith(("I", "F")):  # 16 bits and more: Pillow would clip, not scale
-        return _scaled(picture).convert("RGB")
-    if picture.has_transparency_data:
-        above = picture.convert("RGBA")
+        return picture.copy()
+    convert = _conversion(picture)
+    rgb = Pillow.new("RGB", picture.size)
+    rows = max(1, _BAND_PIXELS // max(1, picture.width))
+    for top in range(0, picture.height, rows):
+        box = (0, top, picture.width, min(top + rows, picture.height))
+        rgb.paste(convert(picture.crop(box)), box)
+    return rgb
+
+
+def _conversion(picture: PILImage) -> Callable[[PILImage], PILImage]:
+    """How a part of this picture becomes RGB."""
+    from PIL import Image as Pillow
+
+    def on_white(part: PILImage) -> PILImage:
+        above = part.convert("RGBA")
         white = Pillow.new("RGBA", above.size, "white")
         return Pillow.alpha_composite(white, above).convert("RGB")
-    return picture.convert("RGB")
+
+    if picture.mode.startswith(("I", "F")):  # 16 bits and more: Pillow would clip, not scale
+        low, high = _range(picture)
+        factor = 255 / max(high - low, 1e-9)
+        return lambda part: (
+            part.convert("F")
+            .point(lambda value: value * factor - low * factor)
+            .convert("L")
+            .convert("RGB")
+        )
+    return on_white if picture.has_transparency_data else lambda part: part.convert("RGB")
 
 
-def _scaled(picture: PILImage) -> PILImage:
-    """A picture of 16 or more bits a pixel, brought to 8 bits over its whole range."""
-    wide = picture.convert("F")
-    low, high = cast("tuple[float, float]", wide.getextrema())
+def _range(picture: PILImage) -> tuple[float, float]:
+    """The values of a picture of 16 or more bits a pixel that become black and white."""
     if picture.mode.startswith("I;16"):
-        low, high = 0.0, 65535.0
-    factor = 255 / max(high - low, 1e-9)
-    return wide.point(lambda value: value * factor - low * factor).convert("L")
+        return 0.0, 65535.0
+    return cast("tuple[float, float]", picture.getextrema())

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mmrerank.errors import ImageError
 from mmrerank.images.check import check_bytes
+from mmrerank.images.clean import without_metadata
 from mmrerank.images.decode import decode_image, open_header, open_image, orientation, read_bytes
 from mmrerank.types import Image
 
@@ -26,7 +27,12 @@ _FEWEST_PIXELS = 32 * 32  # fewer show nothing
 
 _LONGEST_SHAPE = 16  # times as wide as high: decoded at no less than the thumbnail's size
 
-_SENDABLE = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp"}
+_SENDABLE = {
+    "PNG": "image/png",
+    "JPEG": "image/jpeg",
+    "MPO": "image/jpeg",  # a JPEG file with more pictures behind its end, which are left out
+    "WEBP": "image/webp",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,21 +46,23 @@ class EncodedImage:
 def encode_image(image: Image, max_pixels: int) -> EncodedImage:
     """The image as a service takes it: at most `max_pixels`, PNG, JPEG or WebP.
 
-    Bytes that already fit are passed on as they are. What is shrunk becomes a JPEG, or a PNG
+    A file that already fits is passed on without its metadata (place, thumbnail, comments) and
+    without what follows its end, its pixels as they are. What is shrunk becomes a JPEG, or a PNG
     where the source is lossless and the PNG is smaller (diagrams, screenshots). Raises
-    `ImageError` for an image that cannot be read.
+    `ImageError` for an image that cannot be read or encoded.
     """
     data = read_bytes(image)
     picture = open_header(data, image.name)
     is_upright = orientation(picture, data, image.name) == 1
     if is_upright and _is_sendable(picture, max_pixels):
         check_bytes(data, image.name, decode=False)
-        return EncodedImage(data, _SENDABLE[str(picture.format)])
+        if cleaned := without_metadata(data):
+            return EncodedImage(cleaned, _SENDABLE[str(picture.format)])
     shrunk = decode_image(data, image.name, max_pixels)
-    jpeg = _save(shrunk, "JPEG", quality=_JPEG_QUALITY, subsampling=0, optimize=True)
-    if picture.format in ("JPEG", "WEBP"):
+    jpeg = _save(shrunk, "JPEG", image.name, quality=_JPEG_QUALITY, subsampling=0, optimize=True)
+    if picture.format in ("JPEG", "MPO", "WEBP"):
         return EncodedImage(jpeg, "image/jpeg")
-    return _smaller(_save(shrunk, "PNG", optimize=True), jpeg)
+    return _smaller(_save(shrunk, "PNG", image.name, optimize=True), jpeg)
 
 
 def encode_within(image: Image, max_pixels: int, max_bytes: int) -> EncodedImage:
@@ -68,7 +76,7 @@ def encode_within(image: Image, max_pixels: int, max_bytes: int) -> EncodedImage
     while len(encoded.data) > max_bytes:
         shrunk = open_image(image, pixels)
         for quality in _LOWER_QUALITIES:
-            data = _save(shrunk, "JPEG", quality=quality, optimize=True)
+            data = _save(shrunk, "JPEG", image.name, quality=quality, optimize=True)
             encoded = EncodedImage(data, "image/jpeg")
             if len(data) <= max_bytes:
                 return encoded
@@ -85,8 +93,8 @@ def thumbnail(image: Image, side: int = 256) -> EncodedImage:
     """
     small = open_image(image, side * side * _LONGEST_SHAPE)
     small.thumbnail((side, side), reducing_gap=3.0)
-    jpeg = _save(small, "JPEG", quality=_THUMBNAIL_QUALITY, optimize=True)
-    return _smaller(_save(small, "PNG", optimize=True), jpeg)
+    jpeg = _save(small, "JPEG", image.name, quality=_THUMBNAIL_QUALITY, optimize=True)
+    return _smaller(_save(small, "PNG", image.name, optimize=True), jpeg)
 
 
 def _smaller(png: bytes, jpeg: bytes) -> EncodedImage:
@@ -103,11 +111,15 @@ def _is_sendable(picture: PILImage, max_pixels: int) -> bool:
         and picture.mode in ("RGB", "L", "P")  # not CMYK, 16 bit or with an alpha channel
         and not picture.has_transparency_data
         and picture.width * picture.height <= max_pixels
-        and not getattr(picture, "is_animated", False)
+        and (picture.format == "MPO" or not getattr(picture, "is_animated", False))
     )
 
 
-def _save(picture: PILImage, format: str, **options: object) -> bytes:
+def _save(picture: PILImage, format: str, name: str, **options: object) -> bytes:
+    """The picture as a file. Raises `ImageError` with `name` for one that cannot be encoded."""
     buffer = io.BytesIO()
-    picture.save(buffer, format, **options)
+    try:
+        picture.save(buffer, format, **options)
+    except Exception as error:  # OSError for a size that the format lacks, MemoryError, ...
+        raise ImageError(name, f"cannot be encoded as {format}: {error}") from error
     return buffer.getvalue()

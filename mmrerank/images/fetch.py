@@ -8,6 +8,7 @@ import socket
 import ssl
 import threading
 import time
+from collections.abc import Callable
 
 import httpx
 
@@ -24,6 +25,21 @@ _TYPES = {f"image/{kind}" for kind in ("png", "jpeg", "jpg", "webp", "gif", "tif
 }
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+_NOT_PUBLIC = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            "168.63.129.16/32",  # Azure's agent and metadata, at an address of the public range
+            "::/96",  # IPv4-compatible
+            "::ffff:0:0/96",  # IPv4-mapped: no name server answers with it
+            "::ffff:0:0:0/96",  # IPv4-translated
+            "64:ff9b:1::/48",  # NAT64 of a local network
+            "fec0::/10",  # site-local
+        ),
+    )
+)
+"""What the standard library takes for public, itself or by what it wraps, and is not."""
 
 
 def fetch_image(
@@ -43,10 +59,9 @@ def fetch_image(
     """
     deadline = time.monotonic() + timeout
     name = url.partition("?")[0].partition("#")[0]
-    try:
-        target = httpx.URL(url)
-    except httpx.InvalidURL:
-        raise ImageError(name[:200], "is not a URL") from None
+    target = _parsed(httpx.URL, url)
+    if target is None:
+        raise ImageError(name[:200], "is not a URL")
     if target.userinfo:
         raise ImageError(f"{target.scheme}://{target.host}", "contains a user name or password")
     for _ in range(max_redirects + 1):
@@ -62,13 +77,24 @@ def fetch_image(
 def _next(target: httpx.URL, location: str | None, name: str) -> httpx.URL:
     if not location:
         raise ImageError(name, "redirects without a location")
-    try:
-        new_target = target.join(location)
-    except httpx.InvalidURL:
-        raise ImageError(name, "redirects to something that is not a URL") from None
+    new_target = _parsed(target.join, location)
+    if new_target is None:
+        raise ImageError(name, "redirects to something that is not a URL")
+    if new_target.userinfo:
+        raise ImageError(name, "redirects to a URL with a user name or password")
     if target.scheme == "https" and new_target.scheme == "http":
         raise ImageError(name, "redirects from https to http")
     return new_target
+
+
+def _parsed(parse: Callable[[str], httpx.URL], text: str) -> httpx.URL | None:
+    """A URL whose host and port can be read; None for any other text."""
+    try:
+        url = parse(text)
+        _ = url.host, url.port  # which are decoded only now
+    except (httpx.InvalidURL, ValueError, TypeError):  # ValueError: also those of IDNA and UTF-8
+        return None
+    return url
 
 
 def _get(
@@ -96,7 +122,7 @@ def _get(
                 "GET",
                 target.copy_with(host=address, userinfo=b""),
                 headers=headers,
-                extensions={"sni_hostname": target.host},
+                extensions={"sni_hostname": target.raw_host.decode("ascii")},
             ) as response,
         ):
             if response.status_code != 200:
@@ -104,7 +130,8 @@ def _get(
             return 200, None, _body(response, name, max_bytes, deadline)
     except httpx.TimeoutException:
         raise ImageError(name, "did not arrive in time") from None
-    except (httpx.HTTPError, httpx.StreamError) as error:
+    except (httpx.HTTPError, httpx.StreamError, OSError, RuntimeError, ValueError) as error:
+        # RuntimeError: the watchdog has closed the client; ValueError: odd headers
         _left(deadline, name)
         raise ImageError(name, f"cannot be fetched: {error}") from None
     finally:
@@ -144,7 +171,8 @@ def _address(target: httpx.URL, name: str, allow_private: bool) -> str:
     """One checked address of the host; all of them must be allowed."""
     try:
         port = target.port or (443 if target.scheme == "https" else 80)
-        entries = socket.getaddrinfo(target.host, port, type=socket.SOCK_STREAM)
+        host = target.raw_host.decode("ascii")
+        entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise ImageError(name, f"its host cannot be found: {error}") from None
     addresses = [str(entry[4][0]) for entry in entries]
@@ -157,10 +185,12 @@ def _address(target: httpx.URL, name: str, allow_private: bool) -> str:
 def _is_public(address: str) -> bool:
     """Is an address public? Of an IPv6 address that wraps an IPv4 one, the IPv4 address counts."""
     ip = ipaddress.ip_address(address.partition("%")[0])
+    if any(ip in network for network in _NOT_PUBLIC):
+        return False
     if isinstance(ip, ipaddress.IPv6Address):
         teredo = ip.teredo[1] if ip.teredo else None
         nat64 = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF) if ip in _NAT64 else None
-        inner = ip.ipv4_mapped or ip.sixtofour or teredo or nat64
+        inner = ip.sixtofour or teredo or nat64
         if inner is not None:
             return _is_public(str(inner))
     return ip.is_global and not ip.is_multicast

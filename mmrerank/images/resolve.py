@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import urllib.parse
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +28,9 @@ _URL = re.compile(r"https?://", re.IGNORECASE)
 
 _DRIVE = re.compile(r"[A-Za-z]:")
 
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")  # file:, ftp:, s3: ...; a drive is one letter
+_FILE_URL = re.compile(r"file://(?:localhost)?(?=/)", re.IGNORECASE)
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")  # ftp:, s3: ...; a drive is one letter
 
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])\s*(\..*)?$", re.IGNORECASE)
 
@@ -39,8 +42,9 @@ def resolve_path(
 ) -> Path:
     r"""The real path of `ref` under the first root that contains it.
 
-    Relative references may use `/` or `\`. An absolute path is accepted only if it lies under
-    a root; `path_map={old: new}` first replaces the beginning of paths whose folder has moved.
+    Relative references may use `/` or `\`. An absolute path or a `file://` URL is accepted only
+    if it lies under a root; `path_map={old: new}` first replaces the beginning of paths whose
+    folder has moved.
     Raises `ImageError` for a reference that leaves the roots (`..`, symlinks, absolute paths), for
     UNC, device, stream and drive-relative names, and for a file that is under none of the roots.
     """
@@ -51,10 +55,14 @@ def _find_path(
     ref: str, roots: Sequence[Path], path_map: Mapping[str, str] | None
 ) -> tuple[Path, Path]:
     """The real path, and the real path of the root it lies under."""
-    text = _apply_map(ref.replace("\\", "/"), path_map or {})
+    text = _apply_map(_without_file_scheme(ref).replace("\\", "/"), path_map or {})
     _refuse_unsafe_name(ref, text)
     if not roots:
-        raise ImageError(ref, "no image_root was given to find it under")
+        raise ImageError(
+            ref,
+            "no image_root was given to find it under; give the folder where the reranker was "
+            "wrapped: MultimodalRerank(..., image_root=FOLDER)",
+        )
     is_absolute = text.startswith("/") or bool(_DRIVE.match(text))
     for root in roots:
         real_root = os.path.realpath(root)
@@ -72,7 +80,17 @@ def _why_missing(text: str, roots: Sequence[Path], *, is_absolute: bool) -> str:
     real = os.path.realpath(text)
     if is_absolute and not any(_is_under(real, os.path.realpath(root)) for root in roots):
         return f"is an absolute path outside the image root {names}"
-    return f"there is no such file under the image root {names}"
+    missing = [repr(os.fspath(root)) for root in roots if not Path(root).is_dir()]
+    why = f" ({', '.join(missing)} does not exist or is not a folder)" if missing else ""
+    return f"there is no such file under the image root {names}{why}"
+
+
+def _without_file_scheme(ref: str) -> str:
+    """The path that a `file://` URL of this machine names; any other reference as it is."""
+    if not (match := _FILE_URL.match(ref)):
+        return ref
+    path = urllib.parse.unquote(ref[match.end() :])
+    return path[1:] if _DRIVE.match(path[1:]) else path  # file:///C:/figures/a.png
 
 
 def _is_under(real_path: str, real_root: str) -> bool:
@@ -137,7 +155,7 @@ class ImageResolver:
     def __post_init__(self) -> None:
         if not callable(self.image_root):
             _folders(self.image_root)
-        if not (isinstance(self.image_key, (str, Sequence)) or callable(self.image_key)):
+        if not (_is_key(self.image_key) or callable(self.image_key)):
             raise InvalidInputError(
                 f"image_key must be a str, several or a function, not {self.image_key!r}"
             )
@@ -206,6 +224,12 @@ class ImageResolver:
         if self.on_image_error == "raise":
             raise error
         warn(f"{error}; left out")
+
+
+def _is_key(image_key: object) -> bool:
+    if isinstance(image_key, str):
+        return True
+    return isinstance(image_key, Sequence) and all(isinstance(key, str) for key in image_key)
 
 
 def _folders(image_root: object) -> list[Path]:

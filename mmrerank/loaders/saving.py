@@ -10,9 +10,12 @@ from typing import Any
 
 from mmrerank.errors import ImageError, InvalidInputError
 from mmrerank.filesystem import write_atomically
+from mmrerank.images.decode import read_file
 from mmrerank.loaders.base import Figure
 
 __all__ = ["image_folder", "save_facts", "save_image"]
+
+_MAX_FACTS = 2**20  # bytes of that file
 
 _MAX_OTHER_DOCUMENTS = 20  # in the file beside an image; a logo may be in thousands of documents
 
@@ -46,22 +49,34 @@ def save_facts(root: Path, figure: Figure) -> None:
     """
     path = (root / figure.ref).with_suffix(".json")
     facts = {key: value for key, value in asdict(figure).items() if key != "ref"}
-    others = [saved for saved in _saved_facts(path) if saved.get("source") != figure.source]
+    saved = _saved_bytes(path, root)
+    others = [known for known in _facts(saved) if known.get("source") != figure.source]
     if others:
         facts["others"] = others[:_MAX_OTHER_DOCUMENTS]
     data = json.dumps(facts, ensure_ascii=False, indent=1).encode()
-    if not path.is_file() or path.read_bytes() != data:
+    if saved != data:
         _write(path, data)
 
 
-def _saved_facts(path: Path) -> list[dict[str, Any]]:
+def _saved_bytes(path: Path, root: Path) -> bytes:
+    """What the file beside an image holds; empty if it is missing, not a file or a link away."""
+    try:
+        return read_file(path, _MAX_FACTS, root)
+    except ImageError:
+        return b""
+
+
+def _facts(saved: bytes) -> list[dict[str, Any]]:
     """What was saved before, the latest first; [] if the file is missing or not ours."""
     try:
-        latest = json.loads(path.read_bytes())
-        entries = [latest, *latest.pop("others", ())]
-    except (OSError, ValueError, RecursionError, AttributeError, TypeError):
+        latest = json.loads(saved)
+    except (ValueError, RecursionError):
         return []
-    return [entry for entry in entries if isinstance(entry, dict)]
+    if not isinstance(latest, dict):
+        return []
+    others = latest.pop("others", None)
+    listed = others if isinstance(others, list) else []
+    return [latest, *(entry for entry in listed if isinstance(entry, dict))]
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -58,6 +58,9 @@ def read_lines(data: bytes, name: str) -> list[ReadLine]:
         return _best_reading(picture).lines
     except MissingDependencyError:
         raise
+    except ImportError as error:  # the engine is installed without something that it needs
+        missing = error.name or "onnxruntime"
+        raise MissingDependencyError(missing, "ocr", "reading the words in images") from error
     except Exception as error:  # the engine's errors have no common class
         raise ImageError(name, f"its words cannot be read: {error}") from error
 
@@ -74,8 +77,7 @@ class _Reading:
     """What the engine reads in a picture one way up, and how certain it is (0 to 1)."""
 
     def __init__(self, picture: Any) -> None:
-        import numpy as np  # a dependency of the OCR engine
-
+        np = require("numpy")
         output = _engine()(np.asarray(picture)[:, :, ::-1])  # the engine wants BGR
         texts = output.txts or ()
         boxes = np.asarray(output.boxes if texts else np.zeros((0, 4, 2)), dtype=float)

@@ -28,6 +28,8 @@ _SIDECAR_BYTES = 2**20
 
 _SIDECAR_KEYS = {"page", "box", "words"}
 
+_TEXTS = {"source", "caption", "label", "words", "context", "kind"}
+
 _ENGINE = "rapidocr-3-lines"  # part of the cache key: another engine reads other words
 
 
@@ -44,8 +46,9 @@ def loader_facts(image: Image, source: str | None = None) -> dict[str, Any]:
     the caption is left out if the documents disagree about it.
     """
     facts = _sidecar(image)
-    others = facts.pop("others", None) or ()
-    places = [facts, *(place for place in others if isinstance(place, dict))]
+    others = facts.pop("others", None)
+    listed = others if isinstance(others, list) else []
+    places = [facts, *(_texts_only(place) for place in listed if isinstance(place, dict))]
     if source is not None:
         for place in places:
             if place.get("source") == source:
@@ -65,7 +68,17 @@ def _sidecar(image: Image) -> dict[str, Any]:
         return {}
     if not isinstance(facts, dict) or not facts.keys() >= _SIDECAR_KEYS:
         return {}  # annotation tools keep JSON beside images too
-    return facts
+    return _texts_only(facts)
+
+
+def _texts_only(facts: dict[str, Any]) -> dict[str, Any]:
+    """Facts of which those that must be text are, without halves of surrogate pairs."""
+    texts = {
+        name: facts[name].encode("utf-8", "replace").decode()
+        for name in _TEXTS & facts.keys()
+        if isinstance(facts[name], str)
+    }
+    return {name: value for name, value in facts.items() if name not in _TEXTS} | texts
 
 
 class ImageReader:

@@ -10,7 +10,10 @@ from helpers import DATA, png
 from PIL import Image as Pillow
 
 from mmrerank import ImageError
+from mmrerank.images import decode
 from mmrerank.images.decode import (
+    MAX_SCANS,
+    MAX_SIDE,
     content_hash,
     image_size,
     open_image,
@@ -85,3 +88,46 @@ def test_a_url_is_not_opened():
 def test_a_hash_names_the_bytes():
     assert content_hash(b"a") == content_hash(b"a") != content_hash(b"b")
     assert len(content_hash(b"a")) == 32
+
+
+@pytest.mark.parametrize("size", [(1, MAX_SIDE + 1), (MAX_SIDE + 1, 1)])
+def test_a_side_too_long_is_refused_with_the_limit(size):
+    data = io.BytesIO()
+    Pillow.new("RGBA", size).save(data, "PNG")
+    with pytest.raises(ImageError, match=r"65500 \(MAX_SIDE\)"):
+        open_image(Image.from_bytes(data.getvalue()))
+
+
+def test_a_jpeg_of_too_many_scans_is_refused_with_the_limit():
+    data = io.BytesIO()
+    Pillow.new("RGB", (64, 64), "red").save(data, "JPEG", progressive=True)
+    scans = data.getvalue()[:-2]
+    last = scans[scans.rindex(b"\xff\xda") :]
+    assert open_image(Image.from_bytes(scans + last * (MAX_SCANS - 10) + b"\xff\xd9"))
+    with pytest.raises(ImageError, match=r"33 scans.*MAX_SCANS"):
+        open_image(Image.from_bytes(scans + last * (MAX_SCANS - 9) + b"\xff\xd9"))
+
+
+@pytest.mark.parametrize("size", [(1, 60_000), (60_000, 1)])
+def test_a_line_shrinks_to_the_pixels_that_are_allowed(size):
+    data = io.BytesIO()
+    Pillow.new("L", size).save(data, "PNG")
+    small = open_image(Image.from_bytes(data.getvalue()), 5000)
+    assert small.width * small.height <= 5000
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "L", "1", "CMYK", "I;16", "I", "F"])
+def test_a_picture_in_bands_is_the_same_as_in_one(mode, monkeypatch):
+    noise = Pillow.effect_mandelbrot((61, 47), (-2, -1.5, 1, 1.5), 60)
+    if mode in ("RGBA", "LA"):
+        noise = Pillow.merge("LA", [noise, noise.rotate(90).resize(noise.size)])
+    picture = noise.convert(mode)
+    whole = decode._to_rgb(picture)
+    monkeypatch.setattr(decode, "_BAND_PIXELS", 100)
+    assert decode._to_rgb(picture).tobytes() == whole.tobytes()
+
+
+def test_nothing_of_a_file_but_its_pixels_is_kept():
+    data = io.BytesIO()
+    Pillow.new("RGB", (8, 8)).save(data, "JPEG", comment=b"secret")
+    assert open_image(Image.from_bytes(data.getvalue())).info == {}

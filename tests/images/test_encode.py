@@ -50,3 +50,13 @@ def test_encoding_passes_small_images_on_and_shrinks_large_ones():
     assert picture.width * picture.height <= 10_000
     cmyk = encode_image(Image.from_path(DATA / "images" / "pil_sample_cmyk.jpg"), 1_000_000)
     assert open_image(Image.from_bytes(cmyk.data)).mode == "RGB"
+
+
+@pytest.mark.parametrize("encode", [lambda image: encode_image(image, 10**6), lambda image: encode_within(image, 10**6, 10**6), thumbnail])  # fmt: skip
+def test_what_an_encoder_refuses_is_an_image_error(encode, monkeypatch):
+    monkeypatch.setattr("mmrerank.images.decode.MAX_SIDE", 10**6)
+    monkeypatch.setattr(Pillow.Image, "thumbnail", lambda *_, **__: None)
+    data = io.BytesIO()
+    Pillow.new("RGBA", (1, 70_000)).save(data, "PNG")
+    with pytest.raises(ImageError, match="cannot be encoded as JPEG"):
+        encode(Image.from_bytes(data.getvalue()))

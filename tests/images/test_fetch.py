@@ -196,3 +196,31 @@ def test_nothing_stays_open(server):
     for _ in range(5):
         fetch_image(f"{server}/image", allow_private=True)
     assert threading.active_count() <= before + 2  # the server's own, about to end
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["168.63.129.16", "::8.8.8.8", "::ffff:8.8.8.8", "::ffff:0:8.8.8.8", "64:ff9b:1::808:808", "fec0::1", "2002:a83f:8110::"],
+)  # fmt: skip
+def test_addresses_that_only_look_public_are_refused(address):
+    assert not _is_public(address)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://xn--a/x.png", "http://\ud800.example/x.png", "http://a\u0338\u200d.example/", "http://[::1/", "http://x:99999999/", "http://" + "a" * 70 + ".example/", "http://a..b/", "http://\x7f/"],
+)  # fmt: skip
+def test_hosts_that_are_no_names_are_image_errors(server, url, monkeypatch):
+    with pytest.raises(ImageError):
+        fetch_image(url, timeout=2)
+    monkeypatch.setitem(ANSWERS, "/odd", (302, {"Location": url.encode("utf-8", "replace").decode("latin-1")}, b""))  # fmt: skip
+    with pytest.raises(ImageError):
+        fetch_image(f"{server}/odd", allow_private=True, timeout=2)
+
+
+def test_a_redirect_adds_no_password(server, monkeypatch):
+    target = server.replace("http://", "http://user:secret@")
+    monkeypatch.setitem(ANSWERS, "/password", (302, {"Location": f"{target}/image"}, b""))
+    with pytest.raises(ImageError, match="user name or password") as caught:
+        fetch_image(f"{server}/password", allow_private=True)
+    assert "secret" not in str(caught.value)
