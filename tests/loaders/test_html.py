@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from helpers import image_file, load_file, not_rendered
+from helpers import image_file, load_file, not_rendered, tall_png
 
 from mmrerank.errors import InvalidInputError, RerankWarning
 from mmrerank.loaders.html import HTMLLoader
@@ -113,3 +113,14 @@ def test_loading_html_imports_nothing_of_the_pdf_reader(tmp_path, root):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_one_image_that_cannot_be_saved_costs_nothing_else(tmp_path, root):
+    (tmp_path / "tall.png").write_bytes(tall_png())
+    (tmp_path / "belt.png").write_bytes(image_file())
+    path = write_html(tmp_path, "<p>Text.</p><img src='tall.png'><img src='belt.png'>")
+    with pytest.warns(RerankWarning, match="an image is left out: .*tall.png"):
+        (chunk,) = load_file(path, root)
+    assert chunk.text == "Text."
+    assert len(chunk.links) == 1
+    assert [name[:10] for name in not_rendered(chunk)] == ["tall.png: "]
