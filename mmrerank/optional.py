@@ -43,6 +43,9 @@ _PACKAGES = {
 }
 """The extra that installs each package, and what the package is needed for."""
 
+_INSTEAD = {"rapidocr": "or do without: ocr=False, on the command line --no-ocr"}
+"""How to do without a package."""
+
 _DISTRIBUTIONS = {
     "bs4": "beautifulsoup4",
     "docx": "python-docx",
@@ -97,7 +100,9 @@ def require(module: str, *, extra: str | None = None, purpose: str | None = None
             raise
         usual_extra, usual_purpose = _PACKAGES[package]
         name = _DISTRIBUTIONS.get(package, package)
-        raise MissingDependencyError(name, extra or usual_extra, purpose or usual_purpose) from None
+        raise MissingDependencyError(
+            name, extra or usual_extra, purpose or usual_purpose, _INSTEAD.get(package, "")
+        ) from None
 
 
 def _stop_telemetry(package: str) -> None:

@@ -31,7 +31,7 @@ def add_command(commands: Any) -> None:
     add_store(command)
     command.add_argument("--password", help="for PDFs that need one")
     command.add_argument(
-        "--no-ocr", action="store_true", help="do not read words in images now (search will)"
+        "--no-ocr", action="store_true", help="read no words in images now (search will)"
     )
     command.add_argument(
         "--warm",

@@ -28,6 +28,9 @@ def add_command(commands: Any) -> None:
     add_reranker(command)
     command.add_argument("--top-n", type=positive, default=5, metavar="N", help="results")
     command.add_argument("--fetch-k", type=positive, default=50, metavar="K", help="candidates")
+    command.add_argument(
+        "--no-ocr", action="store_true", help="words in images count where they are text only"
+    )
     command.add_argument("--json", action="store_true", help="print results as JSON")
     command.set_defaults(run=run)
 
