@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import urllib.parse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,15 +72,25 @@ class Assets:
         return source, self._file(source)
 
     def _file(self, source: str) -> Image:
-        path = _absolute(os.path.join(self._folder, source.replace("\\", "/")))
-        # By its name first: whether a file exists that may not be named is not told.
-        place = next((place for place in self._places if place.holds(path, place.folder)), None)
-        if place is not None:
+        found = self._find_place(source)
+        if found is None or not os.path.lexists(found[1]):  # Markdown writes spaces as %20
+            found = self._find_place(urllib.parse.unquote(source)) or found
+        if found is not None:
+            place, path = found
             resolver = ImageResolver(place.folder)
             ((_, image),) = resolver.resolve([os.path.relpath(path, place.folder)], {})
             if place.holds(str(image.path), os.path.realpath(place.folder)):  # it may be a link
                 return image
         raise ImageError(source, f"is not among the files of assets={self._option!r}")
+
+    def _find_place(self, source: str) -> tuple[_Place, str] | None:
+        """The place that allows the path which the document names, by its name alone, and the path.
+
+        Whether a file exists that may not be named is not told.
+        """
+        path = _absolute(os.path.join(self._folder, source.replace("\\", "/")))
+        places = (place for place in self._places if place.holds(path, place.folder))
+        return next(((place, path) for place in places), None)
 
 
 def _places(document: Path, assets: AssetsOption) -> list[_Place]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import urllib.parse
 
 import pytest
 from helpers import image_file, load_file, not_rendered
@@ -98,6 +99,17 @@ def test_a_relative_document(uploads, monkeypatch):
     monkeypatch.chdir(uploads)
     image = Assets("report.html", "beside", urls="refuse").find("report_files\\a.png")[1]
     assert image.path == uploads / "report_files/a.png"
+
+
+@pytest.mark.parametrize("file", ["a b.png", "100%.png", "a%20b.png", "ü.png"])
+def test_names_may_be_written_as_in_urls(uploads, file):
+    (uploads / file).write_bytes(image_file())
+    found = Assets(str(uploads / "report.html"), "beside", urls="refuse")
+    assert found.find(file)[1].path == uploads / file
+    assert found.find(urllib.parse.quote(file))[1].path == uploads / file
+    for hidden in ("%2ehidden.png", "other%2fa.png", "%2e%2e/outside.png", "%00.png"):
+        with pytest.raises(ImageError):
+            found.find(hidden)
 
 
 @pytest.mark.parametrize("assets", ["images", None, 3, [""], [3], os])
