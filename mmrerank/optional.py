@@ -57,13 +57,15 @@ _DISTRIBUTIONS = {
 }
 """The names of packages on PyPI that differ from the names they are imported by."""
 
-_NO_ONNX_TELEMETRY = {
-    "ORT_DISABLE_TELEMETRY": "1"
-}  # since 1.31: a device id, and its vendor's host
+# Since 1.31 onnxruntime keeps a device id and reports to its maker.
+_NO_ONNX_TELEMETRY = {"ORT_DISABLE_TELEMETRY": "1"}
 
 _NO_HUB_TELEMETRY = {
-    "HF_HUB_DISABLE_TELEMETRY": "1"
-}  # versions and a session id with each download
+    "HF_HUB_DISABLE_TELEMETRY": "1",  # torch's version and more with each download
+    # transformers may ask a bot of the hub to convert a model that has no safetensors, and load
+    # what the bot proposes.
+    "DISABLE_SAFETENSORS_CONVERSION": "1",
+}
 
 TELEMETRY_SETTINGS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
