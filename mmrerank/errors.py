@@ -97,18 +97,23 @@ class StoreError(RerankError):
 
 
 class MissingDependencyError(RerankError, ImportError):
-    """An optional package is not installed. `extra` names what to install."""
+    """An optional package is not installed. `extra` names what to install.
 
-    def __init__(self, package: str, extra: str, purpose: str) -> None:
-        super().__init__(package, extra, purpose)
+    `instead` says how to do without, empty where there is no way.
+    """
+
+    def __init__(self, package: str, extra: str, purpose: str, instead: str = "") -> None:
+        super().__init__(package, extra, purpose, instead)
         self.package = package
         self.extra = extra
         self.purpose = purpose
+        self.instead = instead
 
     def __str__(self) -> str:
         return (
             f"{self.purpose} needs {self.package}, which is not installed; "
             f'install it with: pip install "mmrerank[{self.extra}]"'
+            f"{self.instead and f' ({self.instead})'}"
         )
 
 

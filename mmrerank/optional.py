@@ -1,13 +1,23 @@
-"""Optional packages: imported on first use; an error names the extra that installs them."""
+"""Optional packages: imported on first use; an error names the extra that installs them.
+
+This is also the one place that tells packages to send no telemetry, and that keeps their notes
+about themselves out of terminals and notebooks.
+"""
 
 from __future__ import annotations
 
 import importlib
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from mmrerank.errors import MissingDependencyError
 
-__all__ = ["require"]
+__all__ = ["TELEMETRY_SETTINGS", "require"]
 
 _PACKAGES = {
     "accelerate": ("quantization", "quantization"),
@@ -33,6 +43,9 @@ _PACKAGES = {
 }
 """The extra that installs each package, and what the package is needed for."""
 
+_INSTEAD = {"rapidocr": "or do without: ocr=False, on the command line --no-ocr"}
+"""How to do without a package."""
+
 _DISTRIBUTIONS = {
     "bs4": "beautifulsoup4",
     "docx": "python-docx",
@@ -44,6 +57,34 @@ _DISTRIBUTIONS = {
 }
 """The names of packages on PyPI that differ from the names they are imported by."""
 
+# Since 1.31 onnxruntime keeps a device id and reports to its maker.
+_NO_ONNX_TELEMETRY = {"ORT_DISABLE_TELEMETRY": "1"}
+
+_NO_HUB_TELEMETRY = {
+    "HF_HUB_DISABLE_TELEMETRY": "1",  # torch's version and more with each download
+    # transformers may ask a bot of the hub to convert a model that has no safetensors, and load
+    # what the bot proposes.
+    "DISABLE_SAFETENSORS_CONVERSION": "1",
+}
+
+TELEMETRY_SETTINGS: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {
+        "chromadb": {"ANONYMIZED_TELEMETRY": "False"},  # 1.5 sends nothing, older versions do
+        "pymupdf": _NO_ONNX_TELEMETRY,  # its layout model runs on onnxruntime
+        "rapidocr": _NO_ONNX_TELEMETRY,
+        "sentence_transformers": _NO_HUB_TELEMETRY,
+        "transformers": _NO_HUB_TELEMETRY,
+    }
+)
+"""The environment variables by which each package is told to send nothing."""
+
+_NOISE = {
+    "torchao": "Failed to load",  # kernels for other GPUs; what is missing is not used
+    "torchao.kernel.intmm": "Warning: Detected no triton",
+    "torch.utils._pytree": "%s is an Enum subclass",  # torchao's own enums
+}
+"""Loggers and the beginnings of their messages that transformers causes by importing torchao."""
+
 
 def require(module: str, *, extra: str | None = None, purpose: str | None = None) -> Any:
     """Import an optional module; `extra` and `purpose` override those of the table.
@@ -52,12 +93,45 @@ def require(module: str, *, extra: str | None = None, purpose: str | None = None
     package is installed but something that it imports is not, its own ImportError is raised.
     """
     package = next(name for name in (module, module.partition(".")[0]) if name in _PACKAGES)
+    _stop_telemetry(package)
     try:
-        return importlib.import_module(module)
+        return sys.modules.get(module) or _import_quietly(module)
     except ModuleNotFoundError as error:
         missing = error.name or ""
         if not f"{module}.".startswith(f"{missing}.") or not missing:
             raise
         usual_extra, usual_purpose = _PACKAGES[package]
         name = _DISTRIBUTIONS.get(package, package)
-        raise MissingDependencyError(name, extra or usual_extra, purpose or usual_purpose) from None
+        raise MissingDependencyError(
+            name, extra or usual_extra, purpose or usual_purpose, _INSTEAD.get(package, "")
+        ) from None
+
+
+def _stop_telemetry(package: str) -> None:
+    """Set the variables that the package, or what it imports, reads; a user's own value stays."""
+    for name, value in TELEMETRY_SETTINGS.get(package, {}).items():
+        os.environ.setdefault(name, value)
+
+
+def _import_quietly(module: str) -> Any:
+    for logger, beginning in _NOISE.items():
+        # The logger keeps the filter: transformers imports torchao later, with its first model.
+        # Adding an equal filter again does nothing.
+        logging.getLogger(logger).addFilter(_Without(beginning))
+    with warnings.catch_warnings():
+        # In a notebook without ipywidgets, tqdm recommends them; its text bars work as well.
+        warnings.filterwarnings("ignore", "IProgress not found", module="tqdm")
+        return importlib.import_module(module)
+
+
+class _Without(logging.Filter):
+    """Drops messages with this beginning."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not str(record.msg).startswith(self.name)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Without) and other.name == self.name
+
+    def __hash__(self) -> int:
+        return hash(self.name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -66,7 +67,9 @@ def _make_bar(total: int | None, unit: str) -> Progress:
     )
 
     what = TextColumn("{task.description}", markup=False)  # a file's name may contain "[red]"
-    console = Console(stderr=True)
+    # In a notebook, rich draws with ipywidgets, and complains where they are missing.
+    has_widgets = find_spec("ipywidgets") is not None
+    console = Console(stderr=True, force_jupyter=None if has_widgets else False)
     if total is None:
         count = TextColumn(f"{unit}: {{task.completed}}", markup=False)
         return Progress(what, BarColumn(), count, TimeElapsedColumn(), console=console)

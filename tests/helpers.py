@@ -33,6 +33,13 @@ def image_file(size: tuple[int, int] = (80, 60), color: str = "red", kind: str =
     return buffer.getvalue()
 
 
+def tall_png() -> bytes:
+    """An image with transparency that is higher than JPEG can be; a few hundred bytes."""
+    buffer = io.BytesIO()
+    Pillow.new("RGBA", (1, 70_000)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
 def load_file(path: str | os.PathLike[str], root: Path, **options: Any) -> list[Chunk]:
     """The chunks of a file of any format."""
     return FileLoader(path, image_root=root, **options).load()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 
 import pytest
 
 from mmrerank import MissingDependencyError
-from mmrerank.optional import require
+from mmrerank.optional import TELEMETRY_SETTINGS, require
 
 
 def test_an_installed_module_is_imported(monkeypatch):
@@ -43,3 +45,61 @@ def test_a_broken_package_raises_its_own_error(monkeypatch, tmp_path):
     with pytest.raises(ModuleNotFoundError, match="a_module_that_is_not_there") as caught:
         require("broken_package")
     assert not isinstance(caught.value, MissingDependencyError)
+
+
+@pytest.mark.parametrize("package", sorted(TELEMETRY_SETTINGS))
+def test_a_package_is_told_to_send_nothing_before_it_is_imported(monkeypatch, tmp_path, package):
+    reads = f"import os; seen = {{n: os.environ.get(n) for n in {[*TELEMETRY_SETTINGS[package]]}}}"
+    (tmp_path / f"{package}.py").write_text(reads)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, package, raising=False)
+    for name in TELEMETRY_SETTINGS[package]:
+        monkeypatch.setenv(name, "")  # so that it is put back
+        monkeypatch.delenv(name)
+    assert require(package).seen == TELEMETRY_SETTINGS[package]
+    del sys.modules[package]
+
+
+def test_a_users_own_value_stays(monkeypatch):
+    monkeypatch.setenv("ORT_DISABLE_TELEMETRY", "0")
+    require("pymupdf")
+    assert os.environ["ORT_DISABLE_TELEMETRY"] == "0"
+
+
+@pytest.mark.slow
+def test_our_classes_print_nothing_in_a_terminal():
+    pytest.importorskip("transformers")
+    done = subprocess.run(
+        [sys.executable, "-c", f"{_IMPORTS}\n{_USE}"], capture_output=True, text=True, check=True
+    )
+    assert (done.stdout, done.stderr) == ("", "")
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the notebook client
+def test_our_classes_print_nothing_in_a_notebook():
+    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
+    pytest.importorskip("transformers")
+    cells = [nbformat.v4.new_code_cell(code) for code in (_IMPORTS, _USE)]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+    assert [cell.outputs for cell in notebook.cells] == [[], []]
+
+
+_IMPORTS = """
+import importlib.util, mmrerank.local, mmrerank.ocr.reranker, mmrerank.loaders.files
+from mmrerank.optional import TELEMETRY_SETTINGS, require
+for package in ("langchain", "llama_index"):
+    if importlib.util.find_spec(f"{package}_core" if package == "langchain" else package):
+        __import__(f"{package}_mmrerank")
+"""
+
+_USE = """
+transformers = require("transformers")
+for name in ("Qwen3VLForConditionalGeneration", "Qwen3ForSequenceClassification", "TorchAoConfig"):
+    getattr(transformers, name)
+if importlib.util.find_spec("torchao"):
+    _ = require("torchao.quantization").Int8DynamicActivationInt8WeightConfig()
+if importlib.util.find_spec("sentence_transformers"):
+    _ = require("sentence_transformers").CrossEncoder
+"""

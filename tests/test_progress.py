@@ -74,3 +74,15 @@ def test_rich_is_imported_only_for_a_bar():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the notebook client
+def test_a_progress_bar_in_a_notebook_needs_no_widgets():
+    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
+    code = "from mmrerank.progress import progress\nfor _ in progress([1], 'Work', show=True): pass"
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+    nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+    shown = str(notebook.cells[0].outputs)
+    assert "Work" in shown
+    assert "ipywidgets" not in shown

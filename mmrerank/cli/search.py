@@ -47,6 +47,9 @@ def add_command(commands: Any) -> None:
         metavar="NAMES",
         help="how candidates are found: words, vectors, or both (default: words,vectors)",
     )
+    command.add_argument(
+        "--no-ocr", action="store_true", help="do not read words in images that are not known yet"
+    )
     command.add_argument("--json", action="store_true", help="print results as JSON")
     command.set_defaults(run=run)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, TypedDict, Unpack
 
-from mmrerank.errors import DocumentError, ImageError, InvalidInputError, RerankError
+from mmrerank.errors import DocumentError, ImageError, InvalidInputError, RerankError, warn
 from mmrerank.images.decode import open_image
 from mmrerank.images.encode import encode_image
 from mmrerank.images.markers import with_markers
@@ -180,6 +180,7 @@ class ElementLoader(Configurable, ABC):
             encoded = encode_image(image, _MAX_PIXELS)
             width, height = open_image(Image.from_bytes(encoded.data)).size
         except ImageError as error:
+            warn(f"{self.path}: an image is left out: {name}: {error.reason}")
             return Element(not_rendered=f"{name}: {error.reason}", page=page)
         if min(width, height) < self._min_size:
             return None

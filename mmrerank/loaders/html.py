@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, Unpack
 
 from mmrerank.errors import DocumentError, ImageError, InvalidInputError, warn
 from mmrerank.images.decode import read_file
-from mmrerank.images.resolve import ImageResolver
+from mmrerank.loaders.assets import Assets, AssetsOption
 from mmrerank.loaders.element_loader import ElementLoader, LoaderOptions
 from mmrerank.loaders.elements import Element
 from mmrerank.optional import require
@@ -28,16 +28,25 @@ class HTMLOptions(LoaderOptions, total=False):
     urls: Literal["refuse", "fetch"]
     """Whether images on the web are fetched, or only named under `not_rendered`. Default: "refuse"."""
 
+    assets: AssetsOption
+    """The files that may be images, never hidden ones. Default: "beside".
+
+    "beside" takes those in the document's own folder and below folders that have its name
+    (`report_files` of report.html), "none" takes none, a list of folders (relative to the
+    document's) those below them.
+    """
+
 
 class HTMLLoader(ElementLoader):
-    """Loads an HTML file with the images in its folder and those in data URIs.
+    """Loads an HTML file with the images that belong to it and those in data URIs.
 
-    Images elsewhere on the disk are refused with a `RerankWarning`, images on the web are only
-    fetched with `urls="fetch"`. Keywords are those of `HTMLOptions`. Raises as `ElementLoader`.
+    Other files on the disk (see `assets`) are refused with a `RerankWarning`, images on the web
+    are only fetched with `urls="fetch"`. Keywords are those of `HTMLOptions`. Raises as
+    `ElementLoader`.
     """
 
     options: ClassVar[type] = HTMLOptions
-    defaults: ClassVar[HTMLOptions] = {"urls": "refuse"}
+    defaults: ClassVar[HTMLOptions] = {"urls": "refuse", "assets": "beside"}
 
     def __init__(
         self,
@@ -51,7 +60,7 @@ class HTMLLoader(ElementLoader):
         urls = options.get("urls", "refuse")
         if urls not in ("refuse", "fetch"):
             raise InvalidInputError(f"urls is 'refuse' or 'fetch', not {urls!r}")
-        self._resolver = ImageResolver(Path(self.path).parent, urls=urls)
+        self._assets = Assets(self.path, options.get("assets", "beside"), urls=urls)
 
     def elements(self) -> Iterator[Element]:
         """The parts of the body, in order."""
@@ -118,7 +127,7 @@ class HTMLLoader(ElementLoader):
         if not source:
             return
         try:
-            ((name, image),) = self._resolver.resolve([source], {})
+            name, image = self._assets.find(source)
         except ImageError as error:
             if not source.lower().startswith(("http:", "https:", "//")):
                 warn(f"{self.path}: an image is left out: {error}")
@@ -135,7 +144,7 @@ class MarkdownLoader(HTMLLoader):
         markdown = require("markdown_it")
         data = super()._html()
         text = data.decode("utf-8-sig", "replace") if isinstance(data, bytes) else data
-        # The parser keeps links to files; the resolver refuses those outside the folder.
+        # The parser keeps links to files; `Assets` refuses those that are not the document's.
         parser = markdown.MarkdownIt("commonmark").enable(["table", "strikethrough"])
         parser.validateLink = lambda _: True
         return str(parser.render(text))

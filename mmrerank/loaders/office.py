@@ -18,6 +18,7 @@ from PIL import Image as Pillow
 from PIL import ImageChops
 
 from mmrerank.errors import DocumentError
+from mmrerank.loaders.environment import clean_environment
 from mmrerank.optional import require
 from mmrerank.types import Image
 
@@ -106,7 +107,9 @@ def _convert(path: Path, target: str, folder: Path) -> Path | None:
         str(path),
     ]
     with suppress(OSError, subprocess.TimeoutExpired):
-        subprocess.run(command, capture_output=True, timeout=_TIMEOUT, check=False)  # noqa: S603
+        subprocess.run(  # noqa: S603 - our own arguments
+            command, capture_output=True, timeout=_TIMEOUT, check=False, env=clean_environment()
+        )
     converted = folder / f"{path.stem}.{target}"
     return converted if converted.is_file() else None
 

@@ -17,7 +17,7 @@ from mmrerank.optional import require
 if TYPE_CHECKING:
     from mmrerank.local.compute.vision import VisionTower
 
-__all__ = ["Checkpoint", "load_tower"]
+__all__ = ["Checkpoint", "load_tower", "quiet"]
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class Checkpoint:
         """
         if quantization is not None:
             options |= _quantized(quantization, device, keep)
-        with _as_load_error(self.model, "its weights cannot be loaded"), _quiet():
+        with _as_load_error(self.model, "its weights cannot be loaded"), quiet():
             model, info = cls.from_pretrained(
                 self.name,
                 config=config,
@@ -176,7 +176,7 @@ def _as_load_error(model: str, problem: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """No progress bars of transformers while weights load."""
     logging = require("transformers").utils.logging
     shown, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()

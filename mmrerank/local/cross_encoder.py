@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import gc
+import re
 import threading
+from collections.abc import Callable
 from typing import Any, Unpack
 
 from mmrerank.base import Reranker
 from mmrerank.errors import InvalidInputError, ModelLoadError, RerankError
 from mmrerank.fusion import fan_out, split_query
-from mmrerank.local.checkpoint import Checkpoint
+from mmrerank.local.checkpoint import Checkpoint, quiet
 from mmrerank.local.device import pick_device, pick_dtype
 from mmrerank.local.options import (
     DEFAULTS,
@@ -24,6 +26,21 @@ from mmrerank.types import Content, Modalities, Scored, Usage
 __all__ = ["CrossEncoderReranker"]
 
 
+def control_token_cutter(tokenizer: Any) -> Callable[[str], str]:
+    """A function that puts a space into each control token in a text, so that it is only words.
+
+    `split_special_tokens` would also split the tokens of a model's own chat template, and not
+    those that a checkpoint adds without calling them special.
+    """
+    # Tokens of white space alone, which ModernBERT adds, are text.
+    names = [name for name in tokenizer.get_added_vocab() if name.strip() and name[1:]]
+    if not names:
+        return lambda text: text
+    names.sort(key=len, reverse=True)
+    pattern = re.compile("|".join(map(re.escape, names)))
+    return lambda text: pattern.sub(lambda found: f"{found[0][0]} {found[0][1:]}", text)
+
+
 class CrossEncoderOptions(ModelOptions, ScoreOptions, total=False):
     """Options of a cross-encoder that sentence-transformers runs."""
 
@@ -33,7 +50,8 @@ class CrossEncoderReranker(Configurable, Reranker):
 
     Needs the extra `cross-encoder`. Scores are the sigmoid of the model's output, or the output
     itself with `scores="logit"`. `max_length` is in tokens, None for the model's own limit;
-    sentence-transformers cuts longer text without a warning. `batch_size` is the number of
+    sentence-transformers cuts longer text without a warning. Control tokens that are written in a
+    text are read as words. `batch_size` is the number of
     documents computed at once. Images in a document are left out with a `RerankWarning`.
 
     The constructor raises `InvalidInputError` for an option that cannot be used and
@@ -66,17 +84,16 @@ class CrossEncoderReranker(Configurable, Reranker):
         self.device = pick_device(settings["device"])
         self.dtype = pick_dtype(settings["dtype"], self.device)
         self._encoder: Any = self._load(Checkpoint(self.model, settings["revision"]), max_length)
+        self._as_words = control_token_cutter(self._encoder.tokenizer)
 
     def _load(self, checkpoint: Checkpoint, max_length: int | None) -> Any:
         try:
-            encoder = self._library.CrossEncoder(
-                checkpoint.name,
-                device=str(self.device),
-                revision=checkpoint.revision,
-                trust_remote_code=False,
-                max_length=max_length,
-                model_kwargs={"dtype": self.dtype, "use_safetensors": True},
-            )
+            try:
+                encoder = self._encoder_of(checkpoint, max_length, attention="sdpa")
+            except ValueError as error:  # DeBERTa and other old models have their own attention
+                if "scaled_dot_product_attention" not in str(error):
+                    raise
+                encoder = self._encoder_of(checkpoint, max_length, attention="eager")
         except Exception as error:  # many kinds, as with transformers
             raise ModelLoadError(f"{self.model} cannot be loaded: {error}") from error
         if encoder.num_labels != 1:
@@ -84,6 +101,22 @@ class CrossEncoderReranker(Configurable, Reranker):
                 f"{self.model} has {encoder.num_labels} labels; a reranker has one"
             )
         return encoder
+
+    def _encoder_of(self, checkpoint: Checkpoint, max_length: int | None, *, attention: str) -> Any:
+        with quiet():
+            return self._library.CrossEncoder(
+                checkpoint.name,
+                device=str(self.device),
+                revision=checkpoint.revision,
+                trust_remote_code=False,
+                max_length=max_length,
+                model_kwargs={
+                    "dtype": self.dtype,
+                    "use_safetensors": True,
+                    # A checkpoint's config may name a kernel, which would be fetched and run.
+                    "attn_implementation": attention,
+                },
+            )
 
     def close(self) -> None:
         """Free the model. Safe to call twice."""
@@ -94,7 +127,8 @@ class CrossEncoderReranker(Configurable, Reranker):
     def _score(self, query: Content, documents: list[Content]) -> list[Scored]:
         plan = fan_out(documents, self.modalities)
         (query_part,) = split_query(query, self.modalities)
-        pairs = [(query_part.text or "", item.text or "") for item in plan.items]
+        question = self._as_words(query_part.text or "")
+        pairs = [(question, self._as_words(item.text or "")) for item in plan.items]
         nn = require("torch").nn
         with self._lock:
             if self._encoder is None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 from cli_helpers import search
 
 from mmrerank.cli.main import main
+from mmrerank.ocr.engine import _engine
 from mmrerank.testing import LocalRerankServer
 
 
@@ -49,6 +51,22 @@ def test_jina_serves_the_command_line_too(store, capsys, monkeypatch):
               "jina-reranker-m0-v1"])  # fmt: skip
     assert len(hits) == 3
     assert "'jina-reranker-m0'" in capsys.readouterr().err
+
+
+def test_without_ocr_the_way_around_it_is_told_and_works(folder, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "rapidocr", None)
+    _engine.cache_clear()
+    command = ["search", "torque of the turbine", "--store", str(folder / "store")]
+    assert main(command) == 1
+    said = " ".join(capsys.readouterr().err.split())
+    assert "needs rapidocr" in said
+    assert "--no-ocr" in said
+    assert main([*command, "--no-ocr"]) == 0
+    new = str(folder / "new")
+    assert main(["index", str(folder / "a.pdf"), "--store", new]) == 1
+    assert "--no-ocr" in capsys.readouterr().err
+    assert main(["index", str(folder / "a.pdf"), "--store", new, "--no-ocr"]) == 0
+    assert len(search(capsys, "turbine", "--store", new, "--no-ocr")) == 1
 
 
 @pytest.mark.parametrize("name", ["vllm", "nvidia"])

@@ -6,8 +6,10 @@ import io
 import json
 
 import pytest
-from helpers import DATA, image_file, load_file, not_rendered
+from helpers import DATA, image_file, load_file, not_rendered, tall_png
 from PIL import Image
+
+from mmrerank.errors import RerankWarning
 
 pytest.importorskip("docx")
 
@@ -79,3 +81,18 @@ def test_heading_levels_and_outline_levels(tmp_path, root):
         "Level 1 > Level 2",
         "Level 1",
     ]
+
+
+def test_one_image_that_cannot_be_saved_costs_nothing_else(tmp_path, root):
+    import docx
+
+    document = docx.Document()
+    document.add_paragraph("Text.")
+    for data in (tall_png(), image_file()):
+        document.add_picture(io.BytesIO(data), width=99999, height=99999)
+    document.save(tmp_path / "a.docx")
+    with pytest.warns(RerankWarning, match="a.docx: an image is left out: image1.png: "):
+        (chunk,) = load_file(tmp_path / "a.docx", root)
+    assert chunk.text == "Text."
+    assert len(chunk.links) == 1
+    assert [name[:12] for name in not_rendered(chunk)] == ["image1.png: "]

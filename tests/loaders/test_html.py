@@ -7,8 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from helpers import image_file, load_file, not_rendered
-from PIL import Image as Pillow
+from helpers import image_file, load_file, not_rendered, tall_png
 
 from mmrerank.errors import InvalidInputError, RerankWarning
 from mmrerank.loaders.html import HTMLLoader
@@ -116,10 +115,12 @@ def test_loading_html_imports_nothing_of_the_pdf_reader(tmp_path, root):
     assert done.stdout.strip() == "[]"
 
 
-def test_an_image_that_cannot_be_sent_costs_only_itself(tmp_path):
-    Pillow.new("RGBA", (1, 70_000)).save(tmp_path / "thin.png")
-    (tmp_path / "a.html").write_text('<p>Kept text.</p><img src="thin.png"><p>More.</p>')
-    with pytest.warns(RerankWarning, match="MAX_SIDE"):
-        chunks = load_file(tmp_path / "a.html", tmp_path / "images")
-    assert "Kept text." in chunks[0].text
-    assert "thin.png" in not_rendered(chunks[0])[0]
+def test_one_image_that_cannot_be_saved_costs_nothing_else(tmp_path, root):
+    (tmp_path / "tall.png").write_bytes(tall_png())
+    (tmp_path / "belt.png").write_bytes(image_file())
+    path = write_html(tmp_path, "<p>Text.</p><img src='tall.png'><img src='belt.png'>")
+    with pytest.warns(RerankWarning, match="an image is left out: .*tall.png"):
+        (chunk,) = load_file(path, root)
+    assert chunk.text == "Text."
+    assert len(chunk.links) == 1
+    assert [name[:10] for name in not_rendered(chunk)] == ["tall.png: "]

@@ -7,9 +7,10 @@ import io
 import stat
 
 import pytest
-from helpers import DATA, image_file, load_file, not_rendered
+from helpers import DATA, image_file, load_file, not_rendered, tall_png
 from PIL import Image
 
+from mmrerank.errors import RerankWarning
 from mmrerank.loaders import office
 
 pytest.importorskip("pptx")
@@ -125,3 +126,19 @@ def test_charts_are_drawn_by_the_real_libreoffice(root, monkeypatch):
     for figure in drawn:
         with Image.open(root / figure.ref) as image:
             assert len(image.convert("RGB").getcolors(10**6)) > 3
+
+
+def test_one_image_that_cannot_be_saved_costs_nothing_else(tmp_path, root):
+    import pptx
+
+    deck = pptx.Presentation()
+    slide = deck.slides.add_slide(deck.slide_layouts[5])
+    slide.shapes.title.text = "Belts"
+    for data in (tall_png(), image_file()):
+        slide.shapes.add_picture(io.BytesIO(data), 0, 0, 99999, 99999)
+    deck.save(tmp_path / "deck.pptx")
+    with pytest.warns(RerankWarning, match="deck.pptx: an image is left out: image1.png: "):
+        (chunk,) = load_file(tmp_path / "deck.pptx", root)
+    assert chunk.text == "Belts"
+    assert len(chunk.links) == 1
+    assert [name[:12] for name in not_rendered(chunk)] == ["image1.png: "]

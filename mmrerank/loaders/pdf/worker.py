@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import Any, BinaryIO, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 from mmrerank.errors import RerankError
+from mmrerank.loaders.environment import clean_environment
 from mmrerank.loaders.pdf.page_reader import OpenPDF
 
 __all__ = ["PDFFile", "PageLostError", "Worker", "serve", "spare_workers"]
@@ -122,6 +123,7 @@ class Worker:
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            env=clean_environment(),  # a page that takes over MuPDF finds no keys
             start_new_session=True,  # Ctrl-C in a terminal is for the parent process alone
         )
         return self._process

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 
 import pytest
 from pdf_pages import (
@@ -40,6 +41,37 @@ def test_calls_return_results_and_raise_errors(report):
         made.open(PDFFile("missing.pdf", None, None))
     made.open(PDFFile("report.pdf", None, str(report.parent)))
     assert made.call(OpenPDF.info, 60).page_count == 3
+    made.stop()
+
+
+def environment_names(_pdf):
+    """Called in the worker, which finds it as a method of the PDF."""
+    return dict(os.environ)
+
+
+def test_a_worker_inherits_no_keys(report, monkeypatch):
+    secrets = ("JINA_API_KEY", "HF_TOKEN", "AWS_PROFILE", "DATABASE_URL", "HTTPS_PROXY", "MY_PW")
+    for name in secrets:
+        monkeypatch.setenv(name, "secret")
+    monkeypatch.setenv("ORT_DISABLE_TELEMETRY", "0")
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    monkeypatch.syspath_prepend(Path(__file__).parent)  # where the worker finds the function
+    made = Worker()
+    made.open(PDFFile(str(report), None, None))
+    found = made.call(environment_names, 60)
+    made.stop()
+    assert not set(secrets) & found.keys()
+    assert "secret" not in found.values()
+    assert found["LC_ALL"] == "C.UTF-8"
+    assert found["ORT_DISABLE_TELEMETRY"] == "0"  # a user's own value
+
+
+def test_a_worker_sends_no_telemetry(report, monkeypatch):
+    monkeypatch.delenv("ORT_DISABLE_TELEMETRY", raising=False)
+    monkeypatch.syspath_prepend(Path(__file__).parent)
+    made = Worker()
+    made.open(PDFFile(str(report), None, None))
+    assert made.call(environment_names, 60)["ORT_DISABLE_TELEMETRY"] == "1"
     made.stop()
 
 
