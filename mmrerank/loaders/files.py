@@ -6,13 +6,22 @@ import importlib
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol, Unpack
 
 from mmrerank.errors import DocumentError, InvalidInputError, RerankError, warn
 from mmrerank.loaders.base import Chunk
+from mmrerank.loaders.pdf.options import PDFOptions
 from mmrerank.progress import progress
 
-__all__ = ["LOADERS", "FileLoader", "FolderLoader", "loader_for"]
+__all__ = [
+    "LOADERS",
+    "FileLoader",
+    "FileOptions",
+    "FolderLoader",
+    "FolderOptions",
+    "loader_for",
+    "path_loader",
+]
 
 LOADERS = {
     ".pdf": "mmrerank.loaders.pdf.loader:PDFLoader",
@@ -26,6 +35,29 @@ LOADERS = {
     ),
 }
 """The loader of each suffix, as "module:class". A class names its keywords in `options`."""
+
+
+class FileOptions(PDFOptions, total=False):
+    """The keywords of all loaders; each format takes those that it has."""
+
+    urls: Literal["refuse", "fetch"]
+    """HTML and Markdown: whether images on the web are fetched. Default "refuse"."""
+
+
+class FolderOptions(FileOptions, total=False):
+    """The keywords of `FileOptions`, and those that only a folder takes."""
+
+    recursive: bool
+    """Read the folders below, too. Default True."""
+
+    suffixes: Iterable[str] | None
+    """Read only files with these suffixes. Default: all known."""
+
+    on_error: Literal["raise", "warn"]
+    """Stop at a file that cannot be loaded ("raise", default), or leave it out and "warn"."""
+
+    show_progress: bool
+    """Show a progress bar. Default False."""
 
 
 class Loader(Protocol):
@@ -179,6 +211,17 @@ class FolderLoader:
                 if self._on_error == "raise":
                     raise
                 warn(f"{error}; the file is left out")
+
+
+def path_loader(
+    path: str | os.PathLike[str],
+    *,
+    image_root: str | os.PathLike[str],
+    **options: Unpack[FolderOptions],
+) -> FileLoader | FolderLoader:
+    """A `FolderLoader` for a folder, a `FileLoader` for anything else; raises as they do."""
+    kind = FolderLoader if Path(path).is_dir() else FileLoader
+    return kind(path, image_root=image_root, **options)
 
 
 def _is_hidden(path: Path) -> bool:
