@@ -61,7 +61,7 @@ def choose_reranker(reranker: Reranker | None, model: str | None, api_key: str |
         raise InvalidInputError("pass either model=... or reranker=..., not both")
     if not isinstance(model, str):
         raise InvalidInputError(
-            f"model is the name of a model of Jina's API, not a {type(model).__name__}; "
+            f"model is the name of a model of Jina's API, not {type(model).__name__}; "
             "pass any other reranker as reranker=..."
         )
     return JinaReranker(model, api_key=api_key)

@@ -317,7 +317,7 @@ def test_the_key_of_a_models_name_may_come_from_the_environment(any_way, monkeyp
         ({}, "reranker="),
         ({"model": "jina-reranker-m0", "reranker": FakeReranker()}, "not both"),
         ({"model": FakeReranker()}, "as reranker="),
-        ({"model": 3}, "not a int"),
+        ({"model": 3}, "not int"),
         ({"reranker": FakeReranker()}, "api_key belongs to model"),
         ({"model": "jina-reranker-m0", "topn": 3}, "topn"),
         ({"model": "jina-reranker-m0", "top_n": "many"}, "top_n"),

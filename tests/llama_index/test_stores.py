@@ -66,7 +66,7 @@ def test_nodes_come_back_from_each_store_with_their_images(index, nodes):
         before = given[item.node_id]
         assert item.node.get_content() == before.get_content()
         assert item.metadata == before.metadata
-        assert item.node.ref_doc_id == before.ref_doc_id
+        assert item.node.relationships == before.relationships
         assert item.node.excluded_embed_metadata_keys == before.excluded_embed_metadata_keys
 
 
