@@ -68,3 +68,18 @@ def test_an_ingestion_pipeline_with_a_docstore_skips_a_pdf_that_it_knows(report,
     reader = MultimodalPDFReader(image_root=report.root)
     counts = [len(pipeline.run(documents=reader.load_data(mmrerank.demo.REPORT))) for _ in range(3)]
     assert counts == [len(report.nodes), 0, 0]
+
+
+def test_a_file_that_changes_back_and_forth_leaves_no_old_text(tmp_path, transformations):
+    pipeline = IngestionPipeline(
+        transformations=transformations,
+        vector_store=ChromaVectorStore(chroma_collection=collection(tmp_path)),
+        docstore=SimpleDocumentStore(),
+        docstore_strategy=DocstoreStrategy.UPSERTS_AND_DELETE,
+        disable_cache=True,  # LlamaIndex's cache gives documents back without our `ref_doc_id`
+    )
+    reader, path = MultimodalReader(image_root=tmp_path / "images"), tmp_path / "a.md"
+    for version in ("one", "two", "one", "two"):
+        path.write_text(f"The text of version {version}.")
+        pipeline.run(documents=reader.load_data(path))
+        assert collection(tmp_path).get()["documents"] == [f"The text of version {version}."]
