@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn, Unpack
 
 from langchain_core.callbacks import (
     Callbacks,
@@ -15,9 +15,13 @@ from langchain_core.callbacks import (
 from langchain_core.documents import BaseDocumentCompressor, Document
 from langchain_core.runnables import RunnableConfig, RunnableLambda
 from pydantic import ConfigDict, Field
+from pydantic.json_schema import SkipJsonSchema
 
-from langchain_mmrerank.convert import to_contents, with_scores
+from langchain_mmrerank.convert import check_documents, to_contents, with_scores
+from mmrerank.adapter_options import RerankOptions, choose_reranker
 from mmrerank.base import Reranker, collected_usage
+from mmrerank.errors import InvalidInputError
+from mmrerank.images.key_check import warn_if_key_looks_wrong
 from mmrerank.images.refs import BEST_IMAGE_KEY, IMAGES_KEY, RELEVANCE_KEY
 from mmrerank.images.resolve import ImageResolver
 from mmrerank.types import Content, RerankResult
@@ -42,26 +46,37 @@ class MultimodalRerank(BaseDocumentCompressor):
     still those of the retrieval, before the first reranker. To ask with an image, pass a `Content`
     as the query. Callbacks see one run for each call, and a custom event `mmrerank_usage` with the
     counts of its usage. All errors are those of `mmrerank.errors`.
+
+    `reranker` is any reranker. A `model` in its place is the name of a model of Jina's API, with
+    its `api_key`. Other keywords: `RerankOptions`. Raises pydantic's `ValidationError` for unknown
+    keywords and unusable values, `InvalidInputError` and `AuthenticationError` for the reranker.
     """
 
-    reranker: Reranker = Field(exclude=True)
+    reranker: SkipJsonSchema[Reranker] = Field(exclude=True)
     top_n: int | None = Field(default=None, ge=1)
-    """How many documents to keep; None keeps all."""
     min_score: float | None = None
-    """Documents that score less are dropped; None keeps all."""
     image_root: Any = Field(default=None, exclude=True)
-    """The folder that image references are relative to, a list of folders, or a function of a
-    document's metadata that returns either."""
     image_key: Any = Field(default=IMAGES_KEY, exclude=True)
-    """The metadata key of the image references, a list of keys, or a function of the metadata."""
     path_map: Mapping[str, str] | None = None
-    """`{old: new}` path prefixes, for folders that have moved."""
     on_image_error: Literal["raise", "warn"] = "raise"
-    """For an image that cannot be used: "raise", or "warn" and score the document without it."""
     urls: Literal["refuse", "pass", "fetch"] = "refuse"
-    """For references that are URLs: "refuse", "pass" them to the service, or "fetch" them here."""
 
-    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
+    model_config = ConfigDict(
+        arbitrary_types_allowed=True, extra="forbid", validate_assignment=True
+    )
+
+    def __init__(
+        self,
+        *,
+        reranker: Reranker | None = None,
+        model: str | None = None,
+        api_key: str | None = None,
+        **options: Unpack[RerankOptions],
+    ) -> None:
+        # The key never is a field, so that it is in no dump and in no error of pydantic's.
+        chosen = choose_reranker(reranker, model, api_key)
+        fields: dict[str, Any] = {"reranker": chosen, **options}
+        super().__init__(**fields)
 
     def compress_documents(
         self,
@@ -74,6 +89,7 @@ class MultimodalRerank(BaseDocumentCompressor):
         Raises `InvalidInputError` for an empty query or something that is not a Document,
         `ImageError` for an image that cannot be used, and what the reranker raises.
         """
+        check_documents(documents)
         reranked: list[Document] = []
 
         def work(_: dict[str, Any]) -> dict[str, Any]:
@@ -97,6 +113,7 @@ class MultimodalRerank(BaseDocumentCompressor):
         callbacks: Callbacks | None = None,
     ) -> list[Document]:
         """As `compress_documents`, without blocking the event loop."""
+        check_documents(documents)
         reranked: list[Document] = []
 
         async def work(_: dict[str, Any]) -> dict[str, Any]:
@@ -156,7 +173,20 @@ class MultimodalRerank(BaseDocumentCompressor):
         resolver = ImageResolver(
             self.image_root, self.image_key, self.path_map, self.on_image_error, self.urls
         )
-        return to_contents(documents, resolver, self.reranker.max_images_per_document)
+        contents, refs = to_contents(documents, resolver, self.reranker.max_images_per_document)
+        if self.reranker.modalities.image and not any(refs):
+            metadata = (item.metadata for item in documents if isinstance(item, Document))
+            warn_if_key_looks_wrong(metadata, self.image_key)
+        return contents, refs
+
+    def postprocess_nodes(self, *_: Any, **__: Any) -> NoReturn:
+        """Raises `InvalidInputError`: this class is not LlamaIndex's."""
+        raise InvalidInputError(
+            "this MultimodalRerank is LangChain's; in LlamaIndex, use the one of llama_index_mmrerank"
+        )
+
+    apostprocess_nodes = postprocess_nodes
+    callback_manager = property(None, postprocess_nodes)  # LlamaIndex's engines set it first
 
     def _trace_input(self, documents: Sequence[Document]) -> dict[str, Any]:
         """What a trace shows of the input: counts, no content."""

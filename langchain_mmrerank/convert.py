@@ -8,14 +8,27 @@ from typing import Any
 
 from langchain_core.documents import Document
 
-from mmrerank.errors import InvalidInputError
+from mmrerank.frameworks import LANGCHAIN, wrong_type
 from mmrerank.images.refs import RELEVANCE_KEY, RETRIEVAL_SCORE_KEY
 from mmrerank.images.resolve import ImageResolver
 from mmrerank.loaders.base import Chunk
 from mmrerank.result_metadata import scored_metadata
 from mmrerank.types import Content, RerankResult
 
-__all__ = ["from_chunk", "to_contents", "with_scores"]
+__all__ = ["check_documents", "from_chunk", "to_contents", "with_scores"]
+
+
+def check_documents(documents: Sequence[Document]) -> None:
+    """Raise `InvalidInputError` for what is not a list of Documents."""
+    _check_list(documents)
+    for i, item in enumerate(documents):
+        if not isinstance(item, Document):
+            raise wrong_type(f"documents[{i}]", item, "Document", framework=LANGCHAIN)
+
+
+def _check_list(documents: object) -> None:
+    if isinstance(documents, str) or not isinstance(documents, Sequence):
+        raise wrong_type("documents", documents, "list of Documents", framework=LANGCHAIN)
 
 
 def to_contents(
@@ -26,14 +39,13 @@ def to_contents(
     Raises `InvalidInputError` for what is neither a Document nor a str, `ImageError` for an image
     that cannot be used.
     """
+    _check_list(documents)
     contents: list[Content] = []
     refs: list[list[str]] = []
     for i, item in enumerate(documents):
         document = Document(page_content=item) if isinstance(item, str) else item
         if not isinstance(document, Document):
-            raise InvalidInputError(
-                f"documents[{i}] is a {type(document).__name__}, not a Document or a str"
-            )
+            raise wrong_type(f"documents[{i}]", item, "Document (or a str)", framework=LANGCHAIN)
         images = resolver.find(document.metadata, max_images)
         contents.append(Content(document.page_content, [image for _, image in images]))
         refs.append([ref for ref, _ in images])

@@ -7,7 +7,7 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Unpack
 
 from langchain_core.document_loaders import BaseBlobParser, BaseLoader, Blob
 from langchain_core.documents import Document
@@ -15,9 +15,11 @@ from langchain_core.documents import Document
 from langchain_mmrerank.convert import from_chunk
 from mmrerank.images.markers import resolve_markers as resolve
 from mmrerank.images.refs import IMAGES_KEY, read_refs, write_refs
-from mmrerank.loaders.files import FileLoader, FolderLoader
+from mmrerank.loaders.file_options import FileOptions, FolderOptions
+from mmrerank.loaders.files import FileLoader, path_loader
 from mmrerank.loaders.pdf.attach import FigureIndex
 from mmrerank.loaders.pdf.loader import PDFLoader
+from mmrerank.loaders.pdf.options import PDFOptions
 
 __all__ = [
     "MultimodalBlobParser",
@@ -33,7 +35,7 @@ class MultimodalPDFLoader(BaseLoader):
 
     Images are saved under `image_root`; `metadata["images"]` lists their references, strongest
     link first, as JSON in a string. The same file always has the same ids. `options` are those of
-    `mmrerank.PDFLoader`. Loading raises `DocumentError` for a file that cannot be read.
+    `PDFOptions`. Loading raises `DocumentError` for a file that cannot be read.
     """
 
     def __init__(
@@ -41,7 +43,7 @@ class MultimodalPDFLoader(BaseLoader):
         file_path: str | os.PathLike[str],
         *,
         image_root: str | os.PathLike[str],
-        **options: Any,
+        **options: Unpack[PDFOptions],
     ) -> None:
         self._loader = PDFLoader(file_path, image_root=image_root, **options)
 
@@ -53,9 +55,9 @@ class MultimodalPDFLoader(BaseLoader):
 class MultimodalLoader(BaseLoader):
     """A file, or a folder of files, as documents (see `MultimodalPDFLoader`).
 
-    Formats: PDF, PPTX, DOCX, HTML, Markdown and images. `options` are those of the format's loader
-    in `mmrerank.loaders`; a folder takes those of `mmrerank.FolderLoader` too. Loading raises
-    `DocumentError` for a file that cannot be read.
+    Formats: PDF, PPTX, DOCX, HTML, Markdown and images. `options` are those of
+    `FileOptions`; a folder takes those of `FolderOptions` too. Loading raises `DocumentError` for a
+    file that cannot be read.
     """
 
     def __init__(
@@ -63,10 +65,9 @@ class MultimodalLoader(BaseLoader):
         file_path: str | os.PathLike[str],
         *,
         image_root: str | os.PathLike[str],
-        **options: Any,
+        **options: Unpack[FolderOptions],
     ) -> None:
-        kind = FolderLoader if Path(file_path).is_dir() else FileLoader
-        self._loader = kind(file_path, image_root=image_root, **options)
+        self._loader = path_loader(file_path, image_root=image_root, **options)
 
     def lazy_load(self) -> Iterator[Document]:
         """One document for each chunk."""
@@ -76,7 +77,9 @@ class MultimodalLoader(BaseLoader):
 class MultimodalBlobParser(BaseBlobParser):
     """Parses blobs for `GenericLoader`: the formats of `MultimodalLoader`, by suffix or MIME type."""
 
-    def __init__(self, *, image_root: str | os.PathLike[str], **options: Any) -> None:
+    def __init__(
+        self, *, image_root: str | os.PathLike[str], **options: Unpack[FileOptions]
+    ) -> None:
         self._image_root = image_root
         self._options = options
 

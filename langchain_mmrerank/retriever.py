@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 from langchain_core.callbacks import (
     AsyncCallbackManagerForRetrieverRun,
@@ -11,10 +11,11 @@ from langchain_core.callbacks import (
 from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.vectorstores import VectorStore
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from langchain_mmrerank.compressor import MultimodalRerank
 from mmrerank.errors import InvalidInputError
+from mmrerank.frameworks import LANGCHAIN, wrong_type
 from mmrerank.images.refs import RETRIEVAL_RANK_KEY, RETRIEVAL_SCORE_KEY
 
 __all__ = ["MultimodalRetriever"]
@@ -34,10 +35,33 @@ class MultimodalRetriever(BaseRetriever):
     """How many candidates to fetch; more if `top_n` is larger."""
     top_n: int | None = Field(default=None, ge=1)
     """Overrides the compressor's own `top_n`. `invoke` takes both for one call: `top_n=3`."""
+    k: int | None = Field(default=None, ge=1)
+    """LangChain's name for `top_n`: the number of documents that come back."""
     search_kwargs: dict[str, Any] = Field(default_factory=dict)
     """Passed to the vector store's search, for example a filter."""
 
-    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
+    model_config = ConfigDict(
+        arbitrary_types_allowed=True, extra="forbid", validate_assignment=True
+    )
+
+    @field_validator("vector_store", mode="before")
+    @classmethod
+    def _check_store(cls, value: object) -> object:
+        if not isinstance(value, VectorStore):
+            raise wrong_type("vector_store", value, "VectorStore", framework=LANGCHAIN)
+        return value
+
+    @field_validator("compressor", mode="before")
+    @classmethod
+    def _check_compressor(cls, value: object) -> object:
+        if not isinstance(value, MultimodalRerank):
+            raise wrong_type("compressor", value, "MultimodalRerank", framework=LANGCHAIN)
+        return value
+
+    @model_validator(mode="after")
+    def _check_names(self) -> Self:
+        _one_of(self.top_n, self.k)
+        return self
 
     def _get_relevant_documents(
         self,
@@ -45,9 +69,10 @@ class MultimodalRetriever(BaseRetriever):
         *,
         run_manager: CallbackManagerForRetrieverRun,
         top_n: int | None = None,
+        k: int | None = None,
         fetch_k: int | None = None,
     ) -> list[Document]:
-        compressor = self._compressor(top_n)
+        compressor = self._compressor(_one_of(top_n, k))
         candidates = self._search(query, self._candidate_count(fetch_k, compressor))
         return compressor.compress_documents(candidates, query, run_manager.get_child())
 
@@ -57,20 +82,21 @@ class MultimodalRetriever(BaseRetriever):
         *,
         run_manager: AsyncCallbackManagerForRetrieverRun,
         top_n: int | None = None,
+        k: int | None = None,
         fetch_k: int | None = None,
     ) -> list[Document]:
-        compressor = self._compressor(top_n)
+        compressor = self._compressor(_one_of(top_n, k))
         candidates = await self._asearch(query, self._candidate_count(fetch_k, compressor))
         return await compressor.acompress_documents(candidates, query, run_manager.get_child())
 
     def _candidate_count(self, fetch_k: int | None, compressor: MultimodalRerank) -> int:
         """The call's own `fetch_k`, else the retriever's, but never fewer than `top_n`."""
-        if fetch_k is not None and fetch_k < 1:
-            raise InvalidInputError(f"fetch_k must be at least 1, not {fetch_k}")
+        _check_count("fetch_k", fetch_k)
         return fetch_k if fetch_k is not None else max(self.fetch_k, compressor.top_n or 1)
 
     def _compressor(self, top_n: int | None) -> MultimodalRerank:
-        limit = self.top_n if top_n is None else top_n
+        _check_count("top_n", top_n)
+        limit = _one_of(self.top_n, self.k) if top_n is None else top_n
         if limit is None:
             return self.compressor
         return self.compressor.model_copy(update={"top_n": limit})
@@ -92,6 +118,20 @@ class MultimodalRetriever(BaseRetriever):
             )
         except NotImplementedError:
             return await self.vector_store.asimilarity_search(query, k=k, **self.search_kwargs)
+
+
+def _one_of(top_n: int | None, k: int | None) -> int | None:
+    """`top_n` by either of its names. Raises `InvalidInputError` if both are given."""
+    if top_n is not None and k is not None:
+        raise InvalidInputError("top_n and k are two names of one number: pass one of them")
+    return k if top_n is None else top_n
+
+
+def _check_count(name: str, count: object) -> None:
+    """Raise `InvalidInputError` unless `count` is None or an integer from 1 on."""
+    if count is None or (isinstance(count, int) and not isinstance(count, bool) and count >= 1):
+        return
+    raise InvalidInputError(f"{name} must be a positive integer or None, not {count!r}")
 
 
 def _with_store_scores(hits: list[tuple[Document, float]]) -> list[Document]:

@@ -11,13 +11,12 @@ from llama_index.core.schema import (
     ImageNode,
     MediaResource,
     MetadataMode,
-    NodeRelationship,
     NodeWithScore,
     QueryBundle,
-    RelatedNodeInfo,
 )
 
 from mmrerank.errors import InvalidInputError
+from mmrerank.frameworks import LLAMA_INDEX, wrong_type
 from mmrerank.images.refs import (
     BEST_IMAGE_KEY,
     IMAGES_KEY,
@@ -27,12 +26,14 @@ from mmrerank.images.refs import (
     RETRIEVAL_SCORE_KEY,
 )
 from mmrerank.images.resolve import ImageResolver
-from mmrerank.loaders.base import Chunk, source_id
+from mmrerank.loaders.base import Chunk
 from mmrerank.result_metadata import scored_metadata
 from mmrerank.types import Content, Image, RerankResult
 
 __all__ = [
     "OUR_KEYS",
+    "ChunkDocument",
+    "check_nodes",
     "from_chunk",
     "to_content",
     "to_contents",
@@ -64,6 +65,15 @@ def to_content(query: QueryBundle | str | None) -> Content:
         return Content(query)
     images = [Image.from_path(query.image_path)] if query.image_path else []
     return Content(query.query_str, images)
+
+
+def check_nodes(nodes: object) -> None:
+    """Raise `InvalidInputError` for what is not a list of NodeWithScore."""
+    if isinstance(nodes, str) or not isinstance(nodes, Sequence):
+        raise wrong_type("nodes", nodes, "list of NodeWithScore", framework=LLAMA_INDEX)
+    for i, item in enumerate(nodes):
+        if not isinstance(item, NodeWithScore):
+            raise wrong_type(f"nodes[{i}]", item, "NodeWithScore", framework=LLAMA_INDEX)
 
 
 def to_contents(
@@ -134,8 +144,24 @@ def _with_our_keys(keys: Sequence[str]) -> list[str]:
     return list(dict.fromkeys([*keys, *OUR_KEYS]))
 
 
-def from_chunk(chunk: Chunk) -> Document:
-    """A loader's chunk as a document, with the chunk's id, and its file as the source node.
+class ChunkDocument(Document):
+    """A chunk: a document for an `IngestionPipeline`, and also a node for a vector store.
+
+    A vector store deletes the nodes of a document by their `ref_doc_id`. Those that a splitter
+    makes have the document's id there, and so must a chunk that is stored as it is.
+    """
+
+    @property
+    def ref_doc_id(self) -> str:
+        """The source's id; a chunk is its own source.
+
+        There is no relationship that says so: deleting such a document from a docstore fails.
+        """
+        return super().ref_doc_id or self.id_
+
+
+def from_chunk(chunk: Chunk) -> ChunkDocument:
+    """A loader's chunk as a document, with the chunk's id.
 
     Paths and positions are hidden from LLMs and embedders, page and section from embedders only:
     they would blur an embedding. A chunk without text is embedded by page and section all the
@@ -143,11 +169,11 @@ def from_chunk(chunk: Chunk) -> Document:
     """
     hidden = [*OUR_KEYS, "source", "position", "not_rendered"]
     unembedded = [*hidden, "page", "section"] if chunk.text.strip() else hidden
-    return Document(
-        id_=chunk.id,
-        text_resource=MediaResource(text=chunk.text),  # which a `text` of "" would not make
-        metadata=chunk.metadata,
-        excluded_embed_metadata_keys=unembedded,
-        excluded_llm_metadata_keys=list(hidden),
-        relationships={NodeRelationship.SOURCE: RelatedNodeInfo(node_id=source_id(chunk.source))},
-    )
+    fields: dict[str, Any] = {
+        "id_": chunk.id,
+        "text_resource": MediaResource(text=chunk.text),  # which a `text` of "" would not make
+        "metadata": chunk.metadata,
+        "excluded_embed_metadata_keys": unembedded,
+        "excluded_llm_metadata_keys": list(hidden),
+    }
+    return ChunkDocument(**fields)

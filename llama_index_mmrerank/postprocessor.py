@@ -5,16 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn, Unpack
 
+from llama_index.core.callbacks import CallbackManager, CBEventType, EventPayload
 from llama_index.core.instrumentation.events.rerank import ReRankEndEvent, ReRankStartEvent
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
-from llama_index.core.schema import MetadataMode, NodeWithScore, QueryBundle, TextNode
+from llama_index.core.schema import BaseNode, MetadataMode, NodeWithScore, QueryBundle, TextNode
 from llama_index_instrumentation import get_dispatcher
 from pydantic import ConfigDict, Field
+from pydantic.json_schema import SkipJsonSchema
 
-from llama_index_mmrerank.convert import to_content, to_contents, with_scores
+from llama_index_mmrerank.convert import check_nodes, to_content, to_contents, with_scores
+from mmrerank.adapter_options import RerankOptions, choose_reranker
 from mmrerank.base import Reranker
+from mmrerank.errors import InvalidInputError
+from mmrerank.images.key_check import warn_if_key_looks_wrong
 from mmrerank.images.refs import IMAGES_KEY
 from mmrerank.images.resolve import ImageResolver
 from mmrerank.types import Content, RerankResult
@@ -22,6 +27,16 @@ from mmrerank.types import Content, RerankResult
 __all__ = ["MultimodalRerank"]
 
 _dispatcher = get_dispatcher(__name__)
+
+
+class PostprocessorOptions(RerankOptions, total=False):
+    """Keywords of LlamaIndex's `MultimodalRerank`, beside the reranker."""
+
+    metadata_mode: MetadataMode
+    """Which metadata the reranker reads together with a node's text. Default: none."""
+
+    callback_manager: CallbackManager
+    """LlamaIndex's older callbacks; an engine sets its own."""
 
 
 class MultimodalRerank(BaseNodePostprocessor):
@@ -40,45 +55,60 @@ class MultimodalRerank(BaseNodePostprocessor):
 
     `postprocess_nodes` returns [] for no nodes. It raises `InvalidInputError` for a missing or
     empty query, `ImageError` for an image that cannot be used, and what the reranker raises.
+
+    `reranker` is any reranker. A `model` in its place is the name of a model of Jina's API, with
+    its `api_key`. Other keywords: `PostprocessorOptions`. Raises pydantic's `ValidationError` for
+    unknown keywords and unusable values, `InvalidInputError` and `AuthenticationError` for the
+    reranker.
     """
 
-    reranker: Reranker = Field(exclude=True)
+    reranker: SkipJsonSchema[Reranker] = Field(exclude=True)
     top_n: int | None = Field(default=None, ge=1)
-    """How many nodes to keep; None keeps all."""
     min_score: float | None = None
-    """Nodes that score less are dropped; None keeps all."""
     image_root: Any = Field(default=None, exclude=True)
-    """The folder that image references are relative to, a list of folders, or a function of a
-    node's metadata that returns either."""
     image_key: Any = Field(default=IMAGES_KEY, exclude=True)
-    """The metadata key of the image references, a list of keys, or a function of the metadata."""
     path_map: Mapping[str, str] | None = None
-    """`{old: new}` path prefixes, for folders that have moved."""
     on_image_error: Literal["raise", "warn"] = "raise"
-    """For an image that cannot be used: "raise", or "warn" and score the node without it."""
     urls: Literal["refuse", "pass", "fetch"] = "refuse"
-    """For references that are URLs: "refuse", "pass" them to the service, or "fetch" them here."""
     metadata_mode: MetadataMode = MetadataMode.NONE
-    """Which metadata the reranker reads together with a node's text."""
 
-    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
+    model_config = ConfigDict(
+        arbitrary_types_allowed=True, extra="forbid", validate_assignment=True
+    )
+
+    def __init__(
+        self,
+        *,
+        reranker: Reranker | None = None,
+        model: str | None = None,
+        api_key: str | None = None,
+        **options: Unpack[PostprocessorOptions],
+    ) -> None:
+        # The key never is a field, so that it is in no dump and in no error of pydantic's.
+        chosen = choose_reranker(reranker, model, api_key)
+        fields: dict[str, Any] = {"reranker": chosen, **options}
+        super().__init__(**fields)
 
     @classmethod
     def class_name(cls) -> str:
         """The name LlamaIndex knows this class by."""
         return "MultimodalRerank"
 
-    def warm(self, nodes: Sequence[Any], *, show_progress: bool = False) -> None:
+    def warm(
+        self, nodes: Sequence[BaseNode | NodeWithScore], *, show_progress: bool = False
+    ) -> None:
         """Read nodes (or documents) and their images ahead of any query, at indexing time.
 
         Raises `ImageError` for an image that cannot be used, and what the reranker raises.
         """
-        wrapped = [n if isinstance(n, NodeWithScore) else NodeWithScore(node=n) for n in nodes]
+        wrapped = [NodeWithScore(node=n) if isinstance(n, BaseNode) else n for n in nodes]
+        check_nodes(wrapped)
         self.reranker.warm(self._contents(wrapped)[0], show_progress=show_progress)
 
     def _postprocess_nodes(
         self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
     ) -> list[NodeWithScore]:
+        check_nodes(nodes)
         query = to_content(query_bundle) if nodes else None
         with self._events(nodes, query) as reranked:
             if query is not None:
@@ -90,6 +120,7 @@ class MultimodalRerank(BaseNodePostprocessor):
     async def _apostprocess_nodes(
         self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
     ) -> list[NodeWithScore]:
+        check_nodes(nodes)
         query = to_content(query_bundle) if nodes else None
         with self._events(nodes, query) as reranked:
             if query is not None:
@@ -103,24 +134,44 @@ class MultimodalRerank(BaseNodePostprocessor):
             self.image_root, self.image_key, self.path_map, self.on_image_error, self.urls
         )
         limit = self.reranker.max_images_per_document
-        return to_contents(nodes, resolver, limit, self.metadata_mode)
+        contents, refs = to_contents(nodes, resolver, limit, self.metadata_mode)
+        if self.reranker.modalities.image and not any(refs):
+            warn_if_key_looks_wrong((item.node.metadata for item in nodes), self.image_key)
+        return contents, refs
+
+    def compress_documents(self, *_: Any, **__: Any) -> NoReturn:
+        """Raises `InvalidInputError`: this class is not LangChain's."""
+        raise InvalidInputError(
+            "this MultimodalRerank is LlamaIndex's; in LangChain, use the one of langchain_mmrerank"
+        )
+
+    acompress_documents = compress_documents
 
     @contextmanager
     def _events(
         self, nodes: Sequence[NodeWithScore], query: Content | None
     ) -> Iterator[list[NodeWithScore]]:
-        """The start and the end event around reranking, which fills the list given here."""
+        """The start and the end event around reranking, which fills the list given here.
+
+        Both of LlamaIndex's mechanisms get them: the dispatcher, and the older callback manager.
+        """
         reranked: list[NodeWithScore] = []
+        candidates, top_n = _without_content(nodes), self.top_n or len(nodes)
+        text = (query.text if query is not None else None) or ""
+        payload: dict[str, Any] = {
+            EventPayload.NODES: candidates,
+            EventPayload.MODEL_NAME: self.reranker.model,
+            EventPayload.TOP_K: top_n,
+        }
         _dispatcher.event(
             ReRankStartEvent(
-                query=(query.text if query is not None else None) or "",
-                nodes=_without_content(nodes),
-                top_n=self.top_n or len(nodes),
-                model_name=self.reranker.model,
+                query=text, nodes=candidates, top_n=top_n, model_name=self.reranker.model
             )
         )
         try:
-            yield reranked
+            with self.callback_manager.event(CBEventType.RERANKING, payload) as event:
+                yield reranked
+                event.on_end({EventPayload.NODES: _without_content(reranked)})
         finally:
             _dispatcher.event(ReRankEndEvent(nodes=_without_content(reranked)))
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, Unpack
 
 from llama_index.core.readers.base import BaseReader
 from llama_index.core.schema import BaseNode, Document, MetadataMode
@@ -15,9 +14,11 @@ from llama_index_mmrerank.convert import from_chunk, with_hidden_keys
 from mmrerank.images.markers import resolve_markers as resolve
 from mmrerank.images.refs import IMAGES_KEY, read_refs, write_refs
 from mmrerank.loaders.base import Chunk
-from mmrerank.loaders.files import FileLoader, FolderLoader
+from mmrerank.loaders.file_options import FolderOptions
+from mmrerank.loaders.files import path_loader
 from mmrerank.loaders.pdf.attach import FigureIndex
 from mmrerank.loaders.pdf.loader import PDFLoader
+from mmrerank.loaders.pdf.options import PDFOptions
 
 __all__ = ["MultimodalPDFReader", "MultimodalReader", "attach_images", "resolve_markers"]
 
@@ -26,10 +27,6 @@ AnyNode = TypeVar("AnyNode", bound=BaseNode)
 
 class _ChunkReader(BaseReader):
     """A reader over one of the core's loaders."""
-
-    def __init__(self, *, image_root: str | os.PathLike[str], **options: Any) -> None:
-        self.image_root = image_root
-        self.options = options
 
     @abstractmethod
     def _chunks(self, file: str | os.PathLike[str]) -> Iterator[Chunk]:
@@ -59,9 +56,16 @@ class MultimodalPDFReader(_ChunkReader):
 
     Each is a node of its own, ready for `VectorStoreIndex(nodes)`. Images are saved under
     `image_root`; `metadata["images"]` lists their references, strongest link first, as JSON in a
-    string. The same file always has the same ids, and one `ref_doc_id`. `options` are those of
-    `mmrerank.PDFLoader`. Works as `file_extractor` of `SimpleDirectoryReader` too.
+    string. The same file always has the same ids, so that an `IngestionPipeline` with a docstore
+    skips what it knows. `options` are those of `PDFOptions`. Works as `file_extractor` of
+    `SimpleDirectoryReader` too.
     """
+
+    def __init__(
+        self, *, image_root: str | os.PathLike[str], **options: Unpack[PDFOptions]
+    ) -> None:
+        self.image_root = image_root
+        self.options = options
 
     def _chunks(self, file: str | os.PathLike[str]) -> Iterator[Chunk]:
         return PDFLoader(file, image_root=self.image_root, **self.options).lazy_load()
@@ -70,14 +74,19 @@ class MultimodalPDFReader(_ChunkReader):
 class MultimodalReader(_ChunkReader):
     """A file, or a folder of files, as documents (see `MultimodalPDFReader`).
 
-    Formats: PDF, PPTX, DOCX, HTML, Markdown and images. `options` are those of the format's loader
-    in `mmrerank.loaders`; a folder takes those of `mmrerank.FolderLoader` too. Works as
-    `file_extractor` of `SimpleDirectoryReader` for any of their suffixes.
+    Formats: PDF, PPTX, DOCX, HTML, Markdown and images. `options` are those of
+    `FileOptions`; a folder takes those of `FolderOptions` too. Works as `file_extractor` of
+    `SimpleDirectoryReader` for any of their suffixes.
     """
 
+    def __init__(
+        self, *, image_root: str | os.PathLike[str], **options: Unpack[FolderOptions]
+    ) -> None:
+        self.image_root = image_root
+        self.options = options
+
     def _chunks(self, file: str | os.PathLike[str]) -> Iterator[Chunk]:
-        kind = FolderLoader if Path(file).is_dir() else FileLoader
-        return kind(file, image_root=self.image_root, **self.options).lazy_load()
+        return path_loader(file, image_root=self.image_root, **self.options).lazy_load()
 
 
 def attach_images(

@@ -84,6 +84,14 @@ def test_the_example_without_a_framework_runs(tmp_path):
     assert run(blocks, tmp_path).startswith("0 ")
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "example", examples(ROOT / "docs" / "loaders.md"), ids=lambda example: example.name
+)
+def test_each_example_of_the_loaders_runs_by_itself(example, tmp_path):
+    run([example], tmp_path)
+
+
 @pytest.mark.parametrize("example", ALL, ids=lambda example: example.name)
 def test_each_example_is_python_and_imports_what_exists(example):
     tree = ast.parse(example.padded(), example.name)

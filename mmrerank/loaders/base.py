@@ -18,7 +18,6 @@ __all__ = [
     "Link",
     "LinkKind",
     "chunk_id",
-    "source_id",
     "strongest",
 ]
 
@@ -95,11 +94,6 @@ class Chunk:
 def chunk_id(source: str, position: int, content: str) -> str:
     """The id of a chunk: a hash of its path, position and content (text and image references)."""
     return hashlib.sha256(f"{source}\0{position}\0{content}".encode()).hexdigest()[:32]
-
-
-def source_id(source: str) -> str:
-    """The id of a whole file, the parent of its chunks."""
-    return hashlib.sha256(source.encode()).hexdigest()[:32]
 
 
 def strongest(links: Iterable[Link]) -> list[Link]:

@@ -6,13 +6,22 @@ import importlib
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Unpack
 
 from mmrerank.errors import DocumentError, InvalidInputError, RerankError, warn
 from mmrerank.loaders.base import Chunk
 from mmrerank.progress import progress
 
-__all__ = ["LOADERS", "FileLoader", "FolderLoader", "loader_for"]
+if TYPE_CHECKING:  # they name the PDF loader's options, which no other format should import
+    from mmrerank.loaders.file_options import FolderOptions
+
+__all__ = [
+    "LOADERS",
+    "FileLoader",
+    "FolderLoader",
+    "loader_for",
+    "path_loader",
+]
 
 LOADERS = {
     ".pdf": "mmrerank.loaders.pdf.loader:PDFLoader",
@@ -131,7 +140,7 @@ class FolderLoader:
         image_root: str | os.PathLike[str],
         recursive: bool = True,
         suffixes: Iterable[str] | None = None,
-        on_error: Literal["raise", "warn"] = "raise",
+        on_error: Literal["raise", warn] = "raise",
         show_progress: bool = False,
         **options: Any,
     ) -> None:
@@ -179,6 +188,17 @@ class FolderLoader:
                 if self._on_error == "raise":
                     raise
                 warn(f"{error}; the file is left out")
+
+
+def path_loader(
+    path: str | os.PathLike[str],
+    *,
+    image_root: str | os.PathLike[str],
+    **options: Unpack[FolderOptions],
+) -> FileLoader | FolderLoader:
+    """A `FolderLoader` for a folder, a `FileLoader` for anything else; raises as they do."""
+    kind = FolderLoader if Path(path).is_dir() else FileLoader
+    return kind(path, image_root=image_root, **options)
 
 
 def _is_hidden(path: Path) -> bool:

@@ -8,7 +8,7 @@ import pytest
 from adapters.drivers import Item, ids
 from helpers import png
 
-from mmrerank import ImageError, JinaReranker, OCRReranker, RerankWarning
+from mmrerank import ImageError, JinaReranker, Modalities, OCRReranker, RerankWarning
 from mmrerank.testing import FakeReranker, LocalRerankServer
 
 
@@ -147,3 +147,25 @@ def test_urls_are_refused_passed_on_or_fetched_as_the_caller_says(adapter):
     inside = adapter.make(Item("turbine", metadata={"images": ["http://127.0.0.1:9/figure.png"]}))
     with pytest.raises(ImageError, match=r"127\.0\.0\.1"):
         adapter(adapter.rerank(reranker=FakeReranker(), urls="fetch"), inside)
+
+
+@pytest.mark.parametrize("options", [{}, {"image_key": "picture"}, {"image_key": ["a", "b"]}])
+def test_a_wrong_or_forgotten_image_key_is_told_once(any_way, options, figures):
+    documents = any_way.make(
+        *(Item("turbine", str(i), {"image_path": "words.png", "page": i}) for i in range(3))
+    )
+    rerank = any_way.rerank(reranker=FakeReranker(), image_root=figures, **options)
+    with pytest.warns(RerankWarning, match="image_key='image_path'") as caught:
+        results = any_way(rerank, documents)
+    assert len(caught) == 1
+    assert len(results) == 3
+    rerank.image_key = "image_path"
+    any_way(rerank, documents)  # a warning would be an error
+
+
+def test_a_reranker_of_text_or_a_call_with_images_is_told_nothing(any_way, figures):
+    items = [Item("a", "a", {"image_path": "words.png"}), Item("b", "b", {"images": "words.png"})]
+    rerank = any_way.rerank(reranker=FakeReranker(), image_root=figures)
+    assert len(any_way(rerank, any_way.make(*items))) == 2
+    text_only = any_way.rerank(reranker=FakeReranker(modalities=Modalities()))
+    assert len(any_way(text_only, any_way.make(items[0]))) == 1

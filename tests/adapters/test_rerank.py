@@ -10,10 +10,11 @@ import time
 
 import numpy as np
 import pytest
-from adapters.drivers import QUESTION, Item, ids
+from adapters.drivers import QUESTION, Item, LangChain, LlamaIndex, ids
 from pydantic import ValidationError
 
-from mmrerank import InvalidInputError, JinaReranker, OCRReranker
+from mmrerank import AuthenticationError, InvalidInputError, JinaReranker, OCRReranker
+from mmrerank.adapter_options import RerankOptions
 from mmrerank.testing import FakeReranker, LocalRerankServer
 
 ADDED = {"relevance_score", "retrieval_rank", "retrieval_score", "best_image"}
@@ -108,7 +109,7 @@ def test_after_several_rerankers_rank_and_score_are_those_of_the_retrieval(
     items, documents, rerank, adapter
 ):
     first = adapter.compress(rerank, documents)
-    text_only = adapter.rerank(reranker=FakeReranker(), image_key="none")
+    text_only = adapter.rerank(reranker=FakeReranker(), image_key=lambda metadata: None)
     second = adapter.compress(text_only, first[::-1])
     third = adapter(text_only, second)
     assert len(third) == 4
@@ -151,7 +152,6 @@ def test_an_empty_query_is_an_error(documents, rerank, any_way, query):
         {"on_image_error": "ignore"},
         {"urls": "yes"},
         {"reranker": "jina-reranker-m0"},
-        {"api_key": "x"},
     ],
 )
 def test_unknown_options_and_values_are_refused(driver, options):
@@ -242,3 +242,90 @@ def test_warm_reads_images_ahead_of_any_query(driver, documents, figures):
 
     driver.MultimodalRerank(reranker=Recording(ocr=False), image_root=figures).warm(documents)
     assert [image.path.name for image in warmed] == ["blank.png", "words.png"]
+
+
+# -- input that cannot be used
+
+
+@pytest.mark.parametrize("given", [None, "abc", 3, ["abc"], [{"text": "abc"}], [None]])
+def test_what_is_no_list_of_documents_is_an_error_before_anything_is_scored(any_way, given):
+    reranker = FakeReranker()
+    with pytest.raises(InvalidInputError, match=r"documents|nodes"):
+        any_way(any_way.rerank(reranker=reranker), given)
+    assert reranker.calls == 0
+
+
+def test_documents_of_the_other_framework_are_told(any_way):
+    other, name = (
+        (LangChain, "langchain_mmrerank with LangChain")
+        if any_way.driver is LlamaIndex
+        else (LlamaIndex, "llama_index_mmrerank with LlamaIndex")
+    )
+    with pytest.raises(InvalidInputError, match=name):
+        any_way(any_way.rerank(reranker=FakeReranker()), other.make([Item("turbine")]))
+
+
+def test_the_class_of_the_other_framework_is_told(any_way):
+    other = LangChain if any_way.driver is LlamaIndex else LlamaIndex
+    wrong = other.MultimodalRerank(reranker=FakeReranker())
+    with pytest.raises(
+        InvalidInputError, match=f"{any_way.driver.MultimodalRerank.__module__[:9]}"
+    ):
+        any_way(wrong, any_way.make(Item("turbine")))
+
+
+def test_a_value_assigned_later_is_checked_too(rerank):
+    with pytest.raises(ValidationError, match="top_n"):
+        rerank.top_n = "many"
+    with pytest.raises(ValidationError, match="urls"):
+        rerank.urls = "yes"
+
+
+def test_the_json_schema_has_every_option_but_the_reranker(driver):
+    schema = driver.MultimodalRerank.model_json_schema()
+    json.dumps(schema)
+    assert set(RerankOptions.__annotations__) <= set(schema["properties"])
+    assert "reranker" not in schema["properties"]
+
+
+# -- a model's name
+
+
+def test_a_models_name_makes_a_reranker_of_jinas_api(driver):
+    key = "jina_0123456789"
+    rerank = driver.MultimodalRerank(model="jina-reranker-v3", api_key=key, top_n=2)
+    assert isinstance(rerank.reranker, JinaReranker)
+    assert (rerank.reranker.model, rerank.top_n) == ("jina-reranker-v3", 2)
+    copies = (rerank.model_copy(), copy.deepcopy(rerank), rerank.model_copy(update={"top_n": 1}))
+    shown = [repr(rerank), rerank.model_dump_json(), repr(vars(rerank)), *map(repr, copies)]
+    assert key not in "".join(shown)
+    assert key.encode() not in pickle.dumps(rerank)
+
+
+def test_the_key_of_a_models_name_may_come_from_the_environment(any_way, monkeypatch):
+    monkeypatch.setenv("JINA_API_KEY", "k")
+    assert any_way.rerank(model="jina-reranker-m0").reranker.model == "jina-reranker-m0"
+    for name in JinaReranker.key_names:
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(AuthenticationError, match="JINA_API_KEY"):
+        any_way.rerank(model="jina-reranker-m0")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "reranker="),
+        ({"model": "jina-reranker-m0", "reranker": FakeReranker()}, "not both"),
+        ({"model": FakeReranker()}, "as reranker="),
+        ({"model": 3}, "not int"),
+        ({"reranker": FakeReranker()}, "api_key belongs to model"),
+        ({"model": "jina-reranker-m0", "topn": 3}, "topn"),
+        ({"model": "jina-reranker-m0", "top_n": "many"}, "top_n"),
+    ],
+)
+def test_model_and_reranker_exclude_each_other_and_no_error_shows_the_key(driver, options, message):
+    key = "jina_0123456789"
+    with pytest.raises((InvalidInputError, ValidationError), match=message) as caught:
+        driver.MultimodalRerank(**options, **({"api_key": key} if options else {}))
+    shown = caught.value.errors() if isinstance(caught.value, ValidationError) else ""
+    assert key not in f"{caught.value}{shown}"

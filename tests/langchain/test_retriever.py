@@ -12,8 +12,10 @@ from langchain_core.documents import Document
 from langchain_core.tracers.run_collector import RunCollectorCallbackHandler
 from langchain_core.vectorstores import InMemoryVectorStore, VectorStore
 from langchain_tests.integration_tests import RetrieversIntegrationTests
+from llama_index.core.indices import VectorStoreIndex
 from pydantic import ValidationError
 
+import llama_index_mmrerank
 from langchain_mmrerank import MultimodalRerank, MultimodalRetriever, TextEmbeddings
 from mmrerank import ImageError, InvalidInputError, OCRReranker
 from mmrerank.testing import FakeReranker
@@ -42,6 +44,10 @@ class TestStandard(RetrieversIntegrationTests):
     @property
     def retriever_query_example(self):
         return "turbine torque"
+
+
+class TestStandardWithOurName(TestStandard):
+    """The same tests, with our name for the number of results."""
 
     @property
     def num_results_arg_name(self):
@@ -183,3 +189,38 @@ def test_never_fewer_candidates_than_are_wanted(ask):
     )
     assert len(ask(retriever, "turbine torque")) == 2
     assert len(ask(retriever, "turbine torque", top_n=4)) == 4
+
+
+def test_k_is_another_name_of_top_n(ask):
+    compressor = MultimodalRerank(reranker=FakeReranker(), top_n=4)
+    retriever = MultimodalRetriever(vector_store=in_memory(), compressor=compressor, k=3)
+    assert len(ask(retriever, "turbine")) == 3
+    assert len(ask(retriever, "turbine", k=1)) == len(ask(retriever, "turbine", top_n=1)) == 1
+    with pytest.raises(InvalidInputError, match="two names"):
+        ask(retriever, "turbine", k=1, top_n=1)
+    with pytest.raises(ValidationError, match="two names"):
+        retriever.top_n = 2
+    with pytest.raises(ValidationError, match="two names"):
+        MultimodalRetriever(vector_store=in_memory(), compressor=compressor, k=3, top_n=3)
+
+
+@pytest.mark.parametrize("name", ["k", "top_n", "fetch_k"])
+@pytest.mark.parametrize("count", ["3", 0, 2.5, True])
+def test_a_number_of_documents_is_a_positive_integer(ask, name, count):
+    retriever = MultimodalRetriever(
+        vector_store=in_memory(), compressor=MultimodalRerank(reranker=FakeReranker())
+    )
+    with pytest.raises(InvalidInputError, match="positive integer"):
+        ask(retriever, "turbine", **{name: count})
+
+
+def test_parts_of_llama_index_are_told():
+    ours = MultimodalRerank(reranker=FakeReranker())
+    theirs = llama_index_mmrerank.MultimodalRerank(reranker=FakeReranker())
+    with pytest.raises(ValidationError, match="use langchain_mmrerank with LangChain"):
+        MultimodalRetriever(vector_store=in_memory(), compressor=theirs)
+    with pytest.raises(ValidationError, match="use langchain_mmrerank with LangChain"):
+        MultimodalRetriever(
+            vector_store=VectorStoreIndex([], embed_model=llama_index_mmrerank.TextEmbedding()),
+            compressor=ours,
+        )

@@ -15,6 +15,8 @@ import numpy as np
 import pytest
 from adapters.drivers import QUESTION
 from helpers import png
+from llama_index.core.callbacks import CallbackManager, CBEventType, EventPayload
+from llama_index.core.callbacks.base_handler import BaseCallbackHandler
 from llama_index.core.instrumentation.events.rerank import ReRankEndEvent, ReRankStartEvent
 from llama_index.core.schema import (
     Document,
@@ -285,13 +287,64 @@ def test_an_error_has_an_end_without_nodes(nodes, figures, process, events):
     assert end.nodes == []
 
 
+class Callbacks(BaseCallbackHandler):
+    """LlamaIndex's older callbacks: writes down starts and ends of reranking."""
+
+    def __init__(self):
+        super().__init__([], [])
+        self.events = []
+
+    def on_event_start(self, event_type, payload=None, event_id="", parent_id="", **kwargs):
+        if event_type is CBEventType.RERANKING:
+            self.events.append(("start", payload))
+        return event_id
+
+    def on_event_end(self, event_type, payload=None, event_id="", **kwargs):
+        if event_type is CBEventType.RERANKING:
+            self.events.append(("end", payload))
+
+    def start_trace(self, trace_id=None):
+        pass
+
+    def end_trace(self, trace_id=None, trace_map=None):
+        pass
+
+
+def test_the_older_callback_manager_gets_a_start_and_an_end_without_content(nodes, rerank, process):
+    seen = Callbacks()
+    rerank.callback_manager, rerank.top_n = CallbackManager([seen]), 2
+    results = process(rerank, nodes)
+    (start, given), (end, returned) = seen.events
+    assert (start, end) == ("start", "end")
+    assert (given[EventPayload.MODEL_NAME], given[EventPayload.TOP_K]) == ("ocr-bm25", 2)
+    assert [n.node_id for n in given[EventPayload.NODES]] == [n.node_id for n in nodes]
+    assert [(n.node_id, n.score) for n in returned[EventPayload.NODES]] == [
+        (n.node_id, n.score) for n in results
+    ]
+    assert not any(text in repr(seen.events) for text in ("torque wrench", "cat sleeps", ".png"))
+
+
+def test_the_older_callback_manager_gets_the_end_of_a_failure(nodes, rerank, process):
+    seen = Callbacks()
+    rerank.callback_manager = CallbackManager([seen])
+    nodes[0].node.metadata["images"] = "missing.png"
+    with pytest.raises(ImageError):
+        process(rerank, nodes)
+    assert [event for event, _ in seen.events] == ["start", "end"]
+    assert isinstance(seen.events[1][1][EventPayload.EXCEPTION], ImageError)
+
+
 # -- serialization and warming
 
 
 def test_a_serialized_postprocessor_does_not_show_the_key(figures):
     key = "jina_0123456789"
-    rerank = MultimodalRerank(reranker=JinaReranker(api_key=key), image_root=figures)
-    assert key not in json.dumps(rerank.to_dict()) + rerank.to_json()
+    for given in (
+        {"reranker": JinaReranker(api_key=key)},
+        {"model": "jina-reranker-m0", "api_key": key},
+    ):
+        rerank = MultimodalRerank(**given, image_root=figures)
+        assert key not in json.dumps(rerank.to_dict()) + rerank.to_json()
 
 
 def test_warm_takes_nodes_with_scores_and_without(nodes, figures):

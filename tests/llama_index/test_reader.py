@@ -46,7 +46,7 @@ def test_the_reader_gives_one_node_at_a_time_with_flat_metadata(tmp_path):
     assert isinstance(first, Document)
     assert {node.metadata["page"] for node in nodes} == {3, 4}
     assert {node.metadata["tenant"] for node in nodes} == {"a"}
-    assert len({node.ref_doc_id for node in nodes}) == 1
+    assert all(node.ref_doc_id == node.node_id for node in nodes)
     for node in nodes:
         assert all(type(value) in (str, int, float, bool) for value in node.metadata.values())
         assert all((tmp_path / ref).is_file() for ref in images(node))
@@ -107,7 +107,7 @@ def test_one_reader_extracts_files_of_several_formats(folder, options):
 
 def test_a_folder_is_read_as_a_whole(folder, options):
     documents = MultimodalReader(**options).load_data(folder, extra_info={"tenant": "a"})
-    assert len({document.ref_doc_id for document in documents}) == 3
+    assert len({document.metadata["source"] for document in documents}) == 3
     assert len({document.id_ for document in documents}) == len(documents)
     assert {document.metadata["tenant"] for document in documents} == {"a"}
 

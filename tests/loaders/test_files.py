@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
+
 import pytest
 from helpers import load_file
 
 from mmrerank.errors import DocumentError, InvalidInputError, RerankWarning
-from mmrerank.loaders.files import LOADERS, FileLoader, FolderLoader, loader_for
+from mmrerank.loaders import files
+from mmrerank.loaders.file_options import FileOptions, FolderOptions
+from mmrerank.loaders.files import LOADERS, FileLoader, FolderLoader, loader_for, path_loader
 from mmrerank.loaders.html import HTMLLoader, MarkdownLoader
 from mmrerank.loaders.image import ImageLoader
 
@@ -86,3 +90,16 @@ def test_a_folder_shows_its_progress_on_request(tmp_path, root, capsys):
     assert capsys.readouterr() == ("", "")
     assert len(FolderLoader(tmp_path, image_root=root, show_progress=True).load()) == 1
     assert "1/1" in capsys.readouterr().err
+
+
+def test_the_options_of_files_and_folders_are_those_of_their_loaders():
+    loaders = {files._import(name) for name in LOADERS.values()}
+    expected = set().union(*(loader.options.__annotations__ for loader in loaders))
+    assert set(FileOptions.__annotations__) == expected
+    named = inspect.signature(FolderLoader).parameters.keys() - {"path", "image_root", "options"}
+    assert set(FolderOptions.__annotations__) == expected | named
+
+
+def test_a_path_is_loaded_as_a_folder_or_as_a_file(tmp_path):
+    assert isinstance(path_loader(tmp_path, image_root=tmp_path, recursive=False), FolderLoader)
+    assert isinstance(path_loader(tmp_path / "a.md", image_root=tmp_path), FileLoader)

@@ -1,0 +1,67 @@
+"""The keywords that `MultimodalRerank` takes in every framework."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, TypedDict
+
+from mmrerank.base import Reranker
+from mmrerank.errors import InvalidInputError
+from mmrerank.http.jina import JinaReranker
+from mmrerank.images.refs import ImageKey
+from mmrerank.images.resolve import ImageRoot
+
+__all__ = ["RerankOptions", "choose_reranker"]
+
+
+class RerankOptions(TypedDict, total=False):
+    """Keywords of `MultimodalRerank`, beside the reranker. A document is LlamaIndex's node."""
+
+    top_n: int | None
+    """How many documents to keep; None (default) keeps all."""
+
+    min_score: float | None
+    """Documents that score less are dropped; None (default) keeps all."""
+
+    image_root: ImageRoot | Callable[[Mapping[str, Any]], ImageRoot] | None
+    """The folder that image references are relative to, a list of folders, or a function of a
+    document's metadata that returns either."""
+
+    image_key: ImageKey
+    """The metadata key of the image references, a list of keys, or a function of the metadata.
+    Default "images"."""
+
+    path_map: Mapping[str, str] | None
+    """`{old: new}` path prefixes, for folders that have moved."""
+
+    on_image_error: Literal["raise", "warn"]
+    """For an image that cannot be used: "raise" (default), or "warn" and score the document
+    without it."""
+
+    urls: Literal["refuse", "pass", "fetch"]
+    """For references that are URLs: "refuse" them (default), "pass" them to the service, or
+    "fetch" them here."""
+
+
+def choose_reranker(reranker: Reranker | None, model: str | None, api_key: str | None) -> Reranker:
+    """The reranker that was given, or a `JinaReranker` for a model's name.
+
+    Raises `InvalidInputError` for neither, both, a `model` that is not a str, and an `api_key`
+    without a model; otherwise what `JinaReranker` raises.
+    """
+    if model is None:
+        if api_key is not None:
+            raise InvalidInputError("api_key belongs to model=...; give a reranker its own key")
+        if reranker is None:
+            raise InvalidInputError(
+                "pass reranker=..., or model=... with the name of a model of Jina's API"
+            )
+        return reranker
+    if reranker is not None:
+        raise InvalidInputError("pass either model=... or reranker=..., not both")
+    if not isinstance(model, str):
+        raise InvalidInputError(
+            f"model is the name of a model of Jina's API, not {type(model).__name__}; "
+            "pass any other reranker as reranker=..."
+        )
+    return JinaReranker(model, api_key=api_key)
