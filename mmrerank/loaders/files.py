@@ -6,7 +6,7 @@ import importlib
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Unpack
 
 from mmrerank.errors import DocumentError, InvalidInputError, RerankError, warn
 from mmrerank.loaders.base import Chunk
