@@ -78,11 +78,13 @@ def make_reranker(
     build = getattr(importlib.import_module(row.module), row.class_name)
     given = {key: value for key, value in options.items() if value is not None}
     names, is_open = option_names(build)
-    for key in given:
-        if key not in names and not is_open:
-            raise InvalidInputError(
-                f"--reranker {name} does not have the option --{key.replace('_', '-')}"
-            )
+    unknown = [] if is_open else [key for key in given if key not in names]
+    if unknown:
+        raise InvalidInputError(
+            f"--reranker {name} does not have the option --{unknown[0].replace('_', '-')}"
+        )
+    if row.preset is not None:
+        given["preset"] = row.preset
     if states is not None and "reuse" in names:
         from mmrerank.local.cache.memory import Reuse
 

@@ -14,16 +14,16 @@ import itertools
 import time
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar, Literal, Self, Unpack
+from typing import Any, ClassVar, Self, Unpack
 
 from mmrerank.base import Reranker
 from mmrerank.errors import APIError, InvalidInputError, warn
-from mmrerank.fusion import fan_out, sigmoid, split_query
+from mmrerank.fusion import fan_out, split_query
 from mmrerank.http.call import RerankCall, digest, score_keys
 from mmrerank.http.connection import Connection
 from mmrerank.http.drive import Bounds, drive, drive_async
 from mmrerank.http.encoding import encode_as_data_uri, take_within_bytes
-from mmrerank.http.limits import Limits, estimate_tokens, limits_per_worker, split_into_batches
+from mmrerank.http.limits import Limits, estimate_request, limits_per_worker, split_into_batches
 from mmrerank.http.options import HTTPOptions, complete_options
 from mmrerank.http.responses import (
     ErrorFacts,
@@ -33,6 +33,9 @@ from mmrerank.http.responses import (
     scores_by_index,
 )
 from mmrerank.http.retrying import Sender
+from mmrerank.http.scale import Scale, to_probabilities
+from mmrerank.http.server_facts import ServerFacts
+from mmrerank.http.too_long import cut_texts
 from mmrerank.http.wire import BatchSteps, Response
 from mmrerank.types import Content, Image, Scored
 
@@ -52,13 +55,15 @@ class HTTPReranker(Reranker):
     """
 
     options: ClassVar[type] = HTTPOptions
-    key_names: ClassVar[tuple[str, ...]] = ()
+    key_names: tuple[str, ...] = ()
     """Environment variables that may contain the key, in the order in which they are read."""
-    needs_key: ClassVar[bool] = False
+    needs_key: bool = False
     takes_instruction: bool = False
     fetches_urls: bool = False
-    scale: Literal["probability", "logit"] = "probability"
+    scale: Scale = "probability"
     """What the service's scores are; logits go through a sigmoid, so that scores are in [0, 1]."""
+    server: ServerFacts | None = None
+    """What the server says of itself, read before the first request."""
     limits: Limits = Limits()
     max_pixels: int = 602_112
     tokens_per_image: int = 768
@@ -117,6 +122,18 @@ class HTTPReranker(Reranker):
         """What an error body says; the body is parsed JSON, or a str if it was not JSON."""
         return read_error(body)
 
+    def _shortened(self, error: APIError, query: Content, items: list[Content]) -> list[Content]:
+        """`items` with shorter texts, if `error` says that one is too long; else raises `error`."""
+        raise error
+
+    def _is_permanent(self, error: APIError) -> bool:
+        """Whether the same request would fail again, although the status says otherwise."""
+        return False
+
+    def _scale(self, scores: list[float]) -> Scale:
+        """What these scores of the service are."""
+        return self.scale
+
     def _image(self, image: Image) -> str:
         """A data URI of the image within `max_pixels`, or its URL where that is allowed."""
         return encode_as_data_uri(image, self.max_pixels, pass_urls=self.send_urls)
@@ -158,7 +175,7 @@ class HTTPReranker(Reranker):
 
     def _context(self) -> bytes:
         """What a score depends on besides query and documents."""
-        facts = (type(self).__name__, self._connection.base_url, self.model, self.instruction, self.max_pixels)  # fmt: skip
+        facts = (type(self).__name__, self._connection.base_url, self.model, self.instruction, self.max_pixels, self.scale)  # fmt: skip
         return digest(str(fact).encode() for fact in facts)
 
     def _bounds(self, call: RerankCall) -> Bounds:
@@ -192,28 +209,45 @@ class HTTPReranker(Reranker):
 
         Nothing is encoded before the batch has its slot, and nothing is kept after it was sent.
         """
-        sender = Sender(self._connection, self._read_error, self.model, self.max_retries, call)
-        rest = list(batch.items())
-        while rest:
-            encoded = take_within_bytes((self._item(item) for _, item in rest), self.limits.bytes)
-            sent, rest = rest[: len(encoded)], rest[len(encoded) :]
-            self._warn_if_split(2 if rest else 1)
+        sender = Sender(
+            self._connection,
+            self._read_error,
+            self.model,
+            self.max_retries,
+            call,
+            self._is_permanent,
+        )
+        if self.server is not None:
+            yield from self.server.read(sender)
+        keys, items = list(batch), cut_texts(list(batch.values()), self.limits.characters)
+        while keys:
+            encoded = take_within_bytes(map(self._item, items), self.limits.bytes)
+            count = len(encoded)
+            self._warn_if_split(2 if count < len(items) else 1)
             request = self._connection.request(*self._body(encoded_query(), encoded))
             del encoded
-            tokens = sum(
-                estimate_tokens(content, self.tokens_per_image)
-                for _, item in sent
-                for content in (query, item)
-            )
-            answer = yield from sender.send(request, tokens)
-            self._store(call, sent, self._read_scores(answer, len(sent), call))
+            tokens = estimate_request(query, items[:count], self.tokens_per_image)
+            try:
+                answer = yield from sender.send(request, tokens)
+            except APIError as error:
+                items[:count] = self._shortened(error, query, items[:count])
+                continue
+            sent = list(zip(keys[:count], items[:count], strict=True))
+            del keys[:count], items[:count]
+            self._tell_cut(call, sum(batch[key] is not item for key, item in sent))
+            self._store(call, sent, self._read_scores(answer, count, call))
         return [call.scores[key] for key in batch]
+
+    def _tell_cut(self, call: RerankCall, count: int) -> None:
+        call.counter.add(truncated=count)
+        if count:
+            warn(f"{self.model}: {count} documents are longer than the service takes and were cut")
 
     def _read_scores(self, answer: Response, count: int, call: RerankCall) -> list[float]:
         pairs, tokens = decode_answer(self._decode, answer, self.model)
         call.counter.add(tokens=tokens)
         scores = scores_by_index(pairs, count, self.model)
-        return [sigmoid(score) for score in scores] if self.scale == "logit" else scores
+        return to_probabilities(scores, self._scale(scores), self.model)
 
     def _store(
         self, call: RerankCall, sent: list[tuple[bytes, Content]], scores: list[float]

@@ -82,6 +82,14 @@ class Connection:
 
     def request(self, path: str, body: dict[str, Any]) -> Request:
         """A POST of this JSON; lone surrogates in it become question marks."""
+        content = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+        return Request(self.base_url + path, self._request_headers(), content)
+
+    def question(self, path: str) -> Request:
+        """A GET, for what a server says of itself."""
+        return Request(self.base_url + path, self._request_headers(), b"", "GET")
+
+    def _request_headers(self) -> dict[str, str]:
         headers = {
             "Content-Type": "application/json",
             "Accept": "application/json",
@@ -89,8 +97,7 @@ class Connection:
         }
         if self._key is not None:
             headers["Authorization"] = f"Bearer {self._key.reveal()}"
-        content = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
-        return Request(self.base_url + path, headers, content)
+        return headers
 
     def client(self) -> httpx.Client:
         """The client of the synchronous calls, opened on first use."""

@@ -241,7 +241,7 @@ def _build(
         for name, seconds in client.timeout.as_dict().items()
     }
     return client.build_request(
-        "POST",
+        step.method,
         step.url,
         headers=step.headers,
         content=step.content,

@@ -28,13 +28,16 @@ _LONGEST_PAUSE = 60.0  # seconds; if a service asks for more, its error is raise
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Sends the requests of one call of a reranker. `read_error` reads the service's errors."""
+    """Sends the requests of one call of a reranker. `read_error` reads the service's errors,
+    `is_permanent` knows those that a repetition cannot mend in spite of their status.
+    """
 
     connection: Connection
     read_error: Callable[[Any], ErrorFacts]
     model: str
     max_retries: int
     call: RerankCall
+    is_permanent: Callable[[APIError], bool] = lambda _: False
 
     def send(self, request: Request, tokens: int) -> Generator[Step, Outcome, Response]:
         """The answer with status 200 to a request of about so many `tokens`.
@@ -44,7 +47,7 @@ class Sender:
         """
         rate = self.connection.limits.rate
         for attempt in itertools.count():
-            yield from self._pause(rate.reserve(tokens), None)
+            yield from self.pause(rate.reserve(tokens), None)
             answer = yield from self._follow_redirects(request)
             requested = requested_pause(answer.headers) if isinstance(answer, Response) else None
             if requested is not None and requested <= _LONGEST_PAUSE:
@@ -53,10 +56,10 @@ class Sender:
                 return answer
             error = self._error(answer)
             pause = pause_before_retry(error, attempt, requested)
-            if pause is None or attempt == self.max_retries:
+            if pause is None or attempt == self.max_retries or self.is_permanent(error):
                 raise error
             self.call.counter.add(retries=1)
-            yield from self._pause(pause, error)
+            yield from self.pause(pause, error)
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     def _error(self, answer: Outcome) -> APIError:
@@ -64,7 +67,7 @@ class Sender:
             return to_error(answer, self.read_error, self.model, self.connection.key)
         return answer or APIConnectionError(f"{self.model}: no answer")
 
-    def _pause(self, seconds: float, error: APIError | None) -> Generator[Step, Any, None]:
+    def pause(self, seconds: float, error: APIError | None) -> Generator[Step, Any, None]:
         """Wait; but if the deadline comes first, raise at once (`error`, if there is one)."""
         if time.monotonic() + seconds >= self.call.deadline:
             raise error or APITimeoutError(

@@ -23,8 +23,12 @@ QWEN = "Qwen/Qwen3-VL-Reranker-2B"
 
 
 def services():
-    """The names of all services."""
-    return [row.name for row in RERANKERS if row.module.startswith("mmrerank.http.")]
+    """The names of all services that have a class of their own."""
+    return [
+        row.name
+        for row in RERANKERS
+        if row.module.startswith("mmrerank.http.") and row.preset is None
+    ]
 
 
 def make(name, server, **options):
