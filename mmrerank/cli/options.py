@@ -78,11 +78,8 @@ def make_reranker(
     build = getattr(importlib.import_module(row.module), row.class_name)
     given = {key: value for key, value in options.items() if value is not None}
     names, is_open = option_names(build)
-    unknown = [] if is_open else [key for key in given if key not in names]
-    if unknown:
-        raise InvalidInputError(
-            f"--reranker {name} does not have the option --{unknown[0].replace('_', '-')}"
-        )
+    if not is_open:
+        _refuse_unknown(name, given, names)
     if row.preset is not None:
         given["preset"] = row.preset
     if states is not None and "reuse" in names:
@@ -93,6 +90,14 @@ def make_reranker(
         given["show_progress"] = True
     reranker: Reranker = build(**given)
     return reranker
+
+
+def _refuse_unknown(name: str, given: dict[str, Any], names: set[str]) -> None:
+    for key in given:
+        if key not in names:
+            raise InvalidInputError(
+                f"--reranker {name} does not have the option --{key.replace('_', '-')}"
+            )
 
 
 def option_names(build: type[Reranker]) -> tuple[set[str], bool]:
