@@ -64,6 +64,7 @@ def body_sent(name, query, documents, **options):
     """The body of the one request that this makes, its images cut short."""
     with LocalRerankServer(dialect=name) as server, make(name, server, **options) as reranker:
         reranker.score(query, documents)
+    assert server.ignored == []  # fields that the service does not know
     (body,) = server.requests
     return shortened(body)
 
