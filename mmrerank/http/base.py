@@ -35,7 +35,7 @@ from mmrerank.http.responses import (
 from mmrerank.http.retrying import Sender
 from mmrerank.http.scale import Scale, to_probabilities
 from mmrerank.http.server_facts import ServerFacts
-from mmrerank.http.too_long import cut_texts
+from mmrerank.http.too_long import cut_texts, shortened
 from mmrerank.http.wire import BatchSteps, Response
 from mmrerank.types import Content, Image, Scored
 
@@ -122,12 +122,8 @@ class HTTPReranker(Reranker):
         """What an error body says; the body is parsed JSON, or a str if it was not JSON."""
         return read_error(body)
 
-    def _shortened(self, error: APIError, query: Content, items: list[Content]) -> list[Content]:
-        """`items` with shorter texts, if `error` says that one is too long; else raises `error`."""
-        raise error
-
-    def _is_permanent(self, error: APIError) -> bool:
-        """Whether the same request would fail again, although the status says otherwise."""
+    def _is_too_long(self, error: APIError) -> bool:
+        """Whether a request was refused since one document is too long: repeating it is no use."""
         return False
 
     def _scale(self, scores: list[float]) -> Scale:
@@ -209,19 +205,13 @@ class HTTPReranker(Reranker):
 
         Nothing is encoded before the batch has its slot, and nothing is kept after it was sent.
         """
-        sender = Sender(
-            self._connection,
-            self._read_error,
-            self.model,
-            self.max_retries,
-            call,
-            self._is_permanent,
-        )
+        sender = self._sender(call)
         if self.server is not None:
             yield from self.server.read(sender)
         keys, items = list(batch), cut_texts(list(batch.values()), self.limits.characters)
+        most, cut = len(items), 0
         while keys:
-            encoded = take_within_bytes(map(self._item, items), self.limits.bytes)
+            encoded = take_within_bytes(map(self._item, items[:most]), self.limits.bytes)
             count = len(encoded)
             self._warn_if_split(2 if count < len(items) else 1)
             request = self._connection.request(*self._body(encoded_query(), encoded))
@@ -230,18 +220,37 @@ class HTTPReranker(Reranker):
             try:
                 answer = yield from sender.send(request, tokens)
             except APIError as error:
-                items[:count] = self._shortened(error, query, items[:count])
+                if not self._is_too_long(error):
+                    raise
+                if count == 1:
+                    items[0] = self._shortened(error, query, items[0])
+                # Only the document that is too long is cut, so that no score depends on others.
+                most = max(1, count // 2)
                 continue
+            most = 2 * count
             sent = list(zip(keys[:count], items[:count], strict=True))
             del keys[:count], items[:count]
-            self._tell_cut(call, sum(batch[key] is not item for key, item in sent))
+            cut += sum(batch[key] is not item for key, item in sent)
             self._store(call, sent, self._read_scores(answer, count, call))
+        self._tell_cut(call, cut)
         return [call.scores[key] for key in batch]
+
+    def _sender(self, call: RerankCall) -> Sender:
+        connection, is_permanent = self._connection, self._is_too_long
+        return Sender(
+            connection, self._read_error, self.model, self.max_retries, call, is_permanent
+        )
+
+    def _shortened(self, error: APIError, query: Content, item: Content) -> Content:
+        shorter = shortened(query, item, str(error))
+        if shorter is None:
+            raise error
+        return shorter
 
     def _tell_cut(self, call: RerankCall, count: int) -> None:
         call.counter.add(truncated=count)
         if count:
-            warn(f"{self.model}: {count} documents are longer than the service takes and were cut")
+            warn(f"{self.model}: documents longer than the service takes were cut: {count}")
 
     def _read_scores(self, answer: Response, count: int, call: RerankCall) -> list[float]:
         pairs, tokens = decode_answer(self._decode, answer, self.model)

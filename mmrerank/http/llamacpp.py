@@ -10,8 +10,7 @@ from mmrerank.http.options import HTTPOptions
 from mmrerank.http.responses import IndexedScores
 from mmrerank.http.scale import Scale, ScaleOption, check_scale
 from mmrerank.http.server_facts import ServerFacts, strings_in
-from mmrerank.http.too_long import cut_to_bytes, room_for_documents, too_many_tokens
-from mmrerank.types import Content
+from mmrerank.http.too_long import too_many_tokens
 
 __all__ = ["LlamaCppReranker"]
 
@@ -87,17 +86,10 @@ class LlamaCppReranker(HTTPReranker):
             )
         return self._judged
 
-    def _is_permanent(self, error: APIError) -> bool:
-        return too_many_tokens(str(error)) is not None or "too large to process" in str(error)
-
-    def _shortened(self, error: APIError, query: Content, items: list[Content]) -> list[Content]:
-        counts = too_many_tokens(str(error))
-        if counts is None:
-            raise error
-        room = room_for_documents(query, items, *counts)
-        if room is None:
-            raise error
-        return cut_to_bytes(items, room)
+    def _is_too_long(self, error: APIError) -> bool:
+        # A document that exceeds the batch is a 500, which would be tried again.
+        text = str(error)
+        return "too large to process" in text or too_many_tokens(text) is not None
 
 
 def _first_model(models: dict[str, Any]) -> dict[str, Any]:

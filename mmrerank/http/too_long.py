@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from mmrerank.types import Content
 
-__all__ = ["cut_texts", "cut_to_bytes", "room_for_documents", "too_many_tokens"]
+__all__ = ["cut_texts", "shortened", "too_many_tokens"]
 
 # llama.cpp: "input (900 tokens) is too large to process. increase the physical batch size (current
 # batch size: 512)", "request (900 tokens) exceeds the available context size (512 tokens)", ...
@@ -34,32 +34,22 @@ def too_many_tokens(message: str) -> tuple[int, int] | None:
     return (int(match[1]), int(match[2])) if match is not None else None
 
 
-def room_for_documents(
-    query: Content, items: list[Content], tokens: int, max_tokens: int
-) -> int | None:
-    """The bytes to which the texts of `items` should be cut, so that a prompt of `tokens` gets at
-    most `max_tokens`. It is an estimate, but always less than the longest text has; None if no
-    text can be cut so that something is left.
+def shortened(query: Content, item: Content, message: str) -> Content | None:
+    """`item` with a text that may fit, after a service has refused it with this message.
+
+    The text is always shorter than before: by what the message says, or else by half. None if so
+    little would be left that the query must be what is too long.
     """
-    longest = max(_size(item) for item in items)
-    question = _size(query)
-    room = int((question + longest) * _MARGIN * max_tokens / max(1, tokens)) - question
-    room = min(room, int(longest * _MARGIN))
-    return room if room >= _SHORTEST else None
-
-
-def cut_to_bytes(items: list[Content], max_bytes: int) -> list[Content]:
-    """As `cut_texts`, for the length in UTF-8: it is closer to the number of tokens."""
-    return [
-        replace(
-            item,
-            text=(item.text or "").encode(errors="replace")[:max_bytes].decode(errors="ignore"),
-        )
-        if _size(item) > max_bytes
-        else item
-        for item in items
-    ]
-
-
-def _size(item: Content) -> int:
-    return len((item.text or "").encode(errors="replace"))
+    text = (item.text or "").encode(errors="replace")
+    question = len((query.text or "").encode(errors="replace"))
+    counts = too_many_tokens(message)
+    if counts is None:
+        room = len(text) // 2
+    else:
+        tokens, max_tokens = counts
+        # Bytes of the whole prompt that make as many tokens as there may be, without the query's.
+        whole = (question + len(text)) * max_tokens / max(1, tokens)
+        room = min(int(whole * _MARGIN) - question, int(len(text) * _MARGIN))
+    if room < _SHORTEST:
+        return None
+    return replace(item, text=text[:room].decode(errors="ignore"))

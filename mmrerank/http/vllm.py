@@ -77,7 +77,8 @@ class VLLMReranker(SelfHostedReranker):
             body["queries"] = query  # what /score calls it
         if self.instruction is not None:
             body["instruction"] = self.instruction
-        return "/score" if has_score else "/rerank", body
+        # Under /v1, where a server that was started with a key asks for it in every version.
+        return "/v1/score" if has_score else "/v1/rerank", body
 
     def _version(self) -> Version:
         """The server's; one that does not say is taken for a current one."""

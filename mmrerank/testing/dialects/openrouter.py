@@ -9,11 +9,12 @@ from mmrerank.testing.dialects.forms import (
     Dialect,
     RefusedError,
     Rows,
-    best_first,
+    echo,
     read_image,
     read_text,
     reader,
     refuse_unknown,
+    results,
 )
 from mmrerank.types import Content
 
@@ -31,21 +32,8 @@ def _item(value: Any) -> Content:
 
 
 def _write(rows: Rows, body: Body) -> Body:
-    documents = body["documents"]
-    results = [
-        {
-            "index": i,
-            "relevance_score": score,
-            "document": _echo(documents[i] if i < len(documents) else ""),
-        }
-        for i, score in best_first(rows)
-    ]
-    usage = {"total_tokens": 10 * len(rows), "cost": 0}
-    return {"id": "gen-rerank-0", "model": body["model"], "results": results, "usage": usage}
-
-
-def _echo(document: Any) -> Any:
-    return {"text": document} if isinstance(document, str) else document
+    answer = results(rows, body, echo(body, default=True))
+    return {"id": "gen-rerank-0", "provider": "local", **answer}
 
 
 def _error(status: int, code: str, message: str) -> Body:
@@ -57,4 +45,5 @@ DIALECT = Dialect(
     read=reader(_item, ("model", "top_n", "provider", "session_id", "trace", "user")),
     write=_write,
     error=_error,
+    refused=400,
 )
