@@ -23,7 +23,6 @@ from mmrerank import (
     RerankWarning,
 )
 from mmrerank.fusion import sigmoid
-from mmrerank.http.too_long import too_many_tokens
 from mmrerank.testing import LocalRerankServer, Refusal
 from mmrerank.testing.dialects import DIALECTS
 
@@ -199,13 +198,6 @@ def test_another_failure_is_tried_again():
         with make("llamacpp", server) as made:
             made.score("q", ["x"])
         assert len(server.requests) == 2
-
-
-@pytest.mark.parametrize(
-    "text", ["(" * 100_000, "(5 tokens)" * 20_000, "(1 tokens) " + "x" * 99_999]
-)
-def test_odd_messages_are_read_in_little_time(text):
-    assert too_many_tokens(text) is None
 
 
 def test_logits_become_probabilities():
