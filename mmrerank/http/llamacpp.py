@@ -6,6 +6,7 @@ from typing import Any, Unpack
 
 from mmrerank.errors import APIError, warn
 from mmrerank.http.base import HTTPReranker
+from mmrerank.http.call import digest
 from mmrerank.http.options import HTTPOptions
 from mmrerank.http.responses import IndexedScores
 from mmrerank.http.scale import Scale, ScaleOption, check_scale
@@ -51,8 +52,12 @@ class LlamaCppReranker(HTTPReranker):
             self.server = ServerFacts({"props": ("/props",), "models": ("/v1/models",)})
         else:
             self.scale = scale
+        self._scale_option = scale
         self._judged: Scale | None = None
         super().__init__(model, base_url=base_url, **options)
+
+    def _context(self) -> bytes:
+        return digest([super()._context(), self._scale_option.encode()])
 
     def _body(self, query: Any, items: list[Any]) -> tuple[str, dict[str, Any]]:
         return "/v1/rerank", {"model": self.model, "query": query, "documents": items}

@@ -7,6 +7,7 @@ from typing import Any, Literal, Unpack
 
 from mmrerank.errors import InvalidInputError
 from mmrerank.http.base import HTTPReranker
+from mmrerank.http.call import digest
 from mmrerank.http.encoding import content_parts
 from mmrerank.http.limits import Limits
 from mmrerank.http.options import HTTPOptions
@@ -92,6 +93,9 @@ class RerankAPIReranker(HTTPReranker):
             body[form.instruction_field] = self.instruction
         name = self.model.rpartition("/")[2].replace(".", "_")
         return form.path.replace("{model}", name), body
+
+    def _context(self) -> bytes:
+        return digest([super()._context(), repr(self._form).encode()])
 
     def _decode(self, body: Any) -> tuple[IndexedScores, int | None]:
         form = self._form

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Unpack
 
 from mmrerank.errors import UnsupportedModalityError, warn
+from mmrerank.http.call import digest
 from mmrerank.http.encoding import content_parts
 from mmrerank.http.options import HTTPOptions
 from mmrerank.http.responses import IndexedScores
@@ -44,7 +45,7 @@ class SGLangReranker(SelfHostedReranker):
         **options: Unpack[HTTPOptions],
     ) -> None:
         check_scale(scale)
-        self._is_scale_known = scale != "auto"
+        self._scale_option = scale
         # Without facts: the models that generate have the name of Qwen3's rerankers.
         name = "".join(filter(str.isalnum, model.lower()))
         guess: Scale = "probability" if "qwen3" in name else "logit"
@@ -57,6 +58,9 @@ class SGLangReranker(SelfHostedReranker):
         )
         self.server = self._facts
         super().__init__(model, base_url=base_url, modalities=modalities, **options)
+
+    def _context(self) -> bytes:
+        return digest([super()._context(), self._scale_option.encode()])
 
     def _item(self, item: Content) -> Any:
         if not item.images:
@@ -90,7 +94,7 @@ class SGLangReranker(SelfHostedReranker):
 
     def _scale(self, scores: list[float]) -> Scale:
         generates = self._facts["model"].get("is_generation")
-        if self._is_scale_known or not isinstance(generates, bool):
+        if self._scale_option != "auto" or not isinstance(generates, bool):
             return self.scale
         return "probability" if generates else "logit"
 

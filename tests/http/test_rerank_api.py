@@ -12,6 +12,7 @@ from mmrerank import (
     Modalities,
     RerankAPIReranker,
     RerankWarning,
+    ScoreCache,
     UnsupportedModalityError,
 )
 from mmrerank.http.limits import Limits
@@ -67,6 +68,15 @@ def test_logits_that_were_not_expected_are_told():
         pytest.warns(RerankWarning, match="scale='logit'"),
     ):
         assert made.score("q", ["x"])[0] > 1
+
+
+def test_cached_scores_are_those_of_the_same_form():
+    cache = ScoreCache()
+    with LocalRerankServer(dialect="vllm") as server:
+        for path in ("/v1/rerank", "/v2/rerank"):
+            with api(server, path=path, cache=cache) as made:
+                made.score("q", ["x"])
+    assert len(server.requests) == 2
 
 
 def test_field_names_come_from_a_preset_of_ones_own():

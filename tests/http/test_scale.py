@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from calling import make
 
-from mmrerank import InvalidInputError, RerankWarning
+from mmrerank import InvalidInputError, RerankWarning, ScoreCache
 from mmrerank.http.scale import check_scale, to_probabilities
 from mmrerank.testing import LocalRerankServer
 
@@ -34,6 +34,19 @@ def test_vllms_logits_can_be_said():
         make("vllm", server, scale="logit") as made,
     ):
         assert made.score("q", ["x"]) == [0.5]
+
+
+@pytest.mark.parametrize("name", ["llamacpp", "sglang"])
+def test_cached_scores_are_those_of_the_same_scale(name):
+    cache = ScoreCache()
+    facts = {"/props": {"model_path": "qwen3.gguf"}, "/model_info": {"is_generation": True}}
+    with LocalRerankServer(lambda query, item: 0.5, dialect=name, facts=facts) as server:
+        scores = set()
+        for scale in ("auto", "probability", "logit"):
+            with make(name, server, scale=scale, cache=cache) as made:
+                scores.add(made.score("q", ["x"])[0])
+        assert len(server.requests) == 3
+    assert len(scores) == 2
 
 
 @pytest.mark.parametrize("scale", ["Logit", "", "given", 3])
