@@ -19,10 +19,16 @@ from typing import Any, ClassVar, Literal, Self, Unpack
 from mmrerank.base import Reranker
 from mmrerank.errors import APIError, InvalidInputError, warn
 from mmrerank.fusion import fan_out, sigmoid, split_query
+from mmrerank.http.bounds import Bounds
 from mmrerank.http.call import RerankCall, digest, score_keys
 from mmrerank.http.connection import Connection
-from mmrerank.http.drive import Bounds, drive, drive_async
-from mmrerank.http.encoding import encode_as_data_uri, take_within_bytes
+from mmrerank.http.drive import drive, drive_async
+from mmrerank.http.encoding import (
+    check_images_deadline,
+    encode_as_data_uri,
+    images_until,
+    take_within_bytes,
+)
 from mmrerank.http.limits import Limits, estimate_tokens, limits_per_worker, split_into_batches
 from mmrerank.http.options import HTTPOptions, complete_options
 from mmrerank.http.responses import (
@@ -34,6 +40,7 @@ from mmrerank.http.responses import (
 )
 from mmrerank.http.retrying import Sender
 from mmrerank.http.wire import BatchSteps, Response
+from mmrerank.http.workers import run_in_thread
 from mmrerank.types import Content, Image, Scored
 
 __all__ = ["HTTPReranker"]
@@ -118,25 +125,31 @@ class HTTPReranker(Reranker):
         return read_error(body)
 
     def _image(self, image: Image) -> str:
-        """A data URI of the image within `max_pixels`, or its URL where that is allowed."""
+        """A data URI of the image within `max_pixels`, or its URL where that is allowed.
+
+        Raises `APITimeoutError` where the call's deadline has passed.
+        """
+        check_images_deadline(self.model)
         return encode_as_data_uri(image, self.max_pixels, pass_urls=self.send_urls)
 
     # -- the flow
 
     def _score(self, query: Content, documents: list[Content]) -> list[Scored]:
         call = self._prepare(query, documents)
-        connection = self._connection
         try:
             with call.usage_reported(self.model, self._report):
                 if batches := self._batches(call):
-                    drive(batches, connection.client(), self._bounds(call), connection.close)
+                    with self._connection.client() as client:
+                        abandon = functools.partial(self._connection.abandon, client)
+                        drive(batches, client, self._bounds(call), abandon)
         except APIError as error:
             return self._keep_order(error, len(documents))
         return call.fuse(self.fusion)
 
     async def _ascore(self, query: Content, documents: list[Content]) -> list[Scored]:
         # In a thread, since images are read and hashed.
-        call = await asyncio.to_thread(self._prepare, query, documents)
+        prepare = functools.partial(self._prepare, query, documents)
+        call = await asyncio.wrap_future(run_in_thread(prepare))
         try:
             with call.usage_reported(self.model, self._report):
                 if batches := self._batches(call):
@@ -163,7 +176,7 @@ class HTTPReranker(Reranker):
 
     def _bounds(self, call: RerankCall) -> Bounds:
         slots = self._connection.limits.slots
-        return Bounds(self.model, slots, self.max_concurrency, call.deadline)
+        return Bounds(self.model, slots, self.max_concurrency, call.deadline, self._connection.mask)
 
     def _batches(self, call: RerankCall) -> list[BatchSteps]:
         """What must be sent; the scores go into `call.scores`."""
@@ -195,11 +208,14 @@ class HTTPReranker(Reranker):
         sender = Sender(self._connection, self._read_error, self.model, self.max_retries, call)
         rest = list(batch.items())
         while rest:
-            encoded = take_within_bytes((self._item(item) for _, item in rest), self.limits.bytes)
+            with images_until(call.deadline):
+                items = (self._item(item) for _, item in rest)
+                encoded = take_within_bytes(items, self.limits.bytes)
+                body = self._body(encoded_query(), encoded)
             sent, rest = rest[: len(encoded)], rest[len(encoded) :]
             self._warn_if_split(2 if rest else 1)
-            request = self._connection.request(*self._body(encoded_query(), encoded))
-            del encoded
+            request = self._connection.request(*body)
+            del encoded, body
             tokens = sum(
                 estimate_tokens(content, self.tokens_per_image)
                 for _, item in sent

@@ -27,7 +27,8 @@ from mmrerank import (
     TEIReranker,
 )
 from mmrerank.cli.options import make_reranker
-from mmrerank.http.connection import Connection, client_arguments
+from mmrerank.http.clients import client_arguments
+from mmrerank.http.connection import Connection
 from mmrerank.http.options import DEFAULTS
 from mmrerank.testing import LocalRerankServer
 
