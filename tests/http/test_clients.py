@@ -34,26 +34,27 @@ def scores_in_threads(reranker, count, calls=1):
 
 @pytest.mark.parametrize("fault", ["slow", "slow_head"])
 def test_a_stuck_call_breaks_no_other(fault):
-    with LocalRerankServer(latency=0.05) as server:
-        with reranker_for(server, max_concurrency=8, deadline=0.4, max_retries=0) as reranker:
-            server.faults = [fault]
-            late = []
+    late = []
+    with (
+        LocalRerankServer(latency=0.05, faults=[fault]) as server,
+        reranker_for(server, max_concurrency=8, deadline=0.4, max_retries=0) as reranker,
+    ):
 
-            def stuck():
-                try:
-                    reranker.score("turbine x", ["x"])
-                except APITimeoutError as error:
-                    late.append(error)
+        def stuck():
+            try:
+                reranker.score("turbine x", ["x"])
+            except APITimeoutError as error:
+                late.append(error)
 
-            first = threading.Thread(target=stuck)
-            first.start()
-            assert wait_until(lambda: server.requests)
-            reranker.deadline = 20
-            threads, found = scores_in_threads(reranker, 4, calls=3)
-            for thread in (first, *threads):
-                thread.join()
-            assert len(late) == 1
-            assert found == [RIGHT] * 12
+        first = threading.Thread(target=stuck)
+        first.start()
+        assert wait_until(lambda: server.requests)
+        reranker.deadline = 20
+        threads, found = scores_in_threads(reranker, 4, calls=3)
+        for thread in (first, *threads):
+            thread.join()
+    assert len(late) == 1
+    assert found == [RIGHT] * 12
 
 
 def test_closing_during_a_call_breaks_no_call():
@@ -73,8 +74,7 @@ def test_leaving_async_with_during_a_call_breaks_no_call():
         reranker = reranker_for(server, max_retries=0)
         async with reranker:
             calls = [asyncio.create_task(reranker.ascore("turbine x", MANY)) for _ in range(3)]
-            while len(server.requests) < 3:
-                await asyncio.sleep(0.01)
+            await asyncio.to_thread(wait_until, lambda: len(server.requests) >= 3)
         return await asyncio.gather(*calls)
 
     with LocalRerankServer(latency=0.05) as server:

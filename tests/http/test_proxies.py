@@ -20,12 +20,12 @@ def test_what_goes_to_this_machine_takes_no_proxy_of_the_environment(monkeypatch
     with canned_server(body=b"{}") as (proxy, seen), LocalRerankServer() as server:
         monkeypatch.setenv(variable, proxy)
         port = server.url.rpartition(":")[2]
-        for host in ("127.0.0.1", "localhost", "127.1", "0.0.0.0"):  # not bound to
+        for host in ("127.0.0.1", "localhost", "127.1"):
             url = f"http://{host}:{port}"
             with JinaReranker(api_key=server.api_key, base_url=url) as reranker:
                 assert scores_of(reranker, mode, "x", ["x"]) == [1.0]
     assert seen == []
-    assert len(server.requests) == 4
+    assert len(server.requests) == 3
 
 
 def test_other_machines_take_the_proxy_of_the_environment(monkeypatch, mode):
@@ -99,7 +99,7 @@ def test_headers_that_are_echoed_are_masked(mode, kind):
 @pytest.mark.parametrize("value", ["ftp://host", "http://[::1", "socks5://host:1", "http://h:port"])
 def test_an_environment_that_names_no_proxy_is_a_typed_error(monkeypatch, value):
     monkeypatch.setenv("ALL_PROXY", value)
-    with pytest.raises(InvalidInputError, match="proxy|PROXY"):
+    with pytest.raises(InvalidInputError, match=r"(?i)proxy"):
         TEIReranker(base_url="http://gpu-box:8000")
     TEIReranker(base_url="http://localhost:8000").close()
 
