@@ -7,6 +7,7 @@ few hundred bytes can fill the memory. Here raw bytes come in, and at most one g
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
 
 from mmrerank.errors import InvalidResponseError
 
@@ -21,14 +22,21 @@ class Body:
     """Collects the pieces of one answer, encoded as its `Content-Encoding` header says.
 
     Raises `InvalidResponseError`, which names `model`, for an encoding other than identity and
-    gzip, for broken gzip, and as soon as there are more than `max_bytes` bytes.
+    gzip, for broken gzip, and as soon as there are more than `max_bytes` bytes. `mask` takes
+    secrets out of its text.
     """
 
-    def __init__(self, encoding: str, model: str, max_bytes: int = MAX_BYTES) -> None:
+    def __init__(
+        self,
+        encoding: str,
+        model: str,
+        max_bytes: int = MAX_BYTES,
+        mask: Callable[[str], str] = str,
+    ) -> None:
         name = encoding.strip().lower()
         if name not in ("", "identity", "gzip", "x-gzip"):
             raise InvalidResponseError(
-                f"{model}: the answer is encoded as {name[:40]!r}, which was not asked for"
+                f"{model}: the answer is encoded as {mask(name)[:40]!r}, which was not asked for"
             )
         self._gzip = zlib.decompressobj(_GZIP) if "gzip" in name else None
         self._content = bytearray()

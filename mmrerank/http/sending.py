@@ -15,7 +15,7 @@ from mmrerank.http.wire import Request, Response
 
 __all__ = ["post", "post_async"]
 
-_Failed = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, ValueError, RuntimeError)
+_FAILURES = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, ValueError, RuntimeError)
 """What httpx raises for a request. ValueError: a host that cannot be looked up, also that of a
 redirect, which httpx reads without following it. RuntimeError: the client was closed."""
 
@@ -26,15 +26,16 @@ def post(client: httpx.Client, step: Request, bounds: Bounds) -> Response | APIE
         answer = client.send(_build(client, step, bounds), stream=True, follow_redirects=False)
         try:
             body = _Reading(answer, bounds)
-            for piece in answer.iter_raw() if body.is_coming else ():
-                body.add(piece)
+            if body.is_coming:
+                for piece in answer.iter_raw():
+                    body.add(piece)
             return body.response()
         finally:
             answer.close()
             _break_cycle(answer)
     except APIError as error:
         return error
-    except _Failed as error:
+    except _FAILURES as error:
         return _connection_error(error, step, bounds)
 
 
@@ -59,7 +60,7 @@ async def post_async(
         return bounds.deadline_error()
     except APIError as error:
         return error
-    except _Failed as error:
+    except _FAILURES as error:
         return _connection_error(error, step, bounds)
 
 
@@ -73,7 +74,7 @@ class _Reading:
         self.is_coming = not answer.is_stream_consumed
         encoding = answer.headers.get("content-encoding", "") if self.is_coming else ""
         with self._body_dropped_on_error():
-            self._body = Body(encoding, bounds.model)
+            self._body = Body(encoding, bounds.model, mask=bounds.mask)
         if not self.is_coming:
             self.add(answer.content)
 

@@ -189,6 +189,12 @@ def test_the_environments_certificates_hold(authority, monkeypatch):
         assert reranker.score("x", ["x"]) == [1.0]
 
 
+def test_certificates_that_the_environment_does_not_have(monkeypatch, tmp_path):
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "missing.pem"))
+    with pytest.raises(InvalidInputError, match="SSL_CERT_FILE"):
+        TEIReranker(base_url="https://gpu-box")
+
+
 def test_the_environments_proxies_hold(monkeypatch):
     with LocalRerankServer(dialect="tei") as proxy:
         monkeypatch.setenv("HTTP_PROXY", proxy.url)
