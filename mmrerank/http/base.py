@@ -19,10 +19,16 @@ from typing import Any, ClassVar, Self, Unpack
 from mmrerank.base import Reranker
 from mmrerank.errors import APIError, InvalidInputError, warn
 from mmrerank.fusion import fan_out, split_query
+from mmrerank.http.bounds import Bounds
 from mmrerank.http.call import RerankCall, digest, score_keys
 from mmrerank.http.connection import Connection
-from mmrerank.http.drive import Bounds, drive, drive_async
-from mmrerank.http.encoding import encode_as_data_uri, take_within_bytes
+from mmrerank.http.drive import drive, drive_async
+from mmrerank.http.encoding import (
+    check_images_deadline,
+    encode_as_data_uri,
+    images_until,
+    take_within_bytes,
+)
 from mmrerank.http.limits import Limits, estimate_request, limits_per_worker, split_into_batches
 from mmrerank.http.options import HTTPOptions, complete_options
 from mmrerank.http.responses import (
@@ -35,8 +41,9 @@ from mmrerank.http.responses import (
 from mmrerank.http.retrying import Sender
 from mmrerank.http.scale import Scale, to_probabilities
 from mmrerank.http.server_facts import ServerFacts
-from mmrerank.http.too_long import cut_texts, shortened
+from mmrerank.http.too_long import cut_texts, shortened, tell_cut
 from mmrerank.http.wire import BatchSteps, Response
+from mmrerank.http.workers import run_in_thread
 from mmrerank.types import Content, Image, Scored
 
 __all__ = ["HTTPReranker"]
@@ -131,25 +138,31 @@ class HTTPReranker(Reranker):
         return self.scale
 
     def _image(self, image: Image) -> str:
-        """A data URI of the image within `max_pixels`, or its URL where that is allowed."""
+        """A data URI of the image within `max_pixels`, or its URL where that is allowed.
+
+        Raises `APITimeoutError` where the call's deadline has passed.
+        """
+        check_images_deadline(self.model)
         return encode_as_data_uri(image, self.max_pixels, pass_urls=self.send_urls)
 
     # -- the flow
 
     def _score(self, query: Content, documents: list[Content]) -> list[Scored]:
         call = self._prepare(query, documents)
-        connection = self._connection
         try:
             with call.usage_reported(self.model, self._report):
                 if batches := self._batches(call):
-                    drive(batches, connection.client(), self._bounds(call), connection.close)
+                    with self._connection.client() as client:
+                        abandon = functools.partial(self._connection.abandon, client)
+                        drive(batches, client, self._bounds(call), abandon)
         except APIError as error:
             return self._keep_order(error, len(documents))
         return call.fuse(self.fusion)
 
     async def _ascore(self, query: Content, documents: list[Content]) -> list[Scored]:
         # In a thread, since images are read and hashed.
-        call = await asyncio.to_thread(self._prepare, query, documents)
+        prepare = functools.partial(self._prepare, query, documents)
+        call = await asyncio.wrap_future(run_in_thread(prepare))
         try:
             with call.usage_reported(self.model, self._report):
                 if batches := self._batches(call):
@@ -176,7 +189,7 @@ class HTTPReranker(Reranker):
 
     def _bounds(self, call: RerankCall) -> Bounds:
         slots = self._connection.limits.slots
-        return Bounds(self.model, slots, self.max_concurrency, call.deadline)
+        return Bounds(self.model, slots, self.max_concurrency, call.deadline, self._connection.mask)
 
     def _batches(self, call: RerankCall) -> list[BatchSteps]:
         """What must be sent; the scores go into `call.scores`."""
@@ -211,11 +224,13 @@ class HTTPReranker(Reranker):
         keys, items = list(batch), cut_texts(list(batch.values()), self.limits.characters)
         most, cut = len(items), 0
         while keys:
-            encoded = take_within_bytes(map(self._item, items[:most]), self.limits.bytes)
+            with images_until(call.deadline):
+                encoded = take_within_bytes(map(self._item, items[:most]), self.limits.bytes)
+                body = self._body(encoded_query(), encoded)
             count = len(encoded)
             self._warn_if_split(2 if count < len(items) else 1)
-            request = self._connection.request(*self._body(encoded_query(), encoded))
-            del encoded
+            request = self._connection.request(*body)
+            del encoded, body
             tokens = estimate_request(query, items[:count], self.tokens_per_image)
             try:
                 answer = yield from sender.send(request, tokens)
@@ -223,7 +238,7 @@ class HTTPReranker(Reranker):
                 if not self._is_too_long(error):
                     raise
                 if count == 1:
-                    items[0] = self._shortened(error, query, items[0])
+                    items[0] = shortened(query, items[0], error)
                 # Only the document that is too long is cut, so that no score depends on others.
                 most = max(1, count // 2)
                 continue
@@ -232,25 +247,11 @@ class HTTPReranker(Reranker):
             del keys[:count], items[:count]
             cut += sum(batch[key] is not item for key, item in sent)
             self._store(call, sent, self._read_scores(answer, count, call))
-        self._tell_cut(call, cut)
+        tell_cut(self.model, call.counter, cut)
         return [call.scores[key] for key in batch]
 
     def _sender(self, call: RerankCall) -> Sender:
-        connection, is_permanent = self._connection, self._is_too_long
-        return Sender(
-            connection, self._read_error, self.model, self.max_retries, call, is_permanent
-        )
-
-    def _shortened(self, error: APIError, query: Content, item: Content) -> Content:
-        shorter = shortened(query, item, str(error))
-        if shorter is None:
-            raise error
-        return shorter
-
-    def _tell_cut(self, call: RerankCall, count: int) -> None:
-        call.counter.add(truncated=count)
-        if count:
-            warn(f"{self.model}: documents longer than the service takes were cut: {count}")
+        return Sender(self._connection, self._read_error, self.model, self.max_retries, call, self._is_too_long)  # fmt: skip
 
     def _read_scores(self, answer: Response, count: int, call: RerankCall) -> list[float]:
         pairs, tokens = decode_answer(self._decode, answer, self.model)

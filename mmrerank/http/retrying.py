@@ -49,7 +49,7 @@ class Sender:
         for attempt in itertools.count():
             yield from self.pause(rate.reserve(tokens), None)
             answer = yield from self._follow_redirects(request)
-            requested = requested_pause(answer.headers) if isinstance(answer, Response) else None
+            requested = self._requested_pause(answer)
             if requested is not None and requested <= _LONGEST_PAUSE:
                 rate.delay(requested)
             if isinstance(answer, Response) and answer.status == 200:
@@ -62,9 +62,15 @@ class Sender:
             yield from self.pause(pause, error)
         raise AssertionError("unreachable: the last attempt returns or raises")
 
+    def _requested_pause(self, answer: Outcome) -> float | None:
+        """What an answer asks to wait, if it asks for another attempt at all."""
+        if isinstance(answer, Response) and answer.status in _RETRIED:
+            return requested_pause(answer.headers)
+        return None
+
     def _error(self, answer: Outcome) -> APIError:
         if isinstance(answer, Response):
-            return to_error(answer, self.read_error, self.model, self.connection.key)
+            return to_error(answer, self.read_error, self.model, self.connection.mask)
         return answer or APIConnectionError(f"{self.model}: no answer")
 
     def pause(self, seconds: float, error: APIError | None) -> Generator[Step, Any, None]:
@@ -87,15 +93,23 @@ class Sender:
             answer = yield request
             if not isinstance(answer, Response) or answer.status not in (307, 308):
                 return answer
-            target = httpx.URL(request.url).join(answer.headers.get("location", ""))
-            if _origin(target) != _origin(httpx.URL(request.url)):
-                return APIError(
-                    f"{self.model}: the service redirects to {target.scheme}://{target.host}; "
-                    "give that address as base_url if you trust it",
-                    status_code=answer.status,
-                )
+            source = httpx.URL(request.url)
+            target = _redirect_target(source, answer.headers.get("location", ""))
+            if target is None or _origin(target) != _origin(source):
+                return self._redirect_error(target, answer.status)
             request = replace(request, url=str(target))
         return APIError(f"{self.model}: the service redirects more than {_MAX_REDIRECTS} times")
+
+    def _redirect_error(self, target: httpx.URL | None, status: int) -> APIError:
+        if target is None:
+            reason = "the service redirects to what is no URL"
+        else:
+            place = self.connection.mask(f"{target.scheme}://{target.host}")
+            reason = (
+                f"the service redirects to {place:.300}; give that address as base_url if you "
+                "trust it"
+            )
+        return APIError(f"{self.model}: {reason}", status_code=status)
 
 
 def pause_before_retry(error: APIError, attempt: int, requested: float | None) -> float | None:
@@ -110,6 +124,19 @@ def pause_before_retry(error: APIError, attempt: int, requested: float | None) -
     if requested is not None:
         return requested if requested <= _LONGEST_PAUSE else None
     return min(8.0, 0.5 * 2.0**attempt) * random.uniform(0.5, 1.0)  # noqa: S311  # not a secret
+
+
+def _redirect_target(source: httpx.URL, location: str) -> httpx.URL | None:
+    """The URL a redirect leads to; None if it is none.
+
+    Without user and password: httpx would send them in place of the key.
+    """
+    try:
+        target = source.join(location).copy_with(userinfo=b"")
+        target.host.encode("idna")  # raises for a name that cannot be looked up
+    except (httpx.InvalidURL, ValueError):
+        return None
+    return target
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from mmrerank.errors import APIError, warn
+from mmrerank.http.call import UsageCounter
 from mmrerank.types import Content
 
-__all__ = ["cut_texts", "shortened", "too_many_tokens"]
+__all__ = ["cut_texts", "shortened", "tell_cut", "too_many_tokens"]
 
 # llama.cpp: "input (900 tokens) is too large to process. increase the physical batch size (current
 # batch size: 512)", "request (900 tokens) exceeds the available context size (512 tokens)", ...
@@ -34,15 +36,15 @@ def too_many_tokens(message: str) -> tuple[int, int] | None:
     return (int(match[1]), int(match[2])) if match is not None else None
 
 
-def shortened(query: Content, item: Content, message: str) -> Content | None:
-    """`item` with a text that may fit, after a service has refused it with this message.
+def shortened(query: Content, item: Content, error: APIError) -> Content:
+    """`item` with a text that may fit, after a service has refused it with this error.
 
-    The text is always shorter than before: by what the message says, or else by half. None if so
-    little would be left that the query must be what is too long.
+    The text is always shorter than before: by what the message says, or else by half. Raises the
+    error if so little would be left that the query must be what is too long.
     """
     text = (item.text or "").encode(errors="replace")
     question = len((query.text or "").encode(errors="replace"))
-    counts = too_many_tokens(message)
+    counts = too_many_tokens(str(error))
     if counts is None:
         room = len(text) // 2
     else:
@@ -51,5 +53,12 @@ def shortened(query: Content, item: Content, message: str) -> Content | None:
         whole = (question + len(text)) * max_tokens / max(1, tokens)
         room = min(int(whole * _MARGIN) - question, int(len(text) * _MARGIN))
     if room < _SHORTEST:
-        return None
+        raise error
     return replace(item, text=text[:room].decode(errors="ignore"))
+
+
+def tell_cut(model: str, counter: UsageCounter, count: int) -> None:
+    """Count the documents that were cut, and warn of them."""
+    counter.add(truncated=count)
+    if count:
+        warn(f"{model}: documents longer than the service takes were cut: {count}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from calling import FIGURE
 
-from mmrerank import Content
+from mmrerank import APIError, Content
 from mmrerank.http.too_long import cut_texts, shortened, too_many_tokens
 
 QUERY = Content("q" * 40)
@@ -21,19 +21,23 @@ def test_only_texts_that_are_too_long_are_other_objects():
 
 
 def test_a_text_is_cut_by_the_numbers_of_the_message():
-    cut = shortened(QUERY, Content("x" * 960), MESSAGE.format(1000, 500))
+    cut = shortened(QUERY, Content("x" * 960), APIError(MESSAGE.format(1000, 500)))
     assert 400 <= len(cut.text) <= 460
 
 
 @pytest.mark.parametrize("text", ["é" * 500, "😀" * 500, "a" * 999, "\ud800" * 500])
 @pytest.mark.parametrize("message", [MESSAGE.format(513, 512), MESSAGE.format(0, 0), "too large"])
 def test_a_text_becomes_shorter_until_nothing_would_be_left(text, message):
-    item, rounds = Content(text), 0
-    while item is not None:
-        before, item = item, shortened(QUERY, item, message)
-        assert item is None or len(item.text) < len(before.text)
-        rounds += 1
-    assert rounds < 60
+    error = APIError(message)
+    with pytest.raises(APIError) as caught:
+        shorten_often(Content(text), error)
+    assert caught.value is error
+
+
+def shorten_often(item, error):
+    for _ in range(60):
+        before, item = item, shortened(QUERY, item, error)
+        assert len(item.text) < len(before.text)
 
 
 @pytest.mark.parametrize(
