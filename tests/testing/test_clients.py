@@ -10,6 +10,7 @@ that the server gave: 1 for the third document, 0.5 for the first, 0 for the sec
 from __future__ import annotations
 
 import base64
+import functools
 import importlib
 import importlib.util
 import os
@@ -333,6 +334,16 @@ def test_llama_index_mixedbread(served, monkeypatch):
     monkeypatch.setenv("MIXEDBREAD_BASE_URL", served("mixedbread").url)
     options = {"api_key": KEY, "top_n": 2}
     assert postprocessed("mixedbreadai_rerank", "MixedbreadAIRerank", **options) == BEST
+
+
+def test_llama_index_voyage(served, monkeypatch):
+    """It has no parameter for the URL, so its client is told where to go."""
+    import voyageai
+
+    url = served("voyage").url + "/v1"
+    monkeypatch.setattr(voyageai, "Client", functools.partial(voyageai.Client, base_url=url))
+    options = {"model": "rerank-2.5", "api_key": KEY, "top_n": 2}
+    assert postprocessed("voyageai_rerank", "VoyageAIRerank", **options) == BEST
 
 
 # -- LiteLLM
