@@ -113,12 +113,12 @@ class LocalRerankServer:
         self._thread.join()
 
     def answer(self, path: str, headers: Mapping[str, str], raw: bytes) -> Reply:
-        """The reply to one request."""
+        """The reply to one request; the names of `headers` are in lower case."""
         with self._lock:
             self._at_once += 1
             at_once, self.most_at_once = self._at_once, max(self.most_at_once, self._at_once)
             fault = self.faults.pop(0) if self.faults else self._random_fault()
-            self.headers.append({name.lower(): value for name, value in headers.items()})
+            self.headers.append(dict(headers))
         try:
             if self.latency:
                 time.sleep(self.latency)
@@ -171,7 +171,7 @@ class LocalRerankServer:
         return self._scores(endpoint, body, fault)
 
     def _has_key(self, headers: Mapping[str, str]) -> bool:
-        return not self.needs_key or headers.get("Authorization") == f"Bearer {self.api_key}"
+        return not self.needs_key or headers.get("authorization") == f"Bearer {self.api_key}"
 
     def _wrong_key(self) -> Reply:
         return self._error(401, "AUTH_INVALID_API_KEY", "The API key is invalid.")
@@ -233,7 +233,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        reply = self.server.owner.answer(self.path, dict(self.headers), raw)
+        reply = self.server.owner.answer(self.path, self._headers(), raw)
         if reply.fault in ("timeout", "drop", "reset"):
             self._break(reply.fault)
             return
@@ -244,7 +244,10 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(reply)
 
     def do_GET(self) -> None:
-        self._send(self.server.owner.look_up(self.path, dict(self.headers)))
+        self._send(self.server.owner.look_up(self.path, self._headers()))
+
+    def _headers(self) -> dict[str, str]:
+        return {name.lower(): value for name, value in self.headers.items()}
 
     def _send(self, reply: Reply) -> None:
         self.send_response(reply.status)

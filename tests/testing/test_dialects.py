@@ -19,6 +19,7 @@ from mmrerank.testing.dialects.forms import (
 )
 
 TEXT_BODIES = {
+    "mixedbread": {"query": "q", "input": ["x"]},
     "dashscope": {"input": {"query": "q", "documents": ["x"]}, "parameters": {}},
     "nvidia": {"query": {"text": "q"}, "passages": [{"text": "x"}]},
     "tei": {"query": "q", "texts": ["x"]},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import time
 
@@ -72,6 +73,16 @@ def test_a_body_that_is_not_json_is_refused(server):
 def test_a_server_of_ones_own_may_need_no_key():
     with LocalRerankServer(needs_key=False) as server:
         assert httpx.post(server.url + "/v1/rerank", json=BODY).status_code == 200
+
+
+def test_the_names_of_headers_may_be_in_any_case(server):
+    for name in ("authorization", "AUTHORIZATION"):
+        headers = {name: f"Bearer {server.api_key}"}
+        assert httpx.post(server.url + "/v1/rerank", json=BODY, headers=headers).status_code == 200
+        connection = http.client.HTTPConnection(server.url.removeprefix("http://"))
+        connection.request("GET", "/v1/models", headers=headers)
+        assert connection.getresponse().status == 200
+        connection.close()
 
 
 def test_it_lists_its_models_to_those_who_have_the_key():
