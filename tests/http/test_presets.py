@@ -9,6 +9,7 @@ from mmrerank import Content, RerankAPIReranker, catalog
 from mmrerank.fusion import sigmoid
 from mmrerank.http.presets import PRESETS
 from mmrerank.testing import LocalRerankServer
+from mmrerank.testing.dialects import DIALECTS
 from mmrerank.testing.dialects.forms import Dialect, message_under_error
 
 BOTH = Content("a chunk", [FIGURE])
@@ -150,3 +151,12 @@ def test_a_preset_names_an_address_over_https_or_this_machine_and_its_check(name
 def test_an_instruction_goes_where_the_model_takes_one(name, model, taken):
     made = RerankAPIReranker(model, preset=name, api_key="k")
     assert made.takes_instruction == taken
+
+
+@pytest.mark.parametrize("name", sorted(set(PRESETS) & set(DIALECTS)))
+def test_a_preset_is_understood_by_its_services_dialect(name):
+    documents = ["turbine", "else", *([IMAGE] if PRESETS[name].image_models else [])]
+    with LocalRerankServer(dialect=name) as server, make(name, server) as made:
+        assert made.score("turbine", documents)[:2] == [1.0, 0.0]
+        assert server.ignored == []
+    assert len(server.requests) == 1
