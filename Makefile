@@ -5,7 +5,7 @@ PIP := $(BIN)/python -m pip install
 LOG := .venv/install.log
 OR_SHOW := >> $(LOG) 2>&1 || { tail -n 40 $(LOG); exit 1; }
 
-.PHONY: install demo test test-all lint notebooks infinity clean
+.PHONY: install demo test test-all lint notebooks infinity clients clean
 
 install: .venv/installed
 
@@ -35,8 +35,12 @@ infinity: .venv/installed
 	@.venv-infinity/bin/python -m pip install "infinity-emb[server,torch,optimum]==0.0.78" "transformers<4.49" $(OR_SHOW)
 	$(BIN)/python -m pytest tests/http/test_infinity_server.py
 
+# The services' own clients against our test server; they want older packages than we do.
+clients: .venv-clients/installed
+	.venv-clients/bin/python -m pytest tests/testing/test_clients.py
+
 clean:
-	rm -rf .venv .venv-infinity build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-infinity .venv-clients build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .venv/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
@@ -49,6 +53,13 @@ clean:
 .venv/demo: .venv/python pyproject.toml
 	@echo "Installing what the demo needs into .venv ..."
 	@$(PIP) -e ".[chroma,pdf,ocr]" $(OR_SHOW)
+	@touch $@
+
+.venv-clients/installed: tests/testing/clients.txt pyproject.toml
+	$(PYTHON) -m venv .venv-clients
+	@echo "Installing the services' clients into .venv-clients ..."
+	@.venv-clients/bin/python -m pip install -r tests/testing/clients.txt -e . \
+		> .venv-clients/install.log 2>&1 || { tail -n 40 .venv-clients/install.log; exit 1; }
 	@touch $@
 
 # torch first and pinned: whatever else asks for torch is then content with it.

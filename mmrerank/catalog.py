@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # imported on first use; type checkers and editors must know 
     from mmrerank.http.jina import JinaReranker
     from mmrerank.http.llamacpp import LlamaCppReranker
     from mmrerank.http.nvidia import NVIDIAReranker
+    from mmrerank.http.rerank_api import RerankAPIReranker
     from mmrerank.http.sglang import SGLangReranker
     from mmrerank.http.tei import TEIReranker
     from mmrerank.http.vllm import VLLMReranker
@@ -48,6 +49,7 @@ __all__ = [
     "Qwen3Embedder",
     "Qwen3Reranker",
     "Qwen3VLReranker",
+    "RerankAPIReranker",
     "SGLangReranker",
     "ScoreCache",
     "TEIReranker",
@@ -57,7 +59,10 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RerankerRow:
-    """One reranker: `name` is what `--reranker` takes, `extra` the extra to install for it."""
+    """One reranker: `name` is what `--reranker` takes, `extra` the extra to install for it.
+
+    `preset` is that of a service which shares `RerankAPIReranker` with others.
+    """
 
     name: str
     class_name: str
@@ -65,6 +70,7 @@ class RerankerRow:
     reads: str
     runs: str
     extra: str | None = None
+    preset: str | None = None
 
 
 _SERVER = "on a server of your own"
@@ -95,6 +101,28 @@ RERANKERS = tuple(
         ("qwen3-vl", "Qwen3VLReranker", "local.qwen3_vl", _IMAGES, _LOCAL, "local"),
         ("qwen3", "Qwen3Reranker", "local.qwen3", "text", _LOCAL, "local"),
         ("cross-encoder", "CrossEncoderReranker", "local.cross_encoder", "text", _LOCAL, "cross-encoder"),
+    )
+) + tuple(
+    RerankerRow(
+        name=preset,
+        class_name="RerankAPIReranker",
+        module="mmrerank.http.rerank_api",
+        reads=reads,
+        runs=runs,
+        preset=preset,
+    )
+    for preset, reads, runs in (
+        ("openrouter", _IMAGES, "OpenRouter's API"),
+        ("nvidia-api", _IMAGES, "NVIDIA's API"),
+        ("mittwald", _IMAGES, "mittwald's API"),
+        ("ionos", _IMAGES, "IONOS's API"),
+        ("siliconflow", _IMAGES, "SiliconFlow's API"),
+        ("xinference", _IMAGES, _SERVER),
+        ("tensorrt-llm", "text", _SERVER),
+        ("mixedbread", "text", "Mixedbread's API"),
+        ("voyage", "text", "Voyage AI's API"),
+        ("zeroentropy", "text", "ZeroEntropy's API"),
+        ("together", "text", "Together's API"),
     )
 )  # fmt: skip
 """Every reranker, in the order in which the command line and the docs list them."""

@@ -75,3 +75,5 @@ def test_the_table_in_the_docs_is_the_catalogs():
     spec.loader.exec_module(script)
     text = script.DOCUMENT.read_text(encoding="utf-8")
     assert text == script.with_table(text), "run: python scripts/write_catalog.py"
+    text = script.SERVICES.read_text(encoding="utf-8")
+    assert text == script.with_presets(text), "run: python scripts/write_catalog.py"

@@ -89,11 +89,10 @@ def make_reranker(
     build = getattr(importlib.import_module(row.module), row.class_name)
     given = {key: value for key, value in options.items() if value is not None}
     names, is_open = option_names(build)
-    for key in given:
-        if key not in names and not is_open:
-            raise InvalidInputError(
-                f"--reranker {name} does not have the option --{key.replace('_', '-')}"
-            )
+    if not is_open:
+        _refuse_unknown(name, given, names)
+    if row.preset is not None:
+        given["preset"] = row.preset
     if states is not None and "reuse" in names:
         from mmrerank.local.cache.memory import Reuse
 
@@ -102,6 +101,14 @@ def make_reranker(
         given["show_progress"] = True
     reranker: Reranker = build(**given)
     return reranker
+
+
+def _refuse_unknown(name: str, given: dict[str, Any], names: set[str]) -> None:
+    for key in given:
+        if key not in names:
+            raise InvalidInputError(
+                f"--reranker {name} does not have the option --{key.replace('_', '-')}"
+            )
 
 
 def option_names(build: type[Reranker]) -> tuple[set[str], bool]:

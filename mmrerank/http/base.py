@@ -14,16 +14,22 @@ import itertools
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Literal, Self, Unpack
+from typing import Any, ClassVar, Self, Unpack
 
 from mmrerank.base import Reranker
 from mmrerank.errors import APIError, InvalidInputError, warn
-from mmrerank.fusion import fan_out, sigmoid, split_query
+from mmrerank.fusion import fan_out, split_query
+from mmrerank.http.bounds import Bounds
 from mmrerank.http.call import RerankCall, digest, score_keys
 from mmrerank.http.connection import Connection
-from mmrerank.http.drive import Bounds, drive, drive_async
-from mmrerank.http.encoding import encode_as_data_uri, take_within_bytes
-from mmrerank.http.limits import Limits, estimate_tokens, limits_per_worker, split_into_batches
+from mmrerank.http.drive import drive, drive_async
+from mmrerank.http.encoding import (
+    check_images_deadline,
+    encode_as_data_uri,
+    images_until,
+    take_within_bytes,
+)
+from mmrerank.http.limits import Limits, estimate_request, limits_per_worker, split_into_batches
 from mmrerank.http.options import DEFAULTS, HTTPOptions, check_options
 from mmrerank.http.responses import (
     ErrorFacts,
@@ -33,7 +39,11 @@ from mmrerank.http.responses import (
     scores_by_index,
 )
 from mmrerank.http.retrying import Sender
+from mmrerank.http.scale import Scale, to_probabilities
+from mmrerank.http.server_facts import ServerFacts
+from mmrerank.http.too_long import cut_texts, shortened, tell_cut
 from mmrerank.http.wire import BatchSteps, Response
+from mmrerank.http.workers import run_in_thread
 from mmrerank.options import Configurable
 from mmrerank.types import Content, Image, Scored
 
@@ -54,13 +64,15 @@ class HTTPReranker(Configurable, Reranker):
 
     options: ClassVar[type] = HTTPOptions
     defaults: ClassVar[Mapping[str, Any]] = DEFAULTS
-    key_names: ClassVar[tuple[str, ...]] = ()
+    key_names: tuple[str, ...] = ()
     """Environment variables that may contain the key, in the order in which they are read."""
-    needs_key: ClassVar[bool] = False
+    needs_key: bool = False
     takes_instruction: bool = False
     fetches_urls: bool = False
-    scale: Literal["probability", "logit"] = "probability"
+    scale: Scale = "probability"
     """What the service's scores are; logits go through a sigmoid, so that scores are in [0, 1]."""
+    server: ServerFacts | None = None
+    """What the server says of itself, read before the first request."""
     limits: Limits = Limits()
     max_pixels: int = 602_112
     tokens_per_image: int = 768
@@ -72,14 +84,11 @@ class HTTPReranker(Configurable, Reranker):
         self._refuse_unsupported(model, given)
         self.model, self.instruction = model, given["instruction"]
         self.deadline, self.max_retries = given["deadline"], given["max_retries"]
-        self.max_concurrency = given["max_concurrency"]
-        self.max_images_per_document, self.fusion = (
-            given["max_images_per_document"],
-            given["fusion"],
-        )
+        self.max_concurrency, self.on_error = given["max_concurrency"], given["on_error"]
+        self.max_images_per_document = given["max_images_per_document"]
         self.max_pixels = given["max_pixels"] or self.max_pixels
         self.send_urls, self.cache = given["send_urls"], given["cache"]
-        self.on_error = given["on_error"]
+        self.fusion = given["fusion"]
         required_by = type(self).__name__ if self.needs_key else None
         self._connection = Connection(
             base_url, given, key_names=self.key_names, key_required_by=required_by
@@ -120,26 +129,40 @@ class HTTPReranker(Configurable, Reranker):
         """What an error body says; the body is parsed JSON, or a str if it was not JSON."""
         return read_error(body)
 
+    def _is_too_long(self, error: APIError) -> bool:
+        """Whether a request was refused since one document is too long: repeating it is no use."""
+        return False
+
+    def _scale(self, scores: list[float]) -> Scale:
+        """What these scores of the service are."""
+        return self.scale
+
     def _image(self, image: Image) -> str:
-        """A data URI of the image within `max_pixels`, or its URL where that is allowed."""
+        """A data URI of the image within `max_pixels`, or its URL where that is allowed.
+
+        Raises `APITimeoutError` where the call's deadline has passed.
+        """
+        check_images_deadline(self.model)
         return encode_as_data_uri(image, self.max_pixels, pass_urls=self.send_urls)
 
     # -- the flow
 
     def _score(self, query: Content, documents: list[Content]) -> list[Scored]:
         call = self._prepare(query, documents)
-        connection = self._connection
         try:
             with call.usage_reported(self.model, self._report):
                 if batches := self._batches(call):
-                    drive(batches, connection.client(), self._bounds(call), connection.close)
+                    with self._connection.client() as client:
+                        abandon = functools.partial(self._connection.abandon, client)
+                        drive(batches, client, self._bounds(call), abandon)
         except APIError as error:
             return self._keep_order(error, len(documents))
         return call.fuse(self.fusion)
 
     async def _ascore(self, query: Content, documents: list[Content]) -> list[Scored]:
         # In a thread, since images are read and hashed.
-        call = await asyncio.to_thread(self._prepare, query, documents)
+        prepare = functools.partial(self._prepare, query, documents)
+        call = await asyncio.wrap_future(run_in_thread(prepare))
         try:
             with call.usage_reported(self.model, self._report):
                 if batches := self._batches(call):
@@ -161,12 +184,12 @@ class HTTPReranker(Configurable, Reranker):
 
     def _context(self) -> bytes:
         """What a score depends on besides query and documents."""
-        facts = (type(self).__name__, self._connection.base_url, self.model, self.instruction, self.max_pixels)  # fmt: skip
+        facts = (type(self).__name__, self._connection.base_url, self.model, self.instruction, self.max_pixels, self.scale)  # fmt: skip
         return digest(str(fact).encode() for fact in facts)
 
     def _bounds(self, call: RerankCall) -> Bounds:
         slots = self._connection.limits.slots
-        return Bounds(self.model, slots, self.max_concurrency, call.deadline)
+        return Bounds(self.model, slots, self.max_concurrency, call.deadline, self._connection.mask)
 
     def _batches(self, call: RerankCall) -> list[BatchSteps]:
         """What must be sent; the scores go into `call.scores`."""
@@ -195,28 +218,46 @@ class HTTPReranker(Configurable, Reranker):
 
         Nothing is encoded before the batch has its slot, and nothing is kept after it was sent.
         """
-        sender = Sender(self._connection, self._read_error, self.model, self.max_retries, call)
-        rest = list(batch.items())
-        while rest:
-            encoded = take_within_bytes((self._item(item) for _, item in rest), self.limits.bytes)
-            sent, rest = rest[: len(encoded)], rest[len(encoded) :]
-            self._warn_if_split(2 if rest else 1)
-            request = self._connection.request(*self._body(encoded_query(), encoded))
-            del encoded
-            tokens = sum(
-                estimate_tokens(content, self.tokens_per_image)
-                for _, item in sent
-                for content in (query, item)
-            )
-            answer = yield from sender.send(request, tokens)
-            self._store(call, sent, self._read_scores(answer, len(sent), call))
+        sender = self._sender(call)
+        if self.server is not None:
+            yield from self.server.read(sender)
+        keys, items = list(batch), cut_texts(list(batch.values()), self.limits.characters)
+        most, cut = len(items), 0
+        while keys:
+            with images_until(call.deadline):
+                encoded = take_within_bytes(map(self._item, items[:most]), self.limits.bytes)
+                body = self._body(encoded_query(), encoded)
+            count = len(encoded)
+            self._warn_if_split(2 if count < len(items) else 1)
+            request = self._connection.request(*body)
+            del encoded, body
+            tokens = estimate_request(query, items[:count], self.tokens_per_image)
+            try:
+                answer = yield from sender.send(request, tokens)
+            except APIError as error:
+                if not self._is_too_long(error):
+                    raise
+                if count == 1:
+                    items[0] = shortened(query, items[0], error)
+                # Only the document that is too long is cut, so that no score depends on others.
+                most = max(1, count // 2)
+                continue
+            most = 2 * count
+            sent = list(zip(keys[:count], items[:count], strict=True))
+            del keys[:count], items[:count]
+            cut += sum(batch[key] is not item for key, item in sent)
+            self._store(call, sent, self._read_scores(answer, count, call))
+        tell_cut(self.model, call.counter, cut)
         return [call.scores[key] for key in batch]
+
+    def _sender(self, call: RerankCall) -> Sender:
+        return Sender(self._connection, self._read_error, self.model, self.max_retries, call, self._is_too_long)  # fmt: skip
 
     def _read_scores(self, answer: Response, count: int, call: RerankCall) -> list[float]:
         pairs, tokens = decode_answer(self._decode, answer, self.model)
         call.counter.add(tokens=tokens)
         scores = scores_by_index(pairs, count, self.model)
-        return [sigmoid(score) for score in scores] if self.scale == "logit" else scores
+        return to_probabilities(scores, self._scale(scores), self.model)
 
     def _store(
         self, call: RerankCall, sent: list[tuple[bytes, Content]], scores: list[float]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sqlite3
 import threading
@@ -15,6 +16,9 @@ __all__ = ["ScoreCache"]
 
 T = TypeVar("T")
 
+_FAILURES = (sqlite3.Error, UnicodeError)
+"""UnicodeError: sqlite quotes names from a damaged file in its messages."""
+
 _KEYS_PER_QUERY = 500  # sqlite allows a few thousand parameters a statement, older ones 999
 
 
@@ -27,7 +31,8 @@ class ScoreCache:
         reranker = JinaReranker(cache=ScoreCache("scores.sqlite"))   # on disk
 
     Stores hashes and numbers only, never text or images. Beyond `max_entries` the oldest entries
-    are evicted. Several threads and processes may use the file at once. A file that cannot be
+    are evicted. What the file holds in place of a finite number counts as unknown. Several
+    threads and processes may use the file at once. A file that cannot be
     opened raises `InvalidInputError`; if it fails later, a `RerankWarning` says so, and the
     scores are computed as if there were no cache.
     """
@@ -41,7 +46,7 @@ class ScoreCache:
         try:
             with self._file.lock:
                 self._file.database()
-        except (sqlite3.Error, OSError) as error:
+        except (*_FAILURES, OSError, ValueError) as error:
             raise InvalidInputError(f"{path} cannot be used as a score cache: {error}") from None
 
     def get(self, keys: Iterable[bytes]) -> dict[bytes, float]:
@@ -54,9 +59,13 @@ class ScoreCache:
                 some = wanted[i : i + _KEYS_PER_QUERY]
                 marks = ",".join("?" * len(some))
                 scores.update(
-                    database.execute(f"SELECT key, score FROM scores WHERE key IN ({marks})", some)  # noqa: S608  # marks are ?
+                    database.execute(
+                        f"SELECT key, score FROM scores WHERE key IN ({marks})"  # noqa: S608  # marks are ?
+                        " AND typeof(score) = 'real'",  # others may have written to the file
+                        some,
+                    )
                 )
-            return scores
+            return {key: score for key, score in scores.items() if math.isfinite(score)}
 
         return self._run(read) or {}
 
@@ -90,7 +99,7 @@ class ScoreCache:
         try:
             with self._file.lock:
                 return action(self._file.database())
-        except sqlite3.Error as error:
+        except _FAILURES as error:
             place = f" {self.path}" if self.path is not None else ""
             warn(f"the score cache{place} failed: {error}")
             return None

@@ -26,7 +26,7 @@ class UsageCounter:
 
     def __init__(self) -> None:
         self.counts = dict.fromkeys(
-            ("requests", "retries", "tokens", "bytes_sent", "cache_hits"), 0
+            ("requests", "retries", "tokens", "bytes_sent", "cache_hits", "truncated"), 0
         )
         self.started = time.monotonic()
         self._lock = threading.Lock()

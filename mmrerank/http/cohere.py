@@ -27,7 +27,7 @@ class CohereReranker(HTTPReranker):
 
     def __init__(
         self,
-        model: str = "rerank-v3.5",
+        model: str = "rerank-v4.0-pro",
         *,
         base_url: str = "https://api.cohere.com",
         max_tokens_per_doc: int | None = None,

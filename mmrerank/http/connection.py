@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
-import functools
 import json
 import os
-import ssl
-import threading
-import weakref
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from pathlib import Path
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import httpx
 
-from mmrerank.errors import InvalidInputError
+from mmrerank.http.clients import Clients, client_arguments, make_client
 from mmrerank.http.credentials import Secret, check_base_url, find_key, hide_headers
 from mmrerank.http.limits import RateLimiter, Slots
+from mmrerank.http.masking import Mask
 from mmrerank.http.options import HTTPOptions
+from mmrerank.http.proxies import is_this_machine, make_proxy, proxy_secrets
 from mmrerank.http.wire import Request
 
 __all__ = ["Connection", "SharedLimits"]
+
+_USUAL_HEADERS = ("accept", "accept-encoding", "connection", "content-type", "user-agent")
+"""Of a client of one's own: no secrets."""
 
 
 class SharedLimits:
@@ -38,11 +37,11 @@ class SharedLimits:
 class Connection:
     """Where requests go, with which key and headers, and over which clients.
 
-    `options` are complete (`HTTPReranker.complete_options`). Works from any thread and event loop, and after a
-    fork. A pickle contains neither key, client nor the caller's headers: once loaded, it looks for
-    its key in the environment (`key_names`). Raises `AuthenticationError` where `key_required_by`
-    names a class and there is no key, `InvalidInputError` for an unusable address, key, header or
-    certificate.
+    `options` are complete (`HTTPReranker.complete_options`). Works from any thread and event loop,
+    and after a fork. A pickle contains neither key, proxy, client nor the caller's headers: once loaded, it
+    looks for its key (`key_names`) and its proxy in the environment. Raises `AuthenticationError`
+    where `key_required_by` names a class and there is no key, `InvalidInputError` for an unusable
+    address, key, header, proxy or certificate.
     """
 
     def __init__(
@@ -54,14 +53,20 @@ class Connection:
         key_required_by: str | None = None,
     ) -> None:
         key = find_key(options["api_key"], key_names, key_required_by)
+        proxy = make_proxy(options["proxy"])
         self.base_url = check_base_url(
-            base_url, has_key=key is not None, allow_http_key=options["allow_http_key"]
+            base_url,
+            has_key=key is not None,
+            over_proxy=proxy is not None,
+            allow_http_key=options["allow_http_key"],
         )
         self._key = Secret(key) if key else None
         self._key_names = key_names
         self._headers = hide_headers(options["headers"])
-        self._client_options = (options["timeout"], options["proxy"], options["verify"])
-        client_arguments(*self._client_options)  # raises now if the certificates are missing
+        self._timeout, self._verify = options["timeout"], options["verify"]
+        self._proxy = Secret(proxy) if proxy is not None else None
+        # Raises now if the certificates are missing or a proxy cannot be used.
+        make_client(httpx.Client, self._client_arguments()).close()
         self._given, self._given_async = options["client"], options["async_client"]
         self._limits = (
             options["max_concurrency"],
@@ -72,8 +77,18 @@ class Connection:
 
     @property
     def key(self) -> str | None:
-        """The key, to be sent, and to be removed from what a service says in errors."""
+        """The key, to be sent."""
         return self._key.reveal() if self._key is not None else None
+
+    def mask(self, text: str) -> str:
+        """The text without key, header values and proxy passwords: services echo them in errors."""
+        secrets = [value.reveal() for value in self._headers.values()]
+        secrets.extend(proxy_secrets(self._proxy.reveal() if self._proxy is not None else None))
+        for client in (self._given, self._given_async):
+            if client is not None:
+                headers = client.headers.items()
+                secrets.extend(value for name, value in headers if name not in _USUAL_HEADERS)
+        return Mask([*secrets, self.key or ""])(text)
 
     @property
     def limits(self) -> SharedLimits:
@@ -82,48 +97,74 @@ class Connection:
 
     def request(self, path: str, body: dict[str, Any]) -> Request:
         """A POST of this JSON; lone surrogates in it become question marks."""
-        headers = {
-            "Content-Type": "application/json",
-            "Accept": "application/json",
-            **{name: value.reveal() for name, value in self._headers.items()},
-        }
+        content = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+        return Request(self.base_url + path, self._request_headers(), content)
+
+    def question(self, path: str) -> Request:
+        """A GET, for what a server says of itself."""
+        return Request(self.base_url + path, self._request_headers(), b"", "GET")
+
+    def _request_headers(self) -> dict[str, str]:
+        # Answers are short: none need be compressed, and then none is larger than it looks.
+        headers = httpx.Headers(
+            {
+                "Content-Type": "application/json",
+                "Accept": "application/json",
+                "Accept-Encoding": "identity",
+            }
+        )
+        # The caller's headers take the place of those of the same name, whatever its case.
+        headers.update({name: value.reveal() for name, value in self._headers.items()})
         if self._key is not None:
             headers["Authorization"] = f"Bearer {self._key.reveal()}"
-        content = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
-        return Request(self.base_url + path, headers, content)
+        return {name.decode(): value.decode() for name, value in headers.raw}
 
-    def client(self) -> httpx.Client:
-        """The client of the synchronous calls, opened on first use."""
-        return self._given or self._this_process.client(self._make_client)
+    @contextmanager
+    def client(self) -> Iterator[httpx.Client]:
+        """The caller's client, or one that no other call uses until this block ends."""
+        if self._given is not None:
+            yield self._given
+            return
+        with self._this_process.clients.client(self._make_client) as client:
+            yield client
+
+    def abandon(self, client: httpx.Client) -> None:
+        """Close a client whose call is over while requests still run; never the caller's own."""
+        if client is not self._given:
+            client.close()
 
     @asynccontextmanager
     async def async_client(self) -> AsyncIterator[httpx.AsyncClient]:
-        """The caller's client, or the running loop's between `enter` and `aclose`, or a new one."""
-        client = self._given_async or self._this_process.loop_client()
-        if client is not None:
-            yield client
+        """As `client`, for the running loop: clients are kept between `enter` and `aclose`."""
+        if self._given_async is not None:
+            yield self._given_async
             return
-        async with self._make_async_client() as client:  # a client belongs to one loop
+        async with self._this_process.clients.async_client(self._make_async_client) as client:
             yield client
 
     def enter(self) -> None:
-        """From now on the async calls of the running loop share one client."""
-        self._this_process.open_loop_client(self._make_async_client)
+        """From now on keep the clients of the running loop for its next calls."""
+        self._this_process.clients.enter()
 
     def close(self) -> None:
-        """Close the client of the synchronous calls; the next call opens another."""
-        self._this_process.close()
+        """Close the clients of the synchronous calls; the next call opens another."""
+        self._this_process.clients.close()
 
     async def aclose(self) -> None:
-        """As `close`, and close the running loop's client."""
-        self._this_process.close()
-        await self._this_process.aclose()
+        """As `close`, and close those of the running loop."""
+        self._this_process.clients.close()
+        await self._this_process.clients.aclose()
 
     def _make_client(self) -> httpx.Client:
-        return httpx.Client(**client_arguments(*self._client_options))
+        return make_client(httpx.Client, self._client_arguments())
 
     def _make_async_client(self) -> httpx.AsyncClient:
-        return httpx.AsyncClient(**client_arguments(*self._client_options))
+        return make_client(httpx.AsyncClient, self._client_arguments())
+
+    def _client_arguments(self) -> dict[str, Any]:
+        is_near = is_this_machine(httpx.URL(self.base_url).host)
+        proxy = self._proxy.reveal() if self._proxy is not None else None
+        return client_arguments(self._timeout, proxy, self._verify, use_environment=not is_near)
 
     @property
     def _this_process(self) -> _ProcessState:
@@ -133,7 +174,7 @@ class Connection:
         return self._state
 
     def __getstate__(self) -> dict[str, Any]:
-        dropped = ("_key", "_given", "_given_async", "_state")
+        dropped = ("_key", "_proxy", "_given", "_given_async", "_state")
         return {**self.__dict__, **dict.fromkeys(dropped), "_headers": {}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -148,81 +189,16 @@ class Connection:
         return copied
 
 
-def client_arguments(
-    timeout: float | httpx.Timeout,
-    proxy: str | httpx.Proxy | None,
-    verify: ssl.SSLContext | str | Path | None,
-) -> dict[str, Any]:
-    """What an httpx client is made with. Proxies of the environment apply unless one is given.
-
-    Raises `InvalidInputError` where `verify` names a file without certificates.
-    """
-    if isinstance(verify, (str, Path)):
-        try:
-            verify = ssl.create_default_context(cafile=str(verify))
-        except OSError as error:
-            raise InvalidInputError(f"verify: no certificates in {verify}: {error}") from None
-    context = verify or _system_context(
-        os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
-    )
-    return {"timeout": timeout, "proxy": proxy, "verify": context}
-
-
-@functools.cache
-def _system_context(file: str | None, folder: str | None) -> ssl.SSLContext:
-    """The system's certificates; reading them takes longer than a request on loopback."""
-    return httpx.create_ssl_context()
-
-
 _INHERITED_BY_FORK: list[object] = []
 """Never closed: threads that a fork did not copy may hold the locks of what is in here."""
 
 
 class _ProcessState:
-    """What one process has open: a client, one more for each event loop within `async with`."""
+    """What one process has open, and the limits that its calls share."""
 
     def __init__(
         self, concurrency: int, requests_per_minute: int | None, tokens_per_minute: int | None
     ) -> None:
         self.process = os.getpid()
         self.limits = SharedLimits(concurrency, requests_per_minute, tokens_per_minute)
-        self._lock = threading.Lock()
-        self._client: httpx.Client | None = None
-        self._by_loop: weakref.WeakKeyDictionary[Any, httpx.AsyncClient] = (
-            weakref.WeakKeyDictionary()
-        )
-
-    def client(self, make: Callable[[], httpx.Client]) -> httpx.Client:
-        with self._lock:
-            if self._client is None:
-                self._client = make()
-                # For callers who never close the reranker.
-                weakref.finalize(self, _close_if_ours, self._client, self.process)
-            return self._client
-
-    def loop_client(self) -> httpx.AsyncClient | None:
-        with self._lock:
-            return self._by_loop.get(asyncio.get_running_loop())
-
-    def open_loop_client(self, make: Callable[[], httpx.AsyncClient]) -> None:
-        with self._lock:
-            loop = asyncio.get_running_loop()
-            if loop not in self._by_loop:
-                self._by_loop[loop] = make()
-
-    def close(self) -> None:
-        with self._lock:
-            client, self._client = self._client, None
-        if client is not None:
-            client.close()
-
-    async def aclose(self) -> None:
-        with self._lock:
-            client = self._by_loop.pop(asyncio.get_running_loop(), None)
-        if client is not None:
-            await client.aclose()
-
-
-def _close_if_ours(client: httpx.Client, process: int) -> None:
-    if os.getpid() == process:
-        client.close()
+        self.clients = Clients(concurrency)

@@ -2,38 +2,41 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import httpx
 
 from mmrerank.errors import AuthenticationError, InvalidInputError
+from mmrerank.http.proxies import is_this_machine
 
 __all__ = ["Secret", "check_base_url", "find_key", "hide_headers"]
 
 
-class Secret:
-    """A key or header value that appears in no repr, log, traceback or pickle."""
+T = TypeVar("T")
+
+
+class Secret(Generic[T]):
+    """A key, header value or proxy that appears in no repr, log, traceback or pickle."""
 
     __slots__ = ("_value",)
 
-    def __init__(self, value: str) -> None:
+    def __init__(self, value: T) -> None:
         self._value = value
 
-    def reveal(self) -> str:
+    def reveal(self) -> T:
         """The value itself."""
         return self._value
 
     def __repr__(self) -> str:
         return "Secret('**********')"
 
-    def __copy__(self) -> Secret:
+    def __copy__(self) -> Secret[T]:
         return self
 
-    def __deepcopy__(self, memo: object) -> Secret:
+    def __deepcopy__(self, memo: object) -> Secret[T]:
         return self
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -69,29 +72,40 @@ def _key_text(api_key: Any) -> str | None:
     raise InvalidInputError(f"api_key must be a str, not {type(value).__name__}")
 
 
-def hide_headers(headers: Mapping[str, str] | None) -> dict[str, Secret]:
+def hide_headers(headers: Mapping[str, str] | None) -> dict[str, Secret[str]]:
     """The caller's own headers, hidden since they may carry credentials.
 
-    Raises `InvalidInputError` for a value that is not a line of ASCII text.
+    White space around a value is removed. Raises `InvalidInputError` for a name that HTTP does
+    not allow, and for a value that is not a line of ASCII text.
     """
+    if not isinstance(headers, (Mapping, type(None))):
+        raise InvalidInputError(f"headers must be a dict, not {type(headers).__name__}")
     for name, value in (headers or {}).items():
+        if not isinstance(name, str) or not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
+            raise InvalidInputError(f"headers: {name!r:.80} is not a name of a header")
         if not isinstance(value, str) or not re.fullmatch(r"[\t -~]*", value):
             raise InvalidInputError(f"headers: the value of {name!r} is not a line of ASCII text")
-    return {name: Secret(value) for name, value in (headers or {}).items()}
+    return {name: Secret(value.strip()) for name, value in (headers or {}).items()}
 
 
-def check_base_url(url: str, *, has_key: bool, allow_http_key: bool = False) -> str:
+def check_base_url(
+    url: str, *, has_key: bool, over_proxy: bool = False, allow_http_key: bool = False
+) -> str:
     """The address without its trailing slash.
 
-    A key is sent over https only, except to this machine or with `allow_http_key`. Raises
-    `InvalidInputError` for an address that cannot be used or that would expose the key.
+    A key is sent over https only, except to this machine without a proxy, or with
+    `allow_http_key`. Raises `InvalidInputError` for an address that cannot be used or that would
+    expose the key.
     """
     try:
         parsed = httpx.URL(url)
-    except (httpx.InvalidURL, TypeError) as error:
-        raise InvalidInputError(f"base_url is not a URL: {error}") from None
+        parsed.host.encode("idna")  # as the resolver will: refuses labels it cannot look up
+    except (httpx.InvalidURL, TypeError, ValueError) as error:
+        reason = "" if "@" in str(url) else f": {error}"  # it may repeat a password
+        raise InvalidInputError(f"base_url is not a URL{reason}") from None
     _check_parts(url, parsed)
-    if has_key and not allow_http_key and _is_exposed(parsed):
+    is_safe = parsed.scheme == "https" or (is_this_machine(parsed.host) and not over_proxy)
+    if has_key and not is_safe and not allow_http_key:
         raise InvalidInputError(
             f"base_url {url!r} would send the API key unencrypted; use https, pass "
             'allow_http_key=True, or pass api_key="" to send no key'
@@ -105,18 +119,9 @@ def _check_parts(url: str, parsed: httpx.URL) -> None:
             "base_url contains a user name or password; use api_key or headers instead"
         )
     if parsed.scheme not in ("http", "https") or not parsed.host:
+        shown = "" if "@" in url else f" {url!r}"
         raise InvalidInputError(
-            f"base_url {url!r} does not begin with http:// or https:// and a host"
+            f"base_url{shown} does not begin with http:// or https:// and a host"
         )
     if parsed.query or parsed.fragment:
         raise InvalidInputError("base_url contains a query or fragment; use headers instead")
-
-
-def _is_exposed(url: httpx.URL) -> bool:
-    """Does this address leave the machine without encryption?"""
-    if url.scheme == "https" or url.host == "localhost":
-        return False
-    try:
-        return not ipaddress.ip_address(url.host).is_loopback
-    except ValueError:
-        return True

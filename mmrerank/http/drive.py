@@ -8,56 +8,23 @@ batches at once.
 from __future__ import annotations
 
 import asyncio
+import functools
 import threading
-import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, Future, wait
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
 
 import httpx
 
-from mmrerank.errors import APIConnectionError, APIError, APITimeoutError, InvalidResponseError
-from mmrerank.http.limits import Slots
-from mmrerank.http.wire import BatchSteps, Outcome, Pause, Request, Response, Step
+from mmrerank.http.bounds import Bounds
+from mmrerank.http.sending import post, post_async
+from mmrerank.http.wire import BatchSteps, Outcome, Pause, Step
+from mmrerank.http.workers import run_all, run_in_thread
 
-__all__ = ["Bounds", "drive", "drive_async"]
-
-_MAX_ANSWER = 64 * 2**20  # bytes; a service that echoes images must not fill the memory
+__all__ = ["drive", "drive_async"]
 
 # Seconds after the deadline in which requests may still fail by themselves, with their own errors.
 _GRACE = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """What the batches of one call keep to. `model` is named in errors.
-
-    At most `workers` batches run at once, each with one of `slots`, which all calls share.
-    `deadline` is a time of `time.monotonic`.
-    """
-
-    model: str
-    slots: Slots
-    workers: int
-    deadline: float
-
-    def seconds_left(self) -> float:
-        """Until the deadline; 0 after it."""
-        return max(0.0, self.deadline - time.monotonic())
-
-    def deadline_error(self) -> APITimeoutError:
-        """To be raised when the deadline has passed."""
-        return APITimeoutError(f"{self.model}: the call did not end before its deadline")
-
-    def check_answer(self, content: bytearray) -> None:
-        """Raise an `APIError` if the answer so far is too long, or the deadline has passed."""
-        if len(content) > _MAX_ANSWER:
-            raise InvalidResponseError(
-                f"{self.model}: the answer is longer than {_MAX_ANSWER} bytes"
-            )
-        if time.monotonic() > self.deadline:
-            raise self.deadline_error()
 
 
 class _StoppedError(Exception):
@@ -75,12 +42,12 @@ def drive(
     Raises the first `APIError` of any batch at once: batches that have not begun or that pause
     are dropped, and answers to running requests are ignored. `on_stuck` is called when a request
     outlives the deadline (as when its answer arrives byte by byte, each in time): it should close
-    the client's connections.
+    the client's connections. Nobody waits for the threads that are left then.
     """
     stop = threading.Event()
-    pool = ThreadPoolExecutor(min(bounds.workers, len(batches)), "mmrerank")
     try:
-        futures = [pool.submit(_run, batch, client, bounds, stop) for batch in batches]
+        jobs = [functools.partial(_run, batch, client, bounds, stop) for batch in batches]
+        futures = run_all(jobs, bounds.workers, stop)
         done, running = wait(futures, bounds.seconds_left() + _GRACE, FIRST_EXCEPTION)
         for future in done:
             future.result()  # raises the first error
@@ -90,7 +57,6 @@ def drive(
         return [future.result() for future in futures]
     finally:  # also when this thread is interrupted
         stop.set()
-        pool.shutdown(wait=False, cancel_futures=True)
 
 
 async def drive_async(
@@ -105,7 +71,10 @@ async def drive_async(
 
     tasks = [asyncio.create_task(run(batch)) for batch in batches]
     try:
-        return await asyncio.gather(*tasks)
+        async with asyncio.timeout(bounds.seconds_left() + _GRACE):
+            return await asyncio.gather(*tasks)
+    except TimeoutError:
+        raise bounds.deadline_error() from None
     finally:
         for task in tasks:
             task.cancel()
@@ -125,7 +94,7 @@ def _run(
                 stop.wait(step.seconds)
                 outcome = None
             else:
-                outcome = _post(client, step, bounds)
+                outcome = post(client, step, bounds)
     raise _StoppedError
 
 
@@ -134,14 +103,15 @@ async def _run_async(batch: BatchSteps, client: httpx.AsyncClient, bounds: Bound
     async with _slot_async(bounds):
         while True:
             # In a thread, since a batch shrinks and encodes its images before its first step.
-            step = await asyncio.to_thread(_next_step, batch, outcome)
+            thread = run_in_thread(functools.partial(_next_step, batch, outcome))
+            step = await asyncio.wrap_future(thread)
             if isinstance(step, list):
                 return step
             if isinstance(step, Pause):
                 await asyncio.sleep(step.seconds)
                 outcome = None
             else:
-                outcome = await _post_async(client, step, bounds)
+                outcome = await post_async(client, step, bounds)
 
 
 def _next_step(batch: BatchSteps, outcome: Outcome) -> Step | list[float]:
@@ -186,84 +156,3 @@ def _withdrawn_on_error(bounds: Bounds, future: Future[None]) -> Iterator[None]:
     except BaseException:
         bounds.slots.withdraw(future)
         raise
-
-
-def _post(client: httpx.Client, step: Request, bounds: Bounds) -> Response | APIError:
-    request = _build(client, step, bounds)
-    try:
-        answer = client.send(request, stream=True, follow_redirects=False)
-        try:
-            content = bytearray()
-            for piece in answer.iter_bytes():
-                content += piece
-                bounds.check_answer(content)
-        finally:
-            answer.close()
-            _break_cycle(answer)
-    except (httpx.HTTPError, httpx.StreamError) as error:
-        return _connection_error(error, bounds.model)
-    except APIError as error:
-        return error
-    return _response(answer, bytes(content))
-
-
-async def _post_async(
-    client: httpx.AsyncClient, step: Request, bounds: Bounds
-) -> Response | APIError:
-    request = _build(client, step, bounds)
-    try:
-        async with asyncio.timeout(bounds.seconds_left()):
-            answer = await client.send(request, stream=True, follow_redirects=False)
-            try:
-                content = bytearray()
-                async for piece in answer.aiter_bytes():
-                    content += piece
-                    bounds.check_answer(content)
-            finally:
-                await answer.aclose()
-                _break_cycle(answer)
-    except (httpx.HTTPError, httpx.StreamError) as error:
-        return _connection_error(error, bounds.model)
-    except TimeoutError:
-        return bounds.deadline_error()
-    except APIError as error:
-        return error
-    return _response(answer, bytes(content))
-
-
-def _build(
-    client: httpx.Client | httpx.AsyncClient, step: Request, bounds: Bounds
-) -> httpx.Request:
-    """The httpx request, with the client's own timeouts, none of them beyond the deadline."""
-    left = bounds.seconds_left()
-    timeouts = {
-        name: left if seconds is None else min(left, seconds)
-        for name, seconds in client.timeout.as_dict().items()
-    }
-    return client.build_request(
-        "POST",
-        step.url,
-        headers=step.headers,
-        content=step.content,
-        timeout=httpx.Timeout(**timeouts),
-    )
-
-
-def _response(answer: httpx.Response, content: bytes) -> Response:
-    headers = {name.lower(): value for name, value in answer.headers.items()}
-    return Response(answer.status_code, headers, content)
-
-
-def _break_cycle(answer: httpx.Response) -> None:
-    """Break httpx's reference cycle of response and stream, which would keep the request's body,
-    and so its images, in memory until the garbage collector runs.
-    """
-    answer.stream = httpx.ByteStream(b"")
-
-
-def _connection_error(error: httpx.HTTPError | httpx.StreamError, model: str) -> APIError:
-    """An error of httpx as one of ours. Its text names host and cause, never headers."""
-    kind = type(error).__name__
-    if isinstance(error, httpx.TimeoutException):
-        return APITimeoutError(f"{model}: the service did not answer in time ({kind})")
-    return APIConnectionError(f"{model}: the service could not be reached: {error or kind}")

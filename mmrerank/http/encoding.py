@@ -3,14 +3,45 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable
+import math
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
-from mmrerank.errors import ImageError
+from mmrerank.errors import APITimeoutError, ImageError
 from mmrerank.images.encode import encode_image
 from mmrerank.types import Content, Image
 
-__all__ = ["content_parts", "encode_as_data_uri", "take_within_bytes"]
+__all__ = [
+    "check_images_deadline",
+    "content_parts",
+    "encode_as_data_uri",
+    "images_until",
+    "take_within_bytes",
+]
+
+_images_deadline: ContextVar[float] = ContextVar("images_deadline", default=math.inf)
+
+
+@contextmanager
+def images_until(deadline: float) -> Iterator[None]:
+    """In this block, images are encoded until `deadline` (of `time.monotonic`) only.
+
+    A service's `_item` encodes several images without knowing of the call that it works for.
+    """
+    token = _images_deadline.set(deadline)
+    try:
+        yield
+    finally:
+        _images_deadline.reset(token)
+
+
+def check_images_deadline(model: str) -> None:
+    """Raise `APITimeoutError`, which names `model`, if the time for images is over."""
+    if time.monotonic() > _images_deadline.get():
+        raise APITimeoutError(f"{model}: the deadline passed while images were encoded")
 
 
 def encode_as_data_uri(image: Image, max_pixels: int, *, pass_urls: bool) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Unpack
 
 from mmrerank.http.base import HTTPReranker
+from mmrerank.http.limits import Limits
 from mmrerank.http.options import HTTPOptions
 from mmrerank.http.responses import IndexedScores
 
@@ -14,11 +15,13 @@ __all__ = ["InfinityReranker"]
 class InfinityReranker(HTTPReranker):
     """A text reranker served by Infinity.
 
-    The key (`infinity_emb v2 --api-key`) is `api_key` or the environment's `INFINITY_API_KEY`.
+    A document is cut to the 122,880 characters that a server takes; a longer one would fail the
+    whole request. The key (`infinity_emb v2 --api-key`) is `api_key` or the environment's `INFINITY_API_KEY`.
     Other keywords: `HTTPOptions`.
     """
 
     key_names = ("INFINITY_API_KEY",)
+    limits = Limits(characters=122_880)
 
     def __init__(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from typing import Any, Unpack
 
-from mmrerank.errors import InvalidInputError
+from mmrerank.errors import InvalidInputError, warn
 from mmrerank.http.base import HTTPReranker
 from mmrerank.http.limits import Limits
 from mmrerank.http.options import HTTPOptions
@@ -15,13 +15,21 @@ from mmrerank.types import Content, Modalities
 __all__ = ["JinaReranker"]
 
 _TEXT = Modalities()
+_M0 = Modalities(image=True, query_image=True)
 _MODELS = {
-    "jina-reranker-m0": Modalities(image=True, query_image=True),
+    "jina-reranker-m0": _M0,
     "jina-reranker-v3": _TEXT,
     "jina-reranker-v3.5": _TEXT,
     "jina-reranker-v2-base-multilingual": _TEXT,
 }
-_LISTWISE = ("jina-reranker-v3", "jina-reranker-v3.5")
+
+_MEANT = {
+    "m0": "jina-reranker-m0",
+    "v2": "jina-reranker-v2-base-multilingual",
+    "v3": "jina-reranker-v3",
+    "v3.5": "jina-reranker-v3.5",
+}
+"""Short names that people use for models."""
 
 
 class JinaReranker(HTTPReranker):
@@ -34,13 +42,14 @@ class JinaReranker(HTTPReranker):
     documents is one request.
 
     Jina's free tier allows `requests_per_minute=500, tokens_per_minute=1_000_000` and 5 requests
-    at once, which is the default here. Other keywords: `HTTPOptions`. Raises `InvalidInputError`
-    for a model that Jina does not have.
+    at once, which is the default here. Other keywords: `HTTPOptions`. Warns of a model that is not
+    known here, and uses it.
     """
 
     key_names = ("JINA_API_KEY", "JINAAI_API_KEY")  # LangChain's name and LlamaIndex's
     needs_key = True
     fetches_urls = True
+    scale = "given"
 
     def __init__(
         self,
@@ -49,10 +58,12 @@ class JinaReranker(HTTPReranker):
         base_url: str = "https://api.jina.ai",
         **options: Unpack[HTTPOptions],
     ) -> None:
+        if not isinstance(model, str) or not model:
+            raise InvalidInputError(f"model must be a name, not {model!r}")
         if model not in _MODELS:
-            raise InvalidInputError(_unknown_model(model))
-        self.modalities = _MODELS[model]
-        self.listwise = model in _LISTWISE
+            warn(_unknown_model(model))
+        self.modalities = _MODELS.get(model, _M0 if "m0" in model else _TEXT)
+        self.listwise = model.startswith("jina-reranker-v3")
         if self.listwise:
             self.limits = Limits(documents=2048)  # the service splits them into blocks of 64 itself
         super().__init__(model, base_url=base_url, **options)
@@ -89,6 +100,12 @@ class JinaReranker(HTTPReranker):
 
 
 def _unknown_model(model: str) -> str:
-    close = difflib.get_close_matches(str(model), _MODELS, n=1, cutoff=0.5)
-    hint = f"did you mean {close[0]!r}? " if close else ""
-    return f"Jina has no model {model!r}; {hint}its models are: {', '.join(_MODELS)}"
+    """What to say of a name such as "v2", "jina-reranker-v2" or "jinaai/jina-reranker-m0"."""
+    meant = _MEANT.get(model.removeprefix("jina-reranker-").removeprefix("jina-"))
+    close = [meant] if meant else difflib.get_close_matches(model, _MODELS, n=1, cutoff=0.5)
+    reads = "text and images" if close and _MODELS[close[0]].image else "text only"
+    hint = f"Did you mean {close[0]!r}, which reads {reads}? " if close else ""
+    return (
+        f"{model!r} is not among the models of Jina that are known here ({', '.join(_MODELS)}). "
+        f"{hint}It is used as it is; Jina refuses a name that it does not have."
+    )

@@ -20,6 +20,7 @@ __all__ = [
     "Limits",
     "RateLimiter",
     "Slots",
+    "estimate_request",
     "estimate_tokens",
     "limits_per_worker",
     "split_into_batches",
@@ -34,19 +35,27 @@ _MIN_IMAGES_PER_WORKER = 4
 class Limits:
     """How much one request may carry; `tokens` is None where the service names no limit.
 
-    `bytes` counts the encoded documents. A single document that exceeds a limit goes alone.
+    `bytes` counts the encoded documents. A single document that exceeds one of these goes alone.
+    `characters` is the length to which each document's text is cut, with a warning.
     """
 
     documents: int = 64
     images: int = 20
     tokens: int | None = None
     bytes: int = 8 * 2**20
+    characters: int = 2**31
 
 
 def estimate_tokens(content: Content, per_image: int) -> int:
     """Tokens of text and images, on the high side: few tokens are shorter than three bytes."""
     text = content.text or ""
     return len(text.encode("utf-8", "replace")) // 3 + 1 + per_image * len(content.images)
+
+
+def estimate_request(query: Content, items: list[Content], per_image: int) -> int:
+    """As `estimate_tokens`, for a request, as services charge it: the query once a document."""
+    of_items = sum(estimate_tokens(item, per_image) for item in items)
+    return of_items + len(items) * estimate_tokens(query, per_image)
 
 
 def split_into_batches(

@@ -24,7 +24,9 @@ class HTTPOptions(TypedDict, total=False):
     """The service's key. None reads the environment (the class's `key_names`); "" sends none."""
 
     timeout: float | httpx.Timeout
-    """Seconds for each wait of a request (connect, write, read), or a `httpx.Timeout`."""
+    """Seconds for each wait of a request (connect, write, read), or a `httpx.Timeout`.
+
+    As `deadline`, at most a year."""
 
     deadline: float
     """Seconds for a whole call, including its pauses and retries."""
@@ -71,14 +73,14 @@ class HTTPOptions(TypedDict, total=False):
     """Added to each request."""
 
     proxy: str | httpx.Proxy | None
-    """As in httpx; None uses the proxy that the environment names."""
+    """As in httpx. None uses the proxy that the environment names, but none to this machine."""
 
     verify: ssl.SSLContext | str | Path | None
     """A file of certificates or an SSL context; None trusts the system's certificates, or those
     that `SSL_CERT_FILE` and `SSL_CERT_DIR` name."""
 
     allow_http_key: bool
-    """Send the key over unencrypted HTTP to other machines, too."""
+    """Send the key over unencrypted HTTP to other machines and through a proxy, too."""
 
     client: httpx.Client | None
     """A client of your own for synchronous calls, used with its own settings and never closed."""
@@ -121,6 +123,9 @@ _MINIMUM = {
 }
 
 
+_LONGEST = 366 * 24 * 3600  # seconds; waiting for inf, or for much more than this, overflows
+
+
 def check_options(options: HTTPOptions) -> None:
     """Raise `InvalidInputError` for a value that cannot be used; `options` are complete."""
     _check_numbers(options)
@@ -134,11 +139,22 @@ def check_options(options: HTTPOptions) -> None:
 def _check_numbers(options: Mapping[str, object]) -> None:
     for name, minimum in _MINIMUM.items():
         number = options[name]
-        if isinstance(number, (int, float)) and number < minimum:
+        if number is None and DEFAULTS[name] is None:  # type: ignore[literal-required]
+            continue
+        if not isinstance(number, int) or isinstance(number, bool):
+            raise InvalidInputError(f"{name} must be a whole number, not {number!r:.80}")
+        if number < minimum:
             raise InvalidInputError(f"{name} must be at least {minimum}, not {number}")
 
 
-def _check_seconds(options: HTTPOptions) -> None:
-    timeout = options["timeout"]
-    if options["deadline"] <= 0 or (isinstance(timeout, (int, float)) and timeout <= 0):
-        raise InvalidInputError("timeout and deadline must be more than 0 seconds")
+def _check_seconds(options: Mapping[str, object]) -> None:
+    for name in ("timeout", "deadline"):
+        seconds = options[name]
+        if name == "timeout" and isinstance(seconds, (httpx.Timeout, type(None))):
+            continue
+        if not isinstance(seconds, (int, float)) or isinstance(seconds, bool):
+            raise InvalidInputError(f"{name} must be a number of seconds, not {seconds!r:.80}")
+        if not 0 < seconds <= _LONGEST:  # false for nan, too
+            raise InvalidInputError(
+                f"{name} must be more than 0 and at most {_LONGEST} seconds, not {seconds}"
+            )

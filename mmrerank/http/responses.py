@@ -28,6 +28,8 @@ IndexedScores = Sequence[tuple[Any, Any]]
 
 _MAX_MESSAGE, _MAX_NAME = 600, 100  # characters
 
+_MAX_TEXT = 100_000  # bytes of an error that is no JSON; more than a mask reads, so none is cut
+
 _BASE64 = re.compile(r"(data:[\w/+.-]+;base64,)?[A-Za-z0-9+/_=-]{60,}")
 
 _REMAINING = (
@@ -38,7 +40,15 @@ _REMAINING = (
 
 _RESETS = ("x-ratelimit-reset-requests", "x-ratelimit-reset-tokens", "ratelimit-reset")
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
+_NUMBER = r"\d{1,12}(?:\.\d{1,12})?"
+
+_SECONDS = re.compile(rf"-?{_NUMBER}", re.ASCII)
+
+_DURATIONS = re.compile(rf"(?:{_NUMBER}(?:ms|s|m|h)){{1,4}}", re.ASCII)
+
+_DURATION = re.compile(rf"({_NUMBER})(ms|s|m|h)", re.ASCII)
+
+_LONGEST_PAUSE_TEXT = 64  # characters of a duration or an HTTP date
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -82,7 +92,7 @@ def scores_by_index(pairs: IndexedScores, count: int, model: str) -> list[float]
             raise InvalidResponseError(f"{model}: index {index} is given twice")
         number = _finite(score)
         if number is None:
-            raise InvalidResponseError(f"{model}: the score of index {index} is {score!r:.40}")
+            raise InvalidResponseError(f"{model}: the score of index {index} is {_shown(score)}")
         scores[index] = number
     missing = [i for i in range(count) if i not in scores]
     if missing:
@@ -95,8 +105,17 @@ def scores_by_index(pairs: IndexedScores, count: int, model: str) -> list[float]
 def _check_index(index: object, count: int, model: str) -> None:
     if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < count:
         raise InvalidResponseError(
-            f"{model}: index {index!r:.40} does not belong to any of the {count} documents"
+            f"{model}: index {_shown(index)} does not belong to any of the {count} documents"
         )
+
+
+def _shown(value: object) -> str:
+    """A value as it may stand in an error: what is no number may repeat what was sent."""
+    if value is None or isinstance(value, (bool, float)):
+        return repr(value)
+    if isinstance(value, int):
+        return str(value) if abs(value) < 10**18 else "a number that is too large"
+    return f"a {type(value).__name__}"
 
 
 def _finite(score: object) -> float | None:
@@ -114,21 +133,22 @@ def to_error(
     answer: Response,
     read: Callable[[Any], ErrorFacts],
     model: str,
-    key: str | None = None,
+    mask: Callable[[str], str] = str,
 ) -> APIError:
     """The typed error for an answer that is not a success; `read` reads its body.
 
-    The service's words are shortened and rid of `key` and of base64, since services echo input.
+    The service's words are shortened and rid of base64, and of secrets by `mask`, since services
+    echo input.
     """
     try:
         body = json.loads(answer.content)
     except (ValueError, RecursionError):
-        body = answer.content[:2000].decode(errors="replace")
+        body = answer.content[:_MAX_TEXT].decode(errors="replace")
     facts = read(body)
-    reason = _clean(facts.message, key, _MAX_MESSAGE) or "no reason given"
+    reason = _clean(facts.message, mask, _MAX_MESSAGE) or "no reason given"
     message = f"{model}: {reason}"
-    code = facts.code and _clean(facts.code, key, _MAX_NAME)
-    request_id = facts.request_id and _clean(facts.request_id, key, _MAX_NAME)
+    code = facts.code and _clean(facts.code, mask, _MAX_NAME)
+    request_id = facts.request_id and _clean(facts.request_id, mask, _MAX_NAME)
     if answer.status == 429:
         pause = requested_pause(answer.headers)
         return RateLimitError(message, retry_after=pause, code=code, request_id=request_id)
@@ -176,10 +196,9 @@ def _text(value: object) -> str | None:
     return None if value is None else str(value)
 
 
-def _clean(text: str, key: str | None, length: int) -> str:
-    if key:
-        text = text.replace(key, "***")
-    return _BASE64.sub("...", text[: 100 * length])[:length]
+def _clean(text: str, mask: Callable[[str], str], length: int) -> str:
+    """Masked before it is cut, or a piece of a secret could be left at the end."""
+    return _BASE64.sub("...", mask(text)[: 100 * length])[:length]
 
 
 def requested_pause(headers: Mapping[str, str]) -> float | None:
@@ -199,24 +218,24 @@ def requested_pause(headers: Mapping[str, str]) -> float | None:
 def _retry_after(value: str) -> float | None:
     """Seconds, or the time until an HTTP date."""
     seconds = _duration(value)
-    if seconds is not None or not value:
+    if seconds is not None or not value or len(value) > _LONGEST_PAUSE_TEXT:
         return seconds
     try:
         when = email.utils.parsedate_to_datetime(value)
-    except ValueError:
+        if when.tzinfo is None:
+            when = when.replace(tzinfo=dt.UTC)
+        return max(0.0, (when - dt.datetime.now(dt.UTC)).total_seconds())
+    except (ValueError, TypeError, IndexError, OverflowError):  # years and zones of any size
         return None
-    if when.tzinfo is None:
-        when = when.replace(tzinfo=dt.UTC)
-    return max(0.0, (when - dt.datetime.now(dt.UTC)).total_seconds())
 
 
 def _duration(value: str) -> float | None:
-    """Seconds of `12`, `1.5`, `6m0s`, `250ms`; None for anything else."""
-    try:
-        seconds = float(value)
-    except ValueError:
-        parts = _DURATION.findall(value)
-        if not parts or "".join(number + unit for number, unit in parts) != value.strip():
-            return None
-        seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
-    return max(0.0, seconds) if math.isfinite(seconds) else None
+    """Seconds of `12`, `1.5`, `6m0s`, `250ms`; None for anything else, and for what is longer."""
+    if len(value) > _LONGEST_PAUSE_TEXT:
+        return None
+    text = value.strip()
+    if _SECONDS.fullmatch(text):
+        return max(0.0, float(text))
+    if not _DURATIONS.fullmatch(text):
+        return None
+    return sum(float(number) * _UNITS[unit] for number, unit in _DURATION.findall(text))

@@ -28,13 +28,16 @@ _LONGEST_PAUSE = 60.0  # seconds; if a service asks for more, its error is raise
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Sends the requests of one call of a reranker. `read_error` reads the service's errors."""
+    """Sends the requests of one call of a reranker. `read_error` reads the service's errors,
+    `is_permanent` knows those that a repetition cannot mend in spite of their status.
+    """
 
     connection: Connection
     read_error: Callable[[Any], ErrorFacts]
     model: str
     max_retries: int
     call: RerankCall
+    is_permanent: Callable[[APIError], bool] = lambda _: False
 
     def send(self, request: Request, tokens: int) -> Generator[Step, Outcome, Response]:
         """The answer with status 200 to a request of about so many `tokens`.
@@ -44,27 +47,33 @@ class Sender:
         """
         rate = self.connection.limits.rate
         for attempt in itertools.count():
-            yield from self._pause(rate.reserve(tokens), None)
+            yield from self.pause(rate.reserve(tokens), None)
             answer = yield from self._follow_redirects(request)
-            requested = requested_pause(answer.headers) if isinstance(answer, Response) else None
+            requested = self._requested_pause(answer)
             if requested is not None and requested <= _LONGEST_PAUSE:
                 rate.delay(requested)
             if isinstance(answer, Response) and answer.status == 200:
                 return answer
             error = self._error(answer)
             pause = pause_before_retry(error, attempt, requested)
-            if pause is None or attempt == self.max_retries:
+            if pause is None or attempt == self.max_retries or self.is_permanent(error):
                 raise error
             self.call.counter.add(retries=1)
-            yield from self._pause(pause, error)
+            yield from self.pause(pause, error)
         raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def _requested_pause(self, answer: Outcome) -> float | None:
+        """What an answer asks to wait, if it asks for another attempt at all."""
+        if isinstance(answer, Response) and answer.status in _RETRIED:
+            return requested_pause(answer.headers)
+        return None
 
     def _error(self, answer: Outcome) -> APIError:
         if isinstance(answer, Response):
-            return to_error(answer, self.read_error, self.model, self.connection.key)
+            return to_error(answer, self.read_error, self.model, self.connection.mask)
         return answer or APIConnectionError(f"{self.model}: no answer")
 
-    def _pause(self, seconds: float, error: APIError | None) -> Generator[Step, Any, None]:
+    def pause(self, seconds: float, error: APIError | None) -> Generator[Step, Any, None]:
         """Wait; but if the deadline comes first, raise at once (`error`, if there is one)."""
         if time.monotonic() + seconds >= self.call.deadline:
             raise error or APITimeoutError(
@@ -84,15 +93,23 @@ class Sender:
             answer = yield request
             if not isinstance(answer, Response) or answer.status not in (307, 308):
                 return answer
-            target = httpx.URL(request.url).join(answer.headers.get("location", ""))
-            if _origin(target) != _origin(httpx.URL(request.url)):
-                return APIError(
-                    f"{self.model}: the service redirects to {target.scheme}://{target.host}; "
-                    "give that address as base_url if you trust it",
-                    status_code=answer.status,
-                )
+            source = httpx.URL(request.url)
+            target = _redirect_target(source, answer.headers.get("location", ""))
+            if target is None or _origin(target) != _origin(source):
+                return self._redirect_error(target, answer.status)
             request = replace(request, url=str(target))
         return APIError(f"{self.model}: the service redirects more than {_MAX_REDIRECTS} times")
+
+    def _redirect_error(self, target: httpx.URL | None, status: int) -> APIError:
+        if target is None:
+            reason = "the service redirects to what is no URL"
+        else:
+            place = self.connection.mask(f"{target.scheme}://{target.host}")
+            reason = (
+                f"the service redirects to {place:.300}; give that address as base_url if you "
+                "trust it"
+            )
+        return APIError(f"{self.model}: {reason}", status_code=status)
 
 
 def pause_before_retry(error: APIError, attempt: int, requested: float | None) -> float | None:
@@ -107,6 +124,19 @@ def pause_before_retry(error: APIError, attempt: int, requested: float | None) -
     if requested is not None:
         return requested if requested <= _LONGEST_PAUSE else None
     return min(8.0, 0.5 * 2.0**attempt) * random.uniform(0.5, 1.0)  # noqa: S311  # not a secret
+
+
+def _redirect_target(source: httpx.URL, location: str) -> httpx.URL | None:
+    """The URL a redirect leads to; None if it is none.
+
+    Without user and password: httpx would send them in place of the key.
+    """
+    try:
+        target = source.join(location).copy_with(userinfo=b"")
+        target.host.encode("idna")  # raises for a name that cannot be looked up
+    except (httpx.InvalidURL, ValueError):
+        return None
+    return target
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:

@@ -12,11 +12,14 @@ __all__ = ["BatchSteps", "Outcome", "Pause", "Request", "Response", "Step"]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A POST. Headers and body stay out of its repr: they contain the key and the images."""
+    """A POST, or what `method` says. Headers and body stay out of its repr: they contain the key
+    and the images.
+    """
 
     url: str
     headers: dict[str, str] = field(repr=False)
     content: bytes = field(repr=False)
+    method: str = field(default="POST", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,7 +140,7 @@ class FolderLoader:
         image_root: str | os.PathLike[str],
         recursive: bool = True,
         suffixes: Iterable[str] | None = None,
-        on_error: Literal["raise", warn] = "raise",
+        on_error: Literal["raise", "warn"] = "raise",
         show_progress: bool = False,
         **options: Any,
     ) -> None:

@@ -75,15 +75,17 @@ def without_answer(fault: Fault | None) -> Reply | None:
     return _WITHOUT_ANSWER.get(fault) if isinstance(fault, str) else None
 
 
-def break_rows(rows: list[tuple[int, float]], fault: Fault | None) -> list[tuple[int, float]]:
-    """The (index, score) rows, with the fault if it concerns them."""
+def break_rows(
+    rows: list[tuple[int, float]], fault: Fault | None, sent: int
+) -> list[tuple[int, float]]:
+    """The (index, score) rows, with the fault if it concerns them; `sent` documents were sent."""
     last, score = rows[-1]
     if fault == "missing":
         return rows[:-1]
     if fault == "repeated":
         return [*rows, rows[0]]
     if fault == "foreign":
-        return [*rows[:-1], (last + 1, score)]
+        return [*rows[:-1], (sent, score)]
     replaced = {"nan": float("nan"), "huge": 10**400}.get(str(fault), score)
     return [*rows[:-1], (last, replaced)]
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from helpers import png
 
@@ -23,8 +26,12 @@ QWEN = "Qwen/Qwen3-VL-Reranker-2B"
 
 
 def services():
-    """The names of all services."""
-    return [row.name for row in RERANKERS if row.module.startswith("mmrerank.http.")]
+    """The names of all services that have a class of their own."""
+    return [
+        row.name
+        for row in RERANKERS
+        if row.module.startswith("mmrerank.http.") and row.preset is None
+    ]
 
 
 def make(name, server, **options):
@@ -60,6 +67,7 @@ def body_sent(name, query, documents, **options):
     """The body of the one request that this makes, its images cut short."""
     with LocalRerankServer(dialect=name) as server, make(name, server, **options) as reranker:
         reranker.score(query, documents)
+    assert server.ignored == []  # fields that the service does not know
     (body,) = server.requests
     return shortened(body)
 
@@ -87,6 +95,36 @@ def wait_until(condition, seconds=2.0):
     while not condition() and time.monotonic() < end:
         time.sleep(0.01)
     return condition()
+
+
+@contextmanager
+def canned_server(status=200, headers=(), body=b""):
+    """The URL of a server that answers all requests so, and a list of their headers."""
+    seen = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            seen.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
+            self.send_response(status)
+            for name, value in headers:
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as made:
+        made.daemon_threads = True
+        thread = threading.Thread(target=made.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{made.server_port}", seen
+        finally:
+            made.shutdown()
+            thread.join()
 
 
 def figures(count, size=(60, 40)):

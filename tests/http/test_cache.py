@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import sqlite3
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -162,7 +164,11 @@ def test_the_oldest_go_first():
     cache.close()
 
 
-@given(st.dictionaries(st.binary(max_size=20), st.floats(allow_nan=False), max_size=1500))
+@given(
+    st.dictionaries(
+        st.binary(max_size=20), st.floats(allow_nan=False, allow_infinity=False), max_size=1500
+    )
+)
 def test_it_gives_back_what_it_was_given(scores):
     cache = ScoreCache()
     cache.put(scores)
@@ -191,6 +197,45 @@ def test_a_cache_that_fails_costs_a_warning_and_no_score(tmp_path):
     ):
         assert reranker.score("turbine", ["turbine"]) == [1.0]
     cache.close()
+
+
+@pytest.mark.parametrize("value", ["NULL", "'high'", "CAST(x'ff' AS TEXT)", "x'ff00'", "9e999"])
+def test_what_is_no_finite_number_counts_as_unknown(tmp_path, value):
+    cache = ScoreCache(tmp_path / "scores.sqlite")
+    with LocalRerankServer() as server, cached_reranker(server, cache) as reranker:
+        assert reranker.score("turbine", ["turbine", "x"]) == [1.0, 0.0]
+        with contextlib.closing(sqlite3.connect(tmp_path / "scores.sqlite")) as other, other:
+            other.execute(f"UPDATE scores SET score = {value}")
+        assert reranker.score("turbine", ["turbine", "x"]) == [1.0, 0.0]
+        assert len(server.requests) == 2
+    cache.close()
+
+
+def test_a_damaged_file_gives_scores_or_a_typed_error(tmp_path):
+    """Bytes anywhere in the file, among them names that are no UTF-8."""
+    path = tmp_path / "scores.sqlite"
+    cache = ScoreCache(path)
+    keys = [bytes([i]) * 16 for i in range(200)]
+    cache.put(dict.fromkeys(keys, 0.5))
+    cache.close()
+    sound = path.read_bytes()
+    places = [*range(0, 100, 3), sound.find(b"scores"), sound.find(b"CREATE"), len(sound) // 2]
+    for place in places:
+        path.write_bytes(sound[:place] + b"\xff\xfe\x80" + sound[place + 3 :])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RerankWarning)
+            try:
+                damaged = ScoreCache(path)
+            except InvalidInputError:
+                continue
+            damaged.put({keys[0]: 0.5})
+            assert set(damaged.get(keys).values()) <= {0.5}
+            damaged.close()
+
+
+def test_a_name_that_is_no_path_is_refused():
+    with pytest.raises(InvalidInputError, match="cannot be used as a score cache"):
+        ScoreCache("a\0b.sqlite")
 
 
 def test_keys_of_any_number_are_looked_up():

@@ -14,8 +14,8 @@ from mmrerank import (
 
 BOTH = Content("a chunk", [FIGURE])
 REQUESTS = [
-    ({"max_tokens_per_doc": 9}, ["x"], {"model": "rerank-v3.5", "query": "q", "documents": ["x"], "max_tokens_per_doc": 9}),
-    ({}, ["x"], {"model": "rerank-v3.5", "query": "q", "documents": ["x"]}),
+    ({"max_tokens_per_doc": 9}, ["x"], {"model": "rerank-v4.0-pro", "query": "q", "documents": ["x"], "max_tokens_per_doc": 9}),
+    ({}, ["x"], {"model": "rerank-v4.0-pro", "query": "q", "documents": ["x"]}),
 ]  # fmt: skip
 
 

@@ -27,7 +27,8 @@ from mmrerank import (
     TEIReranker,
 )
 from mmrerank.cli.options import make_reranker
-from mmrerank.http.connection import Connection, client_arguments
+from mmrerank.http.clients import client_arguments
+from mmrerank.http.connection import Connection
 from mmrerank.http.options import DEFAULTS
 from mmrerank.testing import LocalRerankServer
 
@@ -186,6 +187,12 @@ def test_the_environments_certificates_hold(authority, monkeypatch):
     monkeypatch.setenv("SSL_CERT_FILE", str(path))
     with LocalRerankServer(ssl_context=context) as server, reranker_for(server) as reranker:
         assert reranker.score("x", ["x"]) == [1.0]
+
+
+def test_certificates_that_the_environment_does_not_have(monkeypatch, tmp_path):
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "missing.pem"))
+    with pytest.raises(InvalidInputError, match="SSL_CERT_FILE"):
+        TEIReranker(base_url="https://gpu-box")
 
 
 def test_the_environments_proxies_hold(monkeypatch):

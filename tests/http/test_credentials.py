@@ -101,6 +101,7 @@ def test_a_secret_does_not_show():
     ("url", "reason"),
     [
         ("http://host:port", "is not a URL"),
+        ("http://xn--a-ecp.ru", "is not a URL"),
         ("https://u:p@example.org", "user name or password"),
         ("ftp://example.org", "http:// or https://"),
         ("https://example.org?key=x", "query or fragment"),
@@ -110,6 +111,21 @@ def test_a_secret_does_not_show():
 def test_why_an_address_is_refused(url, reason):
     with pytest.raises(InvalidInputError, match=reason):
         check_base_url(url, has_key=True)
+
+
+@pytest.mark.parametrize("url", ["http://u:geh@eim@host:x", "u:geh@eim", "ftp://geh@eim:1"])
+def test_a_password_in_an_address_is_not_shown(url):
+    with pytest.raises(InvalidInputError, match="base_url") as caught:
+        check_base_url(url, has_key=True)
+    assert "eim" not in str(caught.value)
+    assert "geh" not in str(caught.value)
+
+
+def test_through_a_proxy_no_machine_is_this_one():
+    with pytest.raises(InvalidInputError, match="unencrypted"):
+        check_base_url("http://localhost:8000", has_key=True, over_proxy=True)
+    assert check_base_url("https://localhost", has_key=True, over_proxy=True)
+    assert check_base_url("http://localhost", has_key=False, over_proxy=True)
 
 
 @pytest.mark.parametrize("host", ["localhost:8000", "127.0.0.1", "127.9.9.9", "[::1]:80"])

@@ -25,10 +25,10 @@ from mmrerank import (
     APIConnectionError,
     APIError,
     APITimeoutError,
-    InvalidResponseError,
     JinaReranker,
 )
-from mmrerank.http.drive import Bounds, _slot, _slot_async, drive
+from mmrerank.http.bounds import Bounds
+from mmrerank.http.drive import _slot, _slot_async, drive
 from mmrerank.http.limits import (
     Slots,
 )
@@ -126,7 +126,9 @@ def test_nobody_listens(mode):
     with LocalRerankServer() as server:
         url = server.url
     reranker = JinaReranker(api_key="k", base_url=url, max_retries=0)
-    with pytest.raises(APIConnectionError, match=r"^jina-reranker-m0: the service could not be"):
+    with pytest.raises(
+        APIConnectionError, match=rf"^jina-reranker-m0: the service at {url} could not"
+    ):
         scores_of(reranker, mode, "turbine", DOCUMENTS)
     reranker.close()
 
@@ -173,15 +175,6 @@ def test_slots_serve_threads_and_loops_alike_and_never_more():
 
 def bounds_until(seconds):
     return Bounds("some-model", Slots(1), 1, time.monotonic() + seconds)
-
-
-def test_errors_of_the_drivers_name_the_model():
-    late = bounds_until(-1)
-    assert late.seconds_left() == 0
-    with pytest.raises(APITimeoutError, match=r"^some-model: "):
-        late.check_answer(bytearray())
-    with pytest.raises(InvalidResponseError, match=r"^some-model: .* longer"):
-        bounds_until(9).check_answer(bytearray(64 * 2**20 + 1))
 
 
 def test_batches_run_to_their_scores_in_order():

@@ -89,10 +89,31 @@ def test_an_unknown_key_is_an_authentication_error():
     assert caught.value.status_code == 401
 
 
-@pytest.mark.parametrize("model", ["jina-reranker-m0-v1", "jina-m0", "jinaai/jina-reranker-m0"])
-def test_a_wrong_model_name_names_the_right_one(model):
-    with pytest.raises(InvalidInputError, match="'jina-reranker-m0'"):
-        JinaReranker(model, api_key="k")
+@pytest.mark.parametrize(
+    ("model", "meant"),
+    [
+        ("jina-reranker-m0-v1", "'jina-reranker-m0', which reads text and images"),
+        ("jina-m0", "'jina-reranker-m0', which reads text and images"),
+        ("jinaai/jina-reranker-m0", "'jina-reranker-m0', which reads text and images"),
+        ("v2", "'jina-reranker-v2-base-multilingual', which reads text only"),
+        ("jina-reranker-v2", "'jina-reranker-v2-base-multilingual', which reads text only"),
+    ],
+)
+def test_an_unknown_model_is_used_with_a_warning_that_names_the_likely_one(model, meant):
+    with pytest.warns(RerankWarning, match=f"Did you mean {meant}"):
+        reranker = JinaReranker(model, api_key="k")
+    assert reranker.model == model
+    assert reranker.modalities.image == ("m0" in model)
+
+
+def test_a_future_v3_is_listwise_too():
+    with pytest.warns(RerankWarning, match="jina-reranker-v3.9"):
+        assert JinaReranker("jina-reranker-v3.9", api_key="k").listwise
+
+
+def test_a_model_is_a_name():
+    with pytest.raises(InvalidInputError, match="model"):
+        JinaReranker("", api_key="k")
 
 
 def test_every_field_that_was_refused_is_reported():

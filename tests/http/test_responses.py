@@ -19,6 +19,7 @@ from mmrerank import (
     InvalidResponseError,
     RateLimitError,
 )
+from mmrerank.http.masking import Mask
 from mmrerank.http.responses import (
     decode_answer,
     read_error,
@@ -104,6 +105,16 @@ def test_the_forms_of_errors(body, facts):
         ({"retry-after": "-3"}, 0.0),
         ({"retry-after": "soon"}, None),
         ({"retry-after": "nan"}, None),
+        ({"retry-after": "inf"}, None),
+        ({"retry-after": "1_000"}, None),
+        ({"retry-after": "9" * 90_000}, None),
+        ({"retry-after": "9" * 90_000 + "s"}, None),
+        ({"retry-after": "1s" * 45_000}, None),
+        ({"retry-after": "(" * 90_000}, None),
+        ({"retry-after": "Wed, 21 Oct 99999999999999 07:28:00 GMT"}, None),
+        ({"retry-after": "Wed, 21 Oct 2015 07:28:00 +999999999999999"}, None),
+        ({"retry-after": ","}, None),
+        ({"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "9" * 90_000}, None),
         ({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0.0),
         ({"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "1m2.5s"}, 62.5),
         ({"x-ratelimit-remaining-tokens": "0", "x-ratelimit-reset-tokens": "250ms"}, 0.25),
@@ -113,10 +124,13 @@ def test_the_forms_of_errors(body, facts):
     ],
 )
 def test_what_an_answer_asks_to_wait(headers, seconds):
+    start = time.monotonic()
     assert requested_pause(headers) == seconds
+    assert time.monotonic() - start < 0.5  # linear in the header's length
 
 
 def test_a_date_to_wait_until():
+    assert requested_pause({"retry-after": "Fri, 31 Dec 9999 23:59:59 -2359"}) > 1e9
     asked = requested_pause({"retry-after": formatdate(time.time() + 30, usegmt=True)})
     assert 28 < asked <= 30
 
@@ -132,10 +146,11 @@ def test_scores_come_in_the_order_of_the_documents():
         ([(0, 0.5), (0, 0.5)], "index 0 is given twice"),
         ([(0, 0.5), (2, 0.5)], "index 2 does not belong to any of the 2"),
         ([(0, 0.5), (True, 0.5)], "index True"),
-        ([("0", 0.5), (1, 0.5)], "index '0'"),
+        ([("0", 0.5), (1, 0.5)], "index a str"),
         ([(0, math.nan), (1, 0.5)], "the score of index 0 is nan"),
         ([(0, True), (1, 0.5)], "the score of index 0 is True"),
-        ([(0, 10**400), (1, 0.5)], "the score of index 0 is 1000"),
+        ([(0, 10**400), (1, 0.5)], "the score of index 0 is a number that is too large"),
+        ([(0, "a secret"), (1, 0.5)], "the score of index 0 is a str"),
     ],
 )
 def test_scores_that_are_not_one_finite_number_each_are_refused(pairs, reason):
@@ -155,7 +170,7 @@ def test_an_answer_of_another_structure_is_named():
 )
 def test_an_error_is_made_with_all_that_the_answer_says(status, kind):
     body = b'{"message": "no k3y", "code": "c", "request_id": "r"}'
-    error = to_error(Response(status, {}, body), read_error, "m", "k3y")
+    error = to_error(Response(status, {}, body), read_error, "m", Mask(["k3y"]))
     assert type(error) is kind
     assert (error.status_code, error.code, error.request_id) == (status, "c", "r")
     assert error.args == ("m: no ***",)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 
 import httpx
@@ -10,6 +11,7 @@ from calling import (
     DOCUMENTS,
     MANY,
     RIGHT,
+    canned_server,
     fault_name,
     patience,
     reranker_for,
@@ -20,6 +22,7 @@ from mmrerank import (
     APIConnectionError,
     APIError,
     APITimeoutError,
+    JinaReranker,
     RateLimitError,
 )
 from mmrerank.http.retrying import pause_before_retry
@@ -92,6 +95,49 @@ def test_a_redirect_within_the_service_is_followed(server, mode):
     server.faults = [Refusal(307, {"Location": "/v1/rerank"})]
     with reranker_for(server) as reranker:
         assert scores_of(reranker, mode, "turbine torque", DOCUMENTS)[0] == 1.0
+
+
+@pytest.mark.parametrize("status", [200, 400])
+def test_only_an_answer_that_asks_for_a_retry_delays_others(mode, status):
+    asked = [("Retry-After", "50"), ("RateLimit-Remaining", "0"), ("RateLimit-Reset", "50")]
+    body = b'{"results": [{"index": 0, "relevance_score": 0.5}]}'
+    with canned_server(status, asked, body) as (url, seen):
+        reranker = JinaReranker(api_key="k", base_url=url, deadline=5)
+        for _ in range(2):
+            with (
+                contextlib.nullcontext() if status == 200 else pytest.raises(APIError, match="400")
+            ):
+                assert scores_of(reranker, mode, "x", ["x"]) == [0.5]
+        reranker.close()
+    assert len(seen) == 2
+
+
+def test_a_date_far_away_is_the_rate_limit_error_itself(server, mode):
+    server.faults = [Refusal(429, {"Retry-After": "Fri, 31 Dec 9999 23:59:59 -2359"}), Refusal(429, {"Retry-After": "Wed, 21 Oct 99999999999 07:28:00 GMT"})]  # fmt: skip
+    with reranker_for(server, max_retries=0) as reranker:
+        for _ in range(2):
+            with pytest.raises(RateLimitError):
+                scores_of(reranker, mode, "x", ["x"])
+        assert scores_of(reranker, mode, "x", ["x"]) == [1.0]
+
+
+LOCATIONS = ["http://xn--/", "//xn--a-ecp.ru/x", "http://[::1", "http://a..b/", f"http://{'a' * 64}.com", "http://h:port/", "\x00", "http:///x"]  # fmt: skip
+
+
+@pytest.mark.parametrize("location", LOCATIONS)
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_to_no_address_is_a_typed_error(server, mode, status, location):
+    server.faults = [Refusal(status, {"Location": location})] * 4
+    with reranker_for(server, max_retries=0) as reranker, pytest.raises(APIError):
+        scores_of(reranker, mode, "turbine", DOCUMENTS)
+
+
+def test_a_password_in_a_redirect_does_not_replace_the_key(server, mode):
+    there = server.url.replace("//", "//user:other@") + "/v1/rerank"
+    server.faults = [Refusal(307, {"Location": there})]
+    with reranker_for(server) as reranker:
+        assert scores_of(reranker, mode, "x", ["x"]) == [1.0]
+    assert {headers["authorization"] for headers in server.headers} == {f"Bearer {server.api_key}"}
 
 
 @pytest.mark.parametrize("follow", [False, True])

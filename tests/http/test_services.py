@@ -25,7 +25,7 @@ def built(name, **options):
 
 
 def test_every_service_has_a_client_a_dialect_and_a_test_of_the_same_name():
-    assert set(services()) == set(DIALECTS)
+    assert set(services()) <= set(DIALECTS)
     for name in services():
         assert type(built(name)).__module__ == f"mmrerank.http.{name}"
         assert Path(__file__).with_name(f"test_{name}.py").exists()

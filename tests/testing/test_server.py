@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import time
 
@@ -9,7 +10,8 @@ import httpx
 import pytest
 
 from mmrerank import APIError, Content, InvalidResponseError, JinaReranker
-from mmrerank.testing import LocalRerankServer, Refusal
+from mmrerank.testing import Dialect, LocalRerankServer, Refusal
+from mmrerank.testing.dialects import DIALECTS
 
 BODY = {"model": "m", "query": "turbine torque", "documents": [{"text": "turbine"}, {"text": "x"}]}
 
@@ -44,7 +46,9 @@ def test_scores_may_be_ones_own():
     [
         ({"path": "/nowhere"}, 404),
         ({"key": "wrong"}, 401),
-        ({"body": {**BODY, "colour": "red"}}, 422),
+        ({"body": "no object"}, 422),
+        ({"body": {**BODY, "documents": []}}, 422),
+        ({"body": {**BODY, "top_n": "3"}}, 422),
         ({"body": {"query": "q"}}, 422),
         ({"body": {**BODY, "documents": [{"text": " "}]}}, 422),
         ({"body": {**BODY, "documents": [{"text": "x", "image": "data:"}]}}, 422),
@@ -52,6 +56,73 @@ def test_scores_may_be_ones_own():
 )
 def test_a_request_that_the_service_would_refuse_is_refused(server, change, status):
     assert post(server, **change).status_code == status
+
+
+def test_a_field_that_the_service_ignores_is_ignored_and_listed(server):
+    assert post(server, {**BODY, "colour": "red"}).status_code == 200
+    assert server.ignored == ["colour"]
+    assert server.requests[0]["colour"] == "red"
+
+
+def test_a_body_that_is_not_json_is_refused(server):
+    headers = {"Authorization": f"Bearer {server.api_key}"}
+    answer = httpx.post(server.url + "/v1/rerank", content=b"{", headers=headers)
+    assert answer.status_code == 422
+
+
+def test_a_server_of_ones_own_may_need_no_key():
+    with LocalRerankServer(needs_key=False) as server:
+        assert httpx.post(server.url + "/v1/rerank", json=BODY).status_code == 200
+
+
+def test_the_names_of_headers_may_be_in_any_case(server):
+    for name in ("authorization", "AUTHORIZATION"):
+        headers = {name: f"Bearer {server.api_key}"}
+        assert httpx.post(server.url + "/v1/rerank", json=BODY, headers=headers).status_code == 200
+        connection = http.client.HTTPConnection(server.url.removeprefix("http://"))
+        connection.request("GET", "/v1/models", headers=headers)
+        assert connection.getresponse().status == 200
+        connection.close()
+
+
+def test_it_lists_its_models_to_those_who_have_the_key():
+    with LocalRerankServer(models=["a", "b"]) as server:
+        url = server.url + "/v1/models"
+        assert httpx.get(url).status_code == 401
+        listed = httpx.get(url, headers={"Authorization": f"Bearer {server.api_key}"}).json()
+        assert [model["id"] for model in listed["data"]] == ["a", "b"]
+        assert server.lookups == ["/v1/models", "/v1/models"]
+        assert (server.requests, server.headers) == ([], [])
+
+
+def test_it_says_of_itself_what_the_service_says():
+    with LocalRerankServer(dialect="vllm") as server:
+        assert httpx.get(server.url + "/version").json() == {"version": "0.33.0"}
+        assert httpx.get(server.url + "/nowhere").status_code == 404
+    with LocalRerankServer(dialect="vllm", facts={"/version": {"version": "0.14.1"}}) as server:
+        assert httpx.get(server.url + "/version").json() == {"version": "0.14.1"}
+
+
+def test_a_lookup_takes_no_fault(server):
+    server.faults = [503]
+    httpx.get(server.url + "/v1/models")
+    assert post(server).status_code == 503
+
+
+def test_faults_in_the_rows_show_in_spite_of_top_n(server):
+    server.faults = ["missing", "repeated", "foreign"]
+    found = [
+        [row["index"] for row in post(server, {**BODY, "top_n": 1}).json()["results"]]
+        for _ in range(3)
+    ]
+    assert found == [[], [0, 0], [2]]
+
+
+def test_a_dialect_of_ones_own():
+    read, write = DIALECTS["jina"].read, lambda rows, body: {"mine": len(rows)}
+    mine = Dialect(("/mine",), read, write, lambda status, code, message: {"bad": message})
+    with LocalRerankServer(dialect=mine) as server:
+        assert post(server, path="/mine").json() == {"mine": 2}
 
 
 def test_a_model_that_it_does_not_have_is_refused():

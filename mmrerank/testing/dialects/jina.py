@@ -2,9 +2,29 @@
 
 from __future__ import annotations
 
-from mmrerank.testing.dialects.forms import Body, Dialect, read_text_or_image, reader, results
+from typing import Any
+
+from mmrerank.testing.dialects.forms import (
+    Body,
+    Dialect,
+    Rows,
+    echo,
+    read_image_or_base64,
+    read_text_or_image,
+    reader,
+    results,
+)
+from mmrerank.types import Content
 
 __all__ = ["DIALECT"]
+
+
+def _item(value: Any) -> Content:
+    return read_text_or_image(value, read_image_or_base64)
+
+
+def _write(rows: Rows, body: Body) -> Body:
+    return results(rows, body, echo(body, default=True))
 
 
 def _error(status: int, code: str, message: str) -> Body:
@@ -17,7 +37,7 @@ def _error(status: int, code: str, message: str) -> Body:
 
 DIALECT = Dialect(
     paths=("/v1/rerank",),
-    read=reader(read_text_or_image, ("model", "return_documents", "top_n")),
-    write=results,
+    read=reader(_item, ("model", "return_documents", "top_n")),
+    write=_write,
     error=_error,
 )

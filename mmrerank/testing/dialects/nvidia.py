@@ -1,4 +1,4 @@
-"""NVIDIA's reranking NIM."""
+"""NVIDIA's reranking NIM, and the same on NVIDIA's own hosts. It knows no other fields."""
 
 from __future__ import annotations
 
@@ -34,8 +34,10 @@ def _write(rows: Rows, body: Body) -> Body:
 
 
 DIALECT = Dialect(
-    paths=("/v1/ranking",),
+    paths=("/v1/ranking", "/v1/retrieval/nvidia/*/reranking", "/v1/retrieval/nvidia/reranking"),
     read=reader(_passage, ("model", "truncate"), documents="passages"),
     write=_write,
     error=error_with_type,
+    strict=True,
+    refused=400,
 )
