@@ -41,16 +41,14 @@ def test_the_table_names_the_image_that_won(store, capsys):
     assert "a.pdf, page 1" in shown
 
 
+@pytest.mark.filterwarnings("default::mmrerank.errors.RerankWarning")
 def test_jina_serves_the_command_line_too(store, capsys, monkeypatch):
     with LocalRerankServer() as server:
         monkeypatch.setenv("JINA_API_KEY", server.api_key)
-        hits = search(
-            capsys, "turbine", "--store", store, "--reranker", "jina", "--base-url", server.url
-        )
-        main(["search", "x", "--store", store, "--reranker", "jina", "--model",
-              "jina-reranker-m0-v1"])  # fmt: skip
-    assert len(hits) == 3
-    assert "'jina-reranker-m0'" in capsys.readouterr().err
+        jina = ["--reranker", "jina", "--base-url", server.url]
+        assert len(search(capsys, "turbine", "--store", store, *jina)) == 3
+        main(["search", "x", "--store", store, *jina, "--model", "jina-reranker-m0-v1"])
+    assert "Did you mean" in " ".join(capsys.readouterr().err.split())
 
 
 def test_without_ocr_the_way_around_it_is_told_and_works(folder, capsys, monkeypatch):
