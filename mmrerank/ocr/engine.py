@@ -104,16 +104,11 @@ class _Reading:
 
 @functools.cache
 def _engine() -> Callable[[Any], Any]:
-    """RapidOCR, on OpenVINO where that is installed: the same models in less processor time."""
     rapidocr = require("rapidocr")
-    installed = importlib.util.find_spec("openvino") is not None
-    runtime = rapidocr.EngineType.OPENVINO if installed else rapidocr.EngineType.ONNXRUNTIME
     parameters = {
         # The orientation classifier doubles the memory and finds next to nothing on figures.
         "Global.use_cls": False,
         "Global.log_level": "error",
-        "Det.engine_type": runtime,
-        "Rec.engine_type": runtime,
         # Lines in a batch are padded to the longest: one by one takes a quarter less time.
         "Rec.rec_batch_num": 1,
     }
