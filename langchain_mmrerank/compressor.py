@@ -62,7 +62,10 @@ class MultimodalRerank(BaseDocumentCompressor):
     urls: Literal["refuse", "pass", "fetch"] = "refuse"
 
     model_config = ConfigDict(
-        arbitrary_types_allowed=True, extra="forbid", validate_assignment=True
+        hide_input_in_errors=True,  # it may be a key, given under another name
+        arbitrary_types_allowed=True,
+        extra="forbid",
+        validate_assignment=True,
     )
 
     def __init__(

@@ -41,7 +41,10 @@ class MultimodalRetriever(BaseRetriever):
     """Passed to the vector store's search, for example a filter."""
 
     model_config = ConfigDict(
-        arbitrary_types_allowed=True, extra="forbid", validate_assignment=True
+        hide_input_in_errors=True,  # it may be a key, given under another name
+        arbitrary_types_allowed=True,
+        extra="forbid",
+        validate_assignment=True,
     )
 
     @field_validator("vector_store", mode="before")

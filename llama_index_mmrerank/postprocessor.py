@@ -73,7 +73,10 @@ class MultimodalRerank(BaseNodePostprocessor):
     metadata_mode: MetadataMode = MetadataMode.NONE
 
     model_config = ConfigDict(
-        arbitrary_types_allowed=True, extra="forbid", validate_assignment=True
+        hide_input_in_errors=True,  # it may be a key, given under another name
+        arbitrary_types_allowed=True,
+        extra="forbid",
+        validate_assignment=True,
     )
 
     def __init__(

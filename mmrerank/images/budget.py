@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import weakref
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +20,15 @@ class PixelBudget:
     """
 
     def __init__(self, total: int) -> None:
-        self._total = self._left = total
+        self._total = total
+        self._start()
+        if hasattr(os, "register_at_fork"):
+            start = weakref.WeakMethod(self._start)
+            os.register_at_fork(after_in_child=lambda: (start() or _nothing)())
+
+    def _start(self) -> None:
+        """Nobody decodes: in a new budget, and in a forked child, which has one thread."""
+        self._left = self._total
         self._changed = threading.Condition()
         self._waiting: deque[object] = deque()
 
@@ -44,3 +54,7 @@ class PixelBudget:
         finally:  # also when the wait is interrupted
             self._waiting.remove(turn)
             self._changed.notify_all()
+
+
+def _nothing() -> None:
+    """In place of a budget that is gone."""

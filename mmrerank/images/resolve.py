@@ -65,20 +65,28 @@ def _find_path(
         )
     is_absolute = text.startswith("/") or bool(_DRIVE.match(text))
     for root in roots:
-        real_root = os.path.realpath(root)
-        real = os.path.realpath(text if is_absolute else os.path.join(real_root, text))
+        real_root = _real_path(root, ref)
+        real = _real_path(text if is_absolute else os.path.join(real_root, text), ref)
         is_inside = _is_under(real, real_root)
         if is_inside and os.path.exists(real):
             return Path(real), Path(real_root)
         if not is_inside and not is_absolute:
             raise ImageError(ref, f"leaves the image root {os.fspath(root)!r}")
-    raise ImageError(ref, _why_missing(text, roots, is_absolute=is_absolute))
+    raise ImageError(ref, _why_missing(ref, text, roots, is_absolute=is_absolute))
 
 
-def _why_missing(text: str, roots: Sequence[Path], *, is_absolute: bool) -> str:
+def _real_path(path: str | os.PathLike[str], ref: str) -> str:
+    """As `os.path.realpath`, which raises OSError where a link is replaced in that moment."""
+    try:
+        return os.path.realpath(path)
+    except OSError as error:
+        raise ImageError(ref, f"cannot be looked up ({error.strerror})") from None
+
+
+def _why_missing(ref: str, text: str, roots: Sequence[Path], *, is_absolute: bool) -> str:
     names = ", ".join(repr(os.fspath(root)) for root in roots)
-    real = os.path.realpath(text)
-    if is_absolute and not any(_is_under(real, os.path.realpath(root)) for root in roots):
+    real = _real_path(text, ref)
+    if is_absolute and not any(_is_under(real, _real_path(root, ref)) for root in roots):
         return f"is an absolute path outside the image root {names}"
     missing = [repr(os.fspath(root)) for root in roots if not Path(root).is_dir()]
     why = f" ({', '.join(missing)} does not exist or is not a folder)" if missing else ""

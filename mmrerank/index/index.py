@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,7 +22,7 @@ from mmrerank.index.hits import Hit
 from mmrerank.index.indexer import Indexer, SyncReport, options_hash, remove_unused_images
 from mmrerank.index.ledger import Entry, FileRecord, Ledger
 from mmrerank.index.reading import FileReader
-from mmrerank.index.scan import Scan, scan
+from mmrerank.index.scan import Paths, Scan, scan, several
 from mmrerank.index.searcher import ROUTES, Searcher
 from mmrerank.index.writer import writing
 from mmrerank.retrieval.base import TextEmbedder, default_embedder
@@ -31,8 +32,6 @@ from mmrerank.types import Content
 __all__ = ["Index"]
 
 _LEDGER = "ledger.sqlite3"
-
-Paths = Iterable[str | os.PathLike[str]]
 
 
 class Index:
@@ -135,7 +134,11 @@ class Index:
     # -- writing
 
     def sync(
-        self, paths: Paths, *, verify: bool = False, show_progress: bool = False
+        self,
+        paths: str | os.PathLike[str] | Paths,
+        *,
+        verify: bool = False,
+        show_progress: bool = False,
     ) -> SyncReport:
         """Make the index equal to the files and folders in `paths`.
 
@@ -155,14 +158,16 @@ class Index:
                 report.images_removed = self._remove_unused_images()
         return report
 
-    def add(self, paths: Paths, *, show_progress: bool = False) -> SyncReport:
+    def add(
+        self, paths: str | os.PathLike[str] | Paths, *, show_progress: bool = False
+    ) -> SyncReport:
         """As `sync`, but nothing is removed. Raises the same errors."""
         found = scan(paths, exclude=self.folder)
         with self._writing() as indexer:
-            only_files = Scan(files=found.files, skipped=found.skipped)
+            only_files = Scan(files=found.files, skipped=found.skipped, unreadable=found.unreadable)
             return indexer.sync(only_files, show_progress=show_progress)
 
-    def remove(self, paths: Paths) -> list[str]:
+    def remove(self, paths: str | os.PathLike[str] | Paths) -> list[str]:
         """Remove files from the index, not from the disk; a folder stands for all files below it.
 
         Returns the paths that were removed. Raises `DocumentError` for one that is not in the
@@ -170,7 +175,7 @@ class Index:
         """
         known = [record.path for record in self.files()]
         removed: list[str] = []
-        for name in paths:
+        for name in several(paths):
             below = [path for path in known if Path(path).is_relative_to(_absolute(name))]
             if not below:
                 raise DocumentError(os.fspath(name), "is not in the index")
@@ -232,6 +237,8 @@ class Index:
         if the index is empty or cannot be searched, and what the reranker raises.
         """
         content = check_query(query)
+        if content.text is not None:  # halves of surrogate pairs become question marks
+            content = replace(content, text=content.text.encode("utf-8", "replace").decode())
         if top_n < 1 or fetch_k < 1:
             raise InvalidInputError("top_n and fetch_k must be at least 1")
         if not len(self):

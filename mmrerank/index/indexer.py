@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import stat
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from typing import Any, Protocol
 from mmrerank.errors import DocumentError, RerankError, StoreError
 from mmrerank.index.check import Problem, adopt, find_problems
 from mmrerank.index.ledger import Entry, FileRecord, Ledger
-from mmrerank.index.scan import Scan
+from mmrerank.index.scan import Scan, has_text_name
 from mmrerank.index.writer import Writer
 from mmrerank.loaders.base import Chunk
 from mmrerank.loaders.files import LOADERS
@@ -89,18 +90,17 @@ class Indexer:
             except RerankError as error:
                 report.failed.append((str(path), error))
         self._remove_missing(scan, known, report)
-        for folder in scan.folders_without_files:
-            if not any(Path(path).is_relative_to(folder) for path in known):
-                formats = ", ".join(LOADERS)
-                reason = f"has no file that can be loaded ({formats})"
-                report.failed.append((str(folder), DocumentError(str(folder), reason)))
+        _report_folders(scan, known, report)
         return report
 
     def _remove_missing(
         self, scan: Scan, known: Mapping[str, FileRecord], report: SyncReport
     ) -> None:
         """Remove what was in one of the folders and is there no longer."""
+        unknown = [folder for folder, _ in scan.unreadable]
         for path in sorted(known.keys() - {str(path) for path in scan.files}):
+            if any(Path(path).is_relative_to(folder) for folder in unknown):
+                continue
             if any(Path(path).is_relative_to(folder) for folder in scan.folders):
                 self.remove(path)
                 report.removed.append(path)
@@ -113,6 +113,8 @@ class Indexer:
         verify: bool,
         show_progress: bool,
     ) -> None:
+        if not has_text_name(path):
+            raise DocumentError(ascii(str(path)), "has a name that is not UTF-8")
         size, modified = _size_and_time(path)
         old = record if record is not None and record.options == self._options else None
         if old is not None and not verify and (old.size, old.modified) == (size, modified):
@@ -186,11 +188,25 @@ class Indexer:
         )
 
 
+def _report_folders(scan: Scan, known: Mapping[str, FileRecord], report: SyncReport) -> None:
+    """Report what could not be read in folders, and folders without a file to load."""
+    unreadable = [path for path, _ in scan.unreadable]
+    for path, reason in scan.unreadable:
+        report.failed.append((str(path), DocumentError(str(path), reason)))
+    for folder in scan.folders_without_files:
+        below = [*unreadable, *map(Path, known)]
+        if not any(path.is_relative_to(folder) for path in below):
+            reason = f"has no file that can be loaded ({', '.join(LOADERS)})"
+            report.failed.append((str(folder), DocumentError(str(folder), reason)))
+
+
 def _size_and_time(path: Path) -> tuple[int, int]:
     try:
         status = path.stat()
     except OSError as error:
         raise DocumentError(str(path), f"cannot be opened ({error})") from error
+    if not stat.S_ISREG(status.st_mode):  # opening a FIFO would wait for its writer
+        raise DocumentError(str(path), "is not a regular file")
     return status.st_size, status.st_mtime_ns
 
 

@@ -17,10 +17,10 @@ from typing import Any
 from mmrerank.errors import StoreError
 from mmrerank.index.schema import VERSION, migrate
 
-__all__ = ["Entry", "FileRecord", "Ledger"]
+__all__ = ["MAX_VARIABLES", "Entry", "FileRecord", "Ledger"]
 
 _BUSY = 30.0  # seconds that one statement waits for another process's transaction
-_MAX_VARIABLES = 30_000  # in one SQL statement; SQLite takes 32,766
+MAX_VARIABLES = 30_000  # in one SQL statement; SQLite takes 32,766
 
 _SELECT = "SELECT number, id, vector_id, path, kind, page, text, words, metadata FROM entries"
 
@@ -142,8 +142,8 @@ class Ledger:
         return {row[0] for row in self.rows("SELECT DISTINCT ref FROM images")}
 
     def _matching(self, column: str, values: Sequence[Any]) -> Iterator[Entry]:
-        for start in range(0, len(values), _MAX_VARIABLES):
-            some = values[start : start + _MAX_VARIABLES]
+        for start in range(0, len(values), MAX_VARIABLES):
+            some = values[start : start + MAX_VARIABLES]
             marks = ", ".join("?" * len(some))
             yield from self._entries(f"{_SELECT} WHERE {column} IN ({marks})", *some)
 
@@ -168,8 +168,8 @@ class Ledger:
 
     def _refs(self, numbers: Sequence[int]) -> dict[int, list[str]]:
         refs: dict[int, list[str]] = {}
-        for start in range(0, len(numbers), _MAX_VARIABLES):
-            some = numbers[start : start + _MAX_VARIABLES]
+        for start in range(0, len(numbers), MAX_VARIABLES):
+            some = numbers[start : start + MAX_VARIABLES]
             marks = ", ".join("?" * len(some))
             for number, ref in self.rows(
                 f"SELECT entry, ref FROM images WHERE entry IN ({marks}) ORDER BY entry, position",  # noqa: S608 - marks only

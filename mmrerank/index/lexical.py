@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from mmrerank.index.ledger import Ledger
+from mmrerank.index.ledger import MAX_VARIABLES, Ledger
 from mmrerank.ocr.bm25 import WordStatistics, tokenize
 
 __all__ = ["LexicalRoute"]
@@ -23,11 +24,14 @@ class LexicalRoute:
     def statistics(self, words: Sequence[str]) -> WordStatistics:
         """How often each of `words` occurs in the whole index."""
         unique = list(dict.fromkeys(words))
-        marks = ", ".join("?" * len(unique))
-        rows = self._ledger.rows(
-            f"SELECT term, doc FROM lexical_terms WHERE term IN ({marks})",  # noqa: S608 - marks only
-            unique,
-        )
+        rows: list[tuple[Any, ...]] = []
+        for start in range(0, len(unique), MAX_VARIABLES):
+            some = unique[start : start + MAX_VARIABLES]
+            marks = ", ".join("?" * len(some))
+            rows += self._ledger.rows(
+                f"SELECT term, doc FROM lexical_terms WHERE term IN ({marks})",  # noqa: S608 - marks only
+                some,
+            )
         return WordStatistics(len(self._ledger), {str(term): int(count) for term, count in rows})
 
     def search(self, query: str, k: int) -> list[tuple[int, float]]:

@@ -9,7 +9,9 @@ from pathlib import Path
 
 from mmrerank.errors import DocumentError
 
-__all__ = ["Scan", "scan"]
+__all__ = ["Paths", "Scan", "has_text_name", "scan", "several"]
+
+Paths = Iterable[str | os.PathLike[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,30 +19,37 @@ class Scan:
     """`files` to read, by absolute path; `skipped` files with the reason for each.
 
     `folders` are the absolute paths of the folders that were named: what the index has of them and
-    is not among `files` is gone.
+    is not among `files` is gone, unless it is in (or is) one of `unreadable`, of which nothing is
+    known: no permission, or a disk that does not answer.
     """
 
     files: list[Path] = field(default_factory=list)
     folders: list[Path] = field(default_factory=list)
     folders_without_files: list[Path] = field(default_factory=list)
     skipped: list[tuple[Path, str]] = field(default_factory=list)
+    unreadable: list[tuple[Path, str]] = field(default_factory=list)
 
 
-def scan(paths: Iterable[str | os.PathLike[str]], *, exclude: Path) -> Scan:
+def scan(paths: str | os.PathLike[str] | Paths, *, exclude: Path) -> Scan:
     """The files among `paths` and in the folders among them, in order, each once.
 
     A file that is named is always taken, so that it can be said why it cannot be read; of a folder
     those with a known suffix. Hidden files, links that lead out of the folder, and everything below
-    `exclude` (the index itself) are left out. Raises `DocumentError` for a path that does not exist.
+    `exclude` (the index itself) are left out. Raises `DocumentError` for a path that does not exist
+    or cannot be looked at.
     """
     result = Scan()
     seen: set[Path] = set()
-    for name in paths:
+    for name in several(paths):
         path = Path(os.path.abspath(name))  # noqa: PTH100 - a link's own name is kept
-        if not path.exists():
+        try:
+            is_there, is_folder = path.exists(), path.is_dir()
+        except OSError as error:
+            raise DocumentError(os.fspath(name), f"cannot be opened ({error})") from error
+        if not is_there:
             raise DocumentError(os.fspath(name), "does not exist")
         files = [path]
-        if path.is_dir():
+        if is_folder:
             result.folders.append(path)
             files = list(_in_folder(path, Path(os.path.realpath(exclude)), result))
             if not files:
@@ -50,11 +59,23 @@ def scan(paths: Iterable[str | os.PathLike[str]], *, exclude: Path) -> Scan:
     return result
 
 
+def several(paths: str | os.PathLike[str] | Paths) -> Paths:
+    """The paths; one that stands alone is not taken for its letters, of which `/` is the disk."""
+    return [paths] if isinstance(paths, (str, os.PathLike)) else paths
+
+
+def has_text_name(path: str | os.PathLike[str]) -> bool:
+    """Is the name UTF-8, so that the ledger and the vector store can hold it?"""
+    return not any("\ud800" <= letter <= "\udfff" for letter in os.fspath(path))
+
+
 def _in_folder(folder: Path, exclude: Path, result: Scan) -> Iterator[Path]:
-    from mmrerank.loaders.files import LOADERS
+    def unreadable(error: OSError) -> None:
+        reason = f"cannot be read ({error.strerror or error})"
+        result.unreadable.append((Path(error.filename), reason))
 
     root = Path(os.path.realpath(folder))
-    for parent, folders, names in os.walk(folder):
+    for parent, folders, names in os.walk(folder, onerror=unreadable):
         folders[:] = sorted(
             name
             for name in folders
@@ -64,12 +85,26 @@ def _in_folder(folder: Path, exclude: Path, result: Scan) -> Iterator[Path]:
             path = Path(parent, name)
             if name.startswith("."):
                 continue
-            if not Path(os.path.realpath(path)).is_relative_to(root):
-                result.skipped.append((path, "is a link that leads out of the folder"))
-            elif not path.is_file():
-                result.skipped.append((path, "is not a regular file"))
-            elif path.suffix.lower() not in LOADERS:
-                kind = path.suffix.lower() or "without a suffix"
-                result.skipped.append((path, f"unknown format ({kind})"))
-            else:
+            try:
+                reason = _why_skipped(path, root)
+            except OSError as error:
+                unreadable(error)
+                continue
+            if reason is None:
                 yield path
+            else:
+                result.skipped.append((path, reason))
+
+
+def _why_skipped(path: Path, root: Path) -> str | None:
+    """Why a file in a folder is not read; None if it is. Raises OSError."""
+    from mmrerank.loaders.files import LOADERS
+
+    if not Path(os.path.realpath(path)).is_relative_to(root):
+        return "is a link that leads out of the folder"
+    if not path.is_file():
+        return "is not a regular file"
+    if path.suffix.lower() not in LOADERS:
+        kind = path.suffix.lower() or "without a suffix"
+        return f"unknown format ({kind})"
+    return None if has_text_name(path) else "has a name that is not UTF-8"

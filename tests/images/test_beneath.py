@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from mmrerank.errors import ImageError
 from mmrerank.images import beneath
 from mmrerank.images.beneath import open_beneath
+from mmrerank.images.resolve import resolve_path
 
 
 @pytest.fixture
@@ -87,3 +89,13 @@ def test_no_descriptor_stays_open(root, way):
 
 def _open_descriptors():
     return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_a_link_that_is_replaced_while_it_is_followed_is_an_image_error(tmp_path, monkeypatch):
+    # os.path.realpath raises where a name was a link when looked at and is none when read.
+    def replaced(_):
+        raise OSError(22, "Invalid argument")
+
+    monkeypatch.setattr("mmrerank.images.resolve.os.path.realpath", replaced)
+    with pytest.raises(ImageError, match="cannot be looked up"):
+        resolve_path("a.png", [tmp_path])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 import time
 
@@ -60,3 +62,27 @@ def test_a_large_image_is_not_passed_by_small_ones():
     large.join(10)
     small.join(10)
     assert order == ["large", "small"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_child_forked_while_another_thread_decodes_does_not_wait_for_it():
+    budget, holds, end = PixelBudget(10), threading.Event(), threading.Event()
+
+    def work():
+        with budget.reserve(10):
+            holds.set()
+            end.wait(10)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    holds.wait(10)
+    child = os.fork()
+    if child == 0:
+        signal.alarm(5)  # ends a child that waits
+        with budget.reserve(10):
+            os._exit(0)
+    _, status = os.waitpid(child, 0)
+    end.set()
+    thread.join(10)
+    assert status == 0
