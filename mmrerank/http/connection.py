@@ -24,6 +24,9 @@ _USUAL_HEADERS = ("accept", "accept-encoding", "connection", "content-type", "us
 """Of a client of one's own: no secrets."""
 
 
+_QUESTION_SECONDS = 3.0
+
+
 class SharedLimits:
     """The limits of all calls of one reranker together; None is no limit."""
 
@@ -38,8 +41,8 @@ class Connection:
     """Where requests go, with which key and headers, and over which clients.
 
     `options` are complete (`HTTPReranker.complete_options`). Works from any thread and event loop,
-    and after a fork. A pickle contains neither key, proxy, client nor the caller's headers: once loaded, it
-    looks for its key (`key_names`) and its proxy in the environment. Raises `AuthenticationError`
+    and after a fork. A pickle contains neither key, proxy, client nor the caller's headers: once
+    loaded, it looks for its key (`key_names`) and its proxy in the environment. Raises `AuthenticationError`
     where `key_required_by` names a class and there is no key, `InvalidInputError` for an unusable
     address, key, header, proxy or certificate.
     """
@@ -101,8 +104,9 @@ class Connection:
         return Request(self.base_url + path, self._request_headers(), content)
 
     def question(self, path: str) -> Request:
-        """A GET, for what a server says of itself."""
-        return Request(self.base_url + path, self._request_headers(), b"", "GET")
+        """A GET, for what a server says of itself; scores can do without its answer."""
+        headers = self._request_headers()
+        return Request(self.base_url + path, headers, b"", "GET", seconds=_QUESTION_SECONDS)
 
     def _request_headers(self) -> dict[str, str]:
         # Answers are short: none need be compressed, and then none is larger than it looks.

@@ -50,7 +50,8 @@ class Sender:
             yield from self.pause(rate.reserve(tokens), None)
             answer = yield from self._follow_redirects(request)
             requested = self._requested_pause(answer)
-            if requested is not None and requested <= _LONGEST_PAUSE:
+            is_question = request.method == "GET"  # whose answer says nothing of the others
+            if requested is not None and requested <= _LONGEST_PAUSE and not is_question:
                 rate.delay(requested)
             if isinstance(answer, Response) and answer.status == 200:
                 return answer

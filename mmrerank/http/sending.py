@@ -108,6 +108,8 @@ def _build(
 ) -> httpx.Request:
     """The httpx request, with the client's own timeouts, none of them beyond the deadline."""
     left = bounds.seconds_left()
+    if step.seconds is not None:
+        left = min(left, step.seconds)
     timeouts = {
         name: left if seconds is None else min(left, seconds)
         for name, seconds in client.timeout.as_dict().items()

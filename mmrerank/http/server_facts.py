@@ -6,9 +6,10 @@ import json
 import os
 import re
 from collections.abc import Generator, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
-from mmrerank.errors import APIError
+from mmrerank.errors import APIConnectionError, APIError
 from mmrerank.http.retrying import Sender
 from mmrerank.http.wire import Outcome, Step
 
@@ -26,7 +27,8 @@ class ServerFacts:
 
     `endpoints` gives each fact the paths that may have it; the first that answers counts. The
     batches of all threads and event loops share one reading. An endpoint that the server does not
-    have gives `{}`; one that fails for a temporary reason is asked again before a later request.
+    have, or that does not answer within seconds, gives `{}`; one that fails for a temporary reason
+    is asked again before a later request.
     """
 
     def __init__(self, endpoints: Mapping[str, tuple[str, ...]]) -> None:
@@ -41,8 +43,9 @@ class ServerFacts:
     def read(self, sender: Sender) -> Generator[Step, Outcome, None]:
         """Ask the server, unless it was asked; wait if another batch is asking.
 
-        Raises the `APIError` of a server that cannot be reached or that does not answer in time.
+        Raises the `APIConnectionError` of a server that cannot be reached.
         """
+        sender = replace(sender, max_retries=0)
         token = object()
         while self._facts is None:
             if self._reading.setdefault(os.getpid(), token) is not token:
@@ -70,9 +73,9 @@ def _first_answer(sender: Sender, paths: tuple[str, ...]) -> Generator[Step, Out
     for path in paths:
         try:
             answer = yield from sender.send(sender.connection.question(path), 0)
+        except APIConnectionError:  # the server is down: the next request would say so too
+            raise
         except APIError as error:
-            if error.status_code is None:
-                raise
             if error.status_code in _ENDPOINT_IS_THERE_BUT_NOT_NOW:
                 raise _NotNowError from None
             continue

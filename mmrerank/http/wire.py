@@ -20,6 +20,8 @@ class Request:
     headers: dict[str, str] = field(repr=False)
     content: bytes = field(repr=False)
     method: str = field(default="POST", repr=False)
+    seconds: float | None = field(default=None, repr=False)
+    """How long to wait for the server, if shorter than the client's own timeouts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import pickle
+import time
 
 import pytest
 from calling import make, scores_of
@@ -57,6 +58,32 @@ def test_an_endpoint_that_fails_for_now_is_asked_again():
         for _ in range(3):
             assert made.score("turbine", ["turbine"]) == [1.0]
         assert len(server.lookups) == 2
+
+
+class Silent(LocalRerankServer):
+    """Takes GET requests and never answers them."""
+
+    def look_up(self, path, headers):
+        self.lookups.append(path)
+        self.stopping.wait(30)
+        return Reply(404)
+
+
+@pytest.mark.parametrize("mode", ["sync", "async"])
+def test_an_endpoint_that_hangs_costs_seconds_once(mode, monkeypatch):
+    monkeypatch.setattr("mmrerank.http.connection._QUESTION_SECONDS", 0.3)
+    with Silent(dialect="vllm") as server, make("vllm", server, deadline=10) as made:
+        assert scores_of(made, mode, "turbine", ["turbine"]) == [1.0]
+        started = time.monotonic()
+        assert scores_of(made, mode, "turbine", ["turbine"]) == [1.0]
+        assert time.monotonic() - started < 0.3
+        assert server.lookups == ["/version"]
+
+
+def test_an_endpoint_that_asks_for_a_pause_delays_no_scores():
+    with Odd(dialect="vllm") as server, make("vllm", server, deadline=5) as made:
+        server.replies = [Reply(503, b"", {"Retry-After": "50"})]
+        assert made.score("turbine", ["turbine"]) == [1.0]
 
 
 def test_a_server_that_is_down_is_a_connection_error():
