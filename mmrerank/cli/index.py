@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mmrerank.cli.messages import counted, say, say_error
 from mmrerank.cli.options import add_reranker, add_store, selected_reranker
 from mmrerank.errors import DocumentError, MissingDependencyError
+from mmrerank.optional import require
 
 if TYPE_CHECKING:
     from mmrerank.index.index import Index
@@ -62,7 +63,10 @@ def run(options: argparse.Namespace) -> int:
     Raises `RerankError` if the index or the reranker cannot be used at all.
     """
     from mmrerank.index.index import Index
+    from mmrerank.ocr.engine import has_ocr
 
+    if not options.no_ocr and not has_ocr():
+        require("rapidocr")  # says what to install, or to do without
     given = {} if options.password is None else {"password": options.password}
     with Index(
         options.store,

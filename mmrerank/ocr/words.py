@@ -30,7 +30,7 @@ _SIDECAR_KEYS = {"page", "box", "words"}
 
 _TEXTS = {"source", "caption", "label", "words", "context", "kind"}
 
-_ENGINE = "rapidocr-3-lines"  # part of the cache key: another engine reads other words
+_ENGINE = "rapidocr-3-single-lines"  # part of the cache key: another engine reads other words
 
 
 def default_cache_dir() -> Path:

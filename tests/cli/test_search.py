@@ -45,10 +45,8 @@ def test_the_image_of_a_narrow_table_can_still_be_opened(store, capsys, monkeypa
     monkeypatch.setenv("COLUMNS", "70")
     assert main(["search", "torque of the turbine", "--store", store, "--top-n", "1"]) == 0
     shown = "".join(capsys.readouterr().out.replace("│", " ").split())
-    (image,) = search(capsys, "torque of the turbine", "--store", store, "--top-n", "1")[0][
-        "images"
-    ]
-    assert image["file"] in shown
+    (hit,) = search(capsys, "torque of the turbine", "--store", store, "--top-n", "1")
+    assert hit["images"][0]["file"] in shown
 
 
 def test_nothing_found_is_said_so(store, capsys):
@@ -66,16 +64,14 @@ def test_of_a_word_with_a_hyphen_only_what_matches_is_named(store, capsys):
     assert set(found) == {"turbine"}
 
 
+@pytest.mark.filterwarnings("default::mmrerank.errors.RerankWarning")
 def test_jina_serves_the_command_line_too(store, capsys, monkeypatch):
     with LocalRerankServer() as server:
         monkeypatch.setenv("JINA_API_KEY", server.api_key)
-        hits = search(
-            capsys, "turbine", "--store", store, "--reranker", "jina", "--base-url", server.url
-        )
-        main(["search", "x", "--store", store, "--reranker", "jina", "--model",
-              "jina-reranker-m0-v1"])  # fmt: skip
-    assert len(hits) == 3
-    assert "'jina-reranker-m0'" in capsys.readouterr().err
+        jina = ["--reranker", "jina", "--base-url", server.url]
+        assert len(search(capsys, "turbine", "--store", store, *jina)) == 3
+        main(["search", "x", "--store", store, *jina, "--model", "jina-reranker-m0-v1"])
+    assert "Did you mean" in " ".join(capsys.readouterr().err.split())
 
 
 def test_without_ocr_the_way_around_it_is_told_and_works(folder, capsys, monkeypatch):

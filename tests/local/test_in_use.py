@@ -12,7 +12,6 @@ from helpers import png
 from mmrerank import Content, Image
 from mmrerank.cli.main import main
 from mmrerank.index.index import Index
-from mmrerank.loaders.base import Chunk, Figure, Link
 
 IMAGES = GOLDEN / "images"
 TEXTS = ["RAG combines retrieval with generation.", "Python is a programming language."]
@@ -62,18 +61,16 @@ def test_llama_index_nodes_and_a_query_with_an_image(reranker):
 
 @pytest.mark.parametrize("name", ["jina-m0", "qwen3", "qwen3-vl"])
 def test_the_command_line_takes_them(name, tmp_path, capsys):
-    store = Index(tmp_path, create=True)
-    store.image_root.mkdir()
-    (store.image_root / "a.png").write_bytes(png("turbine"))
-    figure = Figure("a.png", "a.pdf", 1, (0, 0, 1, 1), "raster")
-    link = Link(figure, "reference", 1.0)
-    with_image = () if name == "qwen3" else (link,)
-    store.replace("a.pdf", [Chunk("1", TEXTS[0], "a.pdf", 1, 0, with_image)])
-    store.replace("b.pdf", [Chunk("2", TEXTS[1], "b.pdf", 1, 0)])
+    image = "" if name == "qwen3" else "\n\n![](a.png)\n"
+    (tmp_path / "a.png").write_bytes(png("turbine"))
+    (tmp_path / "a.md").write_text(TEXTS[0] + image)
+    (tmp_path / "b.md").write_text(TEXTS[1])
+    with Index(tmp_path / "store", ocr=False, figures=False) as index:
+        index.sync([tmp_path / "a.md", tmp_path / "b.md"])
     folder = {"jina-m0": "jina-reranker-m0", "qwen3": "qwen3-reranker"}.get(
         name, f"{name}-reranker"
     )
-    arguments = ["search", "RAG", "--store", str(tmp_path), "--reranker", name, "--json"]
+    arguments = ["search", "RAG", "--store", str(tmp_path / "store"), "--reranker", name, "--json"]
     assert main([*arguments, "--model", str(GOLDEN / folder)]) == 0
     hits = json.loads(capsys.readouterr().out)
     assert len(hits) == 2
