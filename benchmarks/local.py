@@ -34,7 +34,7 @@ from baselines import published
 from PIL import Image as Pillow
 
 import random_models
-from mmrerank.local import JinaM0Reranker, Qwen3Reranker, Qwen3VLReranker
+from mmrerank import JinaM0Reranker, Qwen3Reranker, Qwen3VLReranker
 from mmrerank.local.compute.linear import use_onednn
 from mmrerank.types import Content, Image
 

@@ -30,7 +30,8 @@ from reuse_work import HERE, OTHER_QUERY, QUERY, Clock
 
 import random_models
 from baselines.m0_parts import M0Parts
-from mmrerank.local import JinaM0Reranker, Qwen3Reranker, Qwen3VLReranker, Reuse
+from mmrerank import JinaM0Reranker, Qwen3Reranker, Qwen3VLReranker
+from mmrerank.local import Reuse
 from mmrerank.local.compute import engine as engine_module
 from mmrerank.types import Content, Image
 

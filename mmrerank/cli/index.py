@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,19 +76,26 @@ def run(options: argparse.Namespace) -> int:
         on_wait=lambda: say("waiting for another process that writes to this index"),
         **given,
     ) as index:
-        paths = [path for path in options.files if Path(path).exists()]
-        missing = [path for path in options.files if path not in paths]
-        for path in missing:
-            say_error(DocumentError(path, "does not exist"))
+        paths = _existing(options.files)
+        missing = len(options.files) - len(paths)
         if not paths:
             return 1
         report = index.sync(paths, verify=options.verify, show_progress=True)
         if options.warm:
             _warm(index, report, options)
-        failures = _say_report(report, len(missing))
+        failures = _say_report(report, missing)
         totals = counted(len(index.files()), "file"), counted(len(index), "entry", "entries")
         say(f"{options.store}: {' and '.join(totals)} in all")
     return 1 if failures else 0
+
+
+def _existing(paths: Sequence[str]) -> list[str]:
+    """Those of the paths that exist; the others are said."""
+    existing = [path for path in paths if Path(path).exists()]
+    for path in paths:
+        if path not in existing:
+            say_error(DocumentError(path, "does not exist"))
+    return existing
 
 
 def _warm(index: Index, report: SyncReport, options: argparse.Namespace) -> None:

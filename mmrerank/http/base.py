@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Self, Unpack
 
 from mmrerank.base import Reranker
-from mmrerank.errors import APIError, InvalidInputError, warn
+from mmrerank.errors import APIError, ImageError, InvalidInputError, RerankError, warn
 from mmrerank.fusion import fan_out, split_query
 from mmrerank.http.bounds import Bounds
 from mmrerank.http.call import RerankCall, digest, score_keys
@@ -148,27 +148,27 @@ class HTTPReranker(Configurable, Reranker):
     # -- the flow
 
     def _score(self, query: Content, documents: list[Content]) -> list[Scored]:
-        call = self._prepare(query, documents)
         try:
+            call = self._prepare(query, documents)
             with call.usage_reported(self.model, self._report):
                 if batches := self._batches(call):
                     with self._connection.client() as client:
                         abandon = functools.partial(self._connection.abandon, client)
                         drive(batches, client, self._bounds(call), abandon)
-        except APIError as error:
+        except (APIError, ImageError) as error:
             return self._keep_order(error, len(documents))
         return call.fuse(self.fusion)
 
     async def _ascore(self, query: Content, documents: list[Content]) -> list[Scored]:
         # In a thread, since images are read and hashed.
         prepare = functools.partial(self._prepare, query, documents)
-        call = await asyncio.wrap_future(run_in_thread(prepare))
         try:
+            call = await asyncio.wrap_future(run_in_thread(prepare))
             with call.usage_reported(self.model, self._report):
                 if batches := self._batches(call):
                     async with self._connection.async_client() as client:
                         await drive_async(batches, client, self._bounds(call))
-        except APIError as error:
+        except (APIError, ImageError) as error:
             return self._keep_order(error, len(documents))
         return call.fuse(self.fusion)
 
@@ -278,7 +278,7 @@ class HTTPReranker(Configurable, Reranker):
                 "not fit one request: scores of different requests do not compare well"
             )
 
-    def _keep_order(self, error: APIError, count: int) -> list[Scored]:
+    def _keep_order(self, error: RerankError, count: int) -> list[Scored]:
         """Raise `error`, or with `on_error="keep_order"` warn and leave the documents unscored."""
         if self.on_error == "raise":
             raise error

@@ -37,6 +37,7 @@ from mmrerank import (
     AuthenticationError,
     Content,
     Image,
+    ImageError,
     RateLimitError,
     RerankWarning,
     UnsupportedModalityError,
@@ -177,6 +178,22 @@ def test_keep_order_answers_all_the_same(server, mode, fault, no_waiting):
         assert not any(result.is_scored for result in results)
         server.faults = []
         assert all(result.is_scored for result in reranker.rerank("torque", DOCUMENTS))
+
+
+@pytest.mark.parametrize("size", [None, (1, 70_000)])  # gone; refused by the encoder
+def test_keep_order_survives_an_image_that_cannot_be_sent(server, mode, size, tmp_path):
+    path = tmp_path / "figure.png"
+    if size:
+        Pillow.new("RGBA", size).save(path)
+    documents = ["x", Content("a chunk", [Image.from_path(path)])]
+    with reranker_for(server) as reranker, pytest.raises(ImageError, match=r"figure\.png"):
+        results_of(reranker, mode, "q", documents)
+    with (
+        reranker_for(server, on_error="keep_order") as reranker,
+        pytest.warns(RerankWarning, match="not reranked"),
+    ):
+        results = results_of(reranker, mode, "q", documents)
+    assert [(result.index, result.is_scored) for result in results] == [(0, False), (1, False)]
 
 
 @pytest.mark.parametrize("fault", [400, 401, 429, 500, "drop", "timeout", "cut", "nan", "no_json"])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mmrerank.local import JinaM0Reranker, Qwen3Reranker, Qwen3VLReranker
+from mmrerank import JinaM0Reranker, Qwen3Reranker, Qwen3VLReranker
 from mmrerank.types import Content, Image
 
 GOLDEN = Path(__file__).parents[1] / "data" / "golden"

@@ -32,11 +32,11 @@ class Block:
         if name.split(".")[0] in {"torch", "transformers", "sentence_transformers", "numpy"}:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 sys.meta_path.insert(0, Block())
-import mmrerank.local, mmrerank.retrieval.qwen3_embedding
+import mmrerank
+from mmrerank.catalog import RERANKERS
 from mmrerank.errors import MissingDependencyError
-made = [getattr(mmrerank.local, n) for n in mmrerank.local.__all__ if n.endswith("Reranker")]
-made.remove(mmrerank.local.LocalReranker)
-made.append(mmrerank.retrieval.qwen3_embedding.Qwen3Embedder)
+rows = [row for row in RERANKERS if row.module.startswith("mmrerank.local.")]
+made = [getattr(mmrerank, row.class_name) for row in rows] + [mmrerank.Qwen3Embedder]
 for cls in made:
     try:
         cls("anything")

@@ -10,6 +10,7 @@ import pytest
 import torch
 import transformers
 
+from mmrerank import CrossEncoderReranker
 from mmrerank.errors import (
     InvalidInputError,
     ModelLoadError,
@@ -17,7 +18,6 @@ from mmrerank.errors import (
     RerankWarning,
     UnsupportedModalityError,
 )
-from mmrerank.local import CrossEncoderReranker
 from mmrerank.types import Content, Image
 
 

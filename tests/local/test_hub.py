@@ -14,7 +14,6 @@ from golden_cases import CLASSES, GOLDEN, cases
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 SCRIPT = """
 import json, sys
-import mmrerank.local as local
 from golden_cases import CLASSES, cases, content, options
 
 name, revision = sys.argv[1:]

@@ -8,10 +8,10 @@ from typing import ClassVar, get_type_hints
 import pytest
 from golden_cases import CLASSES, GOLDEN, load
 
+from mmrerank import CrossEncoderReranker, JinaM0Reranker, Qwen3Reranker, Qwen3VLReranker
 from mmrerank.errors import (
     InvalidInputError,
 )
-from mmrerank.local import CrossEncoderReranker, JinaM0Reranker, Qwen3Reranker, Qwen3VLReranker
 from mmrerank.retrieval.qwen3_embedding import Qwen3Embedder
 
 
