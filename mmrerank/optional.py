@@ -22,7 +22,7 @@ __all__ = ["TELEMETRY_SETTINGS", "require"]
 _PACKAGES = {
     "accelerate": ("quantization", "quantization"),
     "bitsandbytes": ("quantization", "quantization"),
-    "bs4": ("html", "loading an HTML file"),
+    "bs4": ("html", "loading an HTML or Markdown file"),
     "chromadb": ("chroma", "an index"),
     "docx": ("office", "loading a DOCX file"),
     "lxml": ("office", "loading an office file"),
@@ -53,6 +53,7 @@ _DISTRIBUTIONS = {
     "llama_index.core": "llama-index-core",
     "markdown_it": "markdown-it-py",
     "pptx": "python-pptx",
+    "sentence_transformers": "sentence-transformers",
     "sklearn": "scikit-learn",
 }
 """The names of packages on PyPI that differ from the names they are imported by."""

@@ -116,8 +116,12 @@ class Content:
                 f"images must be a sequence of Image, not {type(images).__name__}"
             )
         images = tuple(images)
-        if not all(isinstance(image, Image) for image in images):
-            raise InvalidInputError("images must be a sequence of Image")
+        wrong = next((image for image in images if not isinstance(image, Image)), None)
+        if wrong is not None:
+            raise InvalidInputError(
+                f"images must be mmrerank.Image objects, as Image.from_path(...), not a "
+                f"{type(wrong).__module__}.{type(wrong).__name__}"
+            )
         if text is None and not images:
             raise InvalidInputError("a Content needs text or images; neither was given")
         object.__setattr__(self, "text", text)

@@ -22,7 +22,7 @@ def test_an_installed_module_is_imported(monkeypatch):
 @pytest.mark.parametrize(
     ("module", "message"),
     [
-        ("bs4", 'loading an HTML file needs beautifulsoup4, .*"mmrerank\\[html\\]"'),
+        ("bs4", 'loading an HTML or Markdown file needs beautifulsoup4, .*"mmrerank\\[html\\]"'),
         ("markdown_it", 'a Markdown file needs markdown-it-py, .*"mmrerank\\[html\\]"'),
     ],
 )

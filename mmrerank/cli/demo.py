@@ -73,8 +73,8 @@ def run_demo(index_folder: str | Path, console: Console) -> int:
     answered: list[_Answered] = []
     for item in questions:
         question, figure = item["question"], item["figure"]
-        before = _vectors_of_text(index, question, _FETCH_K)
-        after = index.search(question, reranker, top_n=_FETCH_K, fetch_k=_FETCH_K)
+        before = _vector_search(index, question)
+        after = _vector_search(index, question, reranker)
         answered.append(_answered(question, figure, item["answer"], before, after))
     best_example = max(
         answered, key=lambda a: (a.after == 1, a.is_best_image, a.before or _FETCH_K + 1)
@@ -84,9 +84,18 @@ def run_demo(index_folder: str | Path, console: Console) -> int:
     return 0 if _mrr([a.after for a in answered]) > _mrr([a.before for a in answered]) else 1
 
 
-def _vectors_of_text(index: Index, question: str, top_n: int) -> list[Hit]:
-    """What a vector store over the chunks' text gives."""
-    return index.search(question, top_n=top_n, where={"kind": "text"}, routes=["vectors"])
+def _vector_search(
+    index: Index, question: str, reranker: OCRReranker | None = None, top_n: int = _FETCH_K
+) -> list[Hit]:
+    """What a vector store over the chunks' text gives; with a reranker, the same in its order."""
+    return index.search(
+        question,
+        reranker,
+        top_n=top_n,
+        fetch_k=_FETCH_K,
+        where={"kind": "text"},
+        routes=["vectors"],
+    )
 
 
 def _answered(
@@ -118,8 +127,8 @@ def _best_caption(hit: Hit) -> str:
 
 
 def _show_one(index: Index, reranker: OCRReranker, shown: _Answered, console: Console) -> None:
-    before = _vectors_of_text(index, shown.question, 3)
-    after = index.search(shown.question, reranker, top_n=3, fetch_k=_FETCH_K)
+    before = _vector_search(index, shown.question, top_n=3)
+    after = _vector_search(index, shown.question, reranker, top_n=3)
     table = Table(title=Text(shown.question), title_justify="left", show_lines=True, expand=True)
     table.add_column("")
     table.add_column("vector search alone", ratio=1)
@@ -140,7 +149,8 @@ def _show_one(index: Index, reranker: OCRReranker, shown: _Answered, console: Co
 
 
 def _body(hit: Hit, question: str) -> str:
-    return f"{snippet(hit.text, tokenize(question), width=120)}\n{figure_line(hit)}".strip()
+    caption, *_ = figure_line(hit).split("\n")  # without the file, which is gone after the demo
+    return f"{snippet(hit.text, tokenize(question), width=120)}\n{caption}".strip()
 
 
 def _show_all(answered: Sequence[_Answered], console: Console) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 from typing import Any
 
 from mmrerank.cli.messages import counted, say
@@ -49,10 +50,14 @@ def remove_files(options: argparse.Namespace) -> int:
 
 
 def check_index(options: argparse.Namespace) -> int:
-    """Say what is wrong; the exit code is 1 if something is and was not mended."""
-    from mmrerank.index.index import Index
+    """Say what is wrong; the exit code is 1 if something is and was not mended.
 
-    with Index(options.store) as index:
+    Raises `StoreError` if there is no index at all. One that has lost its ledger can be mended.
+    """
+    from mmrerank.index.index import Index
+    from mmrerank.retrieval.chroma import ChromaStore
+
+    with Index(options.store, create=ChromaStore.exists(Path(options.store))) as index:
         problems = index.check(mend=options.mend)
         for problem in problems:
             say(problem.what, "yellow")

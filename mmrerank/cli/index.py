@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmrerank.cli.messages import counted, say, say_error
 from mmrerank.cli.options import add_reranker, add_store, selected_reranker
-from mmrerank.errors import DocumentError
+from mmrerank.errors import DocumentError, MissingDependencyError
 from mmrerank.optional import require
 
 if TYPE_CHECKING:
@@ -118,8 +118,11 @@ def _say_report(report: SyncReport, missing: int) -> int:
         names = [Path(path).name for path, why in report.skipped if why == reason]
         examples = ", ".join(names[:_EXAMPLES]) + (", ..." if count > _EXAMPLES else "")
         say(f"passed over {counted(count, 'file')}: {reason}: {examples}", "yellow")
-    for _, error in report.failed:
-        say_error(error)
+    for path, error in report.failed:
+        if isinstance(error, MissingDependencyError):
+            say(f"error: {path}: {error}", "red")
+        else:
+            say_error(error)
     failures = len(report.failed) + missing
     if failures:
         read = (report.added, report.changed, report.unchanged)

@@ -71,11 +71,13 @@ def run(options: argparse.Namespace) -> int:
             where=parse_where(options.where),
             routes=options.routes.split(","),
         )
-    if not any(hit.matched_in_text or hit.matched_in_image for hit in hits):
+    if not hits:
+        say("nothing was found")
+    elif not any(hit.matched_in_text or hit.matched_in_image for hit in hits):
         say("no word of the question is in these results; they are the nearest by other measures")
     if options.json:
         sys.stdout.write(json.dumps([_as_json(hit) for hit in hits], indent=2) + "\n")
-    else:
+    elif hits:
         Console().print(hits_table(hits, options.query))
     return 0
 

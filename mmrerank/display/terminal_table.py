@@ -26,7 +26,7 @@ def hits_table(hits: Sequence[Hit], query: str) -> Table:
     for name in ("rank", "score", "was"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("where", overflow="fold", max_width=30)
-    table.add_column("text and images", ratio=1)
+    table.add_column("text and images", ratio=1, overflow="fold")
     for hit in hits:
         place = clean(PurePath(hit.source).name) + (f", page {hit.page}" if hit.page else "")
         lines = [snippet(hit.text, tokenize(query)), figure_line(hit), *match_lines(hit)]

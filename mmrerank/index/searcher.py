@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +27,8 @@ __all__ = ["ROUTES", "Searcher"]
 
 ROUTES = ("words", "vectors")
 """The names of the routes, all of which a search takes unless told otherwise."""
+
+_JOINTS = re.compile(r"[-/_.:,;]+")
 
 
 class Searcher:
@@ -141,5 +144,8 @@ class Searcher:
 
 def _matched(words: Mapping[str, set[str]], tokens: set[str]) -> list[str]:
     """Those words of a query, as it has them, of which a token is among `tokens`."""
-    matched = (word.strip("?!.,;:\"'()[]") for word, own in words.items() if own & tokens)
+    matched: list[str] = []
+    for word, own in words.items():
+        pieces = [word] if own <= tokens else _JOINTS.split(word)  # of 4471-C, perhaps the C only
+        matched += [p.strip("?!.,;:\"'()[]") for p in pieces if tokens & set(tokenize(p))]
     return list(dict.fromkeys(matched))

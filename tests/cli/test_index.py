@@ -79,6 +79,20 @@ def test_a_folder_without_a_file_to_read_is_an_error(tmp_path, capsys):
     assert "1 file and 1 entry in all" in capsys.readouterr().err
 
 
+def test_a_file_that_needs_an_extra_is_named(tmp_path, capsys, monkeypatch):
+    (tmp_path / "notes.md").write_text("The turbine.")
+    monkeypatch.setitem(sys.modules, "bs4", None)
+    assert main(["index", str(tmp_path / "notes.md"), "--store", str(tmp_path / "store")]) == 1
+    said = capsys.readouterr().err
+    assert "notes.md: loading an HTML or Markdown file needs beautifulsoup4" in said
+
+
+def test_checking_an_index_that_is_not_there_makes_none(tmp_path, capsys):
+    assert main(["check", "--store", str(tmp_path / "store")]) == 1
+    assert "there is no index" in capsys.readouterr().err
+    assert not (tmp_path / "store").exists()
+
+
 def test_an_interrupt_is_one_line(tmp_path):
     """As Ctrl-C in a terminal: all processes of the group get it, also while pages are read."""
     command = [sys.executable, "-m", "mmrerank", "index", "tests/data/pdf/geotopo.pdf"]

@@ -41,6 +41,29 @@ def test_the_table_names_the_image_that_won(store, capsys):
     assert "a.pdf, page 1" in shown
 
 
+def test_the_image_of_a_narrow_table_can_still_be_opened(store, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "70")
+    assert main(["search", "torque of the turbine", "--store", store, "--top-n", "1"]) == 0
+    shown = "".join(capsys.readouterr().out.replace("│", " ").split())
+    (hit,) = search(capsys, "torque of the turbine", "--store", store, "--top-n", "1")
+    assert hit["images"][0]["file"] in shown
+
+
+def test_nothing_found_is_said_so(store, capsys):
+    where = ["--store", store, "--where", "file=nowhere.pdf"]
+    assert main(["search", "torque", *where]) == 0
+    said = capsys.readouterr()
+    assert said.err == "nothing was found\n"
+    assert said.out == ""
+    assert search(capsys, "torque", *where) == []
+
+
+def test_of_a_word_with_a_hyphen_only_what_matches_is_named(store, capsys):
+    hits = search(capsys, "turbine-9911 9911-turbine 9911", "--store", store)
+    found = [word for hit in hits for word in [*hit["matched_in_text"], *hit["matched_in_image"]]]
+    assert set(found) == {"turbine"}
+
+
 @pytest.mark.filterwarnings("default::mmrerank.errors.RerankWarning")
 def test_jina_serves_the_command_line_too(store, capsys, monkeypatch):
     with LocalRerankServer() as server:
