@@ -26,6 +26,10 @@ def matcher(where: Where | None) -> Callable[[Entry], bool] | None:
 
     Raises `InvalidInputError` for conditions that no entry could meet by their form.
     """
+    if where is None:
+        return None
+    if not isinstance(where, Mapping):
+        raise InvalidInputError(f"where is a mapping of conditions, not {type(where).__name__}")
     if not where:
         return None
     tests = [_test(name, value) for name, value in where.items()]
@@ -62,8 +66,9 @@ def _is_file(path: str, named: str) -> bool:
 
 
 def _pages(value: Any) -> tuple[int, int]:
-    pages = (value, value) if isinstance(value, int) else tuple(value)
-    if len(pages) != 2 or not all(isinstance(page, int) for page in pages):
+    pages = tuple(value) if isinstance(value, (list, tuple)) else (value, value)
+    whole = all(isinstance(page, int) and not isinstance(page, bool) for page in pages)
+    if len(pages) != 2 or not whole:
         raise InvalidInputError(f"where: page is a number or (first, last), not {value!r}")
     return pages
 

@@ -239,8 +239,8 @@ class Index:
         content = check_query(query)
         if content.text is not None:  # halves of surrogate pairs become question marks
             content = replace(content, text=content.text.encode("utf-8", "replace").decode())
-        if top_n < 1 or fetch_k < 1:
-            raise InvalidInputError("top_n and fetch_k must be at least 1")
+        if any(not isinstance(n, int) or n < 1 for n in (top_n, fetch_k)):
+            raise InvalidInputError("top_n and fetch_k must be whole numbers from 1 on")
         if not len(self):
             raise StoreError(
                 f"the index in {self._name} is empty; "

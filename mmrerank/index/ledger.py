@@ -127,15 +127,18 @@ class Ledger:
         """The entries with these numbers that are live."""
         return {entry.number: entry for entry in self._matching("number", numbers)}
 
-    def words_of_images(self, refs: Sequence[str]) -> dict[str, set[str]]:
-        """The words of the figures' own entries, by image; images without an entry are left out."""
+    def texts_of_images(self, refs: Sequence[str]) -> dict[str, str]:
+        """Captions and words of figures, by image; images without an entry are left out."""
         marks = ", ".join("?" * len(refs))
         rows = self.rows(
-            "SELECT images.ref, entries.words FROM images JOIN entries ON images.entry = number "  # noqa: S608 - marks only
+            "SELECT images.ref, text, metadata FROM images JOIN entries ON images.entry = number "  # noqa: S608 - marks only
             f"WHERE entries.kind = 'figure' AND images.ref IN ({marks})",
             refs,
         )
-        return {str(ref): set(str(words).split()) for ref, words in rows}
+        return {
+            str(ref): str(text).removesuffix(str(json.loads(metadata).get("section", "")))
+            for ref, text, metadata in rows
+        }
 
     def images(self) -> set[str]:
         """All images that live entries refer to."""

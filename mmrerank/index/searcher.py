@@ -69,7 +69,8 @@ class Searcher:
     ) -> list[Hit]:
         """The best `top_n` results. Raises what the reranker raises."""
         ranked = one_per_figure(self._ranked(query, candidates, reranker))[:top_n]
-        in_images = self._ledger.words_of_images([o.best_image for o in ranked if o.best_image])
+        texts = self._ledger.texts_of_images([one.best_image for one in ranked if one.best_image])
+        in_images = {ref: set(tokenize(text)) for ref, text in texts.items()}
         words = {word: set(tokenize(word)) for word in (query.text or "").split()}
         return [
             replace(

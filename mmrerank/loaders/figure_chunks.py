@@ -17,6 +17,8 @@ from mmrerank.types import Image
 
 __all__ = ["CITED_BY_KEY", "KIND_KEY", "with_figure_chunks"]
 
+_FEW_CHARACTERS = 8  # what OCR reads into a logo or an ornament
+
 KIND_KEY = "kind"
 """Metadata: "figure" for the chunks made here; chunks of text have no such key."""
 
@@ -29,7 +31,7 @@ def with_figure_chunks(
 ) -> Iterator[Chunk]:
     """The chunks of one file, then one chunk for each figure that they refer to.
 
-    A figure's text is its caption, the words in it, and the section it is in. Words come from the
+    A figure's text is its caption, the words in it, and, if it has either, the section it is in. Words come from the
     text layer if it has enough, otherwise `reader` reads them in the image under `root`; True
     reads them if OCR is installed, False leaves chunks as they are. A figure of which nothing is
     known has an empty text: a reranker or embedder of images may still find it. Pages that are one
@@ -66,7 +68,9 @@ def _words_in(figure: Figure, root: Path, reader: ImageReader) -> str:
 
 def _figure_chunk(figure: Figure, citing: Sequence[Chunk], words: str, position: int) -> Chunk:
     nearest = min(citing, key=lambda chunk: abs(chunk.page - figure.page))
-    parts = (figure.caption, words, nearest.section)
+    # A logo is not what its section is about: the section only goes with what says something.
+    says_something = figure.caption or len(words) >= _FEW_CHARACTERS
+    parts = (figure.caption, words, nearest.section if says_something else "")
     return Chunk(
         id=chunk_id(figure.source, position, figure.ref),
         text="\n".join(dict.fromkeys(part.strip() for part in parts if part.strip())),

@@ -269,6 +269,11 @@ def test_an_index_of_a_newer_version_is_refused(folder):
     "options",
     [
         {"top_n": 0},
+        {"top_n": "3"},
+        {"fetch_k": 1.5},
+        {"where": "file=a.pdf"},
+        {"where": {"page": None}},
+        {"where": {"page": 5.0}},
         {"fetch_k": 0},
         {"routes": ["smell"]},
         {"where": {"kind": "poem"}},
