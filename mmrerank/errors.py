@@ -46,6 +46,8 @@ __all__ = [
 
 _LONGEST_NAME = 200
 _OURS = ("mmrerank", "langchain_mmrerank", "llama_index_mmrerank")
+_BETWEEN = ("langchain_core", "langchain_classic", "llama_index", "pydantic")
+"""Packages that may stand between a caller's line and ours."""
 
 
 class RerankError(Exception):
@@ -184,12 +186,12 @@ class InvalidResponseError(APIError):
 
 
 def warn(message: str) -> None:
-    """Issue a `RerankWarning` that points at the caller's line, outside these packages."""
+    """Issue a `RerankWarning` that points at the caller's line, outside of ours and the frameworks."""
     frame, level = sys._getframe(), 1  # noqa: SLF001 - warnings has skip_file_prefixes from 3.12 on
-    while frame.f_back is not None and _is_ours(frame.f_globals.get("__name__", "")):
+    while frame.f_back is not None and _is_skipped(frame.f_globals.get("__name__", "")):
         frame, level = frame.f_back, level + 1
     warnings.warn(message, RerankWarning, stacklevel=level)
 
 
-def _is_ours(module: str) -> bool:
-    return module.partition(".")[0] in _OURS
+def _is_skipped(module: str) -> bool:
+    return module.partition(".")[0] in (*_OURS, *_BETWEEN)

@@ -25,6 +25,22 @@ def test_a_warning_points_at_the_line_outside_these_packages(tmp_path):
     assert seen[0].filename == __file__
 
 
+def test_a_warning_passes_over_the_frameworks(tmp_path):
+    from langchain_core.documents import Document
+    from langchain_core.runnables import RunnableLambda
+
+    from langchain_mmrerank import MultimodalRerank
+    from mmrerank.testing import FakeReranker
+
+    rerank = MultimodalRerank(reranker=FakeReranker(), image_root=tmp_path)
+    documents = [Document("text", metadata={"image_path": "a.png"})]
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        RunnableLambda(lambda query: rerank.compress_documents(documents, query)).invoke("q")
+    (warning,) = [w for w in seen if w.category is RerankWarning]
+    assert warning.filename == __file__
+
+
 def test_errors_survive_another_process():
     error = MissingDependencyError("pymupdf", "pdf", "loading a PDF")
     assert str(pickle.loads(pickle.dumps(error))) == str(error)

@@ -13,6 +13,8 @@ from rich.console import Console
 from mmrerank.cli.messages import say
 from mmrerank.cli.options import add_reranker, add_store, positive, selected_reranker
 from mmrerank.display.terminal_table import hits_table
+from mmrerank.errors import InvalidInputError
+from mmrerank.index.hits import ROUTES
 from mmrerank.terminal import clean
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ def add_command(commands: Any) -> None:
     )
     command.add_argument(
         "--where",
+        type=_condition,
         action="append",
         default=[],
         metavar="KEY=VALUE",
@@ -43,7 +46,8 @@ def add_command(commands: Any) -> None:
     )
     command.add_argument(
         "--routes",
-        default="words,vectors",
+        type=_route_names,
+        default=list(ROUTES),
         metavar="NAMES",
         help="how candidates are found: words, vectors, or both (default: words,vectors)",
     )
@@ -52,6 +56,25 @@ def add_command(commands: Any) -> None:
     )
     command.add_argument("--json", action="store_true", help="print results as JSON")
     command.set_defaults(run=run)
+
+
+def _condition(value: str) -> str:
+    """A condition of `--where`. Raises `ArgumentTypeError` for one that cannot be read."""
+    from mmrerank.index.filters import parse_where
+
+    try:
+        parse_where([value])
+    except InvalidInputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return value
+
+
+def _route_names(value: str) -> list[str]:
+    """Names of routes, separated by commas. Raises `ArgumentTypeError` for an unknown one."""
+    names = value.split(",")
+    if wrong := [name for name in names if name not in ROUTES]:
+        raise argparse.ArgumentTypeError(f"routes are {', '.join(ROUTES)}, not {wrong[0]!r}")
+    return names
 
 
 def run(options: argparse.Namespace) -> int:
@@ -69,7 +92,7 @@ def run(options: argparse.Namespace) -> int:
             top_n=options.top_n,
             fetch_k=options.fetch_k,
             where=parse_where(options.where),
-            routes=options.routes.split(","),
+            routes=options.routes,
         )
     if not hits:
         say("nothing was found")

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-__all__ = ["Hit", "HitImage"]
+__all__ = ["ROUTES", "Hit", "HitImage"]
+
+ROUTES = ("words", "vectors")
+"""The names of the routes, all of which a search takes unless told otherwise."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,12 +18,12 @@ from mmrerank.base import Reranker, check_query
 from mmrerank.errors import DocumentError, InvalidInputError, RerankError, StoreError
 from mmrerank.index.check import Problem
 from mmrerank.index.filters import Where
-from mmrerank.index.hits import Hit
+from mmrerank.index.hits import ROUTES, Hit
 from mmrerank.index.indexer import Indexer, SyncReport, options_hash, remove_unused_images
 from mmrerank.index.ledger import Entry, FileRecord, Ledger
 from mmrerank.index.reading import FileReader
 from mmrerank.index.scan import Paths, Scan, scan, several
-from mmrerank.index.searcher import ROUTES, Searcher
+from mmrerank.index.searcher import Searcher
 from mmrerank.index.writer import writing
 from mmrerank.retrieval.base import TextEmbedder, default_embedder
 from mmrerank.retrieval.chroma import ChromaStore

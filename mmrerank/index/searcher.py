@@ -12,7 +12,7 @@ from mmrerank.errors import InvalidInputError
 from mmrerank.images.resolve import ImageResolver
 from mmrerank.index.figure_results import Ranked, one_per_figure
 from mmrerank.index.filters import Where, matcher
-from mmrerank.index.hits import Hit, HitImage
+from mmrerank.index.hits import ROUTES, Hit, HitImage
 from mmrerank.index.ledger import Entry, Ledger
 from mmrerank.index.lexical import LexicalRoute
 from mmrerank.index.routes import Found, Route, TextVectorRoute, WordRoute, find
@@ -23,10 +23,7 @@ from mmrerank.retrieval.base import TextEmbedder
 from mmrerank.retrieval.vector_store import VectorStore
 from mmrerank.types import Content, Image
 
-__all__ = ["ROUTES", "Searcher"]
-
-ROUTES = ("words", "vectors")
-"""The names of the routes, all of which a search takes unless told otherwise."""
+__all__ = ["Searcher"]
 
 _JOINTS = re.compile(r"[-/_.:,;]+")
 
