@@ -12,7 +12,7 @@ from mmrerank.index.index import Index
 
 pytestmark = pytest.mark.slow
 
-SECONDS = 30
+SECONDS = 60
 
 WRITER = """
 import sys, time
