@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ __all__ = ["COLLECTION", "ChromaStore"]
 COLLECTION = "mmrerank"
 
 _DATABASE = "chroma.sqlite3"
+
+_ATTEMPTS, _PAUSE = 5, 0.05  # tries of a query, seconds before the second; doubled each time
 
 _BATCH = 500  # records per call; Chroma refuses more than some thousands at once
 
@@ -66,7 +69,22 @@ class ChromaStore:
         ]
 
     def query(self, vector: Sequence[float], k: int) -> list[Match]:
-        """The `k` records nearest to a vector, nearest first."""
+        """The `k` records nearest to a vector, nearest first.
+
+        Chroma brings its index up to date when it is asked, and fails if another process does so
+        at the same moment: then the collection is opened anew and asked again.
+        """
+        for attempt in range(_ATTEMPTS):
+            try:
+                return self._query(vector, k)
+            except Exception:  # Chroma raises its own errors, sqlite's and its Rust core's
+                if attempt == _ATTEMPTS - 1:
+                    raise
+            time.sleep(_PAUSE * 2**attempt)
+            self.refresh()
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def _query(self, vector: Sequence[float], k: int) -> list[Match]:
         count = self.count()
         if not count:
             return []

@@ -12,7 +12,7 @@ from mmrerank.index.index import Index
 
 pytestmark = pytest.mark.slow
 
-SECONDS = 60
+SECONDS = 30
 
 WRITER = """
 import sys, time
