@@ -82,12 +82,11 @@ def _filtered(
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A candidate: its fused score, and by route its rank (from 1) and the route's own score."""
+    """A candidate: its fused score, and its rank (from 1) on each route that found it."""
 
     entry: Entry
     score: float
     ranks: Mapping[str, int]
-    scores: Mapping[str, float]
 
 
 def find(
@@ -104,29 +103,16 @@ def find(
     with ThreadPoolExecutor(len(routes), "mmrerank-route") as pool:
         running = {n: pool.submit(r.search, query, k, keep) for n, r in routes.items()}
         matches = {name: future.result() for name, future in running.items()}
-    places = {name: _places(found) for name, found in matches.items()}
     entries = {entry.number: entry for found in matches.values() for entry, _ in found}
+    ranks = {
+        name: {entry.number: rank for rank, (entry, _) in enumerate(found, start=1)}
+        for name, found in matches.items()
+    }
     candidates = [
-        _candidate(entries[number], score, places) for number, score in fuse_ranks(places, weights)
+        Found(entries[n], score, {name: own[n] for name, own in ranks.items() if n in own})
+        for n, score in fuse_ranks(ranks, weights)
     ]
     return _distinct(candidates)[:k]
-
-
-_Places = Mapping[int, tuple[int, float]]  # entry number -> rank from 1, the route's score
-
-
-def _places(found: Sequence[tuple[Entry, float]]) -> _Places:
-    return {entry.number: (rank, score) for rank, (entry, score) in enumerate(found, start=1)}
-
-
-def _candidate(entry: Entry, score: float, places: Mapping[str, _Places]) -> Found:
-    own = {name: found[entry.number] for name, found in places.items() if entry.number in found}
-    return Found(
-        entry,
-        score,
-        ranks={name: rank for name, (rank, _) in own.items()},
-        scores={name: value for name, (_, value) in own.items()},
-    )
 
 
 def _distinct(candidates: Sequence[Found]) -> list[Found]:
