@@ -31,6 +31,7 @@ class Hit:
     `matched_in_text` and `matched_in_image` are the words of the query that the text and the best
     image have. `retrieval_rank` and `retrieval_score` are those of the routes' fusion; `routes` has the rank on
     each route that found the entry. `best_image` is the path of the image that scored best.
+    `also_in` has the file and page of each other entry with the same text or the same picture.
     """
 
     rank: int
@@ -46,3 +47,4 @@ class Hit:
     routes: Mapping[str, int] = field(default_factory=dict)
     matched_in_text: Sequence[str] = ()
     matched_in_image: Sequence[str] = ()
+    also_in: Sequence[tuple[str, int | None]] = ()

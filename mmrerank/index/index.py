@@ -156,6 +156,7 @@ class Index:
             report = indexer.sync(found, verify=verify, show_progress=show_progress)
             if report.changed or report.removed:
                 report.images_removed = self._remove_unused_images()
+            indexer.look_at_pictures(self.image_root, show_progress=show_progress)
         return report
 
     def add(
@@ -165,7 +166,9 @@ class Index:
         found = scan(paths, exclude=self.folder)
         with self._writing() as indexer:
             only_files = Scan(files=found.files, skipped=found.skipped, unreadable=found.unreadable)
-            return indexer.sync(only_files, show_progress=show_progress)
+            report = indexer.sync(only_files, show_progress=show_progress)
+            indexer.look_at_pictures(self.image_root, show_progress=show_progress)
+        return report
 
     def remove(self, paths: str | os.PathLike[str] | Paths) -> list[str]:
         """Remove files from the index, not from the disk; a folder stands for all files below it.
@@ -184,6 +187,7 @@ class Index:
             for path in dict.fromkeys(removed):
                 indexer.remove(path)
             self._remove_unused_images()
+            indexer.look_at_pictures(self.image_root)
         return list(dict.fromkeys(removed))
 
     def check(self, *, mend: bool = False) -> list[Problem]:
