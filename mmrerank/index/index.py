@@ -25,7 +25,7 @@ from mmrerank.index.reading import FileReader
 from mmrerank.index.scan import Paths, Scan, scan, several
 from mmrerank.index.searcher import Searcher
 from mmrerank.index.writer import writing
-from mmrerank.retrieval.base import TextEmbedder, default_embedder
+from mmrerank.retrieval.base import TextEmbedder, default_embedder, embedded_query
 from mmrerank.retrieval.chroma import ChromaStore
 from mmrerank.types import Content
 
@@ -60,6 +60,8 @@ class Index:
         on_wait: Callable[[], object] | None = None,
         **loader_options: Any,
     ) -> None:
+        if not isinstance(folder, (str, os.PathLike)):
+            raise InvalidInputError(f"an index is in a folder, not in a {type(folder).__name__}")
         self._name = os.fspath(folder)  # for messages
         self.folder = Path(os.path.abspath(folder))  # noqa: PTH100 - a link keeps its own name
         self.image_root = self.folder / "images"
@@ -103,7 +105,7 @@ class Index:
         return self._parts
 
     def _embedder_facts(self) -> str:
-        vector = self._embedder.embed_query("probe of an embedder")
+        vector = embedded_query(self._embedder, "probe of an embedder")
         values = ", ".join(f"{value:.4f}" for value in vector[:4])
         return f"{type(self._embedder).__name__}, {len(vector)} dimensions, {values}, ..."
 
@@ -143,7 +145,8 @@ class Index:
         """Make the index equal to the files and folders in `paths`.
 
         New and changed files are read. Files that were in one of these folders and are gone are
-        removed, with the images that nothing refers to any more. A file is unchanged, and not even
+        removed, with the images that nothing refers to any more; words in images that were cached
+        for all indexes go when nobody has used them for 60 days. A file is unchanged, and not even
         parsed, if its size, modification time and options are; `verify` compares the content.
         Files that cannot be read are in the report, and what the index has of them stays. Other
         files of the index are left alone.
@@ -157,6 +160,7 @@ class Index:
             if report.changed or report.removed:
                 report.images_removed = self._remove_unused_images()
             indexer.look_at_pictures(self.image_root, show_progress=show_progress)
+        self._reader.remove_unused_words()
         return report
 
     def add(

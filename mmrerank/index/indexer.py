@@ -26,7 +26,7 @@ from mmrerank.loaders.files import LOADERS
 from mmrerank.ocr.bm25 import tokenize
 from mmrerank.ocr.words import loader_facts
 from mmrerank.progress import progress
-from mmrerank.retrieval.base import TextEmbedder, checked_vectors
+from mmrerank.retrieval.base import TextEmbedder, embedded_documents
 from mmrerank.retrieval.vector_store import Record, VectorStore
 from mmrerank.types import Image
 
@@ -140,8 +140,7 @@ class Indexer:
         self._writer.intend(entry.vector_id for entry in entries)
         for start in range(0, len(entries), _BATCH):
             some = entries[start : start + _BATCH]
-            texts = [entry.text for entry in some]
-            vectors = checked_vectors(self._embedder.embed_documents(texts), len(texts))
+            vectors = embedded_documents(self._embedder, [entry.text for entry in some])
             self._store.upsert(
                 [
                     Record(id=e.vector_id, vector=v, text=e.text, metadata=e.metadata)

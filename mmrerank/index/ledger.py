@@ -95,7 +95,7 @@ class Ledger:
             migrate(self._database, version)
 
     def _connect(self, *, create: bool = False) -> sqlite3.Connection:
-        name = f"{self.path.as_uri()}?mode={'rwc' if create else 'rw'}"
+        name = f"{self.path.absolute().as_uri()}?mode={'rwc' if create else 'rw'}"
         database = sqlite3.connect(name, uri=True, timeout=_BUSY, check_same_thread=False)
         database.execute(f"PRAGMA cache_size = -{_CACHE}")
         return database

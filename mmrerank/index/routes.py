@@ -11,7 +11,7 @@ from mmrerank.index.duplicates import Found, distinct
 from mmrerank.index.ledger import Entry, Ledger
 from mmrerank.index.lexical import LexicalRoute
 from mmrerank.index.rank_fusion import fuse_ranks
-from mmrerank.retrieval.base import TextEmbedder, checked_vectors
+from mmrerank.retrieval.base import TextEmbedder, embedded_query
 from mmrerank.retrieval.vector_store import VectorStore
 from mmrerank.types import Content
 
@@ -59,7 +59,7 @@ class TextVectorRoute:
 
     def search(self, query: Content, k: int, keep: Keep) -> list[int]:
         """See `Route`. Raises what the vector store raises, and `StoreError`."""
-        (vector,) = checked_vectors([self._embedder.embed_query(query.text or "")], 1)
+        vector = embedded_query(self._embedder, query.text or "")
 
         def best(count: int) -> tuple[list[int], bool]:
             matches = self._store.query(vector, count)
