@@ -8,11 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from mmrerank.base import Reranker
-from mmrerank.errors import InvalidInputError
+from mmrerank.errors import InvalidInputError, warn
 from mmrerank.images.resolve import ImageResolver
 from mmrerank.index.duplicates import Found
 from mmrerank.index.figure_results import Ranked, one_per_figure
-from mmrerank.index.filters import Where, matcher
+from mmrerank.index.filters import Where, matcher, unknown_fields
 from mmrerank.index.hits import ROUTES, Hit, HitImage
 from mmrerank.index.ledger import Entry, Ledger
 from mmrerank.index.lexical import LexicalRoute
@@ -55,6 +55,8 @@ class Searcher:
         if len(found) < k and self._see_changes():
             # Another process has replaced files meanwhile, and candidates were lost with them.
             found = find(chosen, query, k, self._ledger, keep=keep)
+        if not found and (unknown := unknown_fields(where, self._ledger)):
+            warn(f"where: no entry has {' or '.join(map(repr, unknown))} in its metadata")
         return found
 
     def _see_changes(self) -> bool:
