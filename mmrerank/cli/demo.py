@@ -20,7 +20,7 @@ from mmrerank.demo import QUESTIONS, REPORT
 from mmrerank.display.terminal_table import figure_line
 from mmrerank.index.hits import Hit
 from mmrerank.index.index import Index
-from mmrerank.ocr.bm25 import split_words
+from mmrerank.ocr.bm25 import tokenize
 from mmrerank.ocr.reranker import OCRReranker
 from mmrerank.terminal import snippet
 
@@ -150,7 +150,7 @@ def _show_one(index: Index, reranker: OCRReranker, shown: _Answered, console: Co
 
 def _body(hit: Hit, question: str) -> str:
     caption, *_ = figure_line(hit).split("\n")  # without the file, which is gone after the demo
-    return f"{snippet(hit.text, split_words(question), width=120)}\n{caption}".strip()
+    return f"{snippet(hit.text, tokenize(question), width=120)}\n{caption}".strip()
 
 
 def _show_all(answered: Sequence[_Answered], console: Console) -> None:

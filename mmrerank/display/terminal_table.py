@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from mmrerank.ocr.bm25 import split_words
+from mmrerank.ocr.bm25 import tokenize
 from mmrerank.terminal import clean, snippet
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def hits_table(hits: Sequence[Hit], query: str) -> Table:
     table.add_column("text and images", ratio=1, overflow="fold")
     for hit in hits:
         place = clean(PurePath(hit.source).name) + (f", page {hit.page}" if hit.page else "")
-        lines = [snippet(hit.text, split_words(query)), figure_line(hit), *match_lines(hit)]
+        lines = [snippet(hit.text, tokenize(query)), figure_line(hit), *match_lines(hit)]
         body = "\n".join(line for line in lines if line)
         row = (str(hit.rank), f"{hit.score:.3f}", str(hit.retrieval_rank), place, body)
         table.add_row(*map(Text, row))

@@ -10,9 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from mmrerank.ocr.stemmer import STEMMER, stem
-
-__all__ = ["BM25", "TOKENIZER", "WordStatistics", "split_words", "tokenize"]
+__all__ = ["BM25", "TOKENIZER", "WordStatistics", "tokenize"]
 
 # Scripts written without spaces between words (Chinese, Japanese, Thai, Lao, Khmer, Burmese), and
 # Korean, whose particles stick to the word: matched by pairs of characters, as Lucene does.
@@ -39,30 +37,44 @@ _STOP_WORDS = frozenset(
 )
 
 
-TOKENIZER = f"2, {STEMMER}"
+TOKENIZER = "2"
 """Raised when the same text gives other tokens than before; an index remembers it."""
 
 
 def tokenize(text: str, *, stop_words: bool = False) -> list[str]:
-    """The stems of `split_words`, which are what is compared."""
-    return [stem(word) for word in split_words(text, stop_words=stop_words)]
-
-
-def split_words(text: str, *, stop_words: bool = False) -> list[str]:
     """Lower-case words without accents; pairs of characters in scripts without word spaces.
 
-    A single character of such a script is a word of its own. Stop words are left out unless
-    `stop_words` is True.
+    A single character of such a script is a token of its own. Stop words are left out unless
+    `stop_words` is True; the plural s of a word is dropped.
     """
     folded = unicodedata.normalize("NFKD", text.casefold())
     plain = "".join(c for c in folded if not unicodedata.combining(c) or c in "\u3099\u309a")
-    words: list[str] = []
+    tokens: list[str] = []
     for match in _RUN.finditer(unicodedata.normalize("NFKC", plain)):
         if run := match[1]:
-            words += [run[i : i + 2] for i in range(len(run) - 1)] or [run]
+            tokens += [run[i : i + 2] for i in range(len(run) - 1)] or [run]
         elif stop_words or match[2] not in _STOP_WORDS:
-            words.append(match[2])
-    return words
+            tokens.append(_singular(match[2]))
+    return tokens
+
+
+def _singular(word: str) -> str:
+    """Figures -> figure, queries -> query, losses -> loss, quizzes -> quiz; class and analysis stay.
+
+    The plural alone, as Harman's S stemmer (1991): a stemmer that merges "regulator", "regulate"
+    and "regular" finds less (benchmarks/results/retrieval.md).
+    """
+    if word.endswith("zz"):
+        return word[:-1]
+    if len(word) < 4 or not word.endswith("s") or word.endswith(("ss", "us", "is")):
+        return word
+    if word.endswith("zzes"):
+        return word[:-3]
+    if word.endswith("ies") and len(word) > 4:
+        return word[:-3] + "y"
+    if word.endswith(("sses", "xes", "ches", "shes")) or (word.endswith("oes") and len(word) > 5):
+        return word[:-2]
+    return word[:-1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from mmrerank.errors import InvalidInputError
-from mmrerank.ocr.bm25 import split_words
+from mmrerank.ocr.bm25 import tokenize
 from mmrerank.optional import require
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class HashingEmbedder:
         vectorizer = require("sklearn.feature_extraction.text").HashingVectorizer
         self.dimensions = dimensions
         word_dimensions = (dimensions - 1) // 2  # the last dimension stands for "no words"
-        self._words = vectorizer(analyzer=_words, n_features=word_dimensions, norm=None)
+        self._words = vectorizer(analyzer=tokenize, n_features=word_dimensions, norm=None)
         self._grams = vectorizer(
             analyzer="char_wb",
             ngram_range=(3, 5),
@@ -75,22 +75,3 @@ def _unit(counts: Any) -> NDArray[np.float64]:
     lengths = np.linalg.norm(dense, axis=1, keepdims=True)
     lengths[lengths == 0] = 1.0
     return np.asarray(dense / lengths)
-
-
-def _words(text: str) -> list[str]:
-    """The words of a text without a plural s.
-
-    Not the stems of the lexical route: these may change, and stored vectors must stay comparable.
-    """
-    return [_singular(word) for word in split_words(text)]
-
-
-def _singular(word: str) -> str:
-    """Figures -> figure, queries -> query, losses -> loss; class and analysis stay."""
-    if len(word) < 4 or not word.endswith("s") or word.endswith(("ss", "us", "is")):
-        return word
-    if word.endswith("ies") and len(word) > 4:
-        return word[:-3] + "y"
-    if word.endswith(("sses", "xes", "ches", "shes")):
-        return word[:-2]
-    return word[:-1]

@@ -59,7 +59,7 @@ def test_any_query_can_be_searched(route, query):
 def test_statistics_count_entries_not_occurrences(route):
     statistics = route.statistics(tokenize("turbine shelf zebra"))
     assert statistics.texts == len(TEXTS)
-    assert dict(statistics.frequency) == {"turbin": 2, "shelf": 1}
+    assert dict(statistics.frequency) == {"turbine": 2, "shelf": 1}
 
 
 def test_the_most_frequent_words_are_left_out_first(route, monkeypatch):

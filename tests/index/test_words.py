@@ -60,7 +60,7 @@ def test_words_that_cannot_be_cut_anew_are_a_warning(ledger):
     with pytest.warns(RerankWarning, match="find less"):
         renew_words(ledger, timeout=0.0)
     other.close()
-    assert found(ledger, "quizze") == []
+    assert found(ledger, "quizzes") == []
     assert ledger.note(TOKENIZER_NOTE) == "1"
 
 

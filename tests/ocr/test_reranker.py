@@ -172,7 +172,7 @@ def test_the_format_of_the_answer_does_not_count():
 def test_a_page_says_what_its_chunks_do_not():
     documents = ["turbine", "turbine", "a shelf"]
     pages = Pages(
-        words=[["turbin", "torqu"], ["turbin"]], of_document=[1, 0, 0], bonus=[0.0, 0.0, 0.0]
+        words=[["turbine", "torque"], ["turbine"]], of_document=[1, 0, 0], bonus=[0.0, 0.0, 0.0]
     )
     other, on_page, beside = OCRReranker().with_pages(pages).score("turbine torque", documents)
     assert 1 > on_page > max(other, beside)
@@ -182,7 +182,7 @@ def test_a_page_says_what_its_chunks_do_not():
 def test_a_named_page_comes_first():
     documents = ["turbine torque", "torque", "turbine torque"]
     pages = Pages(
-        words=[["turbin", "torqu"], ["torqu"]], of_document=[0, 1, 0], bonus=[0.0, 0.5, 0.4]
+        words=[["turbine", "torque"], ["torque"]], of_document=[0, 1, 0], bonus=[0.0, 0.5, 0.4]
     )
     results = OCRReranker().with_pages(pages).rerank("turbine torque", documents)
     assert [result.index for result in results] == [2, 1, 0]
