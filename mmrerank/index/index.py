@@ -24,6 +24,7 @@ from mmrerank.index.ledger import Entry, FileRecord, Ledger
 from mmrerank.index.reading import FileReader
 from mmrerank.index.scan import Paths, Scan, scan, several
 from mmrerank.index.searcher import Searcher
+from mmrerank.index.words import name_tokenizer, renew_words
 from mmrerank.index.writer import writing
 from mmrerank.retrieval.base import TextEmbedder, default_embedder, embedded_query
 from mmrerank.retrieval.chroma import ChromaStore
@@ -102,6 +103,7 @@ class Index:
                     f"the index in {self._name} was made with other embeddings ({known}); these "
                     f"are {ours}: use the same embedder, or another folder"
                 )
+            renew_words(ledger, timeout=self._lock_timeout, on_wait=self._on_wait)
         return self._parts
 
     def _embedder_facts(self) -> str:
@@ -215,6 +217,7 @@ class Index:
             with writing(ledger, timeout=self._lock_timeout, on_wait=self._on_wait) as writer:
                 if ledger.note("embedder") is None:
                     writer.set_note("embedder", self._embedder_facts())
+                name_tokenizer(ledger, writer)
                 options = options_hash(self._reader.facts())
                 indexer = Indexer(
                     ledger, writer, store, self._embedder, read=self._reader, options=options

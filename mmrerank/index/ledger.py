@@ -198,6 +198,17 @@ class Ledger:
             "LEFT JOIN pictures USING (ref) WHERE pictures.ref IS NULL) ORDER BY number"
         )
 
+    def words_of_pages(self, path: str, pages: Sequence[int]) -> dict[int, list[str]]:
+        """The words of all entries of a file on these pages, in their order."""
+        marks = ", ".join("?" * len(pages))
+        words: dict[int, list[str]] = {}
+        for page, own in self.rows(
+            f"SELECT page, words FROM entries WHERE path = ? AND page IN ({marks}) ORDER BY number",  # noqa: S608 - marks only
+            (path, *pages),
+        ):
+            words.setdefault(page, []).extend(own.split())
+        return words
+
     def texts_of_images(self, refs: Sequence[str]) -> dict[str, str]:
         """Captions and words of figures, by image; images without an entry are left out."""
         marks = ", ".join("?" * len(refs))

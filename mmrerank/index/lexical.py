@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from mmrerank.index.ledger import MAX_VARIABLES, Ledger
 from mmrerank.ocr.bm25 import WordStatistics, tokenize
+from mmrerank.ocr.query_words import without_answer_format
 
 __all__ = ["LexicalRoute"]
 
@@ -56,9 +57,10 @@ class LexicalRoute:
     def search(self, query: str, k: int) -> list[tuple[int, float]]:
         """The numbers of the best `k` entries with their BM25 scores, best first.
 
-        [] where no word of the query is in the index. A query of nothing but stop words searches
-        for these.
+        [] where no word of the query is in the index. Words about the format of the answer are left
+        out; a query of nothing but stop words searches for these.
         """
+        query = without_answer_format(query)
         words = tokenize(query) or tokenize(query, stop_words=True)
         chosen = _rarest(self.statistics(words))
         if not chosen:

@@ -15,7 +15,7 @@ from mmrerank.terminal import clean
 
 __all__ = ["FileReader"]
 
-_VERSION = 1  # raised when the same file gives other entries than before
+_VERSION = 2  # raised when the same file gives other entries than before
 
 
 class FileReader:

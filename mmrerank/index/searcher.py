@@ -16,6 +16,7 @@ from mmrerank.index.filters import Where, matcher, unknown_fields
 from mmrerank.index.hits import ROUTES, Hit, HitImage
 from mmrerank.index.ledger import Entry, Ledger
 from mmrerank.index.lexical import LexicalRoute
+from mmrerank.index.pages import pages_of
 from mmrerank.index.routes import Route, TextVectorRoute, WordRoute, find
 from mmrerank.ocr.bm25 import WordStatistics, tokenize
 from mmrerank.ocr.reranker import OCRReranker
@@ -93,7 +94,8 @@ class Searcher:
         if reranker is None:
             return [Ranked(c.entry, i, c.score, None) for i, c in enumerate(candidates)]
         if isinstance(reranker, OCRReranker):  # rare words are rare in the index, not among 50
-            reranker = reranker.with_statistics(self.word_statistics)
+            pages = pages_of(self._ledger, [c.entry for c in candidates], query.text or "")
+            reranker = reranker.with_statistics(self.word_statistics).with_pages(pages)
         pairs = list(self.contents(candidate.entry for candidate in candidates))
         ranked: list[Ranked] = []
         for result in reranker.rerank(query, [content for content, _ in pairs]):

@@ -11,6 +11,7 @@ from mmrerank.images.refs import IMAGES_KEY, write_refs
 from mmrerank.loaders.boxes import Box
 
 __all__ = [
+    "PAGE_LABEL_KEY",
     "SCORES",
     "Chunk",
     "Figure",
@@ -20,6 +21,9 @@ __all__ = [
     "chunk_id",
     "strongest",
 ]
+
+PAGE_LABEL_KEY = "page_label"
+"""Metadata: what the document itself calls the page ("iv"), where that is not its number."""
 
 FigureKind = Literal["raster", "vector", "mixed", "text", "table", "page"]
 """What a figure is made of; "text" is a listing, "page" a scan or a page's own rendering."""

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from mmrerank.loaders.base import Chunk, Figure, Link, chunk_id
+from mmrerank.loaders.base import PAGE_LABEL_KEY, Chunk, Figure, Link, chunk_id
 from mmrerank.ocr.engine import has_ocr
 from mmrerank.ocr.words import ImageReader, default_cache_dir, is_readable
 from mmrerank.types import Image
@@ -70,6 +70,7 @@ def _figure_chunk(figure: Figure, citing: Sequence[Chunk], words: str, position:
     nearest = min(citing, key=lambda chunk: abs(chunk.page - figure.page))
     # A logo is not what its section is about: the section only goes with what says something.
     says_something = figure.caption or len(words) >= _FEW_CHARACTERS
+    label = nearest.extra.get(PAGE_LABEL_KEY) if nearest.page == figure.page else None
     parts = (figure.caption, words, nearest.section if says_something else "")
     return Chunk(
         id=chunk_id(figure.source, position, figure.ref),
@@ -82,5 +83,6 @@ def _figure_chunk(figure: Figure, citing: Sequence[Chunk], words: str, position:
         extra={
             KIND_KEY: "figure",
             CITED_BY_KEY: json.dumps([chunk.id for chunk in citing]),
+            **({PAGE_LABEL_KEY: label} if label else {}),
         },
     )

@@ -4,20 +4,34 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mmrerank.base import Documents, Reranker, check_documents
 from mmrerank.errors import InvalidInputError
 from mmrerank.ocr.bm25 import BM25, WordStatistics, tokenize
+from mmrerank.ocr.query_words import without_answer_format
 from mmrerank.ocr.words import ImageReader, default_cache_dir
 from mmrerank.progress import progress
 from mmrerank.types import MULTIMODAL, Content, Image, PartScore, Scored, Usage
 
-__all__ = ["OCRReranker"]
+__all__ = ["OCRReranker", "Pages"]
 
-StatisticsOf = Callable[[Sequence[str]], WordStatistics]
-"""Given words, how often they occur in the collection that is searched."""
+Statistics = WordStatistics | Callable[[Sequence[str]], WordStatistics]
+"""How often words occur in the collection that is searched: all words, or those that are asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pages:
+    """The pages that the documents of one call are on.
+
+    `words` has the tokens of each page, `of_document` for each document the index of its page, and
+    `bonus` what is added to its score, at most 1: for a page that the query names.
+    """
+
+    words: Sequence[Sequence[str]]
+    of_document: Sequence[int]
+    bonus: Sequence[float]
 
 
 class OCRReranker(Reranker):
@@ -32,7 +46,12 @@ class OCRReranker(Reranker):
     `show_progress` shows a bar while images are read for a query.
 
     Scores are between 0 and 1: a fraction of the highest score that the query allows. They depend
-    on the other documents of the call (`listwise`), through the rarity of words among them.
+    on the other documents of the call (`listwise`), through their mean length, and through the
+    rarity of words among them unless `statistics` tells it for the whole collection: among the
+    candidates of a search the words of the query are common, so give them where you can
+    (`WordStatistics.of_texts`; an `Index` does). Words of a query about the format of its answer
+    ("answer as a list") do not count.
+
     Scoring raises `ImageError` for an image that cannot be read, and `MissingDependencyError` if
     OCR is needed and not installed.
     """
@@ -48,11 +67,12 @@ class OCRReranker(Reranker):
         ocr: bool = True,
         max_images_per_document: int = 4,
         show_progress: bool = False,
-        statistics: StatisticsOf | None = None,
+        statistics: Statistics | None = None,
         on_usage: Callable[[Usage], None] | None = None,
     ) -> None:
         super().__init__(on_usage=on_usage)
         self._statistics = statistics
+        self._pages: Pages | None = None
         if max_images_per_document < 1:
             raise InvalidInputError("max_images_per_document is at least 1")
         self.max_images_per_document, self.show_progress = max_images_per_document, show_progress
@@ -60,12 +80,18 @@ class OCRReranker(Reranker):
             default_cache_dir() if cache_dir == "auto" else cache_dir, ocr=ocr
         )
 
-    def with_statistics(self, statistics: StatisticsOf) -> OCRReranker:
+    def with_statistics(self, statistics: Statistics) -> OCRReranker:
         """A copy of this reranker with the statistics of a collection, or itself if it has some already."""
         if self._statistics is not None:
             return self
         reranker = copy.copy(self)
         reranker._statistics = statistics  # noqa: SLF001 - our own copy
+        return reranker
+
+    def with_pages(self, pages: Pages) -> OCRReranker:
+        """A copy for one call with the documents of `pages`: half of a score is that of the page."""
+        reranker = copy.copy(self)
+        reranker._pages = pages  # noqa: SLF001 - our own copy
         return reranker
 
     def warm(self, documents: Documents, *, show_progress: bool = False) -> None:
@@ -90,21 +116,21 @@ class OCRReranker(Reranker):
     def _score(self, query: Content, documents: list[Content]) -> list[Scored]:
         if self.show_progress:
             self.warm(documents, show_progress=True)
-        tokens, use_stop_words = _query_tokens(self._words(query.text, query.images))
+        asked = without_answer_format(query.text or "")
+        tokens, use_stop_words = _query_tokens(self._words(asked, query.images))
         texts = [tokenize(document.text or "", stop_words=use_stop_words) for document in documents]
-        images = [
-            [
-                tokenize(self._reader.words(image), stop_words=use_stop_words)
-                for image in document.images[: self.max_images_per_document]
-            ]
-            for document in documents
-        ]
+        images = [self._image_tokens(document, use_stop_words) for document in documents]
         wholes = [
             text + [token for image in own_images for token in image]
             for text, own_images in zip(texts, images, strict=True)
         ]
-        statistics = self._statistics(tokens) if self._statistics is not None else None
+        statistics = self._statistics
+        if callable(statistics):
+            statistics = statistics(tokens)
         bm25 = BM25(tokens, wholes, statistics)
+        scores = list(map(bm25.score, wholes))
+        if self._pages is not None:
+            scores = _with_pages(scores, self._pages, tokens, statistics)
         image_count = sum(map(len, images))
         self._report(
             Usage(
@@ -115,10 +141,16 @@ class OCRReranker(Reranker):
             )
         )
         return [
-            Scored(bm25.score(whole), _parts(bm25, document, text, own_images))
-            for document, whole, text, own_images in zip(
-                documents, wholes, texts, images, strict=True
+            Scored(score, _parts(bm25, document, text, own_images))
+            for document, score, text, own_images in zip(
+                documents, scores, texts, images, strict=True
             )
+        ]
+
+    def _image_tokens(self, document: Content, use_stop_words: bool) -> list[list[str]]:
+        return [
+            tokenize(self._reader.words(image), stop_words=use_stop_words)
+            for image in document.images[: self.max_images_per_document]
         ]
 
     def _words(self, text: str | None, images: Sequence[Image]) -> str:
@@ -131,6 +163,22 @@ def _query_tokens(words: str) -> tuple[list[str], bool]:
     if tokens:
         return tokens, False
     return tokenize(words, stop_words=True), True  # "The Who"
+
+
+def _with_pages(
+    scores: Sequence[float],
+    pages: Pages,
+    query: Sequence[str],
+    statistics: WordStatistics | None,
+) -> list[float]:
+    """The mean of each document's score and its page's, and its bonus; between 0 and 1."""
+    bm25 = BM25(query, pages.words, statistics)
+    of_page = list(map(bm25.score, pages.words))
+    highest = 1 + max(pages.bonus, default=0.0)
+    return [
+        ((score + of_page[page]) / 2 + bonus) / highest
+        for score, page, bonus in zip(scores, pages.of_document, pages.bonus, strict=True)
+    ]
 
 
 def _parts(

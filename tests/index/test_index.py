@@ -290,3 +290,14 @@ def test_unusable_options_are_refused(store, options):
 def test_an_empty_index_is_a_store_error(tmp_path):
     with pytest.raises(StoreError, match="is empty"):
         Index(tmp_path).search("x", FakeReranker())
+
+
+def test_words_of_an_older_tokenizer_are_cut_anew_when_it_is_opened(folder):
+    database = sqlite3.connect(folder / "store/ledger.sqlite3")
+    database.execute("DELETE FROM notes WHERE name = 'tokenizer'")
+    database.execute("UPDATE entries SET words = 'turbine'")
+    database.execute("INSERT INTO lexical (lexical) VALUES ('rebuild')")
+    database.commit()
+    database.close()
+    with Index(folder / "store") as index:
+        assert names(index.search("machines", routes=["words"])) == ["b.pdf"]

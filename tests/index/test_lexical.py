@@ -57,7 +57,7 @@ def test_any_query_can_be_searched(route, query):
 
 
 def test_statistics_count_entries_not_occurrences(route):
-    statistics = route.statistics(["turbine", "shelf", "zebra"])
+    statistics = route.statistics(tokenize("turbine shelf zebra"))
     assert statistics.texts == len(TEXTS)
     assert dict(statistics.frequency) == {"turbine": 2, "shelf": 1}
 

@@ -17,7 +17,9 @@ from mmrerank import (
     OCRReranker,
     RerankWarning,
 )
+from mmrerank.ocr.bm25 import WordStatistics, tokenize
 from mmrerank.ocr.engine import ReadLine
+from mmrerank.ocr.reranker import Pages
 
 
 @pytest.mark.parametrize(
@@ -136,3 +138,52 @@ def test_at_most_so_many_images_count(image_root):
     late = Content("x", [*images, Image.from_path(image_root / "words.png")])
     assert OCRReranker().score("turbine", [late]) == [0.0]
     assert OCRReranker(max_images_per_document=5).score("turbine", [late])[0] > 0
+
+
+def test_statistics_of_the_collection_make_rare_words_count():
+    candidates = ["the turbine report", "the turbine hall", "report of the year"]
+    others = ["an annual report"] * 50
+    query = "turbine report"
+    alone = OCRReranker().score(query, candidates)
+    assert alone[1] == pytest.approx(alone[2])  # each has one word that two of three have
+    for statistics in (
+        WordStatistics.of_texts([*candidates, *others]),
+        lambda words: WordStatistics.of(words, [tokenize(t) for t in [*candidates, *others]]),
+    ):
+        scores = OCRReranker(statistics=statistics).score(query, candidates)
+        assert scores[1] > 2 * scores[2]
+
+
+def test_words_beside_each_other_count_more():
+    together, apart = OCRReranker().score(
+        "growth rate", ["the growth rate was low", "the rate was low in growth"]
+    )
+    assert together > apart > 0
+
+
+def test_the_format_of_the_answer_does_not_count():
+    query = "Which pumps leak? Answer as a list."
+    documents = ["a list of answers", "a pump leaks"]
+    assert OCRReranker().score(query, documents) == OCRReranker().score(
+        "Which pumps leak?", documents
+    )
+
+
+def test_a_page_says_what_its_chunks_do_not():
+    documents = ["turbine", "turbine", "a shelf"]
+    pages = Pages(
+        words=[["turbine", "torque"], ["turbine"]], of_document=[1, 0, 0], bonus=[0.0, 0.0, 0.0]
+    )
+    other, on_page, beside = OCRReranker().with_pages(pages).score("turbine torque", documents)
+    assert 1 > on_page > max(other, beside)
+    assert min(other, beside) > 0
+
+
+def test_a_named_page_comes_first():
+    documents = ["turbine torque", "torque", "turbine torque"]
+    pages = Pages(
+        words=[["turbine", "torque"], ["torque"]], of_document=[0, 1, 0], bonus=[0.0, 0.5, 0.4]
+    )
+    results = OCRReranker().with_pages(pages).rerank("turbine torque", documents)
+    assert [result.index for result in results] == [2, 1, 0]
+    assert all(0 < result.relevance_score < 1 for result in results)

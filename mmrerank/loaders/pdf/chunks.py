@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from mmrerank.images.markers import with_markers
-from mmrerank.loaders.base import SCORES, Chunk, Figure, Link, chunk_id, strongest
+from mmrerank.loaders.base import PAGE_LABEL_KEY, SCORES, Chunk, Figure, Link, chunk_id, strongest
 from mmrerank.loaders.pdf.document import PDFDocument
 from mmrerank.loaders.pdf.links import FigureLink, Linker
 from mmrerank.loaders.pdf.packing import collect_labels, pack
@@ -132,4 +132,6 @@ class ChunkBuilder:
             )
         source = self._document.source
         identity = chunk_id(source, position, "\0".join([text, *refs]))
-        return Chunk(identity, text, source, number, position, tuple(links), section)
+        label = self._document.labels.get(number, "")
+        extra = {PAGE_LABEL_KEY: label} if label not in ("", str(number)) else {}
+        return Chunk(identity, text, source, number, position, tuple(links), section, extra)

@@ -1,0 +1,60 @@
+"""The words of entries, as the tokenizer cuts them; cut anew where another version cut them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mmrerank.errors import StoreError, warn
+from mmrerank.index.ledger import Ledger
+from mmrerank.index.writer import Writer, writing
+from mmrerank.ocr.bm25 import TOKENIZER, tokenize
+
+__all__ = ["TOKENIZER_NOTE", "name_tokenizer", "renew_words"]
+
+TOKENIZER_NOTE = "tokenizer"
+"""The note of the ledger that names the tokenizer which cut the words of its entries."""
+
+_ROWS = 1000  # entries whose words are cut at once
+
+
+def name_tokenizer(ledger: Ledger, writer: Writer) -> None:
+    """Record the tokenizer in a ledger that has no entries yet."""
+    if not len(ledger) and ledger.note(TOKENIZER_NOTE) != TOKENIZER:
+        writer.set_note(TOKENIZER_NOTE, TOKENIZER)
+
+
+def renew_words(
+    ledger: Ledger, *, timeout: float = 60.0, on_wait: Callable[[], object] | None = None
+) -> None:
+    """Cut the words of all entries from their texts, if another tokenizer has cut them.
+
+    `timeout` and `on_wait` as for `writing`. Where the ledger cannot be written, a `RerankWarning`
+    says that searches find less.
+    """
+    if ledger.note(TOKENIZER_NOTE) == TOKENIZER or not len(ledger):
+        return
+    try:
+        with writing(ledger, timeout=timeout, on_wait=on_wait):
+            if ledger.note(TOKENIZER_NOTE) != TOKENIZER:  # another process may have been first
+                _cut_anew(ledger)
+    except StoreError as error:
+        warn(
+            f"another version of mmrerank cut the words in {ledger.path.parent}, and they cannot be "
+            f"cut anew, so that searches by words find less: {error}"
+        )
+
+
+def _cut_anew(ledger: Ledger) -> None:
+    with ledger.transaction() as database:
+        last = -1
+        while rows := database.execute(
+            "SELECT number, text FROM entries WHERE number > ? ORDER BY number LIMIT ?",
+            (last, _ROWS),
+        ).fetchall():
+            database.executemany(
+                "UPDATE entries SET words = ? WHERE number = ?",
+                [(" ".join(tokenize(text)), number) for number, text in rows],
+            )
+            last = rows[-1][0]
+        database.execute("INSERT INTO lexical (lexical) VALUES ('rebuild')")
+        database.execute("INSERT OR REPLACE INTO notes VALUES (?, ?)", (TOKENIZER_NOTE, TOKENIZER))
