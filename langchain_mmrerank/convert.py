@@ -11,11 +11,12 @@ from langchain_core.documents import Document
 from mmrerank.frameworks import LANGCHAIN, wrong_type
 from mmrerank.images.refs import RELEVANCE_KEY, RETRIEVAL_SCORE_KEY
 from mmrerank.images.resolve import ImageResolver
+from mmrerank.index.hits import Hit
 from mmrerank.loaders.base import Chunk
-from mmrerank.result_metadata import scored_metadata
+from mmrerank.result_metadata import hit_metadata, scored_metadata
 from mmrerank.types import Content, RerankResult
 
-__all__ = ["check_documents", "from_chunk", "to_contents", "with_scores"]
+__all__ = ["check_documents", "from_chunk", "from_hit", "to_contents", "with_scores"]
 
 
 def check_documents(documents: Sequence[Document]) -> None:
@@ -66,6 +67,11 @@ def with_scores(document: Document, result: RerankResult, refs: Sequence[str]) -
 def _retrieval_score(metadata: Mapping[str, Any]) -> float | None:
     score = metadata.get(RETRIEVAL_SCORE_KEY, metadata.get(RELEVANCE_KEY))
     return float(score) if isinstance(score, Real) else None  # numpy's numbers are Real
+
+
+def from_hit(hit: Hit, *, reranked: bool) -> Document:
+    """A result of an index as a document, with the id of its chunk (see `hit_metadata`)."""
+    return Document(id=hit.id, page_content=hit.text, metadata=hit_metadata(hit, reranked=reranked))
 
 
 def from_chunk(chunk: Chunk) -> Document:

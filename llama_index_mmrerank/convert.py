@@ -26,8 +26,10 @@ from mmrerank.images.refs import (
     RETRIEVAL_SCORE_KEY,
 )
 from mmrerank.images.resolve import ImageResolver
+from mmrerank.index.hits import Hit
 from mmrerank.loaders.base import Chunk
-from mmrerank.result_metadata import scored_metadata
+from mmrerank.loaders.figure_chunks import CITED_BY_KEY, KIND_KEY
+from mmrerank.result_metadata import hit_metadata, scored_metadata
 from mmrerank.types import Content, Image, RerankResult
 
 __all__ = [
@@ -35,6 +37,7 @@ __all__ = [
     "ChunkDocument",
     "check_nodes",
     "from_chunk",
+    "from_hit",
     "to_content",
     "to_contents",
     "with_hidden_keys",
@@ -161,18 +164,29 @@ class ChunkDocument(Document):
 
 
 def from_chunk(chunk: Chunk) -> ChunkDocument:
-    """A loader's chunk as a document, with the chunk's id.
+    """A loader's chunk as a document, with the chunk's id."""
+    return _document(chunk.id, chunk.text, chunk.metadata)
 
-    Paths and positions are hidden from LLMs and embedders, page and section from embedders only:
+
+def from_hit(hit: Hit, *, reranked: bool) -> NodeWithScore:
+    """A result of an index as a node, with the id of its chunk (see `hit_metadata`)."""
+    node = _document(hit.id, hit.text, hit_metadata(hit, reranked=reranked))
+    return NodeWithScore(node=node, score=hit.score)
+
+
+def _document(id_: str, text: str, metadata: dict[str, Any]) -> ChunkDocument:
+    """A chunk as a document.
+
+    Paths, positions and ids are hidden from LLMs and embedders, page and section from embedders only:
     they would blur an embedding. A chunk without text is embedded by page and section all the
     same, since LlamaIndex drops nodes that have nothing to embed.
     """
-    hidden = [*OUR_KEYS, "source", "position", "not_rendered"]
-    unembedded = [*hidden, "page", "section"] if chunk.text.strip() else hidden
+    hidden = [*OUR_KEYS, "source", "position", "not_rendered", KIND_KEY, CITED_BY_KEY]
+    unembedded = [*hidden, "page", "section"] if text.strip() else hidden
     fields: dict[str, Any] = {
-        "id_": chunk.id,
-        "text_resource": MediaResource(text=chunk.text),  # which a `text` of "" would not make
-        "metadata": chunk.metadata,
+        "id_": id_,
+        "text_resource": MediaResource(text=text),  # which a `text` of "" would not make
+        "metadata": metadata,
         "excluded_embed_metadata_keys": unembedded,
         "excluded_llm_metadata_keys": list(hidden),
     }

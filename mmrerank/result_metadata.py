@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mmrerank.images.refs import (
     BEST_IMAGE_KEY,
@@ -14,7 +14,10 @@ from mmrerank.images.refs import (
 )
 from mmrerank.types import RerankResult
 
-__all__ = ["scored_metadata"]
+if TYPE_CHECKING:
+    from mmrerank.index.hits import Hit
+
+__all__ = ["hit_metadata", "scored_metadata"]
 
 
 def scored_metadata(
@@ -46,3 +49,23 @@ def scored_metadata(
     if result.best_image is not None:
         scored[BEST_IMAGE_KEY] = refs[result.best_image]
     return scored
+
+
+def hit_metadata(hit: Hit, *, reranked: bool) -> dict[str, Any]:
+    """The metadata of an index's result: the loader's, and the same keys as `scored_metadata`.
+
+    `relevance_score` is missing where no reranker was asked. `best_image` is also set where a
+    figure's own entry was found, by its words or vector.
+    """
+    metadata = {
+        **hit.metadata,
+        RETRIEVAL_RANK_KEY: hit.retrieval_rank,
+        RETRIEVAL_SCORE_KEY: hit.retrieval_score,
+    }
+    if reranked:
+        metadata[RELEVANCE_KEY] = hit.score
+    if not hit.is_scored:
+        metadata[IS_SCORED_KEY] = False
+    if hit.best_image is not None:
+        metadata[BEST_IMAGE_KEY] = hit.best_image
+    return metadata

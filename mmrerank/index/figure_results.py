@@ -12,12 +12,16 @@ __all__ = ["Ranked", "one_per_figure"]
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """A candidate after reranking: its place among the candidates, score, and winning image."""
+    """A candidate after reranking: its place among the candidates, score, and winning image.
+
+    `is_scored` is False if a failed call left the candidates in their order.
+    """
 
     entry: Entry
     candidate: int
     score: float
     best_image: str | None
+    is_scored: bool = True
 
 
 def one_per_figure(ranked: Sequence[Ranked]) -> list[Ranked]:
