@@ -11,7 +11,7 @@ from langchain_core.documents import BaseDocumentCompressor, Document
 from pydantic import ConfigDict, Field
 from pydantic.json_schema import SkipJsonSchema
 
-from langchain_mmrerank.convert import check_documents, to_contents, with_scores
+from langchain_mmrerank.convert import check_documents, to_contents, with_result_of, with_scores
 from langchain_mmrerank.runs import USAGE_EVENT, arun, run
 from mmrerank.adapter_options import RerankOptions, choose_reranker
 from mmrerank.base import Reranker
@@ -19,6 +19,7 @@ from mmrerank.errors import InvalidInputError
 from mmrerank.images.key_check import warn_if_key_looks_wrong
 from mmrerank.images.refs import BEST_IMAGE_KEY, IMAGES_KEY, RELEVANCE_KEY
 from mmrerank.images.resolve import ImageResolver
+from mmrerank.result_metadata import merged_figures
 from mmrerank.types import Content, RerankResult
 
 __all__ = ["USAGE_EVENT", "MultimodalRerank"]
@@ -51,6 +52,7 @@ class MultimodalRerank(BaseDocumentCompressor):
     image_key: Any = Field(default=IMAGES_KEY, exclude=True)
     path_map: Mapping[str, str] | None = None
     on_image_error: Literal["raise", "warn"] = "raise"
+    merge_figures: bool = False
     urls: Literal["refuse", "pass", "fetch"] = "refuse"
 
     model_config = ConfigDict(
@@ -88,8 +90,8 @@ class MultimodalRerank(BaseDocumentCompressor):
 
         def work() -> tuple[list[Document], dict[str, Any]]:
             contents, refs = self._contents(documents)
-            results = self.reranker.rerank(query, contents, self.top_n, self.min_score)
-            return _with_results(documents, results, refs), _trace_output(contents, results)
+            results = self.reranker.rerank(query, contents, self._rerank_top_n(), self.min_score)
+            return self._with_results(documents, results, refs), _trace_output(contents, results)
 
         return run(type(self).__name__, self._trace_input(documents), work, callbacks)
 
@@ -104,8 +106,10 @@ class MultimodalRerank(BaseDocumentCompressor):
 
         async def work() -> tuple[list[Document], dict[str, Any]]:
             contents, refs = await asyncio.to_thread(self._contents, documents)
-            results = await self.reranker.arerank(query, contents, self.top_n, self.min_score)
-            return _with_results(documents, results, refs), _trace_output(contents, results)
+            results = await self.reranker.arerank(
+                query, contents, self._rerank_top_n(), self.min_score
+            )
+            return self._with_results(documents, results, refs), _trace_output(contents, results)
 
         return await arun(type(self).__name__, self._trace_input(documents), work, callbacks)
 
@@ -156,6 +160,23 @@ class MultimodalRerank(BaseDocumentCompressor):
             warn_if_key_looks_wrong(metadata, self.image_key)
         return contents, refs
 
+    def _rerank_top_n(self) -> int | None:
+        """None where results are merged first: there must be enough of them."""
+        return None if self.merge_figures else self.top_n
+
+    def _with_results(
+        self, documents: Sequence[Document], results: Sequence[RerankResult], refs: list[list[str]]
+    ) -> list[Document]:
+        scored = {r.index: with_scores(documents[r.index], r, refs[r.index]) for r in results}
+        if not self.merge_figures:
+            return list(scored.values())
+        metadata = [document.metadata for document in documents]
+        merged = merged_figures(metadata, results, refs, self.image_key)
+        return [
+            with_result_of(scored[one.result.index], documents[one.document], one.best_image)
+            for one in merged[: self.top_n]
+        ]
+
     def postprocess_nodes(self, *_: Any, **__: Any) -> NoReturn:
         """Raises `InvalidInputError`: this class is not LlamaIndex's."""
         raise InvalidInputError(
@@ -168,12 +189,6 @@ class MultimodalRerank(BaseDocumentCompressor):
     def _trace_input(self, documents: Sequence[Document]) -> dict[str, Any]:
         """What a trace shows of the input: counts, no content."""
         return {"model": self.reranker.model, "documents": len(documents)}
-
-
-def _with_results(
-    documents: Sequence[Document], results: Sequence[RerankResult], refs: list[list[str]]
-) -> list[Document]:
-    return [with_scores(documents[r.index], r, refs[r.index]) for r in results]
 
 
 def _trace_output(contents: Sequence[Content], results: Sequence[RerankResult]) -> dict[str, Any]:

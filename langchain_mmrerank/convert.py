@@ -8,6 +8,7 @@ from typing import Any
 
 from langchain_core.documents import Document
 
+from mmrerank import result_metadata
 from mmrerank.frameworks import LANGCHAIN, wrong_type
 from mmrerank.images.refs import RELEVANCE_KEY, RETRIEVAL_SCORE_KEY
 from mmrerank.images.resolve import ImageResolver
@@ -16,7 +17,14 @@ from mmrerank.loaders.base import Chunk
 from mmrerank.result_metadata import hit_metadata, scored_metadata
 from mmrerank.types import Content, RerankResult
 
-__all__ = ["check_documents", "from_chunk", "from_hit", "to_contents", "with_scores"]
+__all__ = [
+    "check_documents",
+    "from_chunk",
+    "from_hit",
+    "to_contents",
+    "with_result_of",
+    "with_scores",
+]
 
 
 def check_documents(documents: Sequence[Document]) -> None:
@@ -62,6 +70,12 @@ def with_scores(document: Document, result: RerankResult, refs: Sequence[str]) -
     earlier = _retrieval_score(document.metadata)
     metadata = scored_metadata(document.metadata, result, refs, earlier)
     return document.model_copy(update={"metadata": metadata})
+
+
+def with_result_of(scored: Document, shown: Document, best_image: str | None) -> Document:
+    """A copy of a document that shows the result of another: of a figure that it cites."""
+    metadata = result_metadata.with_result_of(scored.metadata, shown.metadata, best_image)
+    return shown.model_copy(update={"metadata": metadata})
 
 
 def _retrieval_score(metadata: Mapping[str, Any]) -> float | None:

@@ -15,6 +15,7 @@ from llama_index.core.schema import (
     QueryBundle,
 )
 
+from mmrerank import result_metadata
 from mmrerank.errors import InvalidInputError
 from mmrerank.frameworks import LLAMA_INDEX, wrong_type
 from mmrerank.images.refs import (
@@ -41,6 +42,7 @@ __all__ = [
     "to_content",
     "to_contents",
     "with_hidden_keys",
+    "with_result_of",
     "with_scores",
 ]
 
@@ -130,6 +132,14 @@ def with_scores(item: NodeWithScore, result: RerankResult, refs: Sequence[str]) 
     """A copy of the node with its score and its metadata (see `scored_metadata`); the id stays."""
     metadata = scored_metadata(item.node.metadata, result, refs, item.score)
     return NodeWithScore(node=with_hidden_keys(item.node, metadata), score=result.relevance_score)
+
+
+def with_result_of(
+    scored: NodeWithScore, shown: NodeWithScore, best_image: str | None
+) -> NodeWithScore:
+    """A copy of a node that shows the result of another: of a figure that it cites."""
+    metadata = result_metadata.with_result_of(scored.metadata, shown.metadata, best_image)
+    return NodeWithScore(node=with_hidden_keys(shown.node, metadata), score=scored.score)
 
 
 def with_hidden_keys(node: AnyNode, metadata: dict[str, Any]) -> AnyNode:

@@ -40,6 +40,10 @@ class RerankOptions(TypedDict, total=False):
     """For an image that cannot be used: "raise" (default), or "warn" and score the document
     without it."""
 
+    merge_figures: bool
+    """True: a figure's own chunk (`figure_chunks=True` of the loaders) and the chunk that cites it
+    are one result, with the text of the chunk and the figure as `best_image`. Default False."""
+
     urls: Literal["refuse", "pass", "fetch"]
     """For references that are URLs: "refuse" them (default), "pass" them to the service, or
     "fetch" them here."""

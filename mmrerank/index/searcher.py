@@ -76,10 +76,10 @@ class Search:
         ranked = self._in_order_of_routes() if results is None else self._reranked(results)
         return self.searcher.hits(self.query, self.candidates, ranked, self.top_n)
 
-    def _in_order_of_routes(self) -> list[Ranked]:
+    def _in_order_of_routes(self) -> list[Ranked[Entry]]:
         return [Ranked(c.entry, i, c.score, None) for i, c in enumerate(self.candidates)]
 
-    def _reranked(self, results: Sequence[RerankResult]) -> list[Ranked]:
+    def _reranked(self, results: Sequence[RerankResult]) -> list[Ranked[Entry]]:
         return [
             Ranked(
                 self.candidates[result.index].entry,
@@ -142,7 +142,11 @@ class Searcher:
         return Search(self, query, candidates, top_n, reranker, contents, refs)
 
     def hits(
-        self, query: Content, candidates: Sequence[Found], ranked: Sequence[Ranked], top_n: int
+        self,
+        query: Content,
+        candidates: Sequence[Found],
+        ranked: Sequence[Ranked[Entry]],
+        top_n: int,
     ) -> list[Hit]:
         """The best `top_n` results: figures are joined to their text, matched words are found."""
         ranked = one_per_figure(ranked)[:top_n]
@@ -174,7 +178,7 @@ class Searcher:
         """How often words occur in the whole index, for a lexical reranker."""
         return LexicalRoute(self._ledger).statistics(words)
 
-    def _hit(self, rank: int, one: Ranked, found: Found) -> Hit:
+    def _hit(self, rank: int, one: Ranked[Entry], found: Found) -> Hit:
         entry = one.entry
         shown: Mapping[str, None] = dict.fromkeys(
             [*entry.images, *([one.best_image] if one.best_image else [])]
