@@ -15,13 +15,20 @@ from llama_index_instrumentation import get_dispatcher
 from pydantic import ConfigDict, Field
 from pydantic.json_schema import SkipJsonSchema
 
-from llama_index_mmrerank.convert import check_nodes, to_content, to_contents, with_scores
+from llama_index_mmrerank.convert import (
+    check_nodes,
+    to_content,
+    to_contents,
+    with_result_of,
+    with_scores,
+)
 from mmrerank.adapter_options import RerankOptions, choose_reranker
 from mmrerank.base import Reranker
 from mmrerank.errors import InvalidInputError
 from mmrerank.images.key_check import warn_if_key_looks_wrong
 from mmrerank.images.refs import IMAGES_KEY
 from mmrerank.images.resolve import ImageResolver
+from mmrerank.result_metadata import merged_figures
 from mmrerank.types import Content, RerankResult
 
 __all__ = ["MultimodalRerank"]
@@ -69,6 +76,7 @@ class MultimodalRerank(BaseNodePostprocessor):
     image_key: Any = Field(default=IMAGES_KEY, exclude=True)
     path_map: Mapping[str, str] | None = None
     on_image_error: Literal["raise", "warn"] = "raise"
+    merge_figures: bool = False
     urls: Literal["refuse", "pass", "fetch"] = "refuse"
     metadata_mode: MetadataMode = MetadataMode.NONE
 
@@ -116,8 +124,10 @@ class MultimodalRerank(BaseNodePostprocessor):
         with self._events(nodes, query) as reranked:
             if query is not None:
                 contents, refs = self._contents(nodes)
-                results = self.reranker.rerank(query, contents, self.top_n, self.min_score)
-                reranked.extend(_with_results(nodes, results, refs))
+                results = self.reranker.rerank(
+                    query, contents, self._rerank_top_n(), self.min_score
+                )
+                reranked.extend(self._with_results(nodes, results, refs))
         return reranked
 
     async def _apostprocess_nodes(
@@ -128,8 +138,10 @@ class MultimodalRerank(BaseNodePostprocessor):
         with self._events(nodes, query) as reranked:
             if query is not None:
                 contents, refs = await asyncio.to_thread(self._contents, nodes)
-                results = await self.reranker.arerank(query, contents, self.top_n, self.min_score)
-                reranked.extend(_with_results(nodes, results, refs))
+                results = await self.reranker.arerank(
+                    query, contents, self._rerank_top_n(), self.min_score
+                )
+                reranked.extend(self._with_results(nodes, results, refs))
         return reranked
 
     def _contents(self, nodes: Sequence[NodeWithScore]) -> tuple[list[Content], list[list[str]]]:
@@ -141,6 +153,26 @@ class MultimodalRerank(BaseNodePostprocessor):
         if self.reranker.modalities.image and not any(refs):
             warn_if_key_looks_wrong((item.node.metadata for item in nodes), self.image_key)
         return contents, refs
+
+    def _rerank_top_n(self) -> int | None:
+        """None where results are merged first: there must be enough of them."""
+        return None if self.merge_figures else self.top_n
+
+    def _with_results(
+        self,
+        nodes: Sequence[NodeWithScore],
+        results: Sequence[RerankResult],
+        refs: list[list[str]],
+    ) -> list[NodeWithScore]:
+        scored = {r.index: with_scores(nodes[r.index], r, refs[r.index]) for r in results}
+        if not self.merge_figures:
+            return list(scored.values())
+        metadata = [item.node.metadata for item in nodes]
+        merged = merged_figures(metadata, results, refs, self.image_key)
+        return [
+            with_result_of(scored[one.result.index], nodes[one.document], one.best_image)
+            for one in merged[: self.top_n]
+        ]
 
     def compress_documents(self, *_: Any, **__: Any) -> NoReturn:
         """Raises `InvalidInputError`: this class is not LangChain's."""
@@ -177,12 +209,6 @@ class MultimodalRerank(BaseNodePostprocessor):
                 event.on_end({EventPayload.NODES: _without_content(reranked)})
         finally:
             _dispatcher.event(ReRankEndEvent(nodes=_without_content(reranked)))
-
-
-def _with_results(
-    nodes: Sequence[NodeWithScore], results: Sequence[RerankResult], refs: list[list[str]]
-) -> list[NodeWithScore]:
-    return [with_scores(nodes[r.index], r, refs[r.index]) for r in results]
 
 
 def _without_content(nodes: Sequence[NodeWithScore]) -> list[NodeWithScore]:
