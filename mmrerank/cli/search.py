@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from mmrerank.cli.messages import say
-from mmrerank.cli.options import add_reranker, add_store, positive, selected_reranker
+from mmrerank.cli.options import add_embedder, add_reranker, add_store, positive, selected_reranker
 from mmrerank.display.terminal_table import hits_table
 from mmrerank.errors import InvalidInputError
 from mmrerank.index.hits import ROUTES
@@ -28,6 +28,7 @@ def add_command(commands: Any) -> None:
     command = commands.add_parser("search", help="search an index and rerank the results")
     command.add_argument("query")
     add_store(command)
+    add_embedder(command)
     add_reranker(command)
     command.add_argument(
         "--top-n", type=positive, default=5, metavar="N", help="results (default: 5)"
@@ -85,7 +86,10 @@ def run(options: argparse.Namespace) -> int:
     from mmrerank.index.filters import parse_where
     from mmrerank.index.index import Index
 
-    with Index(options.store, create=False) as index, selected_reranker(options) as reranker:
+    with (
+        Index(options.store, create=False, embedder=options.embedder) as index,
+        selected_reranker(options) as reranker,
+    ):
         hits = index.search(
             options.query,
             reranker,

@@ -10,13 +10,15 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Event
 from typing import Any, Self
 
 from mmrerank.base import Reranker, check_query
 from mmrerank.errors import DocumentError, InvalidInputError, RerankError, StoreError
 from mmrerank.index.check import Problem
+from mmrerank.index.embedding import IndexEmbedder
 from mmrerank.index.filters import Where
 from mmrerank.index.hits import ROUTES, Hit
 from mmrerank.index.indexer import Indexer, SyncReport, options_hash, remove_unused_images
@@ -25,8 +27,9 @@ from mmrerank.index.reading import FileReader
 from mmrerank.index.scan import Paths, Scan, scan, several
 from mmrerank.index.searcher import Searcher
 from mmrerank.index.writer import writing
-from mmrerank.retrieval.base import TextEmbedder, default_embedder
+from mmrerank.retrieval.base import TextEmbedder
 from mmrerank.retrieval.chroma import ChromaStore
+from mmrerank.retrieval.embedders import embedder_name
 from mmrerank.types import Content
 
 __all__ = ["Index"]
@@ -34,18 +37,27 @@ __all__ = ["Index"]
 _LEDGER = "ledger.sqlite3"
 
 
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    ledger: Ledger
+    store: ChromaStore
+    embedder: IndexEmbedder
+    searcher: Searcher
+
+
 class Index:
     """Files that can be searched, in a folder.
 
-    `embedder` makes the text vectors; the default needs no model. An index remembers its embedder
-    and refuses another. `ocr`: read words in images, and pages without a text layer; None does so
+    `embedder` makes the text vectors: an object, or a name such as "qwen3=PATH" (see
+    `mmrerank.retrieval.embedders`). An index refuses another embedder than its own, and remembers
+    a name: None takes that one, or else the default, which needs no model. `ocr`: read words in images, and pages without a text layer; None does so
     if OCR is installed. `figures=False` makes no entry for each figure. `lock_timeout` is how many
     seconds to wait for another process that writes; `on_wait` is called when that begins.
     `loader_options` go to the loaders that take them.
 
     The folder is made when something is written. Raises `StoreError` if there is no index in the
     folder and `create` is False, or if it cannot be opened; `MissingDependencyError` if the extra
-    `chroma` is not installed.
+    `chroma` is not installed; `InvalidInputError` for an unknown name of an embedder.
     """
 
     def __init__(
@@ -53,7 +65,7 @@ class Index:
         folder: str | os.PathLike[str],
         *,
         create: bool = True,
-        embedder: TextEmbedder | None = None,
+        embedder: TextEmbedder | str | None = None,
         ocr: bool | None = None,
         figures: bool = True,
         lock_timeout: float = 60.0,
@@ -63,10 +75,10 @@ class Index:
         self._name = os.fspath(folder)  # for messages
         self.folder = Path(os.path.abspath(folder))  # noqa: PTH100 - a link keeps its own name
         self.image_root = self.folder / "images"
-        self._embedder = embedder or default_embedder()
+        self._given_embedder = embedder_name(embedder) if isinstance(embedder, str) else embedder
         self._reader = FileReader(self.image_root, ocr=ocr, figures=figures, options=loader_options)
         self._lock_timeout, self._on_wait = lock_timeout, on_wait
-        self._parts: tuple[Ledger, ChromaStore, Searcher] | None = None
+        self._parts: _Parts | None = None
         if self.folder.is_file():
             raise StoreError(f"{self._name} is a file, not the folder of an index")
         if (self.folder / _LEDGER).is_file():
@@ -85,32 +97,26 @@ class Index:
             f"make one with: mmrerank index FILES... --store {self._name}"
         )
 
-    def _open(self) -> tuple[Ledger, ChromaStore, Searcher]:
+    def _open(self) -> _Parts:
         """The parts of the index, made if they are missing."""
         if self._parts is None:
             self.folder.mkdir(parents=True, exist_ok=True)
             store = ChromaStore(self.folder, create=True)
             ledger = Ledger(self.folder / _LEDGER)
-            searcher = Searcher(ledger, store, self._embedder, self.image_root)
-            self._parts = ledger, store, searcher
-            known, ours = ledger.note("embedder"), self._embedder_facts()
-            if known not in (None, ours):
-                self.close()
-                raise StoreError(
-                    f"the index in {self._name} was made with other embeddings ({known}); these "
-                    f"are {ours}: use the same embedder, or another folder"
-                )
+            try:
+                embedder = IndexEmbedder(self._given_embedder, ledger, self._name)
+            except BaseException:
+                ledger.close()
+                raise
+            searcher = Searcher(ledger, store, embedder, self.image_root)
+            self._parts = _Parts(ledger, store, embedder, searcher)
         return self._parts
 
-    def _embedder_facts(self) -> str:
-        vector = self._embedder.embed_query("probe of an embedder")
-        values = ", ".join(f"{value:.4f}" for value in vector[:4])
-        return f"{type(self._embedder).__name__}, {len(vector)} dimensions, {values}, ..."
-
     def close(self) -> None:
-        """Close the ledger. Safe to call twice."""
+        """Close the ledger, and free a model that was made by name. Safe to call twice."""
         if self._parts is not None:
-            self._parts[0].close()
+            self._parts.ledger.close()
+            self._parts.embedder.close()
             self._parts = None
 
     def __enter__(self) -> Self:
@@ -121,15 +127,15 @@ class Index:
 
     def __len__(self) -> int:
         """How many entries there are: chunks and figures."""
-        return 0 if self._parts is None else len(self._parts[0])
+        return 0 if self._parts is None else len(self._parts.ledger)
 
     def files(self) -> list[FileRecord]:
         """The files of the index, ordered by path."""
-        return [] if self._parts is None else self._parts[0].files()
+        return [] if self._parts is None else self._parts.ledger.files()
 
     def entries(self, path: str | os.PathLike[str]) -> list[Entry]:
         """The entries of a file; [] for a file that is not in the index."""
-        return [] if self._parts is None else self._parts[0].entries(_absolute(path))
+        return [] if self._parts is None else self._parts.ledger.entries(_absolute(path))
 
     # -- writing
 
@@ -157,6 +163,18 @@ class Index:
             if report.changed or report.removed:
                 report.images_removed = self._remove_unused_images()
         return report
+
+    def watch(
+        self,
+        paths: str | os.PathLike[str] | Paths,
+        *,
+        on_error: Callable[[RerankError], object] | None = None,
+        stop: Event | None = None,
+    ) -> Iterator[SyncReport]:
+        """Sync now and after each change; the report of each sync. See `mmrerank.index.watch`."""
+        from mmrerank.index.watch import watch
+
+        return watch(self, paths, on_error=on_error, stop=stop)
 
     def add(
         self, paths: str | os.PathLike[str] | Paths, *, show_progress: bool = False
@@ -198,18 +216,18 @@ class Index:
             return indexer.check(self.image_root, mend=mend, adopt_vectors=not has_ledger)
 
     def _remove_unused_images(self) -> int:
-        return remove_unused_images(self.image_root, self._open()[0].images())
+        return remove_unused_images(self.image_root, self._open().ledger.images())
 
     @contextmanager
     def _writing(self, *, recover: bool = True) -> Iterator[Indexer]:
         with self._typed_errors("written"):
-            ledger, store, _ = self._open()
+            parts = self._open()
+            ledger, store, embedder = parts.ledger, parts.store, parts.embedder
             with writing(ledger, timeout=self._lock_timeout, on_wait=self._on_wait) as writer:
-                if ledger.note("embedder") is None:
-                    writer.set_note("embedder", self._embedder_facts())
+                embedder.remember(writer)
                 options = options_hash(self._reader.facts())
                 indexer = Indexer(
-                    ledger, writer, store, self._embedder, read=self._reader, options=options
+                    ledger, writer, store, embedder, read=self._reader, options=options
                 )
                 if recover:
                     indexer.recover()
@@ -246,7 +264,7 @@ class Index:
                 f"the index in {self._name} is empty; "
                 f"add files with: mmrerank index FILES... --store {self._name}"
             )
-        searcher = self._open()[2]
+        searcher = self._open().searcher
         with self._typed_errors("searched"):
             candidates = searcher.candidates(
                 content, max(fetch_k, top_n), where=where, routes=routes
@@ -255,7 +273,7 @@ class Index:
 
     def contents(self, entries: Iterable[Entry]) -> list[Content]:
         """Entries as `search` passes them to a reranker, so that it can be warmed with them."""
-        return [content for content, _ in self._open()[2].contents(entries)]
+        return [content for content, _ in self._open().searcher.contents(entries)]
 
     @contextmanager
     def _typed_errors(self, what: str) -> Iterator[None]:
