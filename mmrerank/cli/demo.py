@@ -17,7 +17,7 @@ from rich.text import Text
 
 from mmrerank.cli.options import folder
 from mmrerank.demo import QUESTIONS, REPORT
-from mmrerank.display.terminal_table import figure_line
+from mmrerank.display.terminal_results import image_lines
 from mmrerank.index.hits import Hit
 from mmrerank.index.index import Index
 from mmrerank.ocr.bm25 import tokenize
@@ -149,7 +149,7 @@ def _show_one(index: Index, reranker: OCRReranker, shown: _Answered, console: Co
 
 
 def _body(hit: Hit, question: str) -> str:
-    caption, *_ = figure_line(hit).split("\n")  # without the file, which is gone after the demo
+    caption = " ".join(image_lines(hit))
     return f"{snippet(hit.text, tokenize(question), width=120)}\n{caption}".strip()
 
 

@@ -8,9 +8,10 @@ collection named `mmrerank` (their vectors, texts and metadata, which both frame
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import Any, Self
@@ -18,31 +19,20 @@ from typing import Any, Self
 from mmrerank.base import Reranker, check_query
 from mmrerank.errors import DocumentError, InvalidInputError, RerankError, StoreError
 from mmrerank.index.check import Problem
-from mmrerank.index.embedding import IndexEmbedder
 from mmrerank.index.filters import Where
-from mmrerank.index.hits import ROUTES, Hit
+from mmrerank.index.hits import ROUTES, Hit, Stages
 from mmrerank.index.indexer import Indexer, SyncReport, options_hash, remove_unused_images
-from mmrerank.index.ledger import Entry, FileRecord, Ledger
+from mmrerank.index.ledger import Entry, FileRecord
+from mmrerank.index.parts import IMAGES, LEDGER, Parts, no_index, open_parts, typed_errors
 from mmrerank.index.reading import FileReader
+from mmrerank.index.routes import Found
 from mmrerank.index.scan import Paths, Scan, scan, several
-from mmrerank.index.searcher import Searcher
 from mmrerank.index.writer import writing
 from mmrerank.retrieval.base import TextEmbedder
-from mmrerank.retrieval.chroma import ChromaStore
 from mmrerank.retrieval.embedders import embedder_name
 from mmrerank.types import Content
 
 __all__ = ["Index"]
-
-_LEDGER = "ledger.sqlite3"
-
-
-@dataclass(frozen=True, slots=True)
-class _Parts:
-    ledger: Ledger
-    store: ChromaStore
-    embedder: IndexEmbedder
-    searcher: Searcher
 
 
 class Index:
@@ -50,10 +40,10 @@ class Index:
 
     `embedder` makes the text vectors: an object, or a name such as "qwen3=PATH" (see
     `mmrerank.retrieval.embedders`). An index refuses another embedder than its own, and remembers
-    a name: None takes that one, or else the default, which needs no model. `ocr`: read words in images, and pages without a text layer; None does so
-    if OCR is installed. `figures=False` makes no entry for each figure. `lock_timeout` is how many
-    seconds to wait for another process that writes; `on_wait` is called when that begins.
-    `loader_options` go to the loaders that take them.
+    a name: None takes that one, or else the default, which needs no model. `ocr`: read words in
+    images, and pages without a text layer; None does so if OCR is installed. `figures=False` makes
+    no entry for each figure. `lock_timeout` is how many seconds to wait for another process that
+    writes; `on_wait` is called when that begins. `loader_options` go to the loaders that take them.
 
     The folder is made when something is written. Raises `StoreError` if there is no index in the
     folder and `create` is False, or if it cannot be opened; `MissingDependencyError` if the extra
@@ -74,49 +64,28 @@ class Index:
     ) -> None:
         self._name = os.fspath(folder)  # for messages
         self.folder = Path(os.path.abspath(folder))  # noqa: PTH100 - a link keeps its own name
-        self.image_root = self.folder / "images"
+        self.image_root = self.folder / IMAGES
         self._given_embedder = embedder_name(embedder) if isinstance(embedder, str) else embedder
         self._reader = FileReader(self.image_root, ocr=ocr, figures=figures, options=loader_options)
         self._lock_timeout, self._on_wait = lock_timeout, on_wait
-        self._parts: _Parts | None = None
+        self._parts: Parts | None = None
         if self.folder.is_file():
             raise StoreError(f"{self._name} is a file, not the folder of an index")
-        if (self.folder / _LEDGER).is_file():
+        if (self.folder / LEDGER).is_file():
             self._open()
         elif not create:
-            raise StoreError(self._why_there_is_none())
+            raise no_index(self.folder, self._name)
 
-    def _why_there_is_none(self) -> str:
-        if ChromaStore.exists(self.folder):
-            return (
-                f"the index in {self._name} has no ledger: an older version made it, or the file "
-                f"was lost; mend it with: mmrerank check --mend --store {self._name}"
-            )
-        return (
-            f"there is no index in {self._name}; "
-            f"make one with: mmrerank index FILES... --store {self._name}"
-        )
-
-    def _open(self) -> _Parts:
+    def _open(self) -> Parts:
         """The parts of the index, made if they are missing."""
         if self._parts is None:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            store = ChromaStore(self.folder, create=True)
-            ledger = Ledger(self.folder / _LEDGER)
-            try:
-                embedder = IndexEmbedder(self._given_embedder, ledger, self._name)
-            except BaseException:
-                ledger.close()
-                raise
-            searcher = Searcher(ledger, store, embedder, self.image_root)
-            self._parts = _Parts(ledger, store, embedder, searcher)
+            self._parts = open_parts(self.folder, self._name, self._given_embedder)
         return self._parts
 
     def close(self) -> None:
         """Close the ledger, and free a model that was made by name. Safe to call twice."""
         if self._parts is not None:
-            self._parts.ledger.close()
-            self._parts.embedder.close()
+            self._parts.close()
             self._parts = None
 
     def __enter__(self) -> Self:
@@ -171,10 +140,13 @@ class Index:
         on_error: Callable[[RerankError], object] | None = None,
         stop: Event | None = None,
     ) -> Iterator[SyncReport]:
-        """Sync now and after each change; the report of each sync. See `mmrerank.index.watch`."""
+        """Sync now and after each change, without end; the report of each sync.
+
+        Needs the extra `watch`. `on_error` and `stop`: see `mmrerank.index.watch`.
+        """
         from mmrerank.index.watch import watch
 
-        return watch(self, paths, on_error=on_error, stop=stop)
+        return watch(self.sync, paths, exclude=self.folder, on_error=on_error, stop=stop)
 
     def add(
         self, paths: str | os.PathLike[str] | Paths, *, show_progress: bool = False
@@ -211,7 +183,7 @@ class Index:
         marks files whose vectors or images are missing, so that the next `sync` reads them again.
         Raises `StoreError` if the index cannot be read or written at all.
         """
-        has_ledger = (self.folder / _LEDGER).is_file()
+        has_ledger = (self.folder / LEDGER).is_file()
         with self._writing(recover=mend) as indexer:
             return indexer.check(self.image_root, mend=mend, adopt_vectors=not has_ledger)
 
@@ -220,7 +192,7 @@ class Index:
 
     @contextmanager
     def _writing(self, *, recover: bool = True) -> Iterator[Indexer]:
-        with self._typed_errors("written"):
+        with typed_errors(self._name, "written"):
             parts = self._open()
             ledger, store, embedder = parts.ledger, parts.store, parts.embedder
             with writing(ledger, timeout=self._lock_timeout, on_wait=self._on_wait) as writer:
@@ -254,9 +226,39 @@ class Index:
         Raises `InvalidInputError` for an empty query or options that cannot be used, `StoreError`
         if the index is empty or cannot be searched, and what the reranker raises.
         """
-        content = check_query(query)
-        if content.text is not None:  # halves of surrogate pairs become question marks
-            content = replace(content, text=content.text.encode("utf-8", "replace").decode())
+        candidates = self._candidates(query, top_n, fetch_k, where, routes)
+        return self._open().searcher.hits(_checked(query), candidates, reranker, top_n)
+
+    def stages(
+        self,
+        query: str | Content,
+        reranker: Reranker | None = None,
+        *,
+        top_n: int = 5,
+        fetch_k: int = 50,
+        where: Where | None = None,
+        routes: Sequence[str] = ROUTES,
+    ) -> Stages:
+        """As `search`, with what was found before reranking, and the time of each stage."""
+        begun = time.perf_counter()
+        candidates = self._candidates(query, top_n, fetch_k, where, routes)
+        searcher, content = self._open().searcher, _checked(query)
+        found = searcher.hits(content, candidates, None, top_n)
+        middle = time.perf_counter()
+        if reranker is None:
+            return Stages(found, found, False, middle - begun, 0.0)
+        results = searcher.hits(content, candidates, reranker, top_n)
+        return Stages(found, results, True, middle - begun, time.perf_counter() - middle)
+
+    def _candidates(
+        self,
+        query: str | Content,
+        top_n: int,
+        fetch_k: int,
+        where: Where | None,
+        routes: Sequence[str],
+    ) -> list[Found]:
+        content = _checked(query)
         if any(not isinstance(n, int) or n < 1 for n in (top_n, fetch_k)):
             raise InvalidInputError("top_n and fetch_k must be whole numbers from 1 on")
         if not len(self):
@@ -265,25 +267,20 @@ class Index:
                 f"add files with: mmrerank index FILES... --store {self._name}"
             )
         searcher = self._open().searcher
-        with self._typed_errors("searched"):
-            candidates = searcher.candidates(
-                content, max(fetch_k, top_n), where=where, routes=routes
-            )
-        return searcher.hits(content, candidates, reranker, top_n)
+        with typed_errors(self._name, "searched"):
+            return searcher.candidates(content, max(fetch_k, top_n), where=where, routes=routes)
 
     def contents(self, entries: Iterable[Entry]) -> list[Content]:
         """Entries as `search` passes them to a reranker, so that it can be warmed with them."""
         return [content for content, _ in self._open().searcher.contents(entries)]
 
-    @contextmanager
-    def _typed_errors(self, what: str) -> Iterator[None]:
-        """A vector store's own errors, and a disk's, as a `StoreError` that says what failed."""
-        try:
-            yield
-        except RerankError:
-            raise
-        except Exception as error:
-            raise StoreError(f"the index in {self._name} cannot be {what}: {error}") from error
+
+def _checked(query: str | Content) -> Content:
+    """A checked query, in which halves of surrogate pairs have become question marks."""
+    content = check_query(query)
+    if content.text is None:
+        return content
+    return replace(content, text=content.text.encode("utf-8", "replace").decode())
 
 
 def _absolute(path: str | os.PathLike[str]) -> str:

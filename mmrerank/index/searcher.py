@@ -134,10 +134,19 @@ class Searcher:
         page = facts.get("page")
         return HitImage(
             path=ref,
-            page=page if isinstance(page, int) else None,
+            page=page if isinstance(page, int) and page > 0 else None,
             caption=str(facts.get("caption") or ""),
             file=str(self._image_root / ref),
+            box=_box(facts.get("box")),
+            kind=str(facts.get("kind") or ""),
         )
+
+
+def _box(value: object) -> tuple[float, ...] | None:
+    """A box as a loader wrote it; None for anything else."""
+    if not isinstance(value, (list, tuple)) or len(value) != 4:
+        return None
+    return tuple(map(float, value)) if all(isinstance(one, (int, float)) for one in value) else None
 
 
 def _matched(words: Mapping[str, set[str]], tokens: set[str]) -> list[str]:

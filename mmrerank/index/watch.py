@@ -21,7 +21,6 @@ from mmrerank.optional import require
 if TYPE_CHECKING:
     from threading import Event
 
-    from mmrerank.index.index import Index
     from mmrerank.index.indexer import SyncReport
 
 __all__ = ["watch"]
@@ -37,16 +36,17 @@ _Stamp = tuple[int, ...] | None
 
 
 def watch(
-    index: Index,
+    sync: Callable[[list[Path]], SyncReport],
     paths: str | os.PathLike[str] | Paths,
     *,
+    exclude: Path,
     on_error: Callable[[RerankError], object] | None = None,
     stop: Event | None = None,
 ) -> Iterator[SyncReport]:
-    """Sync an index with files and folders now and after each change; the report of each sync.
+    """Call `sync` with files and folders now and after each change; the report of each call.
 
-    Ends when `stop` is set, or at a KeyboardInterrupt between
-    two syncs; one within a sync is raised. A sync that fails is passed to `on_error` (a
+    `exclude` is the index's own folder: what is written there is no change. Ends when `stop` is
+    set, or at a KeyboardInterrupt between two syncs; one within a sync is raised. A sync that fails is passed to `on_error` (a
     `RerankWarning` without it) and tried again at the next change, or after half a minute. A path
     that is gone is an error as well: what the index has of it stays, and it is synced when it is
     back, since a disk may come back. Where the system offers no notifications, folders are looked
@@ -55,7 +55,7 @@ def watch(
     Raises `MissingDependencyError` if the extra `watch` is not installed.
     """
     roots = [Path(os.path.abspath(path)) for path in several(paths)]  # noqa: PTH100 - links stay
-    watcher = _Watcher(index, roots, on_error or _warn, stop)
+    watcher = _Watcher(sync, roots, Path(os.path.realpath(exclude)), on_error or _warn, stop)
     while watcher.is_wanted:
         yield from watcher.until_a_root_moves()
 
@@ -69,14 +69,15 @@ class _Watcher:
 
     def __init__(
         self,
-        index: Index,
+        sync: Callable[[list[Path]], SyncReport],
         roots: list[Path],
+        own: Path,
         on_error: Callable[[RerankError], object],
         stop: Event | None,
     ) -> None:
         self.is_wanted = True
-        self._index, self._roots, self._on_error, self._stop = index, roots, on_error, stop
-        self._own = Path(os.path.realpath(index.folder))
+        self._sync_paths, self._roots, self._own = sync, roots, own
+        self._on_error, self._stop = on_error, stop
         self._missing: set[Path] = set()
         self._is_polling: bool | None = None  # None: as watchfiles and its variables choose
 
@@ -140,7 +141,7 @@ class _Watcher:
         self._missing = missing
         there = [root for root in self._roots if root not in missing]
         try:
-            return self._index.sync(there)
+            return self._sync_paths(there)
         except RerankError as error:
             self._on_error(error)
             return None

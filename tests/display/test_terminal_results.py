@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 
+from mmrerank.display.terminal_table import figure_line, hits_table
 from rich.console import Console
 
-from mmrerank.display.terminal_table import figure_line, hits_table
 from mmrerank.index.hits import Hit, HitImage
 
 HIT = Hit(
