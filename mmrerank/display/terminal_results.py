@@ -95,9 +95,9 @@ def image_lines(hit: Hit) -> list[str]:
 
 def image_name(image: HitImage) -> str:
     """Caption or name, page and box of an image: "Figure 1: The turbine. (page 3, at 72,90-…)"."""
-    name = snippet(image.name, width=160)
+    name = snippet(image.name)
     places = []
-    if image.page and image.caption:  # otherwise the name says the page
+    if image.page and name == snippet(image.caption):  # otherwise the name says the page
         places.append(f"page {image.page}")
     if image.page and image.box:
         x0, y0, x1, y1 = (f"{edge:.0f}" for edge in image.box)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -11,8 +12,11 @@ ROUTES = ("words", "vectors")
 """The names of the routes, all of which a search takes unless told otherwise."""
 
 
-_NAMES = {"page": "whole page", "table": "table", "text": "listing"}
+_NAMES = {"table": "table", "text": "listing"}
 """What a figure without a caption is called, by its kind; "figure" otherwise."""
+
+
+_HASH = re.compile(r"[0-9a-f-]{16,}(\.\w+)?", re.IGNORECASE)  # a file's name, not a caption
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +37,13 @@ class HitImage:
     @property
     def name(self) -> str:
         """The caption, or else what a person would call the image: "table on page 3"."""
-        if self.caption.strip():
+        if self.caption.strip() and not _HASH.fullmatch(self.caption.strip()):
             return self.caption
-        name = _NAMES.get(self.kind, "figure" if self.page else "image")
-        return f"{name} on page {self.page}" if self.page else name
+        if not self.page:
+            return "image"
+        if self.kind == "page":
+            return f"page {self.page} as an image"
+        return f"{_NAMES.get(self.kind, 'figure')} on page {self.page}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
