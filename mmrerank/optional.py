@@ -40,6 +40,7 @@ _PACKAGES = {
     "torch": ("local", "a local model"),
     "torchao": ("quantization", "quantization"),
     "transformers": ("local", "a local model"),
+    "watchfiles": ("watch", "watching folders"),
 }
 """The extra that installs each package, and what the package is needed for."""
 

@@ -10,28 +10,38 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont, ImageOps
 from reportlab.graphics import renderPDF
 from reportlab.graphics.shapes import Drawing
 
-# x and y in points, words, font, size
-CARD_LINES = (
-    (40, 62, "NORTHMERE WORKS", "cobo", 27),
-    (40, 88, "Drawing office - loan card", "cour", 17),
-    (40, 140, "Drawing   4471-C", "cobo", 21),
-    (40, 176, "Subject   Gland packing,", "cour", 21),
-    (40, 204, "          feed pump", "cour", 21),
-    (40, 240, "Shelf     R12, box 7", "cour", 21),
-    (40, 276, "Lent to   H. Orme, boiler house", "cour", 21),
-    (40, 312, "Due back  14 March 1968", "cour", 21),
-    (40, 370, "replaces 4398-B, see also pump log", "tiit", 20),
+_Lines = tuple[tuple[int, int, str, str, int], ...]
+"""x and y in points, words, font, size"""
+
+
+def card_lines(drawing: str, first: str, second: str, place: str, person: str) -> _Lines:
+    """The typed lines of a loan card."""
+    return (
+        (40, 62, "NORTHMERE WORKS", "cobo", 27),
+        (40, 88, "Drawing office - loan card", "cour", 17),
+        (40, 140, f"Drawing   {drawing}", "cobo", 21),
+        (40, 176, f"Subject   {first}", "cour", 21),
+        (40, 204, f"          {second}", "cour", 21),
+        (40, 240, f"Shelf     {place}", "cour", 21),
+        (40, 276, f"Lent to   {person}", "cour", 21),
+        (40, 312, "Due back  14 March 1968", "cour", 21),
+        (40, 370, "replaces 4398-B, see also pump log", "tiit", 20),
+    )
+
+
+CARD_LINES = card_lines(
+    "4471-C", "Gland packing,", "feed pump", "R12, box 7", "H. Orme, boiler house"
 )
 
 
 DESK, RED = (88, 84, 80), (150, 40, 40)
 
 
-def typed_card() -> Image.Image:
+def typed_card(lines: _Lines) -> Image.Image:
     """The card with its typed lines, before it is scanned."""
     document = pymupdf.open()
     page = document.new_page(width=540, height=400)
-    for x, y, words, font, size in CARD_LINES:
+    for x, y, words, font, size in lines:
         page.insert_text((x, y), words, fontname=font, fontsize=size, color=(0.1, 0.1, 0.2))
     pixels = page.get_pixmap(matrix=pymupdf.Matrix(1.5, 1.5))
     ink = Image.frombytes("RGB", (pixels.width, pixels.height), pixels.samples)
@@ -52,9 +62,9 @@ def stamp(words: str) -> Image.Image:
     return mask.rotate(14, expand=True, resample=Image.Resampling.BICUBIC)
 
 
-def index_card() -> io.BytesIO:
+def index_card(lines: _Lines = CARD_LINES) -> io.BytesIO:
     """Figure 4: the card, slightly tilted, blurred and grainy, as a JPEG file."""
-    card = typed_card()
+    card = typed_card(lines)
     card.paste(RED, (590, 40), stamp("ON LOAN"))
     card = ImageOps.expand(card, border=16, fill=DESK)
     card = card.rotate(-1.6, fillcolor=DESK, resample=Image.Resampling.BICUBIC)

@@ -1,4 +1,4 @@
-"""`mmrerank demo`: a report and its questions, with and without reranking side by side."""
+"""`mmrerank demo`: questions about a report among other documents, by text alone and reranked."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from mmrerank.cli.messages import counted
 from mmrerank.cli.options import folder
-from mmrerank.demo import QUESTIONS, REPORT
-from mmrerank.display.terminal_table import figure_line
+from mmrerank.demo import ARCHIVE, QUESTIONS, REPORT
+from mmrerank.display.terminal_results import image_name, shown_path
 from mmrerank.index.hits import Hit
 from mmrerank.index.index import Index
 from mmrerank.ocr.bm25 import tokenize
@@ -27,26 +28,47 @@ from mmrerank.terminal import snippet
 __all__ = ["add_command", "run", "run_demo"]
 
 _FETCH_K = 50
+_SHOWN = 3  # results of each stage for the example
 
 
 @dataclass(frozen=True, slots=True)
 class _Answered:
-    """A question with its figure and answer; the ranks of the first chunk with that figure.
+    """A question, the figure of the report that answers it, and what three searches find.
 
-    `is_best_image` is True if reranking named that figure as the chunk's best image.
+    `by_text` are chunks of text by their vectors, as a store of text has them; `found` what all
+    routes find, figures among it; `reranked` the same after reranking.
     """
 
     question: str
     figure: str
     answer: str
-    before: int | None
-    after: int | None
-    is_best_image: bool
+    by_text: Sequence[Hit]
+    found: Sequence[Hit]
+    reranked: Sequence[Hit]
+
+    @property
+    def ranks(self) -> tuple[int | None, int | None, int | None]:
+        """The rank of the first result that has the figure, in each of the three."""
+        searches = (self.by_text, self.found, self.reranked)
+        by_text, found, reranked = (
+            next((hit.rank for hit in hits if self._has_figure(hit)), None) for hits in searches
+        )
+        return by_text, found, reranked
+
+    @property
+    def is_best_image(self) -> bool:
+        """Did reranking name the figure as the best image of the first result?"""
+        best = _best_caption(self.reranked[0]) if self.reranked else ""
+        return self.ranks[-1] == 1 and best.startswith(f"{self.figure}:")
+
+    def _has_figure(self, hit: Hit) -> bool:
+        captions = [image.caption for image in hit.images]
+        return hit.source == REPORT and any(c.startswith(f"{self.figure}:") for c in captions)
 
 
 def add_command(commands: Any) -> None:
     """Add the command to the subparsers of the command line."""
-    command = commands.add_parser("demo", help="index and search a report that is included")
+    command = commands.add_parser("demo", help="index and search documents that are included")
     command.add_argument("--store", type=folder, metavar="DIR", help="keep the demo's index there")
     command.set_defaults(run=run)
 
@@ -54,71 +76,52 @@ def add_command(commands: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run the demo in `--store` or a temporary folder; its exit code. Raises as `run_demo`."""
     with tempfile.TemporaryDirectory(prefix="mmrerank-demo-") as temporary:
-        return run_demo(options.store or temporary, Console())
+        return run_demo(options.store or temporary, Console(highlight=False))
 
 
 def run_demo(index_folder: str | Path, console: Console) -> int:
-    """Index the report in a folder, ask its questions and print the results of both stages.
+    """Index the documents in a folder, ask the questions and print what each search finds.
 
     The exit code is 0 if reranking brought the figures nearer to the top on average. Raises
-    `RerankError` if the report cannot be indexed or searched.
+    `RerankError` if the documents cannot be indexed or searched.
     """
-    index, reranker = Index(index_folder), OCRReranker()
-    index.sync([REPORT], show_progress=True)
-    kinds = Counter(entry.kind for entry in index.entries(REPORT))
-    counts = f"{kinds['text']} chunks, {kinds['figure']} figures"
-    console.print(f"{REPORT}: {counts}\n", highlight=False, soft_wrap=True)
-
-    questions = json.loads(Path(QUESTIONS).read_text(encoding="utf-8"))
-    answered: list[_Answered] = []
-    for item in questions:
-        question, figure = item["question"], item["figure"]
-        before = _vector_search(index, question)
-        after = _vector_search(index, question, reranker)
-        answered.append(_answered(question, figure, item["answer"], before, after))
-    best_example = max(
-        answered, key=lambda a: (a.after == 1, a.is_best_image, a.before or _FETCH_K + 1)
-    )
-    _show_one(index, reranker, best_example, console)
+    with Index(index_folder) as index:
+        index.sync([REPORT, ARCHIVE], show_progress=True)
+        console.print(_contents(index), soft_wrap=True)
+        reranker = OCRReranker()
+        questions = json.loads(Path(QUESTIONS).read_text(encoding="utf-8"))
+        answered = [_ask(index, reranker, item) for item in questions]
+    best_example = max(answered, key=lambda a: (a.is_best_image, a.ranks[0] or _FETCH_K + 1))
+    _show_one(best_example, console)
     _show_all(answered, console)
-    return 0 if _mrr([a.after for a in answered]) > _mrr([a.before for a in answered]) else 1
+    by_text, _, reranked = (_mrr(ranks) for ranks in zip(*(a.ranks for a in answered), strict=True))
+    return 0 if reranked > by_text else 1
 
 
-def _vector_search(
-    index: Index, question: str, reranker: OCRReranker | None = None, top_n: int = _FETCH_K
-) -> list[Hit]:
-    """What a vector store over the chunks' text gives; with a reranker, the same in its order."""
-    return index.search(
-        question,
-        reranker,
-        top_n=top_n,
-        fetch_k=_FETCH_K,
-        where={"kind": "text"},
-        routes=["vectors"],
+def _contents(index: Index) -> str:
+    """What the index holds."""
+    others = [record.path for record in index.files() if record.path != REPORT]
+    own, other = (_kinds(index, paths) for paths in ([REPORT], others))
+    return (
+        f"The index holds {shown_path(REPORT)} ({own})\nand {len(others)} other documents on the same "
+        f"subjects ({other}), in {shown_path(ARCHIVE)}.\n"
     )
 
 
-def _answered(
-    question: str, figure: str, answer: str, before: Sequence[Hit], after: Sequence[Hit]
-) -> _Answered:
-    rank = _figure_rank(after, figure)
-    caption = _best_caption(after[rank - 1]) if rank else ""
+def _kinds(index: Index, paths: Sequence[str]) -> str:
+    kinds = Counter(entry.kind for path in paths for entry in index.entries(path))
+    return f"{counted(kinds['text'], 'chunk')} of text, {counted(kinds['figure'], 'figure')}"
+
+
+def _ask(index: Index, reranker: OCRReranker, item: dict[str, Any]) -> _Answered:
+    question = item["question"]
+    by_text = index.search(
+        question, top_n=_FETCH_K, fetch_k=_FETCH_K, where={"kind": "text"}, routes=["vectors"]
+    )
+    stages = index.stages(question, reranker, top_n=_FETCH_K, fetch_k=_FETCH_K)
     return _Answered(
-        question,
-        figure,
-        answer,
-        before=_figure_rank(before, figure),
-        after=rank,
-        is_best_image=caption.startswith(f"{figure}:"),
+        question, item["figure"], item["answer"], by_text, stages.found, stages.results
     )
-
-
-def _figure_rank(hits: Sequence[Hit], figure: str) -> int | None:
-    """The rank of the first result that has the figure."""
-    for hit in hits:
-        if any(image.caption.startswith(f"{figure}:") for image in hit.images):
-            return hit.rank
-    return None
 
 
 def _best_caption(hit: Hit) -> str:
@@ -126,46 +129,59 @@ def _best_caption(hit: Hit) -> str:
     return next((image.caption for image in hit.images if image.path == hit.best_image), "")
 
 
-def _show_one(index: Index, reranker: OCRReranker, shown: _Answered, console: Console) -> None:
-    before = _vector_search(index, shown.question, top_n=3)
-    after = _vector_search(index, shown.question, reranker, top_n=3)
+def _show_one(shown: _Answered, console: Console) -> None:
     table = Table(title=Text(shown.question), title_justify="left", show_lines=True, expand=True)
     table.add_column("")
-    table.add_column("vector search alone", ratio=1)
-    table.add_column("reranked with the images", ratio=1)
-    for i, (old, new) in enumerate(zip(before, after, strict=True)):
-        summary = f"page {new.page}, score {new.score:.2f}, was rank {new.retrieval_rank}"
+    table.add_column("by text alone", ratio=1)
+    table.add_column("text and figures, reranked", ratio=1)
+    pairs = zip(shown.by_text[:_SHOWN], shown.reranked[:_SHOWN], strict=True)
+    for i, (old, new) in enumerate(pairs, start=1):
+        summary = f"{_place(new)}\nscore {new.score:.2f}, was rank {new.retrieval_rank}"
         table.add_row(
-            str(i + 1),
-            Text(f"page {old.page}, similarity {old.score:.2f}\n{_body(old, shown.question)}"),
+            str(i),
+            Text(f"{_place(old)}\n\n{_body(old, shown.question)}"),
             Text(f"{summary}\n{_body(new, shown.question)}"),
         )
     console.print(table)
+    by_text, _, reranked = (_in_words(rank) for rank in shown.ranks)
     console.print(
-        f"The answer ({shown.answer}) is in {shown.figure}. The first chunk with that figure "
-        f"went from rank {_rank(shown.before)} to rank {_rank(shown.after)}.\n",
-        highlight=False,
+        f"The answer ({shown.answer}) is in {shown.figure} of the report. By text alone, the first "
+        f"chunk with that figure is {by_text}; reranked, the figure is {reranked}.\n"
     )
 
 
+def _in_words(rank: int | None) -> str:
+    return f"at rank {rank}" if rank else f"not among the first {_FETCH_K}"
+
+
+def _place(hit: Hit) -> str:
+    return f"{Path(hit.source).name}, page {hit.page}"
+
+
 def _body(hit: Hit, question: str) -> str:
-    caption, *_ = figure_line(hit).split("\n")  # without the file, which is gone after the demo
-    return f"{snippet(hit.text, tokenize(question), width=120)}\n{caption}".strip()
+    text = snippet(hit.text, tokenize(question), width=120)
+    best = [image_name(image) for image in hit.images if image.path == hit.best_image]
+    return "\n".join([text, *(f"▸ {name}" for name in best)])
 
 
 def _show_all(answered: Sequence[_Answered], console: Console) -> None:
-    table = Table(title="All questions: rank of the first chunk with the figure that answers")
+    table = Table(title="All questions: the rank of the figure that answers", title_justify="left")
     table.add_column("question", ratio=1)
-    for name in ("figure", "answer", "vector search", "reranked"):
-        table.add_column(name, justify="left" if name == "answer" else "right")
+    table.add_column("answer")
+    for name in ("by text", "found", "reranked"):
+        table.add_column(name, justify="right")
     for a in answered:
-        table.add_row(a.question, a.figure, a.answer, _rank(a.before), _rank(a.after))
+        table.add_row(a.question, a.answer, *map(_rank, a.ranks))
     console.print(table)
+    by_text, found, reranked = (
+        _mrr(ranks) for ranks in zip(*(a.ranks for a in answered), strict=True)
+    )
     console.print(
-        f"Mean reciprocal rank: {_mrr([a.before for a in answered]):.2f} by vector search, "
-        f"{_mrr([a.after for a in answered]):.2f} reranked; the figure that answers was named as "
-        f"the best image {sum(a.is_best_image for a in answered)} of {len(answered)} times.",
-        highlight=False,
+        "by text: vectors of the chunks' text; found: words and vectors of text and figures; "
+        "reranked: the same, read again with the words in the figures.\n"
+        f"Mean reciprocal rank: {by_text:.2f} by text, {found:.2f} found, {reranked:.2f} reranked; "
+        f"the first result was the right figure {sum(a.is_best_image for a in answered)} of "
+        f"{len(answered)} times."
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mmrerank.cli.messages import counted, say
-from mmrerank.cli.options import add_store
+from mmrerank.cli.options import add_embedder, add_store
 from mmrerank.terminal import clean
 
 __all__ = ["add_command"]
@@ -25,6 +25,7 @@ def add_command(commands: Any) -> None:
     removing.set_defaults(run=remove_files)
     checking = commands.add_parser("check", help="say what is wrong with an index, and mend it")
     add_store(checking)
+    add_embedder(checking)
     checking.add_argument("--mend", action="store_true", help="mend what can be mended")
     checking.set_defaults(run=check_index)
 
@@ -57,7 +58,8 @@ def check_index(options: argparse.Namespace) -> int:
     from mmrerank.index.index import Index
     from mmrerank.retrieval.chroma import ChromaStore
 
-    with Index(options.store, create=ChromaStore.exists(Path(options.store))) as index:
+    has_vectors = ChromaStore.exists(Path(options.store))
+    with Index(options.store, create=has_vectors, embedder=options.embedder) as index:
         problems = index.check(mend=options.mend)
         for problem in problems:
             say(problem.what, "yellow")

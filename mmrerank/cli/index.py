@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mmrerank.base import Reranker
 from mmrerank.cli.messages import counted, say, say_error
-from mmrerank.cli.options import add_reranker, add_store, selected_reranker
+from mmrerank.cli.options import add_embedder, add_reranker, add_store, selected_reranker
 from mmrerank.errors import DocumentError, MissingDependencyError
 from mmrerank.optional import require
 
@@ -37,6 +40,7 @@ def add_command(commands: Any) -> None:
         help="PDF, PPTX, DOCX, HTML, Markdown, images, and folders of them",
     )
     add_store(command)
+    add_embedder(command)
     command.add_argument("--password", help="for PDFs that need one")
     command.add_argument("--no-ocr", action="store_true", help="do not read words in images")
     command.add_argument(
@@ -48,6 +52,11 @@ def add_command(commands: Any) -> None:
         default=60.0,
         metavar="SECONDS",
         help="how long to wait for another process that writes to the index (default: 60)",
+    )
+    command.add_argument(
+        "--watch",
+        action="store_true",
+        help="go on until Ctrl-C: index again whenever a file changes",
     )
     command.add_argument(
         "--warm",
@@ -68,25 +77,56 @@ def run(options: argparse.Namespace) -> int:
 
     if not options.no_ocr and not has_ocr():
         require("rapidocr")  # says what to install, or to do without
+    if options.watch:
+        require("watchfiles")  # before a long sync, not after it
     given = {} if options.password is None else {"password": options.password}
-    with Index(
-        options.store,
-        ocr=False if options.no_ocr else None,
-        lock_timeout=options.lock_timeout,
-        on_wait=lambda: say("waiting for another process that writes to this index"),
-        **given,
-    ) as index:
+    with (
+        Index(
+            options.store,
+            embedder=options.embedder,
+            ocr=False if options.no_ocr else None,
+            lock_timeout=options.lock_timeout,
+            on_wait=lambda: say("waiting for another process that writes to this index"),
+            **given,
+        ) as index,
+        selected_reranker(options) if options.warm else nullcontext() as reranker,
+    ):
         paths = _existing(options.files)
         missing = len(options.files) - len(paths)
         if not paths:
             return 1
         report = index.sync(paths, verify=options.verify, show_progress=True)
-        if options.warm:
-            _warm(index, report, options)
+        _warm(index, report, reranker)
         failures = _say_report(report, missing)
         totals = counted(len(index.files()), "file"), counted(len(index), "entry", "entries")
         say(f"{options.store}: {' and '.join(totals)} in all")
+        if options.watch:
+            _keep_in_step(index, paths, report, reranker)
+            return 0
     return 1 if failures else 0
+
+
+def _keep_in_step(
+    index: Index, paths: Sequence[str], before: SyncReport, reranker: Reranker | None
+) -> None:
+    """Index again at each change until Ctrl-C, and say what is new."""
+    say("watching for changes; Ctrl-C ends it")
+    for report in index.watch(paths, on_error=say_error):
+        _warm(index, report, reranker)
+        _say_report(_news(report, before))
+        before = report
+    say("stopped watching")
+
+
+def _news(report: SyncReport, before: SyncReport) -> SyncReport:
+    """A report without what the one before it said as well."""
+    known = {(path, str(error)) for path, error in before.failed}
+    return replace(
+        report,
+        unchanged=[],
+        skipped=[one for one in report.skipped if one not in before.skipped],
+        failed=[one for one in report.failed if (one[0], str(one[1])) not in known],
+    )
 
 
 def _existing(paths: Sequence[str]) -> list[str]:
@@ -98,15 +138,14 @@ def _existing(paths: Sequence[str]) -> list[str]:
     return existing
 
 
-def _warm(index: Index, report: SyncReport, options: argparse.Namespace) -> None:
+def _warm(index: Index, report: SyncReport, reranker: Reranker | None) -> None:
     """Let the reranker read what is new."""
-    with selected_reranker(options) as reranker:
-        if reranker is not None:
-            for path in (*report.added, *report.changed):
-                reranker.warm(index.contents(index.entries(path)), show_progress=True)
+    if reranker is not None:
+        for path in (*report.added, *report.changed):
+            reranker.warm(index.contents(index.entries(path)), show_progress=True)
 
 
-def _say_report(report: SyncReport, missing: int) -> int:
+def _say_report(report: SyncReport, missing: int = 0) -> int:
     """Say what was done; how many files could not be indexed, `missing` ones included."""
     changes = {"added": report.added, "changed": report.changed, "removed": report.removed}
     for verb, paths in changes.items():

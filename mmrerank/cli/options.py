@@ -13,8 +13,17 @@ from typing import Any
 from mmrerank.base import Reranker
 from mmrerank.catalog import RERANKERS
 from mmrerank.errors import InvalidInputError
+from mmrerank.retrieval.embedders import EMBEDDERS, embedder_name
 
-__all__ = ["add_reranker", "add_store", "folder", "make_reranker", "positive", "selected_reranker"]
+__all__ = [
+    "add_embedder",
+    "add_reranker",
+    "add_store",
+    "folder",
+    "make_reranker",
+    "positive",
+    "selected_reranker",
+]
 
 
 def add_store(command: argparse.ArgumentParser) -> None:
@@ -22,6 +31,26 @@ def add_store(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--store", required=True, type=folder, metavar="DIR", help="the index's folder"
     )
+
+
+def add_embedder(command: argparse.ArgumentParser) -> None:
+    """`--embedder NAME`; None stands for the one that the index remembers."""
+    names = [row.name + (f"={row.value}" if row.value else "") for row in EMBEDDERS]
+    command.add_argument(
+        "--embedder",
+        type=_embedder,
+        metavar="NAME",
+        help=f"what makes the vectors of texts: {', '.join(names)} "
+        "(default: the one that the index was made with, hashing for a new one)",
+    )
+
+
+def _embedder(value: str) -> str:
+    """The name of an embedder. Raises `ArgumentTypeError` for an unknown one."""
+    try:
+        return embedder_name(value)
+    except InvalidInputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def add_reranker(command: argparse.ArgumentParser) -> None:

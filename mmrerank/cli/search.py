@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from mmrerank.cli.interactive import converse
 from mmrerank.cli.messages import say
-from mmrerank.cli.options import add_reranker, add_store, positive, selected_reranker
-from mmrerank.display.terminal_table import hits_table
+from mmrerank.cli.options import add_embedder, add_reranker, add_store, positive, selected_reranker
+from mmrerank.display.terminal_results import print_found, print_hits
 from mmrerank.errors import InvalidInputError
 from mmrerank.index.hits import ROUTES
 from mmrerank.terminal import clean
 
 if TYPE_CHECKING:
-    from mmrerank.index.hits import Hit
+    from mmrerank.index.hits import Hit, Stages
 
 __all__ = ["add_command", "run"]
 
@@ -26,8 +27,9 @@ __all__ = ["add_command", "run"]
 def add_command(commands: Any) -> None:
     """Add the command to the subparsers of the command line."""
     command = commands.add_parser("search", help="search an index and rerank the results")
-    command.add_argument("query")
+    command.add_argument("query", nargs="?", help="the question; without it, --interactive")
     add_store(command)
+    add_embedder(command)
     add_reranker(command)
     command.add_argument(
         "--top-n", type=positive, default=5, metavar="N", help="results (default: 5)"
@@ -54,8 +56,18 @@ def add_command(commands: Any) -> None:
     command.add_argument(
         "--no-ocr", action="store_true", help="do not read words in images that are not known yet"
     )
-    command.add_argument("--json", action="store_true", help="print results as JSON")
-    command.set_defaults(run=run)
+    command.add_argument(
+        "-i",
+        "--interactive",
+        action="store_true",
+        help="answer one question a line, with everything loaded once, and show both stages",
+    )
+    command.add_argument(
+        "--json",
+        action="store_true",
+        help="print results as JSON; with --interactive, one object a line for each question",
+    )
+    command.set_defaults(run=run, wrong_usage=command.error)
 
 
 def _condition(value: str) -> str:
@@ -80,37 +92,75 @@ def _route_names(value: str) -> list[str]:
 def run(options: argparse.Namespace) -> int:
     """Print the results on standard output; the exit code is 0.
 
-    Raises `RerankError` if the index cannot be searched or the results cannot be reranked.
+    Raises `RerankError` if the index cannot be searched or the results cannot be reranked; of
+    several questions, each has its own.
     """
     from mmrerank.index.filters import parse_where
     from mmrerank.index.index import Index
 
-    with Index(options.store, create=False) as index, selected_reranker(options) as reranker:
-        hits = index.search(
-            options.query,
-            reranker,
-            top_n=options.top_n,
-            fetch_k=options.fetch_k,
-            where=parse_where(options.where),
-            routes=options.routes,
-        )
-    if not hits:
-        say("nothing was found")
-    elif not any(hit.matched_in_text or hit.matched_in_image for hit in hits):
-        say("no word of the question is in these results; they are the nearest by other measures")
-    if options.json:
-        sys.stdout.write(json.dumps([_as_json(hit) for hit in hits], indent=2) + "\n")
-    elif hits:
-        Console().print(hits_table(hits, options.query))
+    if options.query is None and not options.interactive:
+        options.wrong_usage("a query is needed, or --interactive")
+    show = _show_json if options.json else _show
+    with (
+        Index(options.store, create=False, embedder=options.embedder) as index,
+        selected_reranker(options) as reranker,
+    ):
+
+        def answer(query: str) -> None:
+            stages = index.stages(
+                query,
+                reranker,
+                top_n=options.top_n,
+                fetch_k=options.fetch_k,
+                where=parse_where(options.where),
+                routes=options.routes,
+            )
+            _say_what_is_missing(stages)
+            show(query, stages, both_stages=options.interactive)
+
+        if options.interactive:
+            return converse(answer, options.query)
+        answer(options.query)
     return 0
 
 
+def _say_what_is_missing(stages: Stages) -> None:
+    if not stages.results:
+        say("nothing was found")
+    elif not any(hit.matched_in_text or hit.matched_in_image for hit in stages.results):
+        say("no word of the question is in these results; they are the nearest by other measures")
+
+
+def _show(query: str, stages: Stages, *, both_stages: bool) -> None:
+    """Print the results for a person; with both stages, what was found before reranking too."""
+    console = Console(highlight=False)
+    if both_stages:
+        print_found(console, stages)
+    print_hits(console, stages.results, query, is_reranked=stages.is_reranked)
+
+
+def _show_json(query: str, stages: Stages, *, both_stages: bool) -> None:
+    """Print the results as JSON; with both stages, one object on one line."""
+    results = [_as_json(hit) for hit in stages.results]
+    if not both_stages:
+        sys.stdout.write(json.dumps(results, indent=2) + "\n")
+        return
+    row = {
+        "query": clean(query),
+        "search_time": stages.search_time,
+        "rerank_time": stages.rerank_time,
+        "found": [_as_json(hit) for hit in stages.found],
+        "results": results,
+    }
+    sys.stdout.write(json.dumps(row) + "\n")
+
+
 def _as_json(hit: Hit) -> dict[str, Any]:
-    """A hit as plain data; its text without terminal escapes, as in the table."""
+    """A hit as plain data; its text without terminal escapes, as it is printed."""
     row = dataclasses.asdict(hit)
     row["matched_in_text"] = [clean(word) for word in hit.matched_in_text]
     row["matched_in_image"] = [clean(word) for word in hit.matched_in_image]
     row["text"], row["source"] = clean(hit.text), clean(hit.source)
-    for image in row["images"]:
-        image["caption"] = clean(image["caption"])
+    for image, own in zip(row["images"], hit.images, strict=True):
+        image["caption"], image["name"] = clean(own.caption), clean(own.name)
     return row

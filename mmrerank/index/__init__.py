@@ -6,13 +6,19 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mmrerank.index.hits import Hit, HitImage
+    from mmrerank.index.hits import Hit, HitImage, Stages
     from mmrerank.index.index import Index
     from mmrerank.index.indexer import SyncReport
 
-__all__ = ["Hit", "HitImage", "Index", "SyncReport"]
+__all__ = ["Hit", "HitImage", "Index", "Stages", "SyncReport"]
 
-_MODULES = {"Hit": "hits", "HitImage": "hits", "Index": "index", "SyncReport": "indexer"}
+_MODULES = {
+    "Hit": "hits",
+    "HitImage": "hits",
+    "Index": "index",
+    "Stages": "hits",
+    "SyncReport": "indexer",
+}
 
 
 def __getattr__(name: str) -> object:

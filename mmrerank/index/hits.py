@@ -2,27 +2,49 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["ROUTES", "Hit", "HitImage"]
+__all__ = ["ROUTES", "Hit", "HitImage", "Stages"]
 
 ROUTES = ("words", "vectors")
 """The names of the routes, all of which a search takes unless told otherwise."""
+
+
+_NAMES = {"table": "table", "text": "listing"}
+"""What a figure without a caption is called, by its kind; "figure" otherwise."""
+
+
+_HASH = re.compile(r"[0-9a-f-]{16,}(\.\w+)?", re.IGNORECASE)  # a file's name, not a caption
 
 
 @dataclass(frozen=True, slots=True)
 class HitImage:
     """An image of a result: its path under the image root, and its page and caption if known.
 
-    `file` is the absolute path, to open it.
+    `file` is the absolute path, to open it. `box` is (x0, y0, x1, y1) on the page, as
+    `mmrerank.loaders.base.Figure` has it, and `kind` what the image is made of.
     """
 
     path: str
     page: int | None
     caption: str
     file: str = ""
+    box: tuple[float, ...] | None = None
+    kind: str = ""
+
+    @property
+    def name(self) -> str:
+        """The caption, or else what a person would call the image: "table on page 3"."""
+        if self.caption.strip() and not _HASH.fullmatch(self.caption.strip()):
+            return self.caption
+        if not self.page:
+            return "image"
+        if self.kind == "page":
+            return f"page {self.page} as an image"
+        return f"{_NAMES.get(self.kind, 'figure')} on page {self.page}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,3 +76,17 @@ class Hit:
     id: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
     is_scored: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """Both stages of one search: what the routes found, and the results after reranking.
+
+    Without a reranker, `results` are `found`. The times are in seconds.
+    """
+
+    found: list[Hit]
+    results: list[Hit]
+    is_reranked: bool
+    search_time: float
+    rerank_time: float

@@ -9,44 +9,46 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from threading import Event
+from typing import Any, Self, Unpack
 
 from mmrerank.base import Reranker
 from mmrerank.errors import DocumentError, InvalidInputError, RerankError, StoreError
-from mmrerank.index.check import Problem, missing_index
+from mmrerank.index.check import Problem
 from mmrerank.index.filters import Where
-from mmrerank.index.hits import ROUTES, Hit
+from mmrerank.index.hits import ROUTES, Hit, Stages
 from mmrerank.index.indexer import Indexer, SyncReport, options_hash, remove_unused_images
-from mmrerank.index.ledger import Entry, FileRecord, Ledger
+from mmrerank.index.ledger import Entry, FileRecord
+from mmrerank.index.parts import IMAGES, LEDGER, Parts, no_index, open_parts, typed_errors
 from mmrerank.index.reading import FileReader
 from mmrerank.index.scan import Paths, Scan, scan, several
-from mmrerank.index.searcher import Search, Searcher, candidate_count, searchable
+from mmrerank.index.search import Search, SearchOptions, SearchSettings, searchable
 from mmrerank.index.words import name_tokenizer, renew_words
 from mmrerank.index.writer import writing
-from mmrerank.retrieval.base import TextEmbedder, default_embedder, embedded_query
-from mmrerank.retrieval.chroma import ChromaStore
+from mmrerank.retrieval.base import TextEmbedder
+from mmrerank.retrieval.embedders import embedder_name
 from mmrerank.types import Content
 
 __all__ = ["Index"]
-
-_LEDGER = "ledger.sqlite3"
 
 
 class Index:
     """Files that can be searched, in a folder.
 
-    `embedder` makes the text vectors; the default needs no model. An index remembers its embedder
-    and refuses another. `ocr`: read words in images, and pages without a text layer; None does so
-    if OCR is installed. `figures=False` makes no entry for each figure. `lock_timeout` is how many
-    seconds to wait for another process that writes; `on_wait` is called when that begins.
-    `loader_options` go to the loaders that take them.
+    `embedder` makes the text vectors: an object, or a name such as "qwen3=PATH" (see
+    `mmrerank.retrieval.embedders`). An index refuses another embedder than its own, and remembers
+    a name: None takes that one, or else the default, which needs no model. `ocr`: read words in
+    images, and pages without a text layer; None does so if OCR is installed. `figures=False` makes
+    no entry for each figure. `lock_timeout` is how many seconds to wait for another process that
+    writes; `on_wait` is called when that begins. `loader_options` go to the loaders that take them.
 
     The folder is made when something is written. Raises `StoreError` if there is no index in the
     folder and `create` is False, or if it cannot be opened; `MissingDependencyError` if the extra
-    `chroma` is not installed.
+    `chroma` is not installed; `InvalidInputError` for an unknown name of an embedder.
     """
 
     def __init__(
@@ -54,7 +56,7 @@ class Index:
         folder: str | os.PathLike[str],
         *,
         create: bool = True,
-        embedder: TextEmbedder | None = None,
+        embedder: TextEmbedder | str | None = None,
         ocr: bool | None = None,
         figures: bool = True,
         lock_timeout: float = 60.0,
@@ -65,52 +67,39 @@ class Index:
             raise InvalidInputError(f"an index is in a folder, not in a {type(folder).__name__}")
         self._name = os.fspath(folder)  # for messages
         self.folder = Path(os.path.abspath(folder))  # noqa: PTH100 - a link keeps its own name
-        self.image_root = self.folder / "images"
-        self._embedder = embedder or default_embedder()
+        self.image_root = self.folder / IMAGES
+        self._given_embedder = embedder_name(embedder) if isinstance(embedder, str) else embedder
         self._reader = FileReader(self.image_root, ocr=ocr, figures=figures, options=loader_options)
         self._lock_timeout, self._on_wait = lock_timeout, on_wait
-        self._parts: tuple[Ledger, ChromaStore, Searcher] | None = None
+        self._parts: Parts | None = None
         self._is_closed = False
         if self.folder.is_file():
             raise StoreError(f"{self._name} is a file, not the folder of an index")
-        if (self.folder / _LEDGER).is_file():
+        if (self.folder / LEDGER).is_file():
             self._open()
         elif not create:
-            raise missing_index(self._name, has_vectors=ChromaStore.exists(self.folder))
+            raise no_index(self.folder, self._name)
 
-    def _open(self) -> tuple[Ledger, ChromaStore, Searcher]:
+    def _open(self) -> Parts:
         """The parts of the index, made if they are missing."""
         self._check_open()
         if self._parts is None:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            store = ChromaStore(self.folder, create=True)
-            ledger = Ledger(self.folder / _LEDGER)
-            searcher = Searcher(ledger, store, self._embedder, self.image_root)
-            self._parts = ledger, store, searcher
-            known, ours = ledger.note("embedder"), self._embedder_facts()
-            if known not in (None, ours):
-                self.close()
-                raise StoreError(
-                    f"the index in {self._name} was made with other embeddings ({known}); these "
-                    f"are {ours}: use the same embedder, or another folder"
-                )
-            renew_words(ledger, timeout=self._lock_timeout, on_wait=self._on_wait)
+            self._parts = open_parts(self.folder, self._name, self._given_embedder)
+            renew_words(self._parts.ledger, timeout=self._lock_timeout, on_wait=self._on_wait)
         return self._parts
 
     def _check_open(self) -> None:
         if self._is_closed:
             raise StoreError(f"the index in {self._name} is closed; open it again: Index(folder)")
 
-    def _embedder_facts(self) -> str:
-        vector = embedded_query(self._embedder, "probe of an embedder")
-        values = ", ".join(f"{value:.4f}" for value in vector[:4])
-        return f"{type(self._embedder).__name__}, {len(vector)} dimensions, {values}, ..."
-
     def close(self) -> None:
-        """Close the ledger; the index cannot be used any more. Safe to call twice."""
+        """Close the ledger, and free a model that was made by name. Safe to call twice.
+
+        The index cannot be used any more.
+        """
         self._is_closed = True
         if self._parts is not None:
-            self._parts[0].close()
+            self._parts.close()
             self._parts = None
 
     def __enter__(self) -> Self:
@@ -122,17 +111,17 @@ class Index:
     def __len__(self) -> int:
         """How many entries there are: chunks and figures."""
         self._check_open()
-        return 0 if self._parts is None else len(self._parts[0])
+        return 0 if self._parts is None else len(self._parts.ledger)
 
     def files(self) -> list[FileRecord]:
         """The files of the index, ordered by path."""
         self._check_open()
-        return [] if self._parts is None else self._parts[0].files()
+        return [] if self._parts is None else self._parts.ledger.files()
 
     def entries(self, path: str | os.PathLike[str]) -> list[Entry]:
         """The entries of a file; [] for a file that is not in the index."""
         self._check_open()
-        return [] if self._parts is None else self._parts[0].entries(_absolute(path))
+        return [] if self._parts is None else self._parts.ledger.entries(_absolute(path))
 
     # -- writing
 
@@ -163,6 +152,21 @@ class Index:
             indexer.look_at_pictures(self.image_root, show_progress=show_progress)
         self._reader.remove_unused_words()
         return report
+
+    def watch(
+        self,
+        paths: str | os.PathLike[str] | Paths,
+        *,
+        on_error: Callable[[RerankError], object] | None = None,
+        stop: Event | None = None,
+    ) -> Iterator[SyncReport]:
+        """Sync now and after each change, without end; the report of each sync.
+
+        Needs the extra `watch`. `on_error` and `stop`: see `mmrerank.index.watch`.
+        """
+        from mmrerank.index.watch import watch
+
+        return watch(self.sync, paths, exclude=self.folder, on_error=on_error, stop=stop)
 
     def add(
         self, paths: str | os.PathLike[str] | Paths, *, show_progress: bool = False
@@ -202,24 +206,24 @@ class Index:
         marks files whose vectors or images are missing, so that the next `sync` reads them again.
         Raises `StoreError` if the index cannot be read or written at all.
         """
-        has_ledger = (self.folder / _LEDGER).is_file()
+        has_ledger = (self.folder / LEDGER).is_file()
         with self._writing(recover=mend) as indexer:
             return indexer.check(self.image_root, mend=mend, adopt_vectors=not has_ledger)
 
     def _remove_unused_images(self) -> int:
-        return remove_unused_images(self.image_root, self._open()[0].images())
+        return remove_unused_images(self.image_root, self._open().ledger.images())
 
     @contextmanager
     def _writing(self, *, recover: bool = True) -> Iterator[Indexer]:
-        with self._typed_errors("written"):
-            ledger, store, _ = self._open()
+        with typed_errors(self._name, "written"):
+            parts = self._open()
+            ledger, store, embedder = parts.ledger, parts.store, parts.embedder
             with writing(ledger, timeout=self._lock_timeout, on_wait=self._on_wait) as writer:
-                if ledger.note("embedder") is None:
-                    writer.set_note("embedder", self._embedder_facts())
+                embedder.remember(writer)
                 name_tokenizer(ledger, writer)
                 options = options_hash(self._reader.facts())
                 indexer = Indexer(
-                    ledger, writer, store, self._embedder, read=self._reader, options=options
+                    ledger, writer, store, embedder, read=self._reader, options=options
                 )
                 if recover:
                     indexer.recover()
@@ -246,57 +250,50 @@ class Index:
         Raises `InvalidInputError` for an empty query or options that cannot be used, `StoreError`
         if the index is empty or cannot be searched, and what the reranker raises.
         """
-        return self._search(query, reranker, top_n, fetch_k, where, routes).hits()
+        settings = SearchSettings(top_n, fetch_k, where, routes)
+        return self._search(query, reranker, settings).hits()
 
     async def asearch(
         self,
         query: str | Content,
         reranker: Reranker | None = None,
-        *,
-        top_n: int = 5,
-        fetch_k: int = 50,
-        where: Where | None = None,
-        routes: Sequence[str] = ROUTES,
+        **options: Unpack[SearchOptions],
     ) -> list[Hit]:
         """As `search`, without blocking the event loop."""
-        options = (query, reranker, top_n, fetch_k, where, routes)
-        return await (await asyncio.to_thread(self._search, *options)).ahits()
+        settings = SearchSettings(**options)
+        return await (await asyncio.to_thread(self._search, query, reranker, settings)).ahits()
 
-    def _search(
+    def stages(
         self,
         query: str | Content,
-        reranker: Reranker | None,
-        top_n: int,
-        fetch_k: int,
-        where: Where | None,
-        routes: Sequence[str],
+        reranker: Reranker | None = None,
+        **options: Unpack[SearchOptions],
+    ) -> Stages:
+        """As `search`, with what was found before reranking, and the time of each stage."""
+        return self._search(query, reranker, SearchSettings(**options)).stages()
+
+    def _search(
+        self, query: str | Content, reranker: Reranker | None, settings: SearchSettings
     ) -> Search:
         """A search with its candidates, before reranking."""
         content = searchable(query)
-        k = candidate_count(top_n, fetch_k)
         if not len(self):
             raise StoreError(
                 f"the index in {self._name} is empty; "
                 f"add files with: mmrerank index FILES... --store {self._name}"
             )
-        searcher = self._open()[2]
-        with self._typed_errors("searched"):
-            found = searcher.candidates(content, k, where=where, routes=routes)
-        return searcher.prepare(content, found, top_n, reranker)
+        searcher = self._open().searcher
+        begun = time.perf_counter()
+        with typed_errors(self._name, "searched"):
+            found = searcher.candidates(
+                content, settings.candidates, where=settings.where, routes=settings.routes
+            )
+        seconds = time.perf_counter() - begun
+        return searcher.prepare(content, found, settings.top_n, reranker, search_time=seconds)
 
     def contents(self, entries: Iterable[Entry]) -> list[Content]:
         """Entries as `search` passes them to a reranker, so that it can be warmed with them."""
-        return [content for content, _ in self._open()[2].contents(entries)]
-
-    @contextmanager
-    def _typed_errors(self, what: str) -> Iterator[None]:
-        """A vector store's own errors, and a disk's, as a `StoreError` that says what failed."""
-        try:
-            yield
-        except RerankError:
-            raise
-        except Exception as error:
-            raise StoreError(f"the index in {self._name} cannot be {what}: {error}") from error
+        return [content for content, _ in self._open().searcher.contents(entries)]
 
 
 def _absolute(path: str | os.PathLike[str]) -> str:

@@ -113,3 +113,31 @@ def test_an_interrupt_is_one_line(tmp_path):
         "Loading",
         "interrupted",
     ]
+
+
+def test_watching_goes_on_until_ctrl_c(tmp_path, capsys):
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    (docs / "a.md").write_text("The harbour.")
+    (docs / "notes.txt").write_text("passed over, which is said once")
+    store = str(tmp_path / "store")
+    command = [sys.executable, "-m", "mmrerank", "index", str(docs), "--store", store]
+    with subprocess.Popen(
+        [*command, "--no-ocr", "--watch"],
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509
+    ) as process:
+        said = []
+        for line in process.stderr:
+            said.append(line)
+            if line.startswith("watching"):
+                (docs / "b.md").write_text("The castle.")
+            if line.startswith("added") and "b.md" in line:
+                process.send_signal(signal.SIGINT)
+    assert process.returncode == 0
+    assert said[-1] == "stopped watching\n"
+    assert sum("notes.txt" in line for line in said) == 1
+    capsys.readouterr()
+    (hit,) = search(capsys, "castle", "--store", store, "--no-ocr", "--routes", "words")
+    assert hit["text"] == "The castle."

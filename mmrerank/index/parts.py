@@ -1,0 +1,75 @@
+"""The parts of an index, in its folder: opened together, with one kind of error for all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmrerank.errors import RerankError, StoreError
+from mmrerank.index.embedding import IndexEmbedder
+from mmrerank.index.ledger import Ledger
+from mmrerank.index.searcher import Searcher
+from mmrerank.retrieval.base import TextEmbedder
+from mmrerank.retrieval.chroma import ChromaStore
+
+__all__ = ["IMAGES", "LEDGER", "Parts", "no_index", "open_parts", "typed_errors"]
+
+LEDGER = "ledger.sqlite3"
+IMAGES = "images"
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """An open index: the ledger, the vectors, and what searches both."""
+
+    ledger: Ledger
+    store: ChromaStore
+    embedder: IndexEmbedder
+    searcher: Searcher
+
+    def close(self) -> None:
+        """Close the ledger, and free a model that was made by name. Safe to call twice."""
+        self.ledger.close()
+        self.embedder.close()
+
+
+def open_parts(folder: Path, name: str, embedder: TextEmbedder | str | None) -> Parts:
+    """The parts of the index in a folder, made if they are missing.
+
+    `name` is the folder's for messages. Raises `StoreError`, also for another embedder than the
+    one of the index.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    store = ChromaStore(folder, create=True)
+    ledger = Ledger(folder / LEDGER)
+    try:
+        own = IndexEmbedder(embedder, ledger, name)
+    except BaseException:
+        ledger.close()
+        raise
+    return Parts(ledger, store, own, Searcher(ledger, store, own, folder / IMAGES))
+
+
+def no_index(folder: Path, name: str) -> StoreError:
+    """The error for a folder without an index: why there is none, and how to make one."""
+    if ChromaStore.exists(folder):
+        return StoreError(
+            f"the index in {name} has no ledger: an older version made it, or the file "
+            f"was lost; mend it with: mmrerank check --mend --store {name}"
+        )
+    return StoreError(
+        f"there is no index in {name}; make one with: mmrerank index FILES... --store {name}"
+    )
+
+
+@contextmanager
+def typed_errors(name: str, what: str) -> Iterator[None]:
+    """A vector store's own errors, and a disk's, as a `StoreError` that says what failed."""
+    try:
+        yield
+    except RerankError:
+        raise
+    except Exception as error:
+        raise StoreError(f"the index in {name} cannot be {what}: {error}") from error

@@ -1,0 +1,101 @@
+"""The results of a search: figures joined to their text, and why each is there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from mmrerank.index.duplicates import Found
+from mmrerank.index.figure_results import Ranked, one_per_figure
+from mmrerank.index.hits import Hit, HitImage
+from mmrerank.index.ledger import Entry, Ledger
+from mmrerank.ocr.bm25 import tokenize
+from mmrerank.ocr.words import loader_facts
+from mmrerank.types import Content, Image
+
+__all__ = ["Results"]
+
+_JOINTS = re.compile(r"[-/_.:,;]+")
+
+
+class Results:
+    """Makes results of ranked entries."""
+
+    def __init__(self, ledger: Ledger, image_root: Path) -> None:
+        self._ledger, self._image_root = ledger, image_root
+
+    def hits(
+        self,
+        query: Content,
+        candidates: Sequence[Found],
+        ranked: Sequence[Ranked[Entry]],
+        top_n: int,
+    ) -> list[Hit]:
+        """The best `top_n` results: figures are joined to their text, matched words are found."""
+        ranked = one_per_figure(ranked)[:top_n]
+        texts = self._ledger.texts_of_images([one.best_image for one in ranked if one.best_image])
+        in_images = {ref: set(tokenize(text)) for ref, text in texts.items()}
+        words = {word: set(tokenize(word)) for word in (query.text or "").split()}
+        return [
+            replace(
+                self._hit(rank, one, candidates[one.candidate]),
+                matched_in_text=[]
+                if one.entry.kind == "figure"  # its text is the words of the image
+                else _matched(words, set(one.entry.words.split())),
+                matched_in_image=_matched(words, in_images.get(one.best_image or "", set())),
+            )
+            for rank, one in enumerate(ranked, start=1)
+        ]
+
+    def _hit(self, rank: int, one: Ranked[Entry], found: Found) -> Hit:
+        entry = one.entry
+        shown: Mapping[str, None] = dict.fromkeys(
+            [*entry.images, *([one.best_image] if one.best_image else [])]
+        )
+        return Hit(
+            rank=rank,
+            score=float(one.score),
+            retrieval_rank=one.candidate + 1,
+            retrieval_score=float(found.score),
+            source=entry.path,
+            page=entry.page or None,
+            text=entry.text,
+            images=[self._hit_image(ref, entry.path) for ref in shown],
+            best_image=one.best_image,
+            kind=entry.kind,
+            routes=found.ranks,
+            also_in=[(other.path, other.page or None) for other in found.also_in],
+            id=entry.id,
+            metadata=entry.metadata,
+            is_scored=one.is_scored,
+        )
+
+    def _hit_image(self, ref: str, source: str) -> HitImage:
+        facts = loader_facts(Image(path=self._image_root / ref, root=self._image_root), source)
+        page = facts.get("page")
+        return HitImage(
+            path=ref,
+            page=page if isinstance(page, int) and page > 0 else None,
+            caption=str(facts.get("caption") or ""),
+            file=str(self._image_root / ref),
+            box=_box(facts.get("box")),
+            kind=str(facts.get("kind") or ""),
+        )
+
+
+def _box(value: object) -> tuple[float, ...] | None:
+    """A box as a loader wrote it; None for anything else."""
+    if not isinstance(value, (list, tuple)) or len(value) != 4:
+        return None
+    return tuple(map(float, value)) if all(isinstance(one, (int, float)) for one in value) else None
+
+
+def _matched(words: Mapping[str, set[str]], tokens: set[str]) -> list[str]:
+    """Those words of a query, as it has them, of which a token is among `tokens`."""
+    matched: list[str] = []
+    for word, own in words.items():
+        pieces = [word] if own <= tokens else _JOINTS.split(word)  # of 4471-C, perhaps the C only
+        matched += [p.strip("?!.,;:\"'()[]") for p in pieces if tokens & set(tokenize(p))]
+    return list(dict.fromkeys(matched))

@@ -1,0 +1,118 @@
+"""One search of an index: what is asked for, and its two stages."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TypedDict
+
+from mmrerank.base import Reranker, check_query
+from mmrerank.errors import InvalidInputError
+from mmrerank.index.duplicates import Found
+from mmrerank.index.figure_results import Ranked
+from mmrerank.index.filters import Where
+from mmrerank.index.hits import ROUTES, Hit, Stages
+from mmrerank.index.ledger import Entry
+from mmrerank.index.results import Results
+from mmrerank.types import Content, RerankResult
+
+__all__ = ["Search", "SearchOptions", "SearchSettings", "searchable"]
+
+
+class SearchOptions(TypedDict, total=False):
+    """The keywords of a search; see `Index.search`."""
+
+    top_n: int
+    fetch_k: int
+    where: Where | None
+    routes: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSettings:
+    """The values of `SearchOptions`. Raises `InvalidInputError` for counts that are none."""
+
+    top_n: int = 5
+    fetch_k: int = 50
+    where: Where | None = None
+    routes: Sequence[str] = ROUTES
+
+    def __post_init__(self) -> None:
+        if any(not isinstance(n, int) or n < 1 for n in (self.top_n, self.fetch_k)):
+            raise InvalidInputError("top_n and fetch_k must be whole numbers from 1 on")
+
+    @property
+    def candidates(self) -> int:
+        """How many candidates are needed: never fewer than results."""
+        return max(self.top_n, self.fetch_k)
+
+
+def searchable(query: str | Content) -> Content:
+    """A query whose halves of surrogate pairs are question marks. Raises `InvalidInputError`."""
+    content = check_query(query)
+    if content.text is None:
+        return content
+    return replace(content, text=content.text.encode("utf-8", "replace").decode())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """A search whose candidates are found and, with a reranker, ready to be reranked.
+
+    `contents` is what the reranker reads of each candidate, `refs` the references of its images.
+    `search_time` is how many seconds the candidates took.
+    """
+
+    results: Results
+    query: Content
+    candidates: Sequence[Found]
+    top_n: int
+    search_time: float
+    reranker: Reranker | None = None
+    contents: Sequence[Content] = ()
+    refs: Sequence[Sequence[str]] = ()
+
+    def hits(self) -> list[Hit]:
+        """The best `top_n` results. Raises what the reranker raises."""
+        if self.reranker is None:
+            return self.found()
+        return self._hits(self._reranked(self.reranker.rerank(self.query, self.contents)))
+
+    async def ahits(self) -> list[Hit]:
+        """As `hits`, without blocking the event loop."""
+        if self.reranker is None:
+            return await asyncio.to_thread(self.found)
+        results = await self.reranker.arerank(self.query, self.contents)
+        return await asyncio.to_thread(self._hits, self._reranked(results))
+
+    def found(self) -> list[Hit]:
+        """The best `top_n` candidates, in the order of the routes' fusion."""
+        return self._hits(
+            [Ranked(c.entry, i, c.score, None) for i, c in enumerate(self.candidates)]
+        )
+
+    def stages(self) -> Stages:
+        """What was found and what came of it, with the time of each stage."""
+        found = self.found()
+        if self.reranker is None:
+            return Stages(found, found, False, self.search_time, 0.0)
+        begun = time.perf_counter()
+        hits = self.hits()
+        return Stages(found, hits, True, self.search_time, time.perf_counter() - begun)
+
+    def _hits(self, ranked: Sequence[Ranked[Entry]]) -> list[Hit]:
+        return self.results.hits(self.query, self.candidates, ranked, self.top_n)
+
+    def _reranked(self, results: Sequence[RerankResult]) -> list[Ranked[Entry]]:
+        return [
+            Ranked(
+                self.candidates[result.index].entry,
+                result.index,
+                result.relevance_score,
+                None if result.best_image is None else self.refs[result.index][result.best_image],
+                result.is_scored,
+            )
+            for result in results
+        ]

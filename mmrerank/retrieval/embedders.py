@@ -1,0 +1,83 @@
+"""Every embedder, one row each: the names that an index and the command line take.
+
+A name stands alone (`hashing`), or before what the embedder is made of (`qwen3=PATH`). A new
+embedder is a row in `EMBEDDERS`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmrerank.errors import InvalidInputError
+from mmrerank.retrieval.base import TextEmbedder
+
+__all__ = ["DEFAULT_EMBEDDER", "EMBEDDERS", "EmbedderRow", "embedder_name", "make_embedder"]
+
+DEFAULT_EMBEDDER = "hashing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbedderRow:
+    """One embedder. `value` is shown for what may follow `name=`; it is the class's `keyword`.
+
+    Without a `value`, nothing may follow the name.
+    """
+
+    name: str
+    class_name: str
+    module: str
+    about: str
+    value: str = ""
+    keyword: str = "model"
+
+
+EMBEDDERS = (
+    EmbedderRow(
+        name="hashing",
+        class_name="HashingEmbedder",
+        module="mmrerank.retrieval.hashing",
+        about="words and parts of words; no model, no download",
+    ),
+    EmbedderRow(
+        name="qwen3",
+        class_name="Qwen3Embedder",
+        module="mmrerank.retrieval.qwen3_embedding",
+        about="Qwen3-Embedding on this machine, from a folder or the hub",
+        value="PATH",
+    ),
+)
+"""Every embedder, in the order in which the command line lists them."""
+
+
+def embedder_name(name: str) -> str:
+    """A checked name, as an index remembers it: with the absolute path of a folder that exists.
+
+    Raises `InvalidInputError` for an unknown name, and one that lacks its value or has none.
+    """
+    row, value = _row_and_value(name)
+    if value and Path(value).is_dir():
+        value = os.path.abspath(value)  # noqa: PTH100 - a link keeps its own name
+    return f"{row.name}={value}" if value else row.name
+
+
+def make_embedder(name: str) -> TextEmbedder:
+    """The embedder of a name. Raises as `embedder_name`, and what the embedder's class raises."""
+    row, value = _row_and_value(name)
+    build = getattr(importlib.import_module(row.module), row.class_name)
+    embedder: TextEmbedder = build(**({row.keyword: value} if value else {}))
+    return embedder
+
+
+def _row_and_value(name: str) -> tuple[EmbedderRow, str]:
+    word, equals, value = name.partition("=")
+    for row in EMBEDDERS:
+        if row.name == word:
+            if equals and not (row.value and value.strip()):
+                form = f"{row.name}={row.value}" if row.value else row.name
+                raise InvalidInputError(f"the embedder {name!r} is written as {form}")
+            return row, value
+    names = ", ".join(row.name + (f"={row.value}" if row.value else "") for row in EMBEDDERS)
+    raise InvalidInputError(f"embedders are {names}, not {name!r}")
