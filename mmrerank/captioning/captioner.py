@@ -47,12 +47,13 @@ class Captioned:
     """What became of one image: a caption, or the error; neither where it was not asked about.
 
     It was not asked about if the budget or the deadline came first. `is_known` says that the answer
-    was kept from an earlier time.
+    was kept from an earlier time; `key` is the one under which it is kept.
     """
 
     caption: Caption | None = None
     error: RerankError | None = None
     is_known: bool = False
+    key: str = ""
 
 
 class Captioner:
@@ -112,10 +113,12 @@ class Captioner:
             cache = CaptionCache(cache or default_cache_dir() / "captions.sqlite3")
         self.cache = cache
 
-    @property
-    def facts(self) -> dict[str, str]:
-        """Who says what the captions say: the model, and the language if one was asked for."""
-        return {"model": self.model.name, **({"language": self.language} if self.language else {})}
+    def made(self, key: str | None, image: Image) -> bool:
+        """Is this the key of the answer about this image? Not if the image cannot be read."""
+        try:
+            return key == self._key(image)
+        except ImageError:
+            return False
 
     def cost(self, images: Iterable[Image]) -> CaptionCost:
         """What captions of these images would cost. Nothing is sent.
@@ -162,7 +165,7 @@ class Captioner:
         found |= {key: replace(_kept(answer), is_known=True) for key, answer in known.items()}
         left = {key: image for key, image in wanted.items() if key not in found}
         found |= _Run(self, left).results(show_progress=show_progress)
-        return [found.get(key, Captioned()) for key in keys]
+        return [replace(found.get(key, Captioned()), key=key) for key in keys]
 
     def _key(self, image: Image) -> str:
         digest = image_facts(image).digest

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 __all__ = ["ROUTES", "Hit", "HitImage"]
 
-ROUTES = ("words", "vectors")
+ROUTES = ("words", "vectors", "captions")
 """The names of the routes, all of which a search takes unless told otherwise."""
 
 
@@ -15,21 +15,24 @@ ROUTES = ("words", "vectors")
 class HitImage:
     """An image of a result: its path under the image root, and its page and caption if known.
 
-    `file` is the absolute path, to open it.
+    `file` is the absolute path, to open it. `generated_caption` is what the model `generated_by`
+    said of the image; "" where none was asked. It is not the document's text.
     """
 
     path: str
     page: int | None
     caption: str
     file: str = ""
+    generated_caption: str = ""
+    generated_by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
     """One search result. Ranks count from 1.
 
-    `matched_in_text` and `matched_in_image` are the words of the query that the text and the best
-    image have. `retrieval_rank` and `retrieval_score` are those of the routes' fusion; `routes` has the rank on
+    `matched_in_text`, `matched_in_image` and `matched_in_caption` are the words of the query that
+    the text, the best image and its generated caption have. `retrieval_rank` and `retrieval_score` are those of the routes' fusion; `routes` has the rank on
     each route that found the entry. `best_image` is the path of the image that scored best.
     """
 
@@ -46,3 +49,4 @@ class Hit:
     routes: Mapping[str, int] = field(default_factory=dict)
     matched_in_text: Sequence[str] = ()
     matched_in_image: Sequence[str] = ()
+    matched_in_caption: Sequence[str] = ()

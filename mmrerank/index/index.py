@@ -12,14 +12,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from mmrerank.base import Reranker, check_query
 from mmrerank.errors import DocumentError, InvalidInputError, RerankError, StoreError
+from mmrerank.index.captions import CaptionReport, images_without_caption
 from mmrerank.index.check import Problem
 from mmrerank.index.filters import Where
 from mmrerank.index.hits import ROUTES, Hit
-from mmrerank.index.indexer import Indexer, SyncReport, options_hash, remove_unused_images
+from mmrerank.index.indexer import Indexer, SyncReport, options_hash
 from mmrerank.index.ledger import Entry, FileRecord, Ledger
 from mmrerank.index.reading import FileReader
 from mmrerank.index.scan import Paths, Scan, scan, several
@@ -28,6 +29,9 @@ from mmrerank.index.writer import writing
 from mmrerank.retrieval.base import TextEmbedder, default_embedder
 from mmrerank.retrieval.chroma import ChromaStore
 from mmrerank.types import Content
+
+if TYPE_CHECKING:
+    from mmrerank.captioning import CaptionCost, Captioner
 
 __all__ = ["Index"]
 
@@ -155,7 +159,7 @@ class Index:
         with self._writing() as indexer:
             report = indexer.sync(found, verify=verify, show_progress=show_progress)
             if report.changed or report.removed:
-                report.images_removed = self._remove_unused_images()
+                report.images_removed = indexer.remove_unused_images(self.image_root)
         return report
 
     def add(
@@ -183,7 +187,7 @@ class Index:
         with self._writing() as indexer:
             for path in dict.fromkeys(removed):
                 indexer.remove(path)
-            self._remove_unused_images()
+            indexer.remove_unused_images(self.image_root)
         return list(dict.fromkeys(removed))
 
     def check(self, *, mend: bool = False) -> list[Problem]:
@@ -197,8 +201,26 @@ class Index:
         with self._writing(recover=mend) as indexer:
             return indexer.check(self.image_root, mend=mend, adopt_vectors=not has_ledger)
 
-    def _remove_unused_images(self) -> int:
-        return remove_unused_images(self.image_root, self._open()[0].images())
+    def caption(self, captioner: Captioner, *, show_progress: bool = False) -> CaptionReport:
+        """Ask for captions of all images that have none of this captioner; see `CaptionReport`.
+
+        Call it after `sync`. The captions are a route of `search`, are shown as generated, and do
+        not become text of the documents. Work that was cut short goes on where it ended: what was
+        answered is in the captioner's cache. Raises `StoreError` as `sync`, and what
+        `Captioner.caption` raises.
+        """
+        ledger = self._open()[0]
+        images = images_without_caption(ledger, self.image_root, captioner)
+        outcomes = captioner.caption(list(images.values()), show_progress=show_progress)
+        found = dict(zip(images, outcomes, strict=True))
+        with self._writing() as indexer:
+            indexer.write_captions(found, captioner)
+        return CaptionReport.of(found, unchanged=len(ledger.images()) - len(images))
+
+    def caption_cost(self, captioner: Captioner) -> CaptionCost:
+        """What `caption` would cost. Nothing is sent."""
+        images = images_without_caption(self._open()[0], self.image_root, captioner)
+        return captioner.cost(images.values())
 
     @contextmanager
     def _writing(self, *, recover: bool = True) -> Iterator[Indexer]:
@@ -226,12 +248,14 @@ class Index:
         fetch_k: int = 50,
         where: Where | None = None,
         routes: Sequence[str] = ROUTES,
+        rerank_captions: bool = False,
     ) -> list[Hit]:
         """The best `top_n` of the `fetch_k` candidates that the routes find.
 
         Without a reranker, the candidates in the order of the routes' fused ranks. A figure and the
         chunk that cites it are one result. `where`: see `mmrerank.index.filters`. `routes`:
-        "words", "vectors" or both. A missing image is left out with a `RerankWarning`.
+        "words", "vectors" and "captions" (see `caption`). A missing image is left out with a
+        `RerankWarning`. `rerank_captions` lets the reranker read generated captions of figures too.
 
         Raises `InvalidInputError` for an empty query or options that cannot be used, `StoreError`
         if the index is empty or cannot be searched, and what the reranker raises.
@@ -251,7 +275,7 @@ class Index:
             candidates = searcher.candidates(
                 content, max(fetch_k, top_n), where=where, routes=routes
             )
-        return searcher.hits(content, candidates, reranker, top_n)
+        return searcher.hits(content, candidates, reranker, top_n, rerank_captions=rerank_captions)
 
     def contents(self, entries: Iterable[Entry]) -> list[Content]:
         """Entries as `search` passes them to a reranker, so that it can be warmed with them."""

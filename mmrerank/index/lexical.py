@@ -16,10 +16,15 @@ a search of 100,000 entries below 50 ms: the rarest words are searched, the most
 
 
 class LexicalRoute:
-    """Searches the words of a ledger's entries."""
+    """Searches the words of a ledger's entries, or those of another `table` of words."""
 
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
+    def __init__(self, ledger: Ledger, table: str = "lexical") -> None:
+        self._ledger, self._table = ledger, table
+
+    def count(self) -> int:
+        """How many entries the table has."""
+        content = "entries" if self._table == "lexical" else "captions"
+        return int(self._ledger.rows(f"SELECT count(*) FROM {content}")[0][0])  # noqa: S608 - one of two names
 
     def statistics(self, words: Sequence[str]) -> WordStatistics:
         """How often each of `words` occurs in the whole index."""
@@ -29,10 +34,10 @@ class LexicalRoute:
             some = unique[start : start + MAX_VARIABLES]
             marks = ", ".join("?" * len(some))
             rows += self._ledger.rows(
-                f"SELECT term, doc FROM lexical_terms WHERE term IN ({marks})",  # noqa: S608 - marks only
+                f"SELECT term, doc FROM {self._table}_terms WHERE term IN ({marks})",  # noqa: S608 - a name of ours, and marks
                 some,
             )
-        return WordStatistics(len(self._ledger), {str(term): int(count) for term, count in rows})
+        return WordStatistics(self.count(), {str(term): int(count) for term, count in rows})
 
     def search(self, query: str, k: int) -> list[tuple[int, float]]:
         """The numbers of the best `k` entries with their BM25 scores, best first.
@@ -46,7 +51,8 @@ class LexicalRoute:
             return []
         match = " OR ".join(f'"{word}"' for word in chosen)  # tokens hold letters and digits only
         rows = self._ledger.rows(
-            "SELECT rowid, -rank FROM lexical WHERE lexical MATCH ? ORDER BY rank LIMIT ?",
+            f"SELECT rowid, -rank FROM {self._table} WHERE {self._table} MATCH ? "  # noqa: S608 - a name of ours
+            "ORDER BY rank LIMIT ?",
             (match, k),
         )
         return [(int(number), float(score)) for number, score in rows]

@@ -6,7 +6,7 @@ import sqlite3
 
 __all__ = ["VERSION", "migrate"]
 
-VERSION = 1
+VERSION = 2
 """Raised with every change of the tables; `PRAGMA user_version` of the file."""
 
 _TABLES = """
@@ -59,7 +59,31 @@ CREATE TRIGGER entry_removed AFTER DELETE ON entries BEGIN
 END;
 """
 
-_STEPS = (_TABLES,)
+_CAPTIONS = """
+CREATE TABLE captions (
+    number INTEGER PRIMARY KEY,
+    ref TEXT NOT NULL UNIQUE,   -- the image
+    key TEXT NOT NULL,          -- hash of all that the caption depends on
+    model TEXT NOT NULL,        -- who says so
+    caption TEXT NOT NULL,      -- JSON
+    words TEXT NOT NULL,        -- tokens, separated by spaces
+    vector BLOB NOT NULL        -- 32-bit floats, little-endian
+);
+CREATE VIRTUAL TABLE caption_words USING fts5 (
+    words, content = 'captions', content_rowid = 'number', tokenize = 'ascii', detail = none
+);
+CREATE VIRTUAL TABLE caption_words_terms USING fts5vocab (caption_words, row);
+
+CREATE TRIGGER caption_added AFTER INSERT ON captions BEGIN
+    INSERT INTO caption_words (rowid, words) VALUES (new.number, new.words);
+END;
+CREATE TRIGGER caption_removed AFTER DELETE ON captions BEGIN
+    INSERT INTO caption_words (caption_words, rowid, words)
+        VALUES ('delete', old.number, old.words);
+END;
+"""
+
+_STEPS = (_TABLES, _CAPTIONS)
 """`_STEPS[n]` turns the tables of version n into those of version n + 1."""
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from mmrerank.base import Reranker
 from mmrerank.errors import InvalidInputError
 from mmrerank.images.resolve import ImageResolver
+from mmrerank.index.captions import CaptionRoute, GeneratedCaption, generated_captions
 from mmrerank.index.figure_results import Ranked, one_per_figure
 from mmrerank.index.filters import Where, matcher
 from mmrerank.index.hits import ROUTES, Hit, HitImage
@@ -39,6 +40,7 @@ class Searcher:
         self._routes: dict[str, Route] = {
             "words": WordRoute(ledger),
             "vectors": TextVectorRoute(ledger, store, embedder),
+            "captions": CaptionRoute(ledger, embedder),
         }
 
     def candidates(
@@ -62,32 +64,52 @@ class Searcher:
             self._epoch = epoch
 
     def hits(
-        self, query: Content, candidates: Sequence[Found], reranker: Reranker | None, top_n: int
+        self,
+        query: Content,
+        candidates: Sequence[Found],
+        reranker: Reranker | None,
+        top_n: int,
+        *,
+        rerank_captions: bool = False,
     ) -> list[Hit]:
         """The best `top_n` results. Raises what the reranker raises."""
-        ranked = one_per_figure(self._ranked(query, candidates, reranker))[:top_n]
+        ranked = self._ranked(query, candidates, reranker, rerank_captions)
+        ranked = one_per_figure(ranked)[:top_n]
         texts = self._ledger.texts_of_images([one.best_image for one in ranked if one.best_image])
         in_images = {ref: set(tokenize(text)) for ref, text in texts.items()}
+        captions = self._captions(ranked)
+        said = {ref: set(tokenize(one.caption.text)) for ref, one in captions.items()}
         words = {word: set(tokenize(word)) for word in (query.text or "").split()}
         return [
             replace(
-                self._hit(rank, one, candidates[one.candidate]),
+                self._hit(rank, one, candidates[one.candidate], captions),
                 matched_in_text=[]
                 if one.entry.kind == "figure"  # its text is the words of the image
                 else _matched(words, set(one.entry.words.split())),
                 matched_in_image=_matched(words, in_images.get(one.best_image or "", set())),
+                matched_in_caption=_matched(words, said.get(one.best_image or "", set())),
             )
             for rank, one in enumerate(ranked, start=1)
         ]
 
+    def _captions(self, ranked: Iterable[Ranked]) -> dict[str, GeneratedCaption]:
+        """The generated captions of all images that the results show."""
+        refs = [ref for one in ranked for ref in (*one.entry.images, one.best_image or "")]
+        return generated_captions(self._ledger, list(dict.fromkeys(refs)))
+
     def _ranked(
-        self, query: Content, candidates: Sequence[Found], reranker: Reranker | None
+        self,
+        query: Content,
+        candidates: Sequence[Found],
+        reranker: Reranker | None,
+        rerank_captions: bool,
     ) -> list[Ranked]:
         if reranker is None:
             return [Ranked(c.entry, i, c.score, None) for i, c in enumerate(candidates)]
         if isinstance(reranker, OCRReranker):  # rare words are rare in the index, not among 50
             reranker = reranker.with_statistics(self.word_statistics)
-        pairs = list(self.contents(candidate.entry for candidate in candidates))
+        entries = [candidate.entry for candidate in candidates]
+        pairs = list(self.contents(entries, with_captions=rerank_captions))
         ranked: list[Ranked] = []
         for result in reranker.rerank(query, [content for content, _ in pairs]):
             refs = pairs[result.index][1]
@@ -96,21 +118,35 @@ class Searcher:
             ranked.append(Ranked(entry, result.index, result.relevance_score, best))
         return ranked
 
-    def contents(self, entries: Iterable[Entry]) -> Iterator[tuple[Content, list[str]]]:
+    def contents(
+        self, entries: Iterable[Entry], *, with_captions: bool = False
+    ) -> Iterator[tuple[Content, list[str]]]:
         """Entries as a reranker reads them, and the references of their images.
 
+        `with_captions` adds what a model said of a figure to its text, marked as such.
         A missing image costs its own part of a score, with a `RerankWarning`, not the whole search.
         """
         resolver = ImageResolver(self._image_root, on_image_error="warn")
         for entry in entries:
             images = resolver.resolve(entry.images, entry.metadata)
-            yield Content(entry.text, [image for _, image in images]), [ref for ref, _ in images]
+            text = self._with_caption(entry) if with_captions else entry.text
+            yield Content(text, [image for _, image in images]), [ref for ref, _ in images]
+
+    def _with_caption(self, entry: Entry) -> str:
+        """The text of an entry; of a figure with what a model said of it."""
+        if entry.kind != "figure":
+            return entry.text
+        captions = generated_captions(self._ledger, entry.images)
+        said = [f"Generated caption: {one.caption.text}" for one in captions.values()]
+        return "\n\n".join(text for text in [entry.text, *said] if text)
 
     def word_statistics(self, words: Sequence[str]) -> WordStatistics:
         """How often words occur in the whole index, for a lexical reranker."""
         return LexicalRoute(self._ledger).statistics(words)
 
-    def _hit(self, rank: int, one: Ranked, found: Found) -> Hit:
+    def _hit(
+        self, rank: int, one: Ranked, found: Found, captions: Mapping[str, GeneratedCaption]
+    ) -> Hit:
         entry = one.entry
         shown: Mapping[str, None] = dict.fromkeys(
             [*entry.images, *([one.best_image] if one.best_image else [])]
@@ -123,13 +159,13 @@ class Searcher:
             source=entry.path,
             page=entry.page or None,
             text=entry.text,
-            images=[self._hit_image(ref, entry.path) for ref in shown],
+            images=[self._hit_image(ref, entry.path, captions.get(ref)) for ref in shown],
             best_image=one.best_image,
             kind=entry.kind,
             routes=found.ranks,
         )
 
-    def _hit_image(self, ref: str, source: str) -> HitImage:
+    def _hit_image(self, ref: str, source: str, said: GeneratedCaption | None) -> HitImage:
         facts = loader_facts(Image(path=self._image_root / ref, root=self._image_root), source)
         page = facts.get("page")
         return HitImage(
@@ -137,6 +173,8 @@ class Searcher:
             page=page if isinstance(page, int) else None,
             caption=str(facts.get("caption") or ""),
             file=str(self._image_root / ref),
+            generated_caption=said.caption.text if said is not None else "",
+            generated_by=said.model if said is not None else "",
         )
 
 
