@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mmrerank.cli.captions import add_captions, caption_images, selected_captioner
 from mmrerank.cli.messages import counted, say, say_error
 from mmrerank.cli.options import add_reranker, add_store, selected_reranker
 from mmrerank.errors import DocumentError, MissingDependencyError
@@ -55,6 +56,7 @@ def add_command(commands: Any) -> None:
         help="let --reranker read all chunks now, and keep its states beside the index",
     )
     add_reranker(command)
+    add_captions(command)
     command.set_defaults(run=run)
 
 
@@ -69,13 +71,16 @@ def run(options: argparse.Namespace) -> int:
     if not options.no_ocr and not has_ocr():
         require("rapidocr")  # says what to install, or to do without
     given = {} if options.password is None else {"password": options.password}
-    with Index(
-        options.store,
-        ocr=False if options.no_ocr else None,
-        lock_timeout=options.lock_timeout,
-        on_wait=lambda: say("waiting for another process that writes to this index"),
-        **given,
-    ) as index:
+    with (
+        selected_captioner(options) as captioner,
+        Index(
+            options.store,
+            ocr=False if options.no_ocr else None,
+            lock_timeout=options.lock_timeout,
+            on_wait=lambda: say("waiting for another process that writes to this index"),
+            **given,
+        ) as index,
+    ):
         paths = _existing(options.files)
         missing = len(options.files) - len(paths)
         if not paths:
@@ -84,6 +89,7 @@ def run(options: argparse.Namespace) -> int:
         if options.warm:
             _warm(index, report, options)
         failures = _say_report(report, missing)
+        failures += caption_images(index, captioner, dry_run=options.dry_run)
         totals = counted(len(index.files()), "file"), counted(len(index), "entry", "entries")
         say(f"{options.store}: {' and '.join(totals)} in all")
     return 1 if failures else 0

@@ -49,10 +49,15 @@ def add_command(commands: Any) -> None:
         type=_route_names,
         default=list(ROUTES),
         metavar="NAMES",
-        help="how candidates are found: words, vectors, or both (default: words,vectors)",
+        help="how candidates are found (default: words,vectors,captions)",
     )
     command.add_argument(
         "--no-ocr", action="store_true", help="do not read words in images that are not known yet"
+    )
+    command.add_argument(
+        "--rerank-captions",
+        action="store_true",
+        help="let the reranker read generated captions of figures too",
     )
     command.add_argument("--json", action="store_true", help="print results as JSON")
     command.set_defaults(run=run)
@@ -93,10 +98,13 @@ def run(options: argparse.Namespace) -> int:
             fetch_k=options.fetch_k,
             where=parse_where(options.where),
             routes=options.routes,
+            rerank_captions=options.rerank_captions,
         )
     if not hits:
         say("nothing was found")
-    elif not any(hit.matched_in_text or hit.matched_in_image for hit in hits):
+    elif not any(
+        hit.matched_in_text or hit.matched_in_image or hit.matched_in_caption for hit in hits
+    ):
         say("no word of the question is in these results; they are the nearest by other measures")
     if options.json:
         sys.stdout.write(json.dumps([_as_json(hit) for hit in hits], indent=2) + "\n")
@@ -110,7 +118,10 @@ def _as_json(hit: Hit) -> dict[str, Any]:
     row = dataclasses.asdict(hit)
     row["matched_in_text"] = [clean(word) for word in hit.matched_in_text]
     row["matched_in_image"] = [clean(word) for word in hit.matched_in_image]
+    row["matched_in_caption"] = [clean(word) for word in hit.matched_in_caption]
     row["text"], row["source"] = clean(hit.text), clean(hit.source)
     for image in row["images"]:
         image["caption"] = clean(image["caption"])
+        image["generated_caption"] = clean(image["generated_caption"])
+        image["generated_by"] = clean(image["generated_by"])
     return row

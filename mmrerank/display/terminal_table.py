@@ -42,12 +42,18 @@ def figure_line(hit: Hit) -> str:
         if image.path == hit.best_image:
             name = snippet(image.caption, width=100) or "an image without a caption"
             place = f" (page {image.page})" if image.page else ""
-            return f"▸ {name}{place}\n{clean(image.file)}".rstrip()
+            said = snippet(image.generated_caption.partition("\n")[0], width=100)
+            says = f"\ngenerated caption ({clean(image.generated_by)}): {said}" if said else ""
+            return f"▸ {name}{place}\n{clean(image.file)}".rstrip() + says
     count = len(hit.images)
     return f"{count} image{'s' if count > 1 else ''}" if count else ""
 
 
 def match_lines(hit: Hit) -> list[str]:
     """Why a result is there: the words of the query that its text and its best image have."""
-    places = (("text", hit.matched_in_text), ("image", hit.matched_in_image))
+    places = (
+        ("text", hit.matched_in_text),
+        ("image", hit.matched_in_image),
+        ("generated caption", hit.matched_in_caption),
+    )
     return [f"in the {place}: {clean(', '.join(words))}" for place, words in places if words]
