@@ -27,8 +27,8 @@ def caption_key(digest: str, model: str, prompt: str, max_pixels: int) -> str:
 class CaptionCache:
     """Captions by `caption_key`, and the reasons why a model gave none.
 
-    Each answer is on the disk when `put` returns. Several threads and processes may use the file.
-    Raises `StoreError` where it cannot be read or written: answers cost money, so work that could
+    An answer survives the end of the process once `put` has returned. Several threads and
+    processes may use the file. Raises `StoreError` where it cannot be read or written: answers cost money, so work that could
     not be kept is not begun.
     """
 
@@ -39,7 +39,8 @@ class CaptionCache:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._database = sqlite3.connect(self.path, timeout=30.0, check_same_thread=False)
             self._database.execute("PRAGMA journal_mode = WAL")
-            self._database.execute("PRAGMA synchronous = FULL")
+            # Survives a killed process; a power cut may cost the last answers.
+            self._database.execute("PRAGMA synchronous = NORMAL")
             self._database.execute(
                 "CREATE TABLE IF NOT EXISTS captions "
                 "(key TEXT PRIMARY KEY, caption TEXT, reason TEXT NOT NULL) WITHOUT ROWID"
