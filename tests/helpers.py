@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from mmrerank.loaders.base import Chunk
 from mmrerank.loaders.files import FileLoader
 
 DATA = Path(__file__).parent / "data"
+
+BARS = (0.5, 0.8, 0.3, 0.6, 0.7)
 
 
 def png(text: str = "", size: tuple[int, int] = (400, 120), color: str = "white") -> bytes:
@@ -38,6 +41,25 @@ def tall_png() -> bytes:
     buffer = io.BytesIO()
     Pillow.new("RGBA", (1, 70_000)).save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def bar_chart(
+    values: Sequence[float] = BARS,
+    *,
+    title: str = "Load of the pumps",
+    size: tuple[int, int] = (640, 400),
+) -> Pillow.Image:
+    """Bars of these heights, from 0 to 1."""
+    picture = Pillow.new("RGB", size, "white")
+    draw = ImageDraw.Draw(picture)
+    width, height = size
+    draw.line((60, 40, 60, height - 40, width - 20, height - 40), fill="black", width=2)
+    draw.text((200, 8), title, fill="black", font_size=24)
+    for i, value in enumerate(values):
+        left = 80 + i * (width - 100) / len(values)
+        top = height - 41 - value * (height - 100)
+        draw.rectangle((left, top, left + 60, height - 41), fill="#3a76af")
+    return picture
 
 
 def load_file(path: str | os.PathLike[str], root: Path, **options: Any) -> list[Chunk]:

@@ -14,18 +14,27 @@ from typing import TYPE_CHECKING, Any
 
 from mmrerank.captioning.caption import Caption
 from mmrerank.errors import RerankError
-from mmrerank.index.ledger import MAX_VARIABLES, Entry, Ledger
+from mmrerank.index.ledger import MAX_VARIABLES, Ledger
 from mmrerank.index.lexical import LexicalRoute
 from mmrerank.index.rank_fusion import fuse_ranks
 from mmrerank.ocr.bm25 import tokenize
 from mmrerank.optional import require
-from mmrerank.retrieval.base import TextEmbedder
+from mmrerank.retrieval.base import TextEmbedder, embedded_documents, embedded_query
 from mmrerank.types import Content, Image
 
 if TYPE_CHECKING:
     from mmrerank.captioning.captioner import Captioned, Captioner
 
-__all__ = ["CAPTION_WORDS", "CaptionReport", "CaptionRoute", "GeneratedCaption", "caption_rows", "generated_captions", "images_without_caption"]  # fmt: skip
+__all__ = [
+    "CAPTION_WORDS",
+    "CaptionReport",
+    "CaptionRoute",
+    "GeneratedCaption",
+    "ask_for_captions",
+    "caption_rows",
+    "generated_captions",
+    "images_without_caption",
+]
 
 CAPTION_WORDS = "caption_words"
 """The lexical index of captions, beside that of the entries."""
@@ -88,6 +97,15 @@ def images_without_caption(
     return {ref: one for ref, one in images.items() if not captioner.made(have.get(ref), one)}
 
 
+def ask_for_captions(
+    ledger: Ledger, image_root: Path, captioner: Captioner, *, show_progress: bool
+) -> dict[str, Captioned]:
+    """What becomes of the images that have no caption of this captioner, by reference."""
+    images = images_without_caption(ledger, image_root, captioner)
+    outcomes = captioner.caption(list(images.values()), show_progress=show_progress)
+    return dict(zip(images, outcomes, strict=True))
+
+
 def caption_rows(
     found: Mapping[str, Captioned], model: str, embedder: TextEmbedder
 ) -> list[tuple[str, str, str, str, str, bytes]]:
@@ -96,7 +114,7 @@ def caption_rows(
     captions = {ref: one.caption for ref, one in found.items() if one.caption is not None}
     if not captions:
         return []
-    vectors = embedder.embed_documents([caption.text for caption in captions.values()])
+    vectors = embedded_documents(embedder, [caption.text for caption in captions.values()])
     return [
         (
             ref,
@@ -123,24 +141,22 @@ class CaptionRoute:
         self._lock = threading.Lock()
         self._vectors: tuple[int, list[int], Any] | None = None  # epoch, numbers, a row for each
 
-    def search(self, query: Content, k: int, keep: Any) -> list[tuple[Entry, float]]:
+    def search(self, query: Content, k: int, keep: Any) -> list[int]:
         """See `mmrerank.index.routes.Route`; [] where there are no captions. Raises `StoreError`."""
         if not self._lexical.count():
             return []
         text = query.text or ""
         words = [number for number, _ in self._lexical.search(text, k)]
         ranked = fuse_ranks({"words": words, "vectors": self._nearest(text, k)})
-        found: dict[int, tuple[Entry, float]] = {}
-        for number, score in ranked:
-            for entry in self._entries(number):
-                if keep is None or keep(entry):
-                    found.setdefault(entry.number, (entry, score))
-        return list(found.values())[:k]
+        numbers = list(
+            dict.fromkeys(n for number, _ in ranked for n in self._entries(number, keep))
+        )
+        return numbers[:k]
 
     def _nearest(self, text: str, k: int) -> list[int]:
         numpy = require("numpy")
         numbers, vectors = self._loaded()
-        query = numpy.asarray(self._embedder.embed_query(text), "<f4")
+        query = numpy.asarray(embedded_query(self._embedder, text), "<f4")
         similarities = vectors @ query
         best = numpy.argsort(-similarities, kind="stable")[:k]
         return [numbers[i] for i in best if similarities[i] > 0]
@@ -155,7 +171,7 @@ class CaptionRoute:
                 self._vectors = epoch, [int(number) for number, _ in rows], matrix
             return self._vectors[1:]
 
-    def _entries(self, number: int) -> list[Entry]:
+    def _entries(self, number: int, keep: Any) -> list[int]:
         """The figures with the image of a caption; where there are none, the chunks with it."""
         rows = self._ledger.rows(
             "SELECT images.entry FROM images JOIN captions ON images.ref = captions.ref "
@@ -163,4 +179,5 @@ class CaptionRoute:
             (number,),
         )
         entries = list(self._ledger.numbered([int(row[0]) for row in rows]).values())
-        return [entry for entry in entries if entry.kind == "figure"] or entries
+        entries = [entry for entry in entries if entry.kind == "figure"] or entries
+        return [entry.number for entry in entries if keep is None or keep(entry)]

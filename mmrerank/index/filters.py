@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from mmrerank.errors import InvalidInputError
-from mmrerank.index.ledger import Entry
+from mmrerank.index.ledger import Entry, Ledger
 
-__all__ = ["Where", "matcher", "parse_where"]
+__all__ = ["Where", "matcher", "parse_where", "unknown_fields"]
 
 Where = Mapping[str, Any]
 """Conditions that must all hold: `{"file": "report.pdf", "page": (3, 9), "kind": "figure"}`.
@@ -19,6 +19,7 @@ Where = Mapping[str, Any]
 """
 
 _KINDS = ("text", "figure")
+_OWN = ("file", "page", "kind")  # not keys of metadata
 
 
 def matcher(where: Where | None) -> Callable[[Entry], bool] | None:
@@ -34,6 +35,13 @@ def matcher(where: Where | None) -> Callable[[Entry], bool] | None:
         return None
     tests = [_test(name, value) for name, value in where.items()]
     return lambda entry: all(test(entry) for test in tests)
+
+
+def unknown_fields(where: Where | None, ledger: Ledger) -> list[str]:
+    """The keys of metadata in the conditions that no entry has. Reads all entries."""
+    statement = "SELECT 1 FROM entries, json_each(metadata) WHERE key = ? LIMIT 1"
+    names = [name for name in where or () if name not in _OWN]
+    return [name for name in names if not ledger.rows(statement, (name,))]
 
 
 def _test(name: str, value: Any) -> Callable[[Entry], bool]:

@@ -34,6 +34,7 @@ class Hit:
     `matched_in_text`, `matched_in_image` and `matched_in_caption` are the words of the query that
     the text, the best image and its generated caption have. `retrieval_rank` and `retrieval_score` are those of the routes' fusion; `routes` has the rank on
     each route that found the entry. `best_image` is the path of the image that scored best.
+    `also_in` has the file and page of each other entry with the same text or the same picture.
     """
 
     rank: int
@@ -50,3 +51,4 @@ class Hit:
     matched_in_text: Sequence[str] = ()
     matched_in_image: Sequence[str] = ()
     matched_in_caption: Sequence[str] = ()
+    also_in: Sequence[tuple[str, int | None]] = ()

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from mmrerank.base import Reranker, check_query
 from mmrerank.errors import DocumentError, InvalidInputError, RerankError, StoreError
-from mmrerank.index.captions import CaptionReport, images_without_caption
+from mmrerank.index.captions import CaptionReport, ask_for_captions, images_without_caption
 from mmrerank.index.check import Problem
 from mmrerank.index.filters import Where
 from mmrerank.index.hits import ROUTES, Hit
@@ -26,7 +26,7 @@ from mmrerank.index.reading import FileReader
 from mmrerank.index.scan import Paths, Scan, scan, several
 from mmrerank.index.searcher import Searcher
 from mmrerank.index.writer import writing
-from mmrerank.retrieval.base import TextEmbedder, default_embedder
+from mmrerank.retrieval.base import TextEmbedder, default_embedder, embedded_query
 from mmrerank.retrieval.chroma import ChromaStore
 from mmrerank.types import Content
 
@@ -64,6 +64,8 @@ class Index:
         on_wait: Callable[[], object] | None = None,
         **loader_options: Any,
     ) -> None:
+        if not isinstance(folder, (str, os.PathLike)):
+            raise InvalidInputError(f"an index is in a folder, not in a {type(folder).__name__}")
         self._name = os.fspath(folder)  # for messages
         self.folder = Path(os.path.abspath(folder))  # noqa: PTH100 - a link keeps its own name
         self.image_root = self.folder / "images"
@@ -107,7 +109,7 @@ class Index:
         return self._parts
 
     def _embedder_facts(self) -> str:
-        vector = self._embedder.embed_query("probe of an embedder")
+        vector = embedded_query(self._embedder, "probe of an embedder")
         values = ", ".join(f"{value:.4f}" for value in vector[:4])
         return f"{type(self._embedder).__name__}, {len(vector)} dimensions, {values}, ..."
 
@@ -147,7 +149,8 @@ class Index:
         """Make the index equal to the files and folders in `paths`.
 
         New and changed files are read. Files that were in one of these folders and are gone are
-        removed, with the images that nothing refers to any more. A file is unchanged, and not even
+        removed, with the images that nothing refers to any more; words in images that were cached
+        for all indexes go when nobody has used them for 60 days. A file is unchanged, and not even
         parsed, if its size, modification time and options are; `verify` compares the content.
         Files that cannot be read are in the report, and what the index has of them stays. Other
         files of the index are left alone.
@@ -160,6 +163,8 @@ class Index:
             report = indexer.sync(found, verify=verify, show_progress=show_progress)
             if report.changed or report.removed:
                 report.images_removed = indexer.remove_unused_images(self.image_root)
+            indexer.look_at_pictures(self.image_root, show_progress=show_progress)
+        self._reader.remove_unused_words()
         return report
 
     def add(
@@ -169,7 +174,9 @@ class Index:
         found = scan(paths, exclude=self.folder)
         with self._writing() as indexer:
             only_files = Scan(files=found.files, skipped=found.skipped, unreadable=found.unreadable)
-            return indexer.sync(only_files, show_progress=show_progress)
+            report = indexer.sync(only_files, show_progress=show_progress)
+            indexer.look_at_pictures(self.image_root, show_progress=show_progress)
+        return report
 
     def remove(self, paths: str | os.PathLike[str] | Paths) -> list[str]:
         """Remove files from the index, not from the disk; a folder stands for all files below it.
@@ -188,6 +195,7 @@ class Index:
             for path in dict.fromkeys(removed):
                 indexer.remove(path)
             indexer.remove_unused_images(self.image_root)
+            indexer.look_at_pictures(self.image_root)
         return list(dict.fromkeys(removed))
 
     def check(self, *, mend: bool = False) -> list[Problem]:
@@ -202,20 +210,15 @@ class Index:
             return indexer.check(self.image_root, mend=mend, adopt_vectors=not has_ledger)
 
     def caption(self, captioner: Captioner, *, show_progress: bool = False) -> CaptionReport:
-        """Ask for captions of all images that have none of this captioner; see `CaptionReport`.
+        """Ask for captions of all images that have none of this captioner, after a `sync`.
 
-        Call it after `sync`. The captions are a route of `search`, are shown as generated, and do
-        not become text of the documents. Work that was cut short goes on where it ended: what was
-        answered is in the captioner's cache. Raises `StoreError` as `sync`, and what
-        `Captioner.caption` raises.
+        Cut short, it goes on next time. Raises as `sync` and `Captioner.caption` do.
         """
         ledger = self._open()[0]
-        images = images_without_caption(ledger, self.image_root, captioner)
-        outcomes = captioner.caption(list(images.values()), show_progress=show_progress)
-        found = dict(zip(images, outcomes, strict=True))
+        found = ask_for_captions(ledger, self.image_root, captioner, show_progress=show_progress)
         with self._writing() as indexer:
             indexer.write_captions(found, captioner)
-        return CaptionReport.of(found, unchanged=len(ledger.images()) - len(images))
+        return CaptionReport.of(found, unchanged=len(ledger.images()) - len(found))
 
     def caption_cost(self, captioner: Captioner) -> CaptionCost:
         """What `caption` would cost. Nothing is sent."""

@@ -15,18 +15,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from mmrerank.errors import DocumentError, RerankError, StoreError
+from mmrerank.errors import DocumentError, ImageError, RerankError, StoreError
 from mmrerank.index.captions import caption_rows
 from mmrerank.index.check import Problem, adopt, find_problems
 from mmrerank.index.ledger import Entry, FileRecord, Ledger
+from mmrerank.index.pictures import Picture, describe
 from mmrerank.index.scan import Scan, has_text_name
 from mmrerank.index.writer import Writer
 from mmrerank.loaders.base import Chunk
 from mmrerank.loaders.files import LOADERS
 from mmrerank.ocr.bm25 import tokenize
+from mmrerank.ocr.words import loader_facts
 from mmrerank.progress import progress
-from mmrerank.retrieval.base import TextEmbedder
+from mmrerank.retrieval.base import TextEmbedder, embedded_documents
 from mmrerank.retrieval.vector_store import Record, VectorStore
+from mmrerank.types import Image
 
 if TYPE_CHECKING:
     from mmrerank.captioning import Captioned, Captioner
@@ -141,7 +144,7 @@ class Indexer:
         self._writer.intend(entry.vector_id for entry in entries)
         for start in range(0, len(entries), _BATCH):
             some = entries[start : start + _BATCH]
-            vectors = self._embedder.embed_documents([entry.text for entry in some])
+            vectors = embedded_documents(self._embedder, [entry.text for entry in some])
             self._store.upsert(
                 [
                     Record(id=e.vector_id, vector=v, text=e.text, metadata=e.metadata)
@@ -167,6 +170,25 @@ class Indexer:
         """Remove a file and all that the index has of it. Raises `StoreError`."""
         self._writer.remove(path)
         self._delete_vectors(self._writer.left_over())
+
+    def look_at_pictures(self, image_root: Path, *, show_progress: bool = False) -> None:
+        """Record what new figures show, and forget images that nothing refers to.
+
+        Done after the files are read: until then a search may find a picture twice.
+        """
+        self._writer.forget_pictures()
+        entries = self._ledger.figures_without_picture()
+        bar = progress(entries, "Comparing pictures", show=show_progress and len(entries) > _BATCH)
+        new: dict[str, Picture] = {}
+        for entry in bar:
+            ref = entry.images[0]
+            if ref not in new:
+                new[ref] = _look_at(ref, entry, image_root)
+            if len(new) >= _BATCH:
+                self._writer.add_pictures(new)
+                new = {}
+        if new:
+            self._writer.add_pictures(new)
 
     def check(self, image_root: Path, *, mend: bool, adopt_vectors: bool) -> list[Problem]:
         """What is wrong; see `Index.check`. `adopt_vectors`: the ledger is new, the vectors not."""
@@ -202,6 +224,18 @@ class Indexer:
             metadata=chunk.metadata,
             images=tuple(link.figure.ref for link in chunk.links),
         )
+
+
+def _look_at(ref: str, entry: Entry, image_root: Path) -> Picture:
+    """What the image of a figure shows; one that cannot be decoded is like no other."""
+    image = Image(path=image_root / ref, root=image_root)
+    caption = str(loader_facts(image, entry.path).get("caption") or "")
+    section = str(entry.metadata.get("section", ""))
+    words = entry.text.removeprefix(caption.strip()).removesuffix(section.strip())
+    try:
+        return describe(image, words.strip())
+    except ImageError:
+        return Picture("")
 
 
 def _report_folders(scan: Scan, known: Mapping[str, FileRecord], report: SyncReport) -> None:

@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from mmrerank.errors import StoreError
+from mmrerank.index.pictures import Picture
 from mmrerank.index.schema import VERSION, migrate
 
 __all__ = ["MAX_VARIABLES", "Entry", "FileRecord", "Ledger"]
 
+_CACHE = 16_000  # KiB of the file that each connection keeps in memory
 _BUSY = 30.0  # seconds that one statement waits for another process's transaction
 MAX_VARIABLES = 30_000  # in one SQL statement; SQLite takes 32,766
 
@@ -68,29 +70,72 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._is_closed = False
+        self._idle: list[sqlite3.Connection] = []  # for reading; those in use are not here
         with self._errors():
-            # Several threads only read over this connection, which SQLite serialises.
-            self._database = sqlite3.connect(path, timeout=_BUSY, check_same_thread=False)
-            self._database.execute("PRAGMA journal_mode = WAL")
-            self._database.execute("PRAGMA synchronous = FULL")  # a swap survives a power cut
-            self._database.execute("PRAGMA foreign_keys = ON")
-            (version,) = self._database.execute("PRAGMA user_version").fetchone()
-            if version < VERSION:
-                migrate(self._database, version)
+            self._database = self._connect(create=True)
+            try:
+                self._prepare()
+            except BaseException:
+                self._database.close()
+                raise
+        self._file = _identity(path)
+
+    def _prepare(self) -> None:
+        (version,) = self._database.execute("PRAGMA user_version").fetchone()
         if version > VERSION:
             raise StoreError(
-                f"{path} was written by a newer version of mmrerank "
+                f"{self.path} was written by a newer version of mmrerank "
                 f"(its schema is {version}, the newest known here is {VERSION})"
             )
+        self._database.execute("PRAGMA journal_mode = WAL")
+        self._database.execute("PRAGMA synchronous = FULL")  # a swap survives a power cut
+        self._database.execute("PRAGMA foreign_keys = ON")
+        if version < VERSION:
+            migrate(self._database, version)
+
+    def _connect(self, *, create: bool = False) -> sqlite3.Connection:
+        name = f"{self.path.absolute().as_uri()}?mode={'rwc' if create else 'rw'}"
+        database = sqlite3.connect(name, uri=True, timeout=_BUSY, check_same_thread=False)
+        database.execute(f"PRAGMA cache_size = -{_CACHE}")
+        return database
 
     def close(self) -> None:
         """Close the file. Safe to call twice."""
+        self._is_closed = True
         self._database.close()
+        while self._idle:
+            self._idle.pop().close()
 
     def rows(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """The rows of a SELECT statement. Raises `StoreError`."""
-        with self._errors():
-            return self._database.execute(statement, values).fetchall()
+        with self._errors(), self._connection() as database:
+            return database.execute(statement, values).fetchall()
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        """A connection to read with. Each thread has its own while it reads: SQLite lets one
+        statement at a time run on a connection.
+        """
+        self._check_file()
+        try:
+            database = self._idle.pop()
+        except IndexError:
+            database = self._connect()
+        try:
+            yield database
+        finally:
+            if self._is_closed:
+                database.close()
+            else:
+                self._idle.append(database)
+
+    def _check_file(self) -> None:
+        """An open file that was deleted can still be read and written, without any effect."""
+        if self._is_closed:
+            raise StoreError(f"{self.path} is closed")
+        if _identity(self.path) != self._file:
+            raise StoreError(f"{self.path} was deleted or replaced while it was open")
 
     # -- reading
 
@@ -127,6 +172,32 @@ class Ledger:
         """The entries with these numbers that are live."""
         return {entry.number: entry for entry in self._matching("number", numbers)}
 
+    def numbers(self, vector_ids: Sequence[str]) -> dict[str, int]:
+        """The numbers of the live entries among those with these vector ids."""
+        numbers: dict[str, int] = {}
+        for some, marks in _in_pieces(vector_ids):
+            statement = f"SELECT vector_id, number FROM entries WHERE vector_id IN ({marks})"  # noqa: S608 - marks only
+            numbers.update(self.rows(statement, some))
+        return numbers
+
+    def pictures(self, refs: Sequence[str]) -> dict[str, Picture]:
+        """What is known of images, to compare them; those that were not looked at are left out."""
+        pictures: dict[str, Picture] = {}
+        for some, marks in _in_pieces(refs):
+            for ref, *facts in self.rows(
+                f"SELECT ref, fingerprint, shape, small, words FROM pictures WHERE ref IN ({marks})",  # noqa: S608 - marks only
+                some,
+            ):
+                pictures[ref] = Picture(*facts)
+        return pictures
+
+    def figures_without_picture(self) -> list[Entry]:
+        """Entries of figures whose images were not looked at yet."""
+        return self._entries(
+            f"{_SELECT} WHERE kind = 'figure' AND number IN (SELECT entry FROM images "  # noqa: S608 - a constant
+            "LEFT JOIN pictures USING (ref) WHERE pictures.ref IS NULL) ORDER BY number"
+        )
+
     def texts_of_images(self, refs: Sequence[str]) -> dict[str, str]:
         """Captions and words of figures, by image; images without an entry are left out."""
         marks = ", ".join("?" * len(refs))
@@ -145,9 +216,7 @@ class Ledger:
         return {row[0] for row in self.rows("SELECT DISTINCT ref FROM images")}
 
     def _matching(self, column: str, values: Sequence[Any]) -> Iterator[Entry]:
-        for start in range(0, len(values), MAX_VARIABLES):
-            some = values[start : start + MAX_VARIABLES]
-            marks = ", ".join("?" * len(some))
+        for some, marks in _in_pieces(values):
             yield from self._entries(f"{_SELECT} WHERE {column} IN ({marks})", *some)
 
     def _entries(self, statement: str, *values: Any) -> list[Entry]:
@@ -171,9 +240,7 @@ class Ledger:
 
     def _refs(self, numbers: Sequence[int]) -> dict[int, list[str]]:
         refs: dict[int, list[str]] = {}
-        for start in range(0, len(numbers), MAX_VARIABLES):
-            some = numbers[start : start + MAX_VARIABLES]
-            marks = ", ".join("?" * len(some))
+        for some, marks in _in_pieces(numbers):
             for number, ref in self.rows(
                 f"SELECT entry, ref FROM images WHERE entry IN ({marks}) ORDER BY entry, position",  # noqa: S608 - marks only
                 some,
@@ -185,6 +252,7 @@ class Ledger:
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """All statements of the block, or none of them. Raises `StoreError`."""
         with self._errors():
+            self._check_file()
             self._database.execute("BEGIN IMMEDIATE")
             try:
                 yield self._database
@@ -199,3 +267,19 @@ class Ledger:
             yield
         except sqlite3.Error as error:  # a full disk, a damaged file, no permission
             raise StoreError(f"{self.path}: {error}") from error
+
+
+def _in_pieces(values: Sequence[Any]) -> Iterator[tuple[Sequence[Any], str]]:
+    """The values in pieces that fit a SQL statement, with as many question marks."""
+    for start in range(0, len(values), MAX_VARIABLES):
+        some = values[start : start + MAX_VARIABLES]
+        yield some, ", ".join("?" * len(some))
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file a path names now; None for none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

@@ -9,7 +9,7 @@ from typing import Any
 from mmrerank.errors import DocumentError
 from mmrerank.loaders.base import Chunk
 from mmrerank.ocr.engine import has_ocr
-from mmrerank.ocr.words import ImageReader, default_cache_dir
+from mmrerank.ocr.words import ImageReader, default_cache_dir, remove_unused_words
 from mmrerank.progress import progress
 from mmrerank.terminal import clean
 
@@ -36,6 +36,11 @@ class FileReader:
         """All that the entries of a file depend on besides its content, as JSON."""
         shown = {name: repr(value) for name, value in self._options.items() if name != "password"}
         return {"version": _VERSION, "ocr": self._ocr, "figures": self._figures, **shown}
+
+    @staticmethod
+    def remove_unused_words() -> None:
+        """Remove words of images from the user's cache that nobody has used for long."""
+        remove_unused_words(default_cache_dir())
 
     def __call__(self, path: Path, *, show_progress: bool) -> list[Chunk]:
         """The chunks of a file, then its figures. Raises `RerankError`."""

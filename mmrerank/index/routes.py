@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Protocol
 
 from mmrerank.errors import InvalidInputError
+from mmrerank.index.duplicates import Found, distinct
 from mmrerank.index.ledger import Entry, Ledger
 from mmrerank.index.lexical import LexicalRoute
 from mmrerank.index.rank_fusion import fuse_ranks
-from mmrerank.retrieval.base import TextEmbedder
+from mmrerank.retrieval.base import TextEmbedder, embedded_query
 from mmrerank.retrieval.vector_store import VectorStore
 from mmrerank.types import Content
 
-__all__ = ["WEIGHTS", "Found", "Route", "TextVectorRoute", "WordRoute", "find"]
+__all__ = ["WEIGHTS", "Route", "TextVectorRoute", "WordRoute", "find"]
 
 WEIGHTS = {"words": 1.0, "vectors": 1.0, "captions": 1.0}
 """The weight of each route in the fusion of ranks."""
@@ -28,8 +28,11 @@ Keep = Callable[[Entry], bool] | None
 class Route(Protocol):
     """One way to find entries for a query. An image route would embed `query.images`."""
 
-    def search(self, query: Content, k: int, keep: Keep) -> list[tuple[Entry, float]]:
-        """The best `k` entries that `keep` accepts, with the route's own scores, best first."""
+    def search(self, query: Content, k: int, keep: Keep) -> list[int]:
+        """The numbers of the best `k` entries that `keep` accepts, best first.
+
+        An entry with several vectors is listed once, at its best.
+        """
 
 
 class WordRoute:
@@ -38,15 +41,14 @@ class WordRoute:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger, self._lexical = ledger, LexicalRoute(ledger)
 
-    def search(self, query: Content, k: int, keep: Keep) -> list[tuple[Entry, float]]:
+    def search(self, query: Content, k: int, keep: Keep) -> list[int]:
         """See `Route`. Raises `StoreError`."""
 
-        def best(count: int) -> list[tuple[Entry, float]]:
+        def best(count: int) -> tuple[list[int], bool]:
             matches = self._lexical.search(query.text or "", count)
-            entries = self._ledger.numbered([number for number, _ in matches])
-            return [(entries[n], score) for n, score in matches if n in entries]
+            return [number for number, _ in matches], len(matches) < count
 
-        return _filtered(best, k, keep, len(self._ledger))
+        return _kept(best, k, keep, self._ledger)
 
 
 class TextVectorRoute:
@@ -55,73 +57,75 @@ class TextVectorRoute:
     def __init__(self, ledger: Ledger, store: VectorStore, embedder: TextEmbedder) -> None:
         self._ledger, self._store, self._embedder = ledger, store, embedder
 
-    def search(self, query: Content, k: int, keep: Keep) -> list[tuple[Entry, float]]:
+    def search(self, query: Content, k: int, keep: Keep) -> list[int]:
         """See `Route`. Raises what the vector store raises, and `StoreError`."""
-        vector = self._embedder.embed_query(query.text or "")
+        vector = embedded_query(self._embedder, query.text or "")
 
-        def best(count: int) -> list[tuple[Entry, float]]:
+        def best(count: int) -> tuple[list[int], bool]:
             matches = self._store.query(vector, count)
-            live = self._ledger.live([match.id for match in matches])
-            return [(live[m.id], m.similarity) for m in matches if m.id in live]
+            numbers = self._ledger.numbers([match.id for match in matches])
+            live = [numbers[match.id] for match in matches if match.id in numbers]
+            return live, len(matches) < count
 
-        return _filtered(best, k, keep, self._store.count())
+        return _kept(best, k, keep, self._ledger)
 
 
-def _filtered(
-    best: Callable[[int], list[tuple[Entry, float]]], k: int, keep: Keep, most: int
-) -> list[tuple[Entry, float]]:
-    """The best `k` that pass: more and more are asked for until there are enough, or no more."""
+def _kept(
+    best: Callable[[int], tuple[list[int], bool]], k: int, keep: Keep, ledger: Ledger
+) -> list[int]:
+    """The best `k` that pass: more and more are asked for until there are enough, or no more.
+
+    `best` returns the best so many, and whether there are no others. Only a filter needs to read
+    the entries.
+    """
     count = k
     while True:
-        matches = best(min(count, most))
-        passed = [match for match in matches if keep is None or keep(match[0])]
-        if len(passed) >= k or count >= most:
-            return passed[:k]
+        numbers, is_all = best(count)
+        if keep is not None:
+            entries = ledger.numbered(numbers)
+            numbers = [n for n in numbers if n in entries and keep(entries[n])]
+        if len(numbers) >= k or is_all:
+            return numbers[:k]
         count *= _WIDER
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A candidate: its fused score, and its rank (from 1) on each route that found it."""
-
-    entry: Entry
-    score: float
-    ranks: Mapping[str, int]
 
 
 def find(
     routes: Mapping[str, Route],
     query: Content,
     k: int,
+    ledger: Ledger,
     *,
     keep: Keep = None,
     weights: Mapping[str, float] = WEIGHTS,
 ) -> list[Found]:
-    """The best `k` candidates of all routes, which run side by side. Raises what a route raises."""
+    """The best `k` candidates of all routes, which run side by side. Raises what a route raises.
+
+    All entries are read by one statement, so that what a writer replaces meanwhile is never there
+    in both versions.
+    """
     if not routes:
         raise InvalidInputError("a search needs at least one route")
-    with ThreadPoolExecutor(len(routes), "mmrerank-route") as pool:
-        running = {n: pool.submit(r.search, query, k, keep) for n, r in routes.items()}
-        matches = {name: future.result() for name, future in running.items()}
-    entries = {entry.number: entry for found in matches.values() for entry, _ in found}
+    ranked = _side_by_side(routes, query, k, keep)
+    fused = fuse_ranks(ranked, weights)
     ranks = {
-        name: {entry.number: rank for rank, (entry, _) in enumerate(found, start=1)}
-        for name, found in matches.items()
+        name: {number: rank for rank, number in enumerate(found, start=1)}
+        for name, found in ranked.items()
     }
+    entries = ledger.numbered([number for number, _ in fused])
     candidates = [
         Found(entries[n], score, {name: own[n] for name, own in ranks.items() if n in own})
-        for n, score in fuse_ranks(ranks, weights)
+        for n, score in fused
+        if n in entries
     ]
-    return _distinct(candidates)[:k]
+    return distinct(candidates, ledger.pictures)[:k]
 
 
-def _distinct(candidates: Sequence[Found]) -> list[Found]:
-    """Candidates without those that repeat the text and the images of a better one."""
-    seen: set[tuple[str, tuple[str, ...]]] = set()
-    distinct: list[Found] = []
-    for candidate in candidates:
-        key = (" ".join(candidate.entry.text.split()), candidate.entry.images)
-        if key not in seen:
-            seen.add(key)
-            distinct.append(candidate)
-    return distinct
+def _side_by_side(
+    routes: Mapping[str, Route], query: Content, k: int, keep: Keep
+) -> dict[str, list[int]]:
+    """What each route finds; the last one runs in this thread."""
+    *others, last = routes
+    with ThreadPoolExecutor(max(1, len(others)), "mmrerank-route") as pool:
+        running = {name: pool.submit(routes[name].search, query, k, keep) for name in others}
+        own = routes[last].search(query, k, keep)
+        return {name: future.result() for name, future in running.items()} | {last: own}

@@ -6,7 +6,7 @@ import sqlite3
 
 __all__ = ["VERSION", "migrate"]
 
-VERSION = 2
+VERSION = 3
 """Raised with every change of the tables; `PRAGMA user_version` of the file."""
 
 _TABLES = """
@@ -44,8 +44,7 @@ CREATE INDEX images_by_ref ON images (ref);
 CREATE TABLE intents (vector_id TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE garbage (vector_id TEXT PRIMARY KEY) WITHOUT ROWID;
 
--- Tokens are cut before they get here, so that the tokenizer only splits at spaces. Without
--- positions (detail = none) the index is a third of the size; no route asks for phrases.
+-- Tokens are cut before they get here, so that the tokenizer only splits at spaces.
 CREATE VIRTUAL TABLE lexical USING fts5 (
     words, content = 'entries', content_rowid = 'number', tokenize = 'ascii', detail = none
 );
@@ -59,6 +58,27 @@ CREATE TRIGGER entry_removed AFTER DELETE ON entries BEGIN
 END;
 """
 
+_PICTURES_AND_COUNTS = """
+-- What is known of an image, to find its copies in other documents.
+CREATE TABLE pictures (
+    ref TEXT PRIMARY KEY,
+    fingerprint TEXT NOT NULL,  -- 16 hex digits; empty for an image that is like no other
+    shape REAL NOT NULL,        -- width by height
+    small BLOB NOT NULL,        -- greys, compressed
+    words TEXT NOT NULL
+) WITHOUT ROWID;
+
+-- With positions (detail = full) FTS5 knows how often a word occurs in an entry; without them it
+-- read the words of every match to count them, which took five times as long.
+DROP TABLE lexical_terms;
+DROP TABLE lexical;
+CREATE VIRTUAL TABLE lexical USING fts5 (
+    words, content = 'entries', content_rowid = 'number', tokenize = 'ascii'
+);
+INSERT INTO lexical (lexical) VALUES ('rebuild');
+CREATE VIRTUAL TABLE lexical_terms USING fts5vocab (lexical, row);
+"""
+
 _CAPTIONS = """
 CREATE TABLE captions (
     number INTEGER PRIMARY KEY,
@@ -70,7 +90,7 @@ CREATE TABLE captions (
     vector BLOB NOT NULL        -- 32-bit floats, little-endian
 );
 CREATE VIRTUAL TABLE caption_words USING fts5 (
-    words, content = 'captions', content_rowid = 'number', tokenize = 'ascii', detail = none
+    words, content = 'captions', content_rowid = 'number', tokenize = 'ascii'
 );
 CREATE VIRTUAL TABLE caption_words_terms USING fts5vocab (caption_words, row);
 
@@ -83,7 +103,7 @@ CREATE TRIGGER caption_removed AFTER DELETE ON captions BEGIN
 END;
 """
 
-_STEPS = (_TABLES, _CAPTIONS)
+_STEPS = (_TABLES, _PICTURES_AND_COUNTS, _CAPTIONS)
 """`_STEPS[n]` turns the tables of version n into those of version n + 1."""
 
 

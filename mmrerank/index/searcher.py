@@ -8,15 +8,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from mmrerank.base import Reranker
-from mmrerank.errors import InvalidInputError
+from mmrerank.errors import InvalidInputError, warn
 from mmrerank.images.resolve import ImageResolver
 from mmrerank.index.captions import CaptionRoute, GeneratedCaption, generated_captions
+from mmrerank.index.duplicates import Found
 from mmrerank.index.figure_results import Ranked, one_per_figure
-from mmrerank.index.filters import Where, matcher
+from mmrerank.index.filters import Where, matcher, unknown_fields
 from mmrerank.index.hits import ROUTES, Hit, HitImage
 from mmrerank.index.ledger import Entry, Ledger
 from mmrerank.index.lexical import LexicalRoute
-from mmrerank.index.routes import Found, Route, TextVectorRoute, WordRoute, find
+from mmrerank.index.routes import Route, TextVectorRoute, WordRoute, find
 from mmrerank.ocr.bm25 import WordStatistics, tokenize
 from mmrerank.ocr.reranker import OCRReranker
 from mmrerank.ocr.words import loader_facts
@@ -51,17 +52,23 @@ class Searcher:
             raise InvalidInputError(f"routes are {', '.join(ROUTES)}, not {wrong[0]!r}")
         self._see_changes()
         chosen = {name: self._routes[name] for name in routes}
-        found = find(chosen, query, k, keep=matcher(where))
-        # Another process may have replaced a file between two routes: what one statement of the
-        # ledger calls live belongs together.
-        live = self._ledger.numbered([candidate.entry.number for candidate in found])
-        return [candidate for candidate in found if candidate.entry.number in live]
+        keep = matcher(where)
+        found = find(chosen, query, k, self._ledger, keep=keep)
+        if len(found) < k and self._see_changes():
+            # Another process has replaced files meanwhile, and candidates were lost with them.
+            found = find(chosen, query, k, self._ledger, keep=keep)
+        if not found and (unknown := unknown_fields(where, self._ledger)):
+            warn(f"where: no entry has {' or '.join(map(repr, unknown))} in its metadata")
+        return found
 
-    def _see_changes(self) -> None:
+    def _see_changes(self) -> bool:
+        """Whether the index has changed since the last look."""
         epoch = self._ledger.epoch()
-        if epoch != self._epoch:
-            self._store.refresh()
-            self._epoch = epoch
+        if epoch == self._epoch:
+            return False
+        self._store.refresh()
+        self._epoch = epoch
+        return True
 
     def hits(
         self,
@@ -163,6 +170,7 @@ class Searcher:
             best_image=one.best_image,
             kind=entry.kind,
             routes=found.ranks,
+            also_in=[(other.path, other.page or None) for other in found.also_in],
         )
 
     def _hit_image(self, ref: str, source: str, said: GeneratedCaption | None) -> HitImage:

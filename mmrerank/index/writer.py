@@ -17,16 +17,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from mmrerank.errors import StoreError
 from mmrerank.index.ledger import Entry, FileRecord, Ledger
+from mmrerank.index.pictures import Picture
+from mmrerank.process_lock import process_lock
 
 __all__ = ["Writer", "writing"]
-
-_LOOK_AGAIN = 0.2  # seconds between two looks at a lock that another writer has
 
 
 @contextmanager
@@ -36,45 +34,12 @@ def writing(
     """Be the one writer of a ledger until the end of the block.
 
     Another writer is waited for, at most `timeout` seconds; `on_wait` is called once if there is
-    one. The lock is a transaction in a file of its own, which ends with the process, whatever ends
-    it. Raises `StoreError`.
+    one. Raises `StoreError`.
     """
     lock_file = ledger.path.with_name(f"{ledger.path.name}-writer")
-    try:
-        lock = sqlite3.connect(lock_file, timeout=0.0)
-    except sqlite3.Error as error:
-        raise StoreError(f"{lock_file}: {error}") from error
-    try:
-        _wait_for(lock, ledger, time.monotonic() + timeout, on_wait)
+    busy = f"another process is writing to the index in {ledger.path.parent}"
+    with process_lock(lock_file, timeout=timeout, on_wait=on_wait, busy=busy):
         yield Writer(ledger)
-    finally:
-        lock.close()
-
-
-def _wait_for(
-    lock: sqlite3.Connection,
-    ledger: Ledger,
-    deadline: float,
-    on_wait: Callable[[], object] | None,
-) -> None:
-    announced = False
-    while not _try_lock(lock, ledger):
-        if time.monotonic() >= deadline:
-            raise StoreError(f"another process is writing to the index in {ledger.path.parent}")
-        if on_wait is not None and not announced:
-            on_wait()
-            announced = True
-        time.sleep(_LOOK_AGAIN)
-
-
-def _try_lock(lock: sqlite3.Connection, ledger: Ledger) -> bool:
-    try:
-        lock.execute("BEGIN EXCLUSIVE")
-    except sqlite3.OperationalError as error:
-        if "locked" not in str(error):
-            raise StoreError(f"{ledger.path}: {error}") from error
-        return False
-    return True
 
 
 class Writer:
@@ -150,6 +115,22 @@ class Writer:
             with self._ledger.transaction() as database:
                 _delete_captions(database, [row[0] for row in unused])
                 _grow_epoch(database)
+
+    def add_pictures(self, pictures: Mapping[str, Picture]) -> None:
+        """Record what images show, by reference."""
+        with self._ledger.transaction() as database:
+            database.executemany(
+                "INSERT OR REPLACE INTO pictures VALUES (?, ?, ?, ?, ?)",
+                (
+                    (ref, one.fingerprint, one.shape, one.small, one.words)
+                    for ref, one in pictures.items()
+                ),
+            )
+
+    def forget_pictures(self) -> None:
+        """Forget images that no entry refers to."""
+        with self._ledger.transaction() as database:
+            database.execute("DELETE FROM pictures WHERE ref NOT IN (SELECT ref FROM images)")
 
     def set_note(self, name: str, value: str) -> None:
         """Record a fact about the whole index."""

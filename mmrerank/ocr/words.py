@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import threading
+import time
 import unicodedata
 from pathlib import Path
 from typing import Any
@@ -18,11 +20,21 @@ from mmrerank.images.decode import content_hash, read_bytes, read_file
 from mmrerank.ocr.engine import ReadLine, read_lines
 from mmrerank.types import Image
 
-__all__ = ["ImageReader", "default_cache_dir", "is_readable", "loader_facts"]
+__all__ = [
+    "ImageReader",
+    "default_cache_dir",
+    "is_readable",
+    "loader_facts",
+    "remove_unused_words",
+]
 
 LETTERS = 0.55  # share of characters: a font without a Unicode table yields fewer letters
 
 FEW_WORDS = 5  # a text layer with fewer does not say what the picture says
+
+_DAY = 24 * 3600.0  # seconds
+
+_KEPT = 60 * _DAY  # without use, before cached words are removed
 
 _SIDECAR_BYTES = 2**20
 
@@ -37,6 +49,34 @@ def default_cache_dir() -> Path:
     """The folder in which OCR words are cached: `MMRERANK_CACHE`, or else the user's cache folder."""
     named = os.environ.get("MMRERANK_CACHE")
     return Path(named).expanduser() if named else user_cache_path("mmrerank")
+
+
+def remove_unused_words(cache_dir: Path) -> int:
+    """Remove the cached words that nobody has used for 60 days; how many images they were of.
+
+    The folder is shared by all indexes and rerankers of a user, none of which knows what the
+    others need: so it is the last use that counts. Looks at the files once a day at most. What
+    cannot be removed stays.
+    """
+    marker = cache_dir / "ocr" / ".last-look"
+    now, removed = time.time(), 0
+    with contextlib.suppress(OSError):
+        if marker.exists() and now - marker.stat().st_mtime < _DAY:
+            return 0
+        marker.touch()  # raises where there is no cache
+        for path in marker.parent.glob("*/*.json"):
+            with contextlib.suppress(OSError):  # another process was first
+                if now - path.stat().st_mtime > _KEPT:
+                    path.unlink()
+                    removed += 1
+    return removed
+
+
+def _mark_used(path: Path) -> None:
+    """Record the day of the last use, in the file's modification time."""
+    with contextlib.suppress(OSError):  # a cache that can only be read
+        if time.time() - path.stat().st_mtime > _DAY:
+            os.utime(path)
 
 
 def loader_facts(image: Image, source: str | None = None) -> dict[str, Any]:
@@ -156,11 +196,13 @@ class ImageReader:
             return self._memory[key]
         if self._folder is None:
             return None
+        path = self._folder / f"{key}.json"
         try:
-            rows = json.loads((self._folder / f"{key}.json").read_bytes())
+            rows = json.loads(path.read_bytes())
             lines = [ReadLine((x0, y0, x1, y1), str(text)) for x0, y0, x1, y1, text in rows]
         except (OSError, ValueError, TypeError, RecursionError):
             return None  # not read yet, or damaged: it is read again
+        _mark_used(path)
         self._memory[key] = lines
         return lines
 

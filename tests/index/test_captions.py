@@ -148,12 +148,12 @@ def test_answers_before_an_error_are_kept(index, captioner):
         assert len(server.calls) == 2
 
 
-def test_a_ledger_of_the_first_version_gets_the_table(index, captioner, server, tmp_path):
+def test_a_ledger_without_captions_gets_the_table(index, captioner, server, tmp_path):
     index.close()
     database = sqlite3.connect(tmp_path / "store/ledger.sqlite3")
     database.executescript(
         "DROP TABLE captions; DROP TABLE caption_words_terms; DROP TABLE caption_words;"
-        "PRAGMA user_version = 1;"
+        "PRAGMA user_version = 2;"
     )
     database.close()
     with Index(tmp_path / "store") as again:

@@ -11,7 +11,7 @@ import pytest
 from cli_helpers import make_pdf
 from helpers import png
 
-from mmrerank import DocumentError, InvalidInputError, OCRReranker, StoreError
+from mmrerank import DocumentError, InvalidInputError, OCRReranker, RerankWarning, StoreError
 from mmrerank.index.index import Index
 from mmrerank.retrieval.chroma import COLLECTION
 from mmrerank.testing import FakeReranker
@@ -165,7 +165,9 @@ def test_where_filters_on_every_route(store):
         hits = store.search("torque turbine", where={"kind": "figure"}, routes=[route], top_n=9)
         assert names(hits) == ["a.pdf"]
     assert store.search("torque", where={"page": (2, 9)}, top_n=9)[0].page == 2
-    assert store.search("torque", where={"colour": "blue"}) == []
+    with pytest.warns(RerankWarning, match="no entry has 'colour'"):
+        assert store.search("torque", where={"colour": "blue"}) == []
+    assert store.search("torque", where={"position": 99}) == []
 
 
 def test_reopened_it_finds_the_same(store):

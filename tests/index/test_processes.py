@@ -12,7 +12,7 @@ from mmrerank.index.index import Index
 
 pytestmark = pytest.mark.slow
 
-SECONDS = 30
+SECONDS = 60
 
 WRITER = """
 import sys, time
@@ -71,7 +71,5 @@ def test_a_minute_of_two_writers_and_four_readers(tmp_path):
     assert [process.returncode for process in processes] == [0] * 6, [err for _, err in outputs]
     assert all(int(out) > 0 for out, _ in outputs)
     with Index(index, ocr=False) as one:
-        # Chroma may keep a vector that was deleted while another process read: it is never found.
-        assert [problem.files for problem in one.check(mend=True) if problem.files] == []
         assert one.check() == []
         assert len(one) == 9

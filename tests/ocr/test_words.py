@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 
 import pytest
 
 from mmrerank import Image
 from mmrerank.ocr.engine import ReadLine
-from mmrerank.ocr.words import ImageReader, is_readable, loader_facts
+from mmrerank.ocr.words import ImageReader, is_readable, loader_facts, remove_unused_words
 
 
 def test_words_saved_by_a_loader_come_before_ocr(image_root):
@@ -89,3 +90,29 @@ def test_the_file_beside_an_image_is_read_from_the_root_too(image_root):
     (image_root / "words.json").symlink_to(secret)
     image = Image(path=image_root / "words.png", root=image_root)
     assert loader_facts(image) == {}
+
+
+def test_words_that_nobody_used_for_long_leave_the_cache(image_root, tmp_path, monkeypatch):
+    line = ReadLine((0.0, 0.0, 1.0, 1.0), "torque")
+    monkeypatch.setattr("mmrerank.ocr.words.read_lines", lambda data, name: [line])
+    images = [Image.from_path(image_root / name) for name in ("words.png", "blank.png")]
+    for image in images:
+        ImageReader(tmp_path).lines(image)
+    cached = sorted((tmp_path / "ocr").rglob("*.json"))
+    for path in cached:
+        os.utime(path, (0, 0))
+    ImageReader(tmp_path).lines(images[0])  # the last use is now
+
+    assert remove_unused_words(tmp_path) == 1
+    assert ImageReader(tmp_path).is_known(images[0])
+    assert not ImageReader(tmp_path).is_known(images[1])
+
+    os.utime(next((tmp_path / "ocr").rglob("*.json")), (0, 0))
+    assert remove_unused_words(tmp_path) == 0  # looked at today
+    os.utime(tmp_path / "ocr/.last-look", (0, 0))
+    assert remove_unused_words(tmp_path) == 1
+
+
+def test_there_may_be_no_cache(tmp_path):
+    assert remove_unused_words(tmp_path / "none") == 0
+    assert not (tmp_path / "none").exists()

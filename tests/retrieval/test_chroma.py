@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 
@@ -89,3 +90,42 @@ def test_a_collection_with_squared_distances_has_cosines_too(tmp_path):
 def test_a_missing_collection_is_a_store_error(tmp_path):
     with pytest.raises(StoreError, match="cannot be opened"):
         ChromaStore(tmp_path)
+
+
+def vectors(number: int, of: str) -> list[Record]:
+    angles = [2 * math.pi * i / number for i in range(number)]
+    return [record(f"{of}{i}", (math.cos(a), math.sin(a)), of) for i, a in enumerate(angles)]
+
+
+def test_two_writers_that_take_turns_lose_nothing(tmp_path):
+    """Each has a memory of its own, as processes have; Chroma writes it to files every 1,000 records."""
+    stores = [ChromaStore(tmp_path, create=True) for _ in range(2)]
+    for turn in range(3):
+        for name, store in zip("ab", stores, strict=True):
+            store.upsert(vectors(600, f"{name}{turn}-"))
+    for store in (*stores, ChromaStore(tmp_path)):
+        store.refresh()
+        assert {match.id for match in store.query([1.0, 0.0], 3600)} == store.ids()
+        assert store.count() == 3600
+
+
+def test_a_deletion_of_another_process_is_seen(store, tmp_path):
+    other = ChromaStore(tmp_path / "store")
+    assert len(other.query([1.0, 0.0], 9)) == 3
+    store.delete(["1"])
+    other.refresh()
+    assert {match.id for match in other.query([1.0, 0.0], 9)} == {"2", "3"}
+    other.upsert([record("4", (1.0, 0.0))])
+    store.refresh()
+    assert {match.id for match in store.query([1.0, 0.0], 9)} == {"2", "3", "4"}
+
+
+def test_other_clients_of_the_process_keep_what_they_have(store, tmp_path):
+    memory = chromadb.EphemeralClient()
+    memory.create_collection("mine", embedding_function=None)
+    beside = chromadb.PersistentClient(str(tmp_path / "store"))
+    ChromaStore(tmp_path / "store").upsert([record("4", (1.0, 0.0))])
+    store.refresh()
+    assert chromadb.EphemeralClient().get_collection("mine").count() == 0
+    assert beside.get_collection(COLLECTION).count() == 4
+    memory.delete_collection("mine")
