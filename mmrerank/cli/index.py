@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmrerank.base import Reranker
+from mmrerank.cli.captions import add_captions, caption_images, selected_captioner
 from mmrerank.cli.messages import counted, say, say_error
 from mmrerank.cli.options import add_embedder, add_reranker, add_store, selected_reranker
 from mmrerank.errors import DocumentError, MissingDependencyError
@@ -64,6 +65,7 @@ def add_command(commands: Any) -> None:
         help="let --reranker read all chunks now, and keep its states beside the index",
     )
     add_reranker(command)
+    add_captions(command)
     command.set_defaults(run=run)
 
 
@@ -81,6 +83,7 @@ def run(options: argparse.Namespace) -> int:
         require("watchfiles")  # before a long sync, not after it
     given = {} if options.password is None else {"password": options.password}
     with (
+        selected_captioner(options) as captioner,
         Index(
             options.store,
             embedder=options.embedder,
@@ -98,6 +101,7 @@ def run(options: argparse.Namespace) -> int:
         report = index.sync(paths, verify=options.verify, show_progress=True)
         _warm(index, report, reranker)
         failures = _say_report(report, missing)
+        failures += caption_images(index, captioner, dry_run=options.dry_run)
         totals = counted(len(index.files()), "file"), counted(len(index), "entry", "entries")
         say(f"{options.store}: {' and '.join(totals)} in all")
         if options.watch:

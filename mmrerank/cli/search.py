@@ -31,6 +31,31 @@ def add_command(commands: Any) -> None:
     add_store(command)
     add_embedder(command)
     add_reranker(command)
+    _add_what_is_found(command)
+    command.add_argument(
+        "--no-ocr", action="store_true", help="do not read words in images that are not known yet"
+    )
+    command.add_argument(
+        "--rerank-captions",
+        action="store_true",
+        help="let the reranker read generated captions of figures too",
+    )
+    command.add_argument(
+        "-i",
+        "--interactive",
+        action="store_true",
+        help="answer one question a line, with everything loaded once, and show both stages",
+    )
+    command.add_argument(
+        "--json",
+        action="store_true",
+        help="print results as JSON; with --interactive, one object a line for each question",
+    )
+    command.set_defaults(run=run, wrong_usage=command.error)
+
+
+def _add_what_is_found(command: argparse.ArgumentParser) -> None:
+    """The options of how many results, and of which entries."""
     command.add_argument(
         "--top-n", type=positive, default=5, metavar="N", help="results (default: 5)"
     )
@@ -51,23 +76,8 @@ def add_command(commands: Any) -> None:
         type=_route_names,
         default=list(ROUTES),
         metavar="NAMES",
-        help="how candidates are found: words, vectors, or both (default: words,vectors)",
+        help="how candidates are found (default: words,vectors,captions)",
     )
-    command.add_argument(
-        "--no-ocr", action="store_true", help="do not read words in images that are not known yet"
-    )
-    command.add_argument(
-        "-i",
-        "--interactive",
-        action="store_true",
-        help="answer one question a line, with everything loaded once, and show both stages",
-    )
-    command.add_argument(
-        "--json",
-        action="store_true",
-        help="print results as JSON; with --interactive, one object a line for each question",
-    )
-    command.set_defaults(run=run, wrong_usage=command.error)
 
 
 def _condition(value: str) -> str:
@@ -114,6 +124,7 @@ def run(options: argparse.Namespace) -> int:
                 fetch_k=options.fetch_k,
                 where=parse_where(options.where),
                 routes=options.routes,
+                rerank_captions=options.rerank_captions,
             )
             _say_what_is_missing(stages)
             show(query, stages, both_stages=options.interactive)
@@ -127,7 +138,10 @@ def run(options: argparse.Namespace) -> int:
 def _say_what_is_missing(stages: Stages) -> None:
     if not stages.results:
         say("nothing was found")
-    elif not any(hit.matched_in_text or hit.matched_in_image for hit in stages.results):
+    elif not any(
+        hit.matched_in_text or hit.matched_in_image or hit.matched_in_caption
+        for hit in stages.results
+    ):
         say("no word of the question is in these results; they are the nearest by other measures")
 
 
@@ -160,7 +174,10 @@ def _as_json(hit: Hit) -> dict[str, Any]:
     row = dataclasses.asdict(hit)
     row["matched_in_text"] = [clean(word) for word in hit.matched_in_text]
     row["matched_in_image"] = [clean(word) for word in hit.matched_in_image]
+    row["matched_in_caption"] = [clean(word) for word in hit.matched_in_caption]
     row["text"], row["source"] = clean(hit.text), clean(hit.source)
     for image, own in zip(row["images"], hit.images, strict=True):
         image["caption"], image["name"] = clean(own.caption), clean(own.name)
+        image["generated_caption"] = clean(own.generated_caption)
+        image["generated_by"] = clean(own.generated_by)
     return row

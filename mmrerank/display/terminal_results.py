@@ -44,8 +44,12 @@ def print_hits(console: Console, hits: Sequence[Hit], query: str, *, is_reranked
             _print(console, f"in the text: {clean(', '.join(hit.matched_in_text))}", "green")
         for line in image_lines(hit):
             _print(console, line)
-        if hit.matched_in_image:
-            _print(console, f"in the image: {clean(', '.join(hit.matched_in_image))}", "green")
+        for place, words in (
+            ("image", hit.matched_in_image),
+            ("generated caption", hit.matched_in_caption),
+        ):
+            if words:
+                _print(console, f"in the {place}: {clean(', '.join(words))}", "green")
         if (image := _best_image(hit)) and image.file:
             _print_whole(console, _INDENT + clean(shown_path(image.file)), "blue")
         console.print()
@@ -88,7 +92,9 @@ def image_lines(hit: Hit) -> list[str]:
     """The best image's name and place on its page, or how many images there are."""
     image = _best_image(hit)
     if image is not None:
-        return [f"{_SIGN} {image_name(image)}"]
+        said = snippet(image.generated_caption.partition("\n")[0])
+        says = [f"generated caption ({clean(image.generated_by)}): {said}"] if said else []
+        return [f"{_SIGN} {image_name(image)}", *says]
     count = len(hit.images)
     return [f"{count} image{'s' if count > 1 else ''}"] if count else []
 

@@ -9,7 +9,7 @@ from typing import Any
 
 __all__ = ["ROUTES", "Hit", "HitImage", "Stages"]
 
-ROUTES = ("words", "vectors")
+ROUTES = ("words", "vectors", "captions")
 """The names of the routes, all of which a search takes unless told otherwise."""
 
 
@@ -26,6 +26,8 @@ class HitImage:
 
     `file` is the absolute path, to open it. `box` is (x0, y0, x1, y1) on the page, as
     `mmrerank.loaders.base.Figure` has it, and `kind` what the image is made of.
+    `generated_caption` is what the model `generated_by` said of the image; "" where none was asked.
+    It is not the document's text.
     """
 
     path: str
@@ -34,6 +36,8 @@ class HitImage:
     file: str = ""
     box: tuple[float, ...] | None = None
     kind: str = ""
+    generated_caption: str = ""
+    generated_by: str = ""
 
     @property
     def name(self) -> str:
@@ -51,8 +55,8 @@ class HitImage:
 class Hit:
     """One search result. Ranks count from 1.
 
-    `matched_in_text` and `matched_in_image` are the words of the query that the text and the best
-    image have. `retrieval_rank` and `retrieval_score` are those of the routes' fusion; `routes` has the rank on
+    `matched_in_text`, `matched_in_image` and `matched_in_caption` are the words of the query that
+    the text, the best image and its generated caption have. `retrieval_rank` and `retrieval_score` are those of the routes' fusion; `routes` has the rank on
     each route that found the entry. `best_image` is the path of the image that scored best.
     `also_in` has the file and page of each other entry with the same text or the same picture.
     `id` and `metadata` are those that the loader gave the chunk. `is_scored` is False if a failed
@@ -72,6 +76,7 @@ class Hit:
     routes: Mapping[str, int] = field(default_factory=dict)
     matched_in_text: Sequence[str] = ()
     matched_in_image: Sequence[str] = ()
+    matched_in_caption: Sequence[str] = ()
     also_in: Sequence[tuple[str, int | None]] = ()
     id: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)

@@ -14,24 +14,27 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
-from typing import Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from mmrerank.base import Reranker
-from mmrerank.errors import DocumentError, InvalidInputError, RerankError, StoreError
+from mmrerank.errors import InvalidInputError, RerankError, StoreError
+from mmrerank.index.captions import CaptionReport, ask_for_captions, images_without_caption
 from mmrerank.index.check import Problem
 from mmrerank.index.filters import Where
 from mmrerank.index.hits import ROUTES, Hit, Stages
-from mmrerank.index.indexer import Indexer, SyncReport, options_hash, remove_unused_images
+from mmrerank.index.indexer import Indexer, SyncReport
 from mmrerank.index.ledger import Entry, FileRecord
-from mmrerank.index.parts import IMAGES, LEDGER, Parts, no_index, open_parts, typed_errors
+from mmrerank.index.parts import IMAGES, LEDGER, Parts, indexing, no_index, open_parts, typed_errors
 from mmrerank.index.reading import FileReader
-from mmrerank.index.scan import Paths, Scan, scan, several
+from mmrerank.index.scan import Paths, Scan, absolute, known_files, scan
 from mmrerank.index.search import Search, SearchOptions, SearchSettings, searchable
-from mmrerank.index.words import name_tokenizer, renew_words
-from mmrerank.index.writer import writing
+from mmrerank.index.words import renew_words
 from mmrerank.retrieval.base import TextEmbedder
 from mmrerank.retrieval.embedders import embedder_name
 from mmrerank.types import Content
+
+if TYPE_CHECKING:
+    from mmrerank.captioning import CaptionCost, Captioner
 
 __all__ = ["Index"]
 
@@ -121,7 +124,7 @@ class Index:
     def entries(self, path: str | os.PathLike[str]) -> list[Entry]:
         """The entries of a file; [] for a file that is not in the index."""
         self._check_open()
-        return [] if self._parts is None else self._parts.ledger.entries(_absolute(path))
+        return [] if self._parts is None else self._parts.ledger.entries(absolute(path))
 
     # -- writing
 
@@ -148,7 +151,7 @@ class Index:
         with self._writing() as indexer:
             report = indexer.sync(found, verify=verify, show_progress=show_progress)
             if report.changed or report.removed:
-                report.images_removed = self._remove_unused_images()
+                report.images_removed = indexer.remove_unused_images(self.image_root)
             indexer.look_at_pictures(self.image_root, show_progress=show_progress)
         self._reader.remove_unused_words()
         return report
@@ -185,19 +188,13 @@ class Index:
         Returns the paths that were removed. Raises `DocumentError` for one that is not in the
         index, and `StoreError` as `sync`.
         """
-        known = [record.path for record in self.files()]
-        removed: list[str] = []
-        for name in several(paths):
-            below = [path for path in known if Path(path).is_relative_to(_absolute(name))]
-            if not below:
-                raise DocumentError(os.fspath(name), "is not in the index")
-            removed += below
+        removed = known_files(paths, [record.path for record in self.files()])
         with self._writing() as indexer:
-            for path in dict.fromkeys(removed):
+            for path in removed:
                 indexer.remove(path)
-            self._remove_unused_images()
+            indexer.remove_unused_images(self.image_root)
             indexer.look_at_pictures(self.image_root)
-        return list(dict.fromkeys(removed))
+        return removed
 
     def check(self, *, mend: bool = False) -> list[Problem]:
         """What is wrong with the index; with `mend`, what was wrong before it was mended.
@@ -210,23 +207,27 @@ class Index:
         with self._writing(recover=mend) as indexer:
             return indexer.check(self.image_root, mend=mend, adopt_vectors=not has_ledger)
 
-    def _remove_unused_images(self) -> int:
-        return remove_unused_images(self.image_root, self._open().ledger.images())
+    def caption(self, captioner: Captioner, *, show_progress: bool = False) -> CaptionReport:
+        """Ask for captions of all images that have none of this captioner, after a `sync`.
+
+        Cut short, it goes on next time. Raises as `sync` and `Captioner.caption` do.
+        """
+        ledger = self._open().ledger
+        found = ask_for_captions(ledger, self.image_root, captioner, show_progress=show_progress)
+        with self._writing() as indexer:
+            indexer.write_captions(found, captioner)
+        return CaptionReport.of(found, unchanged=len(ledger.images()) - len(found))
+
+    def caption_cost(self, captioner: Captioner) -> CaptionCost:
+        """What `caption` would cost. Nothing is sent."""
+        images = images_without_caption(self._open().ledger, self.image_root, captioner)
+        return captioner.cost(images.values())
 
     @contextmanager
     def _writing(self, *, recover: bool = True) -> Iterator[Indexer]:
         with typed_errors(self._name, "written"):
-            parts = self._open()
-            ledger, store, embedder = parts.ledger, parts.store, parts.embedder
-            with writing(ledger, timeout=self._lock_timeout, on_wait=self._on_wait) as writer:
-                embedder.remember(writer)
-                name_tokenizer(ledger, writer)
-                options = options_hash(self._reader.facts())
-                indexer = Indexer(
-                    ledger, writer, store, embedder, read=self._reader, options=options
-                )
-                if recover:
-                    indexer.recover()
+            parts, timeout, on_wait = self._open(), self._lock_timeout, self._on_wait
+            with indexing(parts, self._reader, timeout, on_wait, recover=recover) as indexer:
                 yield indexer
 
     # -- searching
@@ -240,17 +241,19 @@ class Index:
         fetch_k: int = 50,
         where: Where | None = None,
         routes: Sequence[str] = ROUTES,
+        rerank_captions: bool = False,
     ) -> list[Hit]:
         """The best `top_n` of the `fetch_k` candidates that the routes find.
 
         Without a reranker, the candidates in the order of the routes' fused ranks. A figure and the
         chunk that cites it are one result. `where`: see `mmrerank.index.filters`. `routes`:
-        "words", "vectors" or both. A missing image is left out with a `RerankWarning`.
+        "words", "vectors" and "captions" (see `caption`). A missing image is left out with a
+        `RerankWarning`. `rerank_captions` lets the reranker read generated captions of figures too.
 
         Raises `InvalidInputError` for an empty query or options that cannot be used, `StoreError`
         if the index is empty or cannot be searched, and what the reranker raises.
         """
-        settings = SearchSettings(top_n, fetch_k, where, routes)
+        settings = SearchSettings(top_n, fetch_k, where, routes, rerank_captions)
         return self._search(query, reranker, settings).hits()
 
     async def asearch(
@@ -289,13 +292,8 @@ class Index:
                 content, settings.candidates, where=settings.where, routes=settings.routes
             )
         seconds = time.perf_counter() - begun
-        return searcher.prepare(content, found, settings.top_n, reranker, search_time=seconds)
+        return searcher.prepare(content, found, settings, reranker, search_time=seconds)
 
     def contents(self, entries: Iterable[Entry]) -> list[Content]:
         """Entries as `search` passes them to a reranker, so that it can be warmed with them."""
         return [content for content, _ in self._open().searcher.contents(entries)]
-
-
-def _absolute(path: str | os.PathLike[str]) -> str:
-    """A path as the ledger has it: absolute, but links keep their own names."""
-    return os.path.abspath(path)  # noqa: PTH100

@@ -13,9 +13,10 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from mmrerank.errors import DocumentError, ImageError, RerankError, StoreError
+from mmrerank.index.captions import caption_rows
 from mmrerank.index.check import Problem, adopt, find_problems
 from mmrerank.index.ledger import Entry, FileRecord, Ledger
 from mmrerank.index.pictures import Picture, describe
@@ -30,7 +31,10 @@ from mmrerank.retrieval.base import TextEmbedder, embedded_documents
 from mmrerank.retrieval.vector_store import Record, VectorStore
 from mmrerank.types import Image
 
-__all__ = ["Indexer", "Read", "SyncReport", "options_hash", "remove_unused_images"]
+if TYPE_CHECKING:
+    from mmrerank.captioning import Captioned, Captioner
+
+__all__ = ["Indexer", "Read", "SyncReport", "options_hash"]
 
 _BATCH = 500  # entries embedded and written at once: 4 MiB of vectors
 
@@ -150,6 +154,18 @@ class Indexer:
         self._writer.swap(record, entries)
         self._delete_vectors(self._writer.left_over())
 
+    def write_captions(self, found: Mapping[str, Captioned], captioner: Captioner) -> None:
+        """Write the captions among what a captioner found, by image. Raises `StoreError`."""
+        refs = sorted(found.keys() & self._ledger.images())  # files may have changed meanwhile
+        for start in range(0, len(refs), _BATCH):
+            some = {ref: found[ref] for ref in refs[start : start + _BATCH]}
+            self._writer.set_captions(caption_rows(some, captioner.model.name, self._embedder))
+
+    def remove_unused_images(self, image_root: Path) -> int:
+        """Remove images that no entry refers to, and their captions; how many images."""
+        self._writer.remove_unused_captions()
+        return _remove_unused_images(image_root, self._ledger.images())
+
     def remove(self, path: str) -> None:
         """Remove a file and all that the index has of it. Raises `StoreError`."""
         self._writer.remove(path)
@@ -257,7 +273,7 @@ def options_hash(options: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(options, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def remove_unused_images(image_root: Path, used: Iterable[str]) -> int:
+def _remove_unused_images(image_root: Path, used: Iterable[str]) -> int:
     """Delete image files and the facts beside them that no entry refers to; how many images."""
     keep = {Path(ref).stem for ref in used}
     removed = 0

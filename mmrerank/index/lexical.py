@@ -18,16 +18,21 @@ _MAX_COUNTED = 50_000  # words whose counts are kept
 
 
 class LexicalRoute:
-    """Searches the words of a ledger's entries."""
+    """Searches the words of a ledger's entries, or those of another `table` of words."""
 
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
+    def __init__(self, ledger: Ledger, table: str = "lexical") -> None:
+        self._ledger, self._table = ledger, table
         self._counts: tuple[int, dict[str, int]] = (-1, {})  # an epoch, and entries by word
+
+    def count(self) -> int:
+        """How many entries the table has."""
+        content = "entries" if self._table == "lexical" else "captions"
+        return int(self._ledger.rows(f"SELECT count(*) FROM {content}")[0][0])  # noqa: S608 - one of two names
 
     def statistics(self, words: Sequence[str]) -> WordStatistics:
         """How often each of `words` occurs in the whole index."""
         counts = self._counted(list(dict.fromkeys(words)))
-        return WordStatistics(len(self._ledger), counts)
+        return WordStatistics(self.count(), counts)
 
     def _counted(self, words: Sequence[str]) -> dict[str, int]:
         """How many entries have each word, without those that none has.
@@ -46,7 +51,7 @@ class LexicalRoute:
             marks = ", ".join("?" * len(some))
             found.update(
                 self._ledger.rows(
-                    f"SELECT term, doc FROM lexical_terms WHERE term IN ({marks})",  # noqa: S608 - marks only
+                    f"SELECT term, doc FROM {self._table}_terms WHERE term IN ({marks})",  # noqa: S608 - a name of ours, and marks
                     some,
                 )
             )
@@ -67,7 +72,8 @@ class LexicalRoute:
             return []
         match = " OR ".join(f'"{word}"' for word in chosen)  # tokens hold letters and digits only
         rows = self._ledger.rows(
-            "SELECT rowid, -rank FROM lexical WHERE lexical MATCH ? ORDER BY rank LIMIT ?",
+            f"SELECT rowid, -rank FROM {self._table} WHERE {self._table} MATCH ? "  # noqa: S608 - a name of ours
+            "ORDER BY rank LIMIT ?",
             (match, k),
         )
         return [(int(number), float(score)) for number, score in rows]

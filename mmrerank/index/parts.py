@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from mmrerank.errors import RerankError, StoreError
 from mmrerank.index.embedding import IndexEmbedder
+from mmrerank.index.indexer import Indexer, options_hash
 from mmrerank.index.ledger import Ledger
+from mmrerank.index.reading import FileReader
 from mmrerank.index.searcher import Searcher
+from mmrerank.index.words import name_tokenizer
+from mmrerank.index.writer import writing
 from mmrerank.retrieval.base import TextEmbedder
 from mmrerank.retrieval.chroma import ChromaStore
 
-__all__ = ["IMAGES", "LEDGER", "Parts", "no_index", "open_parts", "typed_errors"]
+__all__ = ["IMAGES", "LEDGER", "Parts", "indexing", "no_index", "open_parts", "typed_errors"]
 
 LEDGER = "ledger.sqlite3"
 IMAGES = "images"
@@ -50,6 +54,32 @@ def open_parts(folder: Path, name: str, embedder: TextEmbedder | str | None) -> 
         ledger.close()
         raise
     return Parts(ledger, store, own, Searcher(ledger, store, own, folder / IMAGES))
+
+
+@contextmanager
+def indexing(
+    parts: Parts,
+    reader: FileReader,
+    timeout: float,
+    on_wait: Callable[[], object] | None,
+    *,
+    recover: bool,
+) -> Iterator[Indexer]:
+    """An indexer, which is the one writer of the index until the end of the block.
+
+    `timeout` and `on_wait` as for `mmrerank.index.writer.writing`. `recover` removes first what a
+    killed process has left behind. Raises `StoreError`.
+    """
+    with writing(parts.ledger, timeout=timeout, on_wait=on_wait) as writer:
+        parts.embedder.remember(writer)
+        name_tokenizer(parts.ledger, writer)
+        options = options_hash(reader.facts())
+        indexer = Indexer(
+            parts.ledger, writer, parts.store, parts.embedder, read=reader, options=options
+        )
+        if recover:
+            indexer.recover()
+        yield indexer
 
 
 def no_index(folder: Path, name: str) -> StoreError:

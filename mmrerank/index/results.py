@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from mmrerank.index.captions import GeneratedCaption, generated_captions
 from mmrerank.index.duplicates import Found
 from mmrerank.index.figure_results import Ranked, one_per_figure
 from mmrerank.index.hits import Hit, HitImage
@@ -37,19 +38,33 @@ class Results:
         ranked = one_per_figure(ranked)[:top_n]
         texts = self._ledger.texts_of_images([one.best_image for one in ranked if one.best_image])
         in_images = {ref: set(tokenize(text)) for ref, text in texts.items()}
+        captions = self._captions(ranked)
+        said = {ref: set(tokenize(one.caption.text)) for ref, one in captions.items()}
         words = {word: set(tokenize(word)) for word in (query.text or "").split()}
         return [
             replace(
-                self._hit(rank, one, candidates[one.candidate]),
+                self._hit(rank, one, candidates[one.candidate], captions),
                 matched_in_text=[]
                 if one.entry.kind == "figure"  # its text is the words of the image
                 else _matched(words, set(one.entry.words.split())),
                 matched_in_image=_matched(words, in_images.get(one.best_image or "", set())),
+                matched_in_caption=_matched(words, said.get(one.best_image or "", set())),
             )
             for rank, one in enumerate(ranked, start=1)
         ]
 
-    def _hit(self, rank: int, one: Ranked[Entry], found: Found) -> Hit:
+    def _captions(self, ranked: Sequence[Ranked[Entry]]) -> dict[str, GeneratedCaption]:
+        """The generated captions of all images that the results show."""
+        refs = [ref for one in ranked for ref in (*one.entry.images, one.best_image or "")]
+        return generated_captions(self._ledger, list(dict.fromkeys(refs)))
+
+    def _hit(
+        self,
+        rank: int,
+        one: Ranked[Entry],
+        found: Found,
+        captions: Mapping[str, GeneratedCaption],
+    ) -> Hit:
         entry = one.entry
         shown: Mapping[str, None] = dict.fromkeys(
             [*entry.images, *([one.best_image] if one.best_image else [])]
@@ -62,7 +77,7 @@ class Results:
             source=entry.path,
             page=entry.page or None,
             text=entry.text,
-            images=[self._hit_image(ref, entry.path) for ref in shown],
+            images=[self._hit_image(ref, entry.path, captions.get(ref)) for ref in shown],
             best_image=one.best_image,
             kind=entry.kind,
             routes=found.ranks,
@@ -72,7 +87,7 @@ class Results:
             is_scored=one.is_scored,
         )
 
-    def _hit_image(self, ref: str, source: str) -> HitImage:
+    def _hit_image(self, ref: str, source: str, said: GeneratedCaption | None) -> HitImage:
         facts = loader_facts(Image(path=self._image_root / ref, root=self._image_root), source)
         page = facts.get("page")
         return HitImage(
@@ -82,6 +97,8 @@ class Results:
             file=str(self._image_root / ref),
             box=_box(facts.get("box")),
             kind=str(facts.get("kind") or ""),
+            generated_caption=said.caption.text if said is not None else "",
+            generated_by=said.model if said is not None else "",
         )
 
 

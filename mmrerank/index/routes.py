@@ -17,7 +17,7 @@ from mmrerank.types import Content
 
 __all__ = ["WEIGHTS", "Route", "TextVectorRoute", "WordRoute", "find"]
 
-WEIGHTS = {"words": 1.0, "vectors": 1.0}
+WEIGHTS = {"words": 1.0, "vectors": 1.0, "captions": 1.0}
 """The weight of each route in the fusion of ranks."""
 
 _WIDER = 4  # times more candidates are asked for where a filter or a stale entry left too few

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from mmrerank.errors import DocumentError
 
-__all__ = ["Paths", "Scan", "has_text_name", "scan", "several"]
+__all__ = ["Paths", "Scan", "absolute", "has_text_name", "known_files", "scan", "several"]
 
 Paths = Iterable[str | os.PathLike[str]]
 
@@ -57,6 +57,25 @@ def scan(paths: str | os.PathLike[str] | Paths, *, exclude: Path) -> Scan:
         result.files.extend(file for file in files if file not in seen)
         seen.update(files)
     return result
+
+
+def known_files(paths: str | os.PathLike[str] | Paths, known: Sequence[str]) -> list[str]:
+    """Those of the `known` files that are named by `paths`, or are in a folder that is, each once.
+
+    Raises `DocumentError` for a path that names none.
+    """
+    named: dict[str, None] = {}
+    for name in several(paths):
+        below = [path for path in known if Path(path).is_relative_to(absolute(name))]
+        if not below:
+            raise DocumentError(os.fspath(name), "is not in the index")
+        named.update(dict.fromkeys(below))
+    return list(named)
+
+
+def absolute(path: str | os.PathLike[str]) -> str:
+    """A path as the ledger has it: absolute, but links keep their own names."""
+    return os.path.abspath(path)  # noqa: PTH100
 
 
 def several(paths: str | os.PathLike[str] | Paths) -> Paths:

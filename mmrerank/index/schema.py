@@ -6,7 +6,7 @@ import sqlite3
 
 __all__ = ["VERSION", "migrate"]
 
-VERSION = 2
+VERSION = 3
 """Raised with every change of the tables; `PRAGMA user_version` of the file."""
 
 _TABLES = """
@@ -79,7 +79,31 @@ INSERT INTO lexical (lexical) VALUES ('rebuild');
 CREATE VIRTUAL TABLE lexical_terms USING fts5vocab (lexical, row);
 """
 
-_STEPS = (_TABLES, _PICTURES_AND_COUNTS)
+_CAPTIONS = """
+CREATE TABLE captions (
+    number INTEGER PRIMARY KEY,
+    ref TEXT NOT NULL UNIQUE,   -- the image
+    key TEXT NOT NULL,          -- hash of all that the caption depends on
+    model TEXT NOT NULL,        -- who says so
+    caption TEXT NOT NULL,      -- JSON
+    words TEXT NOT NULL,        -- tokens, separated by spaces
+    vector BLOB NOT NULL        -- 32-bit floats, little-endian
+);
+CREATE VIRTUAL TABLE caption_words USING fts5 (
+    words, content = 'captions', content_rowid = 'number', tokenize = 'ascii'
+);
+CREATE VIRTUAL TABLE caption_words_terms USING fts5vocab (caption_words, row);
+
+CREATE TRIGGER caption_added AFTER INSERT ON captions BEGIN
+    INSERT INTO caption_words (rowid, words) VALUES (new.number, new.words);
+END;
+CREATE TRIGGER caption_removed AFTER DELETE ON captions BEGIN
+    INSERT INTO caption_words (caption_words, rowid, words)
+        VALUES ('delete', old.number, old.words);
+END;
+"""
+
+_STEPS = (_TABLES, _PICTURES_AND_COUNTS, _CAPTIONS)
 """`_STEPS[n]` turns the tables of version n into those of version n + 1."""
 
 

@@ -28,6 +28,7 @@ class SearchOptions(TypedDict, total=False):
     fetch_k: int
     where: Where | None
     routes: Sequence[str]
+    rerank_captions: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class SearchSettings:
     fetch_k: int = 50
     where: Where | None = None
     routes: Sequence[str] = ROUTES
+    rerank_captions: bool = False
 
     def __post_init__(self) -> None:
         if any(not isinstance(n, int) or n < 1 for n in (self.top_n, self.fetch_k)):

@@ -9,6 +9,7 @@ from pathlib import Path
 from mmrerank.base import Reranker
 from mmrerank.errors import InvalidInputError, warn
 from mmrerank.images.resolve import ImageResolver
+from mmrerank.index.captions import CaptionRoute, generated_captions
 from mmrerank.index.duplicates import Found
 from mmrerank.index.filters import Where, matcher, unknown_fields
 from mmrerank.index.hits import ROUTES
@@ -17,7 +18,7 @@ from mmrerank.index.lexical import LexicalRoute
 from mmrerank.index.pages import pages_of
 from mmrerank.index.results import Results
 from mmrerank.index.routes import Route, TextVectorRoute, WordRoute, find
-from mmrerank.index.search import Search
+from mmrerank.index.search import Search, SearchSettings
 from mmrerank.ocr.bm25 import WordStatistics
 from mmrerank.ocr.reranker import OCRReranker
 from mmrerank.retrieval.base import TextEmbedder
@@ -39,6 +40,7 @@ class Searcher:
         self._routes: dict[str, Route] = {
             "words": WordRoute(ledger),
             "vectors": TextVectorRoute(ledger, store, embedder),
+            "captions": CaptionRoute(ledger, embedder),
         }
 
     def candidates(
@@ -71,7 +73,7 @@ class Searcher:
         self,
         query: Content,
         candidates: Sequence[Found],
-        top_n: int,
+        settings: SearchSettings,
         reranker: Reranker | None,
         *,
         search_time: float,
@@ -81,7 +83,7 @@ class Searcher:
             results=self._results,
             query=query,
             candidates=candidates,
-            top_n=top_n,
+            top_n=settings.top_n,
             search_time=search_time,
         )
         if reranker is None:
@@ -89,19 +91,32 @@ class Searcher:
         if isinstance(reranker, OCRReranker):  # rare words are rare in the index, not among 50
             pages = pages_of(self._ledger, [c.entry for c in candidates], query.text or "")
             reranker = reranker.with_statistics(self.word_statistics).with_pages(pages)
-        pairs = list(self.contents(candidate.entry for candidate in candidates))
+        entries = [candidate.entry for candidate in candidates]
+        pairs = list(self.contents(entries, with_captions=settings.rerank_captions))
         contents, refs = [content for content, _ in pairs], [refs for _, refs in pairs]
         return replace(search, reranker=reranker, contents=contents, refs=refs)
 
-    def contents(self, entries: Iterable[Entry]) -> Iterator[tuple[Content, list[str]]]:
+    def contents(
+        self, entries: Iterable[Entry], *, with_captions: bool = False
+    ) -> Iterator[tuple[Content, list[str]]]:
         """Entries as a reranker reads them, and the references of their images.
 
+        `with_captions` adds what a model said of a figure to its text, marked as such.
         A missing image costs its own part of a score, with a `RerankWarning`, not the whole search.
         """
         resolver = ImageResolver(self._image_root, on_image_error="warn")
         for entry in entries:
             images = resolver.resolve(entry.images, entry.metadata)
-            yield Content(entry.text, [image for _, image in images]), [ref for ref, _ in images]
+            text = self._with_caption(entry) if with_captions else entry.text
+            yield Content(text, [image for _, image in images]), [ref for ref, _ in images]
+
+    def _with_caption(self, entry: Entry) -> str:
+        """The text of an entry; of a figure with what a model said of it."""
+        if entry.kind != "figure":
+            return entry.text
+        captions = generated_captions(self._ledger, entry.images)
+        said = [f"Generated caption: {one.caption.text}" for one in captions.values()]
+        return "\n\n".join(text for text in [entry.text, *said] if text)
 
     def word_statistics(self, words: Sequence[str]) -> WordStatistics:
         """How often words occur in the whole index, for a lexical reranker."""

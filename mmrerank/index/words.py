@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
 
+from mmrerank.captioning.caption import Caption
 from mmrerank.errors import StoreError, warn
+from mmrerank.index.captions import CAPTION_WORDS
 from mmrerank.index.ledger import Ledger
 from mmrerank.index.writer import Writer, writing
 from mmrerank.ocr.bm25 import TOKENIZER, tokenize
@@ -46,15 +49,24 @@ def renew_words(
 
 def _cut_anew(ledger: Ledger) -> None:
     with ledger.transaction() as database:
-        last = -1
-        while rows := database.execute(
-            "SELECT number, text FROM entries WHERE number > ? ORDER BY number LIMIT ?",
-            (last, _ROWS),
-        ).fetchall():
-            database.executemany(
-                "UPDATE entries SET words = ? WHERE number = ?",
-                [(" ".join(tokenize(text)), number) for number, text in rows],
-            )
-            last = rows[-1][0]
-        database.execute("INSERT INTO lexical (lexical) VALUES ('rebuild')")
+        _cut_table(database, "entries", "text", lambda text: text)
+        _cut_table(database, "captions", "caption", lambda line: Caption.from_json(line).text)
+        for words in ("lexical", CAPTION_WORDS):
+            database.execute(f"INSERT INTO {words} ({words}) VALUES ('rebuild')")  # noqa: S608 - a name of ours
         database.execute("INSERT OR REPLACE INTO notes VALUES (?, ?)", (TOKENIZER_NOTE, TOKENIZER))
+
+
+def _cut_table(
+    database: sqlite3.Connection, table: str, column: str, text_of: Callable[[str], str]
+) -> None:
+    """Cut the words of a table from the text that is in `column`."""
+    last = -1
+    while rows := database.execute(
+        f"SELECT number, {column} FROM {table} WHERE number > ? ORDER BY number LIMIT ?",  # noqa: S608 - names of ours
+        (last, _ROWS),
+    ).fetchall():
+        database.executemany(
+            f"UPDATE {table} SET words = ? WHERE number = ?",  # noqa: S608 - a name of ours
+            [(" ".join(tokenize(text_of(value))), number) for number, value in rows],
+        )
+        last = rows[-1][0]

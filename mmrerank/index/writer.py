@@ -95,6 +95,27 @@ class Writer:
             database.executemany("DELETE FROM intents WHERE vector_id = ?", rows)
             database.executemany("DELETE FROM garbage WHERE vector_id = ?", rows)
 
+    def set_captions(self, rows: Sequence[tuple[str, str, str, str, str, bytes]]) -> None:
+        """Put captions (reference, key, model, JSON, words, vector) in place of older ones."""
+        with self._ledger.transaction() as database:
+            _delete_captions(database, [row[0] for row in rows])
+            database.executemany(
+                "INSERT INTO captions (ref, key, model, caption, words, vector) "
+                "VALUES (?, ?, ?, ?, ?, ?)",
+                rows,
+            )
+            _grow_epoch(database)
+
+    def remove_unused_captions(self) -> None:
+        """Remove the captions of images that no entry refers to any more."""
+        unused = self._ledger.rows(
+            "SELECT ref FROM captions WHERE ref NOT IN (SELECT ref FROM images)"
+        )
+        if unused:
+            with self._ledger.transaction() as database:
+                _delete_captions(database, [row[0] for row in unused])
+                _grow_epoch(database)
+
     def add_pictures(self, pictures: Mapping[str, Picture]) -> None:
         """Record what images show, by reference."""
         with self._ledger.transaction() as database:
@@ -147,6 +168,11 @@ def _insert(database: sqlite3.Connection, entry: Entry) -> None:
     )
     database.execute("DELETE FROM intents WHERE vector_id = ?", (entry.vector_id,))
     database.execute("DELETE FROM garbage WHERE vector_id = ?", (entry.vector_id,))
+
+
+def _delete_captions(database: sqlite3.Connection, refs: Iterable[str]) -> None:
+    # Not by INSERT OR REPLACE, which leaves the triggers of the lexical index out.
+    database.executemany("DELETE FROM captions WHERE ref = ?", ((ref,) for ref in refs))
 
 
 def _grow_epoch(database: sqlite3.Connection) -> None:

@@ -1,0 +1,183 @@
+"""Generated captions in an index: a table of their own, and a route that finds figures by them.
+
+What a model says of an image is not the document's text. It is in no entry and in no vector store
+that others read; it only leads to the entries of its image.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mmrerank.captioning.caption import Caption
+from mmrerank.errors import RerankError
+from mmrerank.index.ledger import MAX_VARIABLES, Ledger
+from mmrerank.index.lexical import LexicalRoute
+from mmrerank.index.rank_fusion import fuse_ranks
+from mmrerank.ocr.bm25 import tokenize
+from mmrerank.optional import require
+from mmrerank.retrieval.base import TextEmbedder, embedded_documents, embedded_query
+from mmrerank.types import Content, Image
+
+if TYPE_CHECKING:
+    from mmrerank.captioning.captioner import Captioned, Captioner
+
+__all__ = [
+    "CAPTION_WORDS",
+    "CaptionReport",
+    "CaptionRoute",
+    "GeneratedCaption",
+    "ask_for_captions",
+    "caption_rows",
+    "generated_captions",
+    "images_without_caption",
+]
+
+CAPTION_WORDS = "caption_words"
+"""The lexical index of captions, beside that of the entries."""
+
+_SELECT = "SELECT ref, key, model, caption FROM captions"
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratedCaption:
+    """What a model said of an image: `key` is the captioner's, `model` says who said it."""
+
+    ref: str
+    key: str
+    model: str
+    caption: Caption
+
+
+@dataclass(slots=True)
+class CaptionReport:
+    """What `Index.caption` did, in images: `left` were not asked about (budget, deadline).
+
+    `failed` has the error for each image without a caption, by its reference.
+    """
+
+    written: int = 0
+    unchanged: int = 0
+    left: int = 0
+    failed: list[tuple[str, RerankError]] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, found: Mapping[str, Captioned], *, unchanged: int) -> CaptionReport:
+        """The report of what became of each image."""
+        failed = [(ref, one.error) for ref, one in found.items() if one.error is not None]
+        written = sum(one.caption is not None for one in found.values())
+        return cls(written, unchanged, len(found) - len(failed) - written, failed)
+
+
+def generated_captions(
+    ledger: Ledger, refs: Sequence[str] | None = None
+) -> dict[str, GeneratedCaption]:
+    """The captions of these images, or of all, by reference."""
+    rows: list[tuple[Any, ...]] = []
+    if refs is None:
+        rows = ledger.rows(_SELECT)
+    for start in range(0, len(refs or ()), MAX_VARIABLES):
+        some = (refs or ())[start : start + MAX_VARIABLES]
+        rows += ledger.rows(f"{_SELECT} WHERE ref IN ({', '.join('?' * len(some))})", some)
+    return {
+        str(ref): GeneratedCaption(str(ref), str(key), str(model), Caption.from_json(caption))
+        for ref, key, model, caption in rows
+    }
+
+
+def images_without_caption(
+    ledger: Ledger, image_root: Path, captioner: Captioner
+) -> dict[str, Image]:
+    """The images of an index that have no caption of this captioner, by reference."""
+    have = {ref: one.key for ref, one in generated_captions(ledger).items()}
+    images = {ref: Image(path=image_root / ref, root=image_root) for ref in sorted(ledger.images())}
+    return {ref: one for ref, one in images.items() if not captioner.made(have.get(ref), one)}
+
+
+def ask_for_captions(
+    ledger: Ledger, image_root: Path, captioner: Captioner, *, show_progress: bool
+) -> dict[str, Captioned]:
+    """What becomes of the images that have no caption of this captioner, by reference."""
+    images = images_without_caption(ledger, image_root, captioner)
+    outcomes = captioner.caption(list(images.values()), show_progress=show_progress)
+    return dict(zip(images, outcomes, strict=True))
+
+
+def caption_rows(
+    found: Mapping[str, Captioned], model: str, embedder: TextEmbedder
+) -> list[tuple[str, str, str, str, str, bytes]]:
+    """The rows of the table for the images that have a caption: as `Writer.set_captions` takes them."""
+    numpy = require("numpy")
+    captions = {ref: one.caption for ref, one in found.items() if one.caption is not None}
+    if not captions:
+        return []
+    vectors = embedded_documents(embedder, [caption.text for caption in captions.values()])
+    return [
+        (
+            ref,
+            found[ref].key,
+            model,
+            caption.to_json(),
+            " ".join(tokenize(caption.text)),
+            numpy.asarray(vector, "<f4").tobytes(),
+        )
+        for (ref, caption), vector in zip(captions.items(), vectors, strict=True)
+    ]
+
+
+class CaptionRoute:
+    """Finds the entries of images by the words and the vectors of their generated captions.
+
+    The vectors are kept in memory, 4 MB for a thousand captions of 1,024 dimensions, and read again
+    when the ledger has changed.
+    """
+
+    def __init__(self, ledger: Ledger, embedder: TextEmbedder) -> None:
+        self._ledger, self._embedder = ledger, embedder
+        self._lexical = LexicalRoute(ledger, CAPTION_WORDS)
+        self._lock = threading.Lock()
+        self._vectors: tuple[int, list[int], Any] | None = None  # epoch, numbers, a row for each
+
+    def search(self, query: Content, k: int, keep: Any) -> list[int]:
+        """See `mmrerank.index.routes.Route`; [] where there are no captions. Raises `StoreError`."""
+        if not self._lexical.count():
+            return []
+        text = query.text or ""
+        words = [number for number, _ in self._lexical.search(text, k)]
+        ranked = fuse_ranks({"words": words, "vectors": self._nearest(text, k)})
+        numbers = list(
+            dict.fromkeys(n for number, _ in ranked for n in self._entries(number, keep))
+        )
+        return numbers[:k]
+
+    def _nearest(self, text: str, k: int) -> list[int]:
+        numpy = require("numpy")
+        numbers, vectors = self._loaded()
+        query = numpy.asarray(embedded_query(self._embedder, text), "<f4")
+        similarities = vectors @ query
+        best = numpy.argsort(-similarities, kind="stable")[:k]
+        return [numbers[i] for i in best if similarities[i] > 0]
+
+    def _loaded(self) -> tuple[list[int], Any]:
+        numpy = require("numpy")
+        with self._lock:
+            epoch = self._ledger.epoch()
+            if self._vectors is None or self._vectors[0] != epoch:
+                rows = self._ledger.rows("SELECT number, vector FROM captions ORDER BY number")
+                matrix = numpy.vstack([numpy.frombuffer(vector, "<f4") for _, vector in rows])
+                self._vectors = epoch, [int(number) for number, _ in rows], matrix
+            return self._vectors[1:]
+
+    def _entries(self, number: int, keep: Any) -> list[int]:
+        """The figures with the image of a caption; where there are none, the chunks with it."""
+        rows = self._ledger.rows(
+            "SELECT images.entry FROM images JOIN captions ON images.ref = captions.ref "
+            "WHERE captions.number = ? ORDER BY images.entry",
+            (number,),
+        )
+        entries = list(self._ledger.numbered([int(row[0]) for row in rows]).values())
+        entries = [entry for entry in entries if entry.kind == "figure"] or entries
+        return [entry.number for entry in entries if keep is None or keep(entry)]
