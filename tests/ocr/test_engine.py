@@ -47,15 +47,16 @@ def test_the_engine_is_known_to_be_missing(monkeypatch):
 
 @pytest.mark.parametrize("missing", ["numpy", "rapidocr", "onnxruntime"])
 def test_what_is_missing_names_the_extra(missing, monkeypatch):
-    from mmrerank.ocr import engine
+    from mmrerank.ocr import engine, rapid
 
     def require(name):
         if name in (missing, "rapidocr"):
             raise ModuleNotFoundError(name="onnxruntime") if missing == "onnxruntime" else MissingDependencyError(missing, "ocr", "reading")  # fmt: skip
         return importlib.import_module(name)
 
-    engine._engine.cache_clear()
+    rapid._engine.cache_clear()
     monkeypatch.setattr(engine, "require", require)
+    monkeypatch.setattr(rapid, "require", require)
     with pytest.raises(MissingDependencyError, match=r"mmrerank\[ocr\]") as caught:
         engine.read_lines(png("words"), "a.png")
     assert missing in str(caught.value)
