@@ -19,7 +19,7 @@ OCR_PIXELS = 1_600_000  # a page at about 130 dpi; more takes time and finds no 
 
 LEAST_SIDE = 8  # pixels; smaller letters are not read
 
-LEAST_CONTRAST = 6  # of 255: what differs by less, in each colour, shows no words
+LEAST_CONTRAST = 10  # of 255: the engine finds no words that differ by less, in each colour
 
 _GOOD_SIDE = 736  # pixels: below it, larger is read better
 

@@ -18,7 +18,7 @@ __all__ = ["Turned", "engine"]
 
 _LONG = 1.5  # times as long as wide: a word, or more
 
-_UNSURE = 0.75  # lines that are upside down have a mean certainty below this, others above
+_UNSURE = 0.85  # lines that are upside down have a mean certainty below this, most others above
 
 _SURER = 0.1  # turned upside down, it must read better by this
 
@@ -132,11 +132,12 @@ class _Turning:
         return best if by_angle[best] > upright.mean() - _NO_WORSE else 0
 
     def _are_upside_down(self, crops: Sequence[Any], read: Any) -> bool:
-        kept = [score for score in read.scores if score >= self.text_score]  # type: ignore[attr-defined]
-        words = [i for i, text in enumerate(read.txts) if text[2:]]
-        if len(words) < _FEW_LINES or not kept or sum(kept) >= _UNSURE * len(kept):
+        scores = [score for score in read.scores if score >= self.text_score]  # type: ignore[attr-defined]
+        lengths = [crop.shape[1] / crop.shape[0] for crop in crops]
+        words = [i for i, length in enumerate(lengths) if length > _LONG]
+        if len(words) < _FEW_LINES or not scores or sum(scores) >= _UNSURE * len(scores):
             return False
-        sample = sorted(words, key=lambda i: -len(read.txts[i]))[:_SAMPLE]
+        sample = sorted(words, key=lambda i: -lengths[i])[:_SAMPLE]
         over = self._certainty([_upside_down(crops[i]) for i in sample])
         return bool(over.sum() > sum(read.scores[i] + _SURER for i in sample))
 
