@@ -19,7 +19,7 @@ from mmrerank.threads import run_all
 from mmrerank.types import Image
 from mmrerank.worker import SpareWorkers, Worker, WorkerLostError, in_worker
 
-__all__ = ["ReadImage", "process_count", "read_in_processes"]
+__all__ = ["ReadImage", "process_count", "read_in_processes", "spare_workers"]
 
 FEWEST_IMAGES = 4  # a process takes about two seconds of processor time to start
 
@@ -32,7 +32,7 @@ _IDLE_SECONDS = 30.0  # then they are stopped: the next document's images may ta
 ReadImage = Callable[[Image, Callable[[bytes, str], list[ReadLine]]], list[ReadLine]]
 """Reads an image by a function that is given its bytes and its name."""
 
-_spare: SpareWorkers[Worker] = SpareWorkers(
+spare_workers: SpareWorkers[Worker] = SpareWorkers(
     lambda: Worker({"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}),
     most=MOST_PROCESSES,
     seconds=_IDLE_SECONDS,
@@ -81,7 +81,7 @@ class _Batch:
 
     def read(self, data: bytes, name: str) -> list[ReadLine]:
         """As `read_lines`, in a process."""
-        worker = _spare.get()
+        worker = spare_workers.get()
         with self._lock:
             self._busy.add(worker)
         try:
@@ -91,7 +91,7 @@ class _Batch:
         finally:
             with self._lock:
                 self._busy.remove(worker)
-            _spare.put(worker)
+            spare_workers.put(worker)
 
     def stop(self) -> None:
         """End the processes that still read an image."""
