@@ -61,7 +61,7 @@ class Worker:
         Raises the function's error (one that is not a `RerankError` as a RuntimeError), or
         `WorkerLostError` if it takes too long or ends the process.
         """
-        process = self._process or self._start()
+        process = self.start()
         timed_out = threading.Event()
 
         def end() -> None:
@@ -85,7 +85,10 @@ class Worker:
             return result
         raise value
 
-    def _start(self) -> subprocess.Popen[bytes]:
+    def start(self) -> subprocess.Popen[bytes]:
+        """The process, started now if it is not running yet."""
+        if self._process is not None:
+            return self._process
         code = _START.format(path=sys.path)
         command = [sys.executable, "-c", code]
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and code

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import wait
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,7 @@ def ahead(images):
     return read_in_processes(images, lambda image, read: read(b"", image.name))
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_or_hangs_costs_one_image(images, fast, monkeypatch):
     monkeypatch.syspath_prepend(Path(__file__).parent)
     monkeypatch.setattr(processes, "_TIMEOUT", 5.0)
@@ -77,9 +79,9 @@ def test_what_is_given_up_is_stopped(images, fast, monkeypatch):
     with ahead([images[2]] * 6) as futures:
         while not any(future.running() for future in futures):
             time.sleep(0.01)
-    assert futures[-1].cancelled() or futures[-1].exception(timeout=10)
-    assert isinstance(futures[0].exception(timeout=10), ImageError)
+    wait(futures, timeout=30)
     assert time.monotonic() - start < 30
+    assert all(one.cancelled() or isinstance(one.exception(), ImageError) for one in futures)
 
 
 def test_few_images_start_no_process(images):
@@ -103,6 +105,7 @@ def test_known_images_start_no_process(images, monkeypatch):
         assert not reader._ahead
 
 
+@pytest.mark.slow
 def test_an_image_that_is_lost_is_an_error_where_it_is_asked_for(images):
     images[1].path.write_bytes(b"no image")
     reader = ImageReader(None)
