@@ -6,12 +6,13 @@ about themselves out of terminals and notebooks.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import logging
 import os
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -30,6 +31,7 @@ _PACKAGES = {
     "langchain_core": ("langchain", "langchain_mmrerank"),
     "llama_index.core": ("llama-index", "llama_index_mmrerank"),
     "markdown_it": ("html", "loading a Markdown file"),
+    "openvino": ("openvino", "reading the words in images faster"),
     "numpy": ("ocr", "reading the words in images"),
     "openai": ("openai", "a model behind OpenAI's API"),
     "pillow_heif": ("heif", "loading a HEIC image"),
@@ -82,6 +84,9 @@ TELEMETRY_SETTINGS: Mapping[str, Mapping[str, str]] = MappingProxyType(
 )
 """The environment variables by which each package is told to send nothing."""
 
+_TELEMETRY_PACKAGES = {"openvino": "openvino_telemetry"}
+"""Packages that a package reports by, for which it has a stand-in that sends nothing."""
+
 _NOISE = {
     "torchao": "Failed to load",  # kernels for other GPUs; what is missing is not used
     "torchao.kernel.intmm": "Warning: Detected no triton",
@@ -99,11 +104,10 @@ def require(module: str, *, extra: str | None = None, purpose: str | None = None
     package = next(name for name in (module, module.partition(".")[0]) if name in _PACKAGES)
     _stop_telemetry(package)
     try:
-        if (
-            module in sys.modules
-        ):  # which another thread may still be importing: then it is waited for
-            return importlib.import_module(module)
-        return _import_quietly(module)
+        with _hidden(_TELEMETRY_PACKAGES.get(package)):
+            if module in sys.modules:  # another thread may still be importing it: wait for it
+                return importlib.import_module(module)
+            return _import_quietly(module)
     except ModuleNotFoundError as error:
         missing = error.name or ""
         if not f"{module}.".startswith(f"{missing}.") or not missing:
@@ -119,6 +123,19 @@ def _stop_telemetry(package: str) -> None:
     """Set the variables that the package, or what it imports, reads; a user's own value stays."""
     for name, value in TELEMETRY_SETTINGS.get(package, {}).items():
         os.environ.setdefault(name, value)
+
+
+@contextlib.contextmanager
+def _hidden(module: str | None) -> Iterator[None]:
+    """As if `module` were not installed; one that is imported already stays."""
+    if module is None or module in sys.modules:
+        yield
+        return
+    sys.modules[module] = None  # type: ignore[assignment] # importing it raises ImportError
+    try:
+        yield
+    finally:
+        del sys.modules[module]
 
 
 def _import_quietly(module: str) -> Any:

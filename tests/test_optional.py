@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import subprocess
@@ -113,3 +114,28 @@ def test_a_module_that_another_thread_is_importing_is_waited_for(tmp_path, monke
     with ThreadPoolExecutor(4) as pool:
         modules = list(pool.map(require, ["slow_module"] * 4))
     assert all(module.ready for module in modules)
+
+
+_OPENVINO = """
+try:
+    import openvino_telemetry
+except ImportError:  # what OpenVINO does, to use a stand-in that sends nothing
+    openvino_telemetry = None
+"""
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_openvino_finds_no_package_to_report_by(monkeypatch, tmp_path, fails):
+    (tmp_path / "openvino.py").write_text(_OPENVINO + ("import not_there" if fails else ""))
+    (tmp_path / "openvino_telemetry.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in ("openvino", "openvino_telemetry"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    if fails:
+        with pytest.raises(ModuleNotFoundError, match="not_there"):
+            require("openvino")
+    else:
+        assert require("openvino").openvino_telemetry is None
+    assert importlib.import_module("openvino_telemetry") is not None  # for others it is there
+    for name in ("openvino", "openvino_telemetry"):
+        sys.modules.pop(name, None)

@@ -43,8 +43,8 @@ from mmrerank.http.scale import Scale, to_probabilities
 from mmrerank.http.server_facts import ServerFacts
 from mmrerank.http.too_long import cut_texts, shortened, tell_cut
 from mmrerank.http.wire import BatchSteps, Response
-from mmrerank.http.workers import run_in_thread
 from mmrerank.options import Configurable
+from mmrerank.threads import run_in_thread
 from mmrerank.types import Content, Image, Scored
 
 __all__ = ["HTTPReranker"]

@@ -19,7 +19,7 @@ import httpx
 from mmrerank.http.bounds import Bounds
 from mmrerank.http.sending import post, post_async
 from mmrerank.http.wire import BatchSteps, Outcome, Pause, Step
-from mmrerank.http.workers import run_all, run_in_thread
+from mmrerank.threads import run_all, run_in_thread
 
 __all__ = ["drive", "drive_async"]
 

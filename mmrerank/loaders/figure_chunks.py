@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from mmrerank.errors import ImageError, warn
 from mmrerank.loaders.base import PAGE_LABEL_KEY, Chunk, Figure, Link, chunk_id
 from mmrerank.ocr.engine import has_ocr
 from mmrerank.ocr.words import ImageReader, default_cache_dir, is_readable
@@ -35,7 +36,8 @@ def with_figure_chunks(
     text layer if it has enough, otherwise `reader` reads them in the image under `root`; True
     reads them if OCR is installed, False leaves chunks as they are. A figure of which nothing is
     known has an empty text: a reranker or embedder of images may still find it. Pages that are one
-    image have chunks already. Raises `ImageError`.
+    image have chunks already. A figure whose words cannot be read keeps the others, with a
+    `RerankWarning`. Raises `ImageError` for an image that cannot be opened.
     """
     if reader is False:
         yield from chunks
@@ -52,17 +54,27 @@ def with_figure_chunks(
             figures.setdefault(link.figure.ref, link.figure)
             citing.setdefault(link.figure.ref, []).append(chunk)
     ordered = sorted(figures.values(), key=lambda figure: (figure.page, figure.box[1]))
-    for figure in ordered:
-        if figure.kind != "page":
-            words = _words_in(figure, root, reader)
+    ordered = [figure for figure in ordered if figure.kind != "page"]
+    by_ocr = {
+        figure.ref: Image(path=root / figure.ref, root=root)
+        for figure in ordered
+        if reader.uses_ocr and not is_readable(figure.words)
+    }
+    with reader.reading_ahead(by_ocr.values()):
+        for figure in ordered:
+            image = by_ocr.get(figure.ref)
+            words = figure.words if image is None else _words_in(figure, image, reader)
             yield _figure_chunk(figure, citing[figure.ref], words, count)
             count += 1
 
 
-def _words_in(figure: Figure, root: Path, reader: ImageReader) -> str:
-    if is_readable(figure.words) or not reader.uses_ocr:
-        return figure.words
-    lines = reader.lines(Image(path=root / figure.ref, root=root))
+def _words_in(figure: Figure, image: Image, reader: ImageReader) -> str:
+    """The words of the text layer, and those that OCR reads; an image may cost its own words only."""
+    try:
+        lines = reader.lines(image)
+    except ImageError as error:
+        warn(f"{figure.source}, page {figure.page}: the words in a figure are left out: {error}")
+        lines = []
     return " ".join([figure.words, *(line.text for line in lines)]).strip()
 
 

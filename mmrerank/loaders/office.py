@@ -17,8 +17,8 @@ from typing import Any
 from PIL import Image as Pillow
 from PIL import ImageChops
 
+from mmrerank.environment import clean_environment
 from mmrerank.errors import DocumentError
-from mmrerank.loaders.environment import clean_environment
 from mmrerank.optional import require
 from mmrerank.types import Image
 

@@ -110,8 +110,9 @@ class OCRReranker(Reranker):
     def warm_images(self, images: Sequence[Image], *, show_progress: bool = False) -> None:
         """As `warm`, for images that are not in a document yet. Raises the same errors."""
         unknown = [image for image in images if not self._reader.is_known(image)]
-        for image in progress(unknown, "Reading words in images", show=show_progress):
-            self._reader.words(image)
+        with self._reader.reading_ahead(unknown):
+            for image in progress(unknown, "Reading words in images", show=show_progress):
+                self._reader.words(image)
 
     def _score(self, query: Content, documents: list[Content]) -> list[Scored]:
         if self.show_progress:

@@ -9,6 +9,8 @@ import re
 import threading
 import time
 import unicodedata
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from mmrerank.errors import ImageError, warn
 from mmrerank.filesystem import FileStamp, file_stamp, write_atomically
 from mmrerank.images.decode import content_hash, read_bytes, read_file
 from mmrerank.ocr.engine import ReadLine, read_lines
+from mmrerank.ocr.processes import read_in_processes
 from mmrerank.types import Image
 
 __all__ = [
@@ -42,7 +45,7 @@ _SIDECAR_KEYS = {"page", "box", "words"}
 
 _TEXTS = {"source", "caption", "label", "words", "context", "kind"}
 
-_ENGINE = "rapidocr-3-single-lines"  # part of the cache key: another engine reads other words
+_ENGINE = "rapidocr-3-enlarged"  # part of the cache key: another engine reads other words
 
 
 def default_cache_dir() -> Path:
@@ -135,9 +138,10 @@ class ImageReader:
         self._lock = threading.Lock()
         self._memory: dict[str, list[ReadLine]] = {}
         self._keys: dict[FileStamp, str] = {}
+        self._ahead: dict[str, Future[list[ReadLine]]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_lock": None, "_memory": {}, "_keys": {}}
+        return {**self.__dict__, "_lock": None, "_memory": {}, "_keys": {}, "_ahead": {}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, _lock=threading.Lock())
@@ -179,16 +183,41 @@ class ImageReader:
 
         Raises `ImageError` for an image that cannot be read, `MissingDependencyError` without OCR.
         """
-        lines = self._remembered(self._key(image))
+        key = self._key(image)
+        lines = self._remembered(key)
         if lines is not None:
             return lines
-        data = read_bytes(image)  # read once, so that OCR reads the bytes that are hashed
-        key = content_hash(data)
-        with self._lock:  # one at a time: the engine uses all cores, and nothing is read twice
+        if key in self._ahead and not self._ahead[key].cancelled():
+            return self._ahead[key].result()
+        with self._lock:  # one at a time, so that nothing is read twice
             lines = self._remembered(key)
-            if lines is None:
-                lines = read_lines(data, image.name)
-                self._remember(key, lines)
+            return self._keep(image, read_lines) if lines is None else lines
+
+    @contextlib.contextmanager
+    def reading_ahead(self, images: Iterable[Image]) -> Iterator[None]:
+        """Within it, OCR reads these images in several processes, if that pays for their start.
+
+        `lines` and `words` wait for the image that they are asked for, and raise its error. What
+        has not been read at the end is given up. Raises `ImageError` for an image without bytes.
+        """
+        unknown: dict[str, Image] = {}
+        for image in images:
+            if not self.is_known(image) and (key := self._key(image)) not in self._ahead:
+                unknown[key] = image
+        with read_in_processes(unknown.values(), read=self._keep) as futures:
+            own = dict(zip(unknown, futures, strict=False))  # no futures if it does not pay
+            self._ahead.update(own)
+            try:
+                yield
+            finally:
+                for key in own:
+                    del self._ahead[key]
+
+    def _keep(self, image: Image, read: Callable[[bytes, str], list[ReadLine]]) -> list[ReadLine]:
+        """The lines that `read` reads in the image, kept for later."""
+        data = read_bytes(image)  # read once, so that OCR reads the bytes that are hashed
+        lines = read(data, image.name)
+        self._remember(content_hash(data), lines)
         return lines
 
     def _remembered(self, key: str) -> list[ReadLine] | None:

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from helpers import DATA, image_file
+from helpers import DATA, image_file, png
 
 ROOT = Path(__file__).parents[2]
 
@@ -172,6 +172,19 @@ def _file(suffix):
         case "png":
             return image_file()
     return b"<h1>Belts</h1><p>See <a href='https://example.org'>there</a>.</p>\n\n"
+
+
+def test_ocr_on_openvino(tmp_path):
+    """It reports each import of its own, and leaves a file in the home."""
+    pytest.importorskip("openvino")
+    (tmp_path / "words.png").write_bytes(png("turbine"))
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom mmrerank.ocr.engine import read_lines\n"
+        "lines = read_lines(Path('words.png').read_bytes(), 'a')\n"
+        "assert [line.text for line in lines] == ['turbine']\n"
+        "assert 'openvino' in sys.modules and 'openvino_telemetry' not in sys.modules"
+    )
+    check(tmp_path, "-c", code)
 
 
 @pytest.mark.parametrize("framework", ["langchain", "llama_index"])

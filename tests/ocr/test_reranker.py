@@ -114,16 +114,16 @@ def test_an_unusable_image_is_an_error(image_root):
 
 
 def test_a_missing_ocr_package_is_named_when_it_is_needed(image_root, monkeypatch):
-    from mmrerank.ocr import engine as ocr_engine
+    from mmrerank.ocr import rapid
 
-    ocr_engine._engine.cache_clear()
+    rapid._engine.cache_clear()
     monkeypatch.setitem(sys.modules, "rapidocr", None)
     document = Content("turbine", [Image.from_path(image_root / "words.png")])
     assert OCRReranker().score("turbine", ["turbine"])[0] > 0
     with pytest.raises(MissingDependencyError, match=r"mmrerank\[ocr\]"):
         OCRReranker().score("turbine", [document])
     assert OCRReranker(ocr=False).score("turbine", [document])[0] > 0
-    ocr_engine._engine.cache_clear()
+    rapid._engine.cache_clear()
 
 
 def test_ocr_is_quiet(image_root, caplog, capsys):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -71,8 +72,13 @@ class ChunkBuilder:
 
     def chunks(self) -> Iterator[Chunk]:
         """All chunks, in reading order."""
+        with closing(self._figures):
+            yield from self._chunks()
+
+    def _chunks(self) -> Iterator[Chunk]:
         position = 0
         for number in self._document.numbers_ahead():
+            self._figures.read_ahead(number)
             chunks = self._pack(number)
             sections = [self._section(chunk, number) for chunk in chunks]
             links = self._linker.links_on_page(number, chunks, sections)

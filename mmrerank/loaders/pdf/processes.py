@@ -14,7 +14,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from mmrerank.loaders.pdf.page import PageFigures, PageOptions, PageText, PDFInfo, Profile
 from mmrerank.loaders.pdf.page_reader import OpenPDF
-from mmrerank.loaders.pdf.worker import PDFFile, Worker, spare_workers
+from mmrerank.loaders.pdf.worker import PDFFile, PDFWorker, spare_workers
 
 __all__ = ["InThisProcess", "InWorkers", "Pages", "in_order", "open_pages"]
 
@@ -31,7 +31,7 @@ class Pages(ABC):
     """The pages of an open PDF, numbered from 1. Each call returns a future at once.
 
     A future raises what the method of `OpenPDF` raises (in workers, errors that are not a
-    `RerankError` become a RuntimeError), and `PageLostError` for a page that takes too long.
+    `RerankError` become a RuntimeError), and `WorkerLostError` for a page that takes too long.
     """
 
     def info(self) -> Future[PDFInfo]:
@@ -102,7 +102,7 @@ class _Call:
     """A call that waits for a worker; `page` is the page that it is about, if any."""
 
     page: int | None
-    run: Callable[[Worker], Any]
+    run: Callable[[PDFWorker], Any]
     future: Future[Any] = field(default_factory=Future)
 
 
@@ -116,13 +116,13 @@ class InWorkers(Pages):
     def __init__(self, path: str, password: str | None, workers: int, timeout: float) -> None:
         self._file = PDFFile(path, password, _current_folder())
         self._timeout = timeout
-        self._idle: queue.SimpleQueue[Worker] = queue.SimpleQueue()
+        self._idle: queue.SimpleQueue[PDFWorker] = queue.SimpleQueue()
         for _ in range(workers):
             self._idle.put(spare_workers.get())
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="mmrerank-pdf")
         self._lock = threading.Lock()
         self._waiting: list[_Call] = []
-        self._readers: dict[int, Worker] = {}
+        self._readers: dict[int, PDFWorker] = {}
 
     def close(self) -> None:
         """Wait for calls that have begun, cancel the others, and keep the processes."""
@@ -139,7 +139,7 @@ class InWorkers(Pages):
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> Future[T]:
-        def run(worker: Worker) -> T:
+        def run(worker: PDFWorker) -> T:
             worker.open(self._file)
             return worker.call(method, self._timeout, *args, **kwargs)
 
@@ -160,7 +160,7 @@ class InWorkers(Pages):
         finally:
             self._idle.put(worker)
 
-    def _take(self, worker: Worker) -> _Call:
+    def _take(self, worker: PDFWorker) -> _Call:
         """The first call about a page that this worker has read, or else the first of all."""
         with self._lock:
             own = (call for call in self._waiting if self._reader(call) is worker)
@@ -170,7 +170,7 @@ class InWorkers(Pages):
                 self._readers[call.page] = worker
         return call
 
-    def _reader(self, call: _Call) -> Worker | None:
+    def _reader(self, call: _Call) -> PDFWorker | None:
         return None if call.page is None else self._readers.get(call.page)
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
+from mmrerank.errors import ImageError
 from mmrerank.loaders.base import Figure
 from mmrerank.loaders.pdf.document import PDFDocument
 from mmrerank.loaders.pdf.packing import collect_labels
@@ -15,6 +17,8 @@ from mmrerank.ocr.words import ImageReader, default_cache_dir, is_readable
 from mmrerank.types import Image
 
 __all__ = ["SavedFigures"]
+
+_SCANS_AHEAD = 16  # pages whose scans are read at the same time
 
 _PAGE_IMAGE = -1
 """The index of a page's own image among its figures."""
@@ -41,6 +45,30 @@ class SavedFigures:
         self._figures: dict[FigureKey, Figure | None] = {}
         self._saved: set[str] = set()
         self._reader = ImageReader(default_cache_dir()) if ocr_pages else None
+        self._ahead = ExitStack()
+        self._seen_ahead: set[int] = set()
+
+    def close(self) -> None:
+        """Give up what is being read ahead."""
+        self._ahead.close()
+
+    def read_ahead(self, number: int) -> None:
+        """Start reading the scans of a page and of those after it, if this page is a scan.
+
+        Errors and warnings as `PDFDocument.figures`.
+        """
+        if self._reader is None or number in self._seen_ahead:
+            return
+        if not self._document.is_textless(number):
+            return
+        self.close()
+        first = self._document.numbers.index(number)
+        pages = self._document.numbers[first : first + _SCANS_AHEAD]
+        self._seen_ahead.update(pages)
+        drawn = [self._document.figures(page) for page in pages if self._document.is_textless(page)]
+        crops = [crop for page in drawn for crop in (*page.crops, page.page_image)]
+        images = [Image.from_path(self._root / crop.ref) for crop in crops if crop and crop.ref]
+        self._ahead.enter_context(self._reader.reading_ahead(images))
 
     def get(self, key: FigureKey) -> Figure | None:
         """A figure; None if it cannot be drawn, with a `RerankWarning`.
@@ -58,9 +86,17 @@ class SavedFigures:
     def lines_of_page(self, number: int) -> list[ReadLine]:
         """What OCR reads in the image of a page; [] without OCR or without an image."""
         figure = self.page_image(number)
-        if figure is None or self._reader is None:
+        return [] if figure is None else self._lines(number, figure.ref)
+
+    def _lines(self, number: int, ref: str) -> list[ReadLine]:
+        """What OCR reads in an image of a page; [] without OCR, or, with a warning, if it fails."""
+        if self._reader is None:
             return []
-        return self._reader.lines(Image.from_path(self._root / figure.ref))
+        try:
+            return self._reader.lines(Image.from_path(self._root / ref))
+        except ImageError as error:
+            self._document.warn(number, f"the words in an image are left out ({error.reason})")
+            return []
 
     def _save_page(self, number: int) -> None:
         figures = self._document.figures(number)
@@ -102,9 +138,8 @@ class SavedFigures:
         """The words of a figure: its text layer, or what OCR reads in scans and where it is empty."""
         scan = self._document.is_textless(number)  # its text layer is at most a running head
         ocr = scan or (self._ocr_figures and not is_readable(crop.words))
-        if self._reader is None or not ocr:
-            return crop.words
-        return self._reader.words(Image.from_path(self._root / crop.ref)) or crop.words
+        lines = self._lines(number, crop.ref) if ocr else []
+        return " ".join(line.text for line in lines) or crop.words
 
 
 def _context(region: Region, blocks: Sequence[Block]) -> str:

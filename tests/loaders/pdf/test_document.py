@@ -24,7 +24,7 @@ from mmrerank.loaders.pdf.page import (
     PageOptions,
 )
 from mmrerank.loaders.pdf.processes import InThisProcess, open_pages
-from mmrerank.loaders.pdf.worker import PageLostError
+from mmrerank.worker import WorkerLostError
 
 pymupdf = pytest.importorskip("pymupdf")
 pytest.importorskip("scipy")
@@ -65,7 +65,7 @@ def test_a_page_that_takes_too_long_loses_its_figures_only(book, root, monkeypat
         future = original(self, number, profile, options)
         if number == 2 and options.figures:
             future = Future()
-            future.set_exception(PageLostError("took longer than 30 s"))
+            future.set_exception(WorkerLostError("took longer than 30 s"))
         return future
 
     monkeypatch.setattr(InThisProcess, "figures", slow)

@@ -19,7 +19,7 @@ from mmrerank.loaders.pdf.page import (
     Profile,
 )
 from mmrerank.loaders.pdf.processes import InWorkers, in_order, open_pages
-from mmrerank.loaders.pdf.worker import PageLostError
+from mmrerank.worker import WorkerLostError
 
 pymupdf = pytest.importorskip("pymupdf")
 pytest.importorskip("scipy")
@@ -52,7 +52,7 @@ def test_a_file_that_cannot_be_opened_is_reported_by_the_first_call(tmp_path):
 
 def test_a_call_that_takes_too_long_is_stopped():
     pages = InWorkers(str(DATA / "pdf-damaged" / "slow.pdf"), None, 1, 0.01)
-    with pytest.raises(PageLostError, match=r"took longer than 0.01 s"):
+    with pytest.raises(WorkerLostError, match=r"took longer than 0.01 s"):
         pages.text(1).result()
     pages.close()
 
@@ -63,7 +63,7 @@ def test_a_worker_that_dies_is_replaced(book):
     dying.open(pages._file)
     dying._process.kill()
     pages._idle.put(dying)
-    with pytest.raises(PageLostError, match="ended its process"):
+    with pytest.raises(WorkerLostError, match="ended its process"):
         pages.info().result()
     assert pages.info().result().page_count == 4
     pages.close()

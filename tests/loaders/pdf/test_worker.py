@@ -11,12 +11,14 @@ from pdf_pages import (
     DAMAGED,
 )
 
+from mmrerank import worker
 from mmrerank.errors import (
     DocumentError,
 )
-from mmrerank.loaders.pdf import worker
+from mmrerank.loaders.pdf import worker as pdf_worker
 from mmrerank.loaders.pdf.page_reader import OpenPDF
-from mmrerank.loaders.pdf.worker import PageLostError, PDFFile, SpareWorkers, Worker
+from mmrerank.loaders.pdf.worker import PDFFile, PDFWorker
+from mmrerank.worker import SpareWorkers, WorkerLostError
 
 pymupdf = pytest.importorskip("pymupdf")
 pytest.importorskip("scipy")
@@ -24,14 +26,14 @@ pytest.importorskip("scipy")
 
 @pytest.fixture
 def slow():
-    opened = Worker()
+    opened = PDFWorker()
     opened.open(PDFFile(str(DAMAGED / "slow.pdf"), None, None))
     yield opened
     opened.stop()
 
 
 def test_calls_return_results_and_raise_errors(report):
-    made = Worker()
+    made = PDFWorker()
     made.open(PDFFile(str(report), None, None))
     assert made.call(OpenPDF.info, 60).page_count == 3
     assert made.call(OpenPDF.text, 60, 2).number == 2
@@ -56,7 +58,7 @@ def test_a_worker_inherits_no_keys(report, monkeypatch):
     monkeypatch.setenv("ORT_DISABLE_TELEMETRY", "0")
     monkeypatch.setenv("LC_ALL", "C.UTF-8")
     monkeypatch.syspath_prepend(Path(__file__).parent)  # where the worker finds the function
-    made = Worker()
+    made = PDFWorker()
     made.open(PDFFile(str(report), None, None))
     found = made.call(environment_names, 60)
     made.stop()
@@ -69,7 +71,7 @@ def test_a_worker_inherits_no_keys(report, monkeypatch):
 def test_a_worker_sends_no_telemetry(report, monkeypatch):
     monkeypatch.delenv("ORT_DISABLE_TELEMETRY", raising=False)
     monkeypatch.syspath_prepend(Path(__file__).parent)
-    made = Worker()
+    made = PDFWorker()
     made.open(PDFFile(str(report), None, None))
     assert made.call(environment_names, 60)["ORT_DISABLE_TELEMETRY"] == "1"
     made.stop()
@@ -77,7 +79,7 @@ def test_a_worker_sends_no_telemetry(report, monkeypatch):
 
 def test_a_call_that_takes_too_long_ends_the_process_and_the_next_starts_another(slow):
     lost = slow._process
-    with pytest.raises(PageLostError, match=r"took longer than 0.01 s"):
+    with pytest.raises(WorkerLostError, match=r"took longer than 0.01 s"):
         slow.call(OpenPDF.text, 0.01, 1)
     assert lost.wait(20) == -signal.SIGKILL
     slow.open(PDFFile(str(DAMAGED / "slow.pdf"), None, None))
@@ -86,12 +88,12 @@ def test_a_call_that_takes_too_long_ends_the_process_and_the_next_starts_another
 
 def test_a_worker_that_dies_is_reported(slow):
     slow._process.kill()
-    with pytest.raises(PageLostError, match="ended its process"):
+    with pytest.raises(WorkerLostError, match="ended its process"):
         slow.call(OpenPDF.info, 60)
 
 
 def send(process, limit):
-    call = (worker._Session.call, (OpenPDF.text, (1,), {}), limit)
+    call = (pdf_worker._session.call, (OpenPDF.text, (1,), {}), {}, limit)
     worker._write(process.stdin, call)
 
 
@@ -110,7 +112,7 @@ def test_a_worker_whose_parent_is_gone_hangs_on_no_page(slow):
 
 
 def test_spare_workers_are_used_again_and_are_few(report):
-    spare = SpareWorkers()
+    spare = SpareWorkers(PDFWorker)
     workers = [spare.get() for _ in range(3)]
     workers[0].open(PDFFile(str(report), None, None))
     process = workers[0]._process
@@ -124,7 +126,7 @@ def test_spare_workers_are_used_again_and_are_few(report):
 
 
 def test_a_fork_does_not_use_its_parents_workers(monkeypatch):
-    spare = SpareWorkers()
+    spare = SpareWorkers(PDFWorker)
     parents = spare.get()
     spare.put(parents)
     monkeypatch.setattr(os, "getpid", lambda: -1)

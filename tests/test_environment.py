@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from mmrerank.environment import clean_environment
 from mmrerank.loaders import office
-from mmrerank.loaders.environment import clean_environment
 
 
 def test_only_what_is_needed_is_passed(monkeypatch):

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import threading
 import time
-from concurrent.futures import wait
 
 import pytest
 from calling import figures, reranker_for, scores_of, with_limits
 
 from mmrerank import APITimeoutError, Content
 from mmrerank.http import base
-from mmrerank.http.workers import run_all, run_in_thread
 
 SCRIPT = """
 import asyncio, time
@@ -61,28 +58,3 @@ def test_the_deadline_holds_between_images(server, mode, monkeypatch):
     time.sleep(0.5)
     assert 1 <= len(encoded) <= 5
     assert server.requests == []
-
-
-def test_results_and_errors_come_in_order():
-    def fail():
-        raise KeyError("x")
-
-    futures = run_all([lambda: 1, fail, lambda: 3], 2, threading.Event())
-    wait(futures)
-    assert (futures[0].result(), futures[2].result()) == (1, 3)
-    assert isinstance(futures[1].exception(), KeyError)
-    assert run_in_thread(lambda: 4).result() == 4
-
-
-def test_nothing_begins_after_the_stop():
-    stop = threading.Event()
-    futures = run_all([stop.set, lambda: 1, lambda: 2], 1, stop)
-    assert wait_all_done(futures)
-    assert [future.cancelled() for future in futures] == [False, True, True]
-
-
-def wait_all_done(futures):
-    end = time.monotonic() + 5
-    while time.monotonic() < end and not all(future.done() for future in futures):
-        time.sleep(0.01)
-    return all(future.done() for future in futures)
