@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import overload
 
@@ -115,7 +115,7 @@ class Citations(Sequence[Citation]):
 Names = Mapping[tuple[int, str], Citation]
 
 
-def _references(group: str, labels: Set[str]) -> list[tuple[int | None, str]]:
+def _references(group: str, labels: Collection[str]) -> list[tuple[int | None, str]]:
     """Numbers and labels between two brackets; [] if they are something else."""
     tokens = [" ".join(token.split()) for token in _SEPARATOR.split(group)]
     if not (
