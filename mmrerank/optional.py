@@ -25,6 +25,7 @@ _PACKAGES = {
     "bs4": ("html", "loading an HTML or Markdown file"),
     "chromadb": ("chroma", "an index"),
     "docx": ("office", "loading a DOCX file"),
+    "jsonschema": ("testing", "LocalChatServer"),
     "lxml": ("office", "loading an office file"),
     "langchain_core": ("langchain", "langchain_mmrerank"),
     "llama_index.core": ("llama-index", "llama_index_mmrerank"),

@@ -1,12 +1,26 @@
-"""For your tests and ours: a reranker without a model, and a rerank server on loopback.
+"""For your tests and ours: a reranker without a model, and servers on loopback.
 
 Nothing here needs a network, a key or a download.
 """
 
+from mmrerank.testing.chat.replies import ChatReply
+from mmrerank.testing.chat.requests import ChatRequest, SentImage
+from mmrerank.testing.chat.server import LocalChatServer
 from mmrerank.testing.dialects import Dialect
 from mmrerank.testing.fake import FakeReranker
 from mmrerank.testing.faults import Fault, Refusal
 from mmrerank.testing.scoring import overlap
 from mmrerank.testing.server import LocalRerankServer
 
-__all__ = ["Dialect", "FakeReranker", "Fault", "LocalRerankServer", "Refusal", "overlap"]
+__all__ = [
+    "ChatReply",
+    "ChatRequest",
+    "Dialect",
+    "FakeReranker",
+    "Fault",
+    "LocalChatServer",
+    "LocalRerankServer",
+    "Refusal",
+    "SentImage",
+    "overlap",
+]

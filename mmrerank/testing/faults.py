@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -29,6 +29,7 @@ Fault = (
         "drop",
         "reset",
         "cut",
+        "stall",
         "truncated",
         "no_json",
         "deep",
@@ -43,7 +44,8 @@ Fault = (
 """What the server does instead of answering. A number: an error with that status.
 
 Of the connection: "timeout" (no answer), "slow" (the body, a byte every 0.1 s), "slow_head" (the
-same for the head), "drop" (closed without an answer), "reset", "cut" (closed within the body).
+same for the head), "drop" (closed without an answer), "reset", "cut" (closed within the body),
+"stall" (stops within the body, and stays open).
 
 Of the body: "truncated" (half of the JSON), "no_json" (HTML), "deep" (endlessly nested JSON),
 "missing" (one result too few), "repeated" (an index twice), "foreign" (an index that was not
@@ -53,12 +55,18 @@ sent), "nan", "huge" (a number larger than any float), "form" (JSON of another s
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer of the server; `fault` names what is wrong with the way it is sent."""
+    """An answer of the server; `fault` names what is wrong with the way it is sent.
+
+    A stream has `events` in place of a body, with so many seconds of `pause` after each.
+    """
 
     status: int = 200
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     fault: str = ""
+    media_type: str = "application/json"
+    events: Sequence[bytes] = ()
+    pause: float = 0.0
 
 
 _WITHOUT_ANSWER = {
@@ -95,4 +103,6 @@ def break_json(answer: Any, fault: Fault | None) -> Reply:
     content = json.dumps({"odd": answer} if fault == "form" else answer).encode()
     if fault == "truncated":
         content = content[: len(content) // 2]
-    return Reply(body=content, fault=fault if fault in ("slow", "slow_head", "cut") else "")
+    return Reply(
+        body=content, fault=fault if fault in ("slow", "slow_head", "cut", "stall") else ""
+    )

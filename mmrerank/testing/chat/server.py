@@ -1,0 +1,167 @@
+"""A chat and embedding server on loopback. Use it through `mmrerank.testing`."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+import struct
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from mmrerank.ocr.bm25 import tokenize
+from mmrerank.testing.chat.replies import ChatReply, as_reply, completion, events
+from mmrerank.testing.chat.requests import ChatDialect, ChatRequest, read_chat, read_embeddings
+from mmrerank.testing.dialects.forms import RefusedError, list_models
+from mmrerank.testing.faults import Fault, Reply, break_json
+from mmrerank.testing.local_server import LocalServer
+
+__all__ = ["LocalChatServer", "Script"]
+
+Answer = str | Mapping[str, Any] | ChatReply | None
+Script = Answer | Sequence[Answer] | Callable[[ChatRequest], Answer]
+
+_CHAT, _EMBEDDINGS = "/v1/chat/completions", "/v1/embeddings"
+_SENDING = ("slow", "slow_head", "cut", "stall")
+
+
+class LocalChatServer(LocalServer):
+    """A server on loopback that answers chat completions and embeddings in OpenAI's form.
+
+    ::
+
+        with LocalChatServer(["An old pump.", {"brief": "a pump"}], faults=[429]) as server:
+            client = openai.OpenAI(api_key=server.api_key, base_url=server.base_url)
+            ...
+            assert [image.hash for image in server.calls[0].images] == [...]
+
+    `reply` is what the model answers: a text, a dict (JSON, or the arguments of a function that the
+    request forces), a `ChatReply`, or None for the smallest answer of the form asked for; a list of
+    these, one for each request, the last for all further ones; or a function of the `ChatRequest`.
+    What a function raises is answered with 500.
+
+    A request is checked against the published schema, images included, and refused with 400 as the
+    service would. `dialect` is "openai", "vllm" (which also reads `structured_outputs`) or "ollama"
+    (which reads inline images only); the last two ignore unknown fields, listed in `ignored`. With
+    `takes_images=False` the model reads text only. `pause` is the time in seconds between two
+    events of a stream. An embedding of the same words is the same vector, of `dimensions` numbers.
+    The other options are those of `LocalServer`.
+
+    `calls` lists the chat requests that were accepted, `embedded` the texts of each request for
+    embeddings.
+    """
+
+    def __init__(
+        self,
+        reply: Script = None,
+        *,
+        dialect: ChatDialect = "openai",
+        takes_images: bool = True,
+        pause: float = 0.0,
+        dimensions: int = 256,
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        self.calls: list[ChatRequest] = []
+        self.embedded: list[list[str]] = []
+        self.ignored: list[str] = []
+        self._script = reply if callable(reply) else _in_turn(reply)
+        self.dialect, self.takes_images = dialect, takes_images
+        self.pause, self.dimensions = pause, dimensions
+
+    @property
+    def base_url(self) -> str:
+        """The address as clients of OpenAI want it, with `/v1`."""
+        return f"{self.url}/v1"
+
+    def _has_path(self, path: str) -> bool:
+        return path in (_CHAT, _EMBEDDINGS)
+
+    def _list_models(self, names: Sequence[str]) -> Any:
+        return list_models(names)
+
+    def _answer(self, path: str, body: Any, fault: Fault | None) -> Reply:
+        try:
+            if path == _EMBEDDINGS:
+                return self._embed(body, fault)
+            request, ignored = read_chat(
+                body, self.dialect, path=path, takes_images=self.takes_images
+            )
+        except RefusedError as error:
+            return self._error(400, "invalid_value", str(error))
+        if self.models is not None and request.model not in self.models:
+            message = f"The model `{request.model}` does not exist"
+            return self._error(404, "model_not_found", message)
+        with self._lock:
+            self.calls.append(request)
+            self.ignored += ignored
+        try:
+            reply = as_reply(self._script(request), request)
+        except Exception as error:  # of the test's own function
+            return self._error(500, "script", f"{type(error).__name__}: {error}")
+        return self._send(reply, request, fault)
+
+    def _send(self, reply: ChatReply, request: ChatRequest, fault: Fault | None) -> Reply:
+        if not request.body.get("stream"):
+            answer = completion(reply, request)
+            return break_json({**answer, "choices": []} if fault == "missing" else answer, fault)
+        return Reply(
+            events=events(reply, request),
+            media_type="text/event-stream",
+            pause=self.pause,
+            fault=fault if isinstance(fault, str) and fault in _SENDING else "",
+        )
+
+    def _embed(self, body: Any, fault: Fault | None) -> Reply:
+        texts = read_embeddings(body)
+        with self._lock:
+            self.embedded.append(texts)
+        size = body.get("dimensions") or self.dimensions
+        as_base64 = body.get("encoding_format") == "base64"
+        data = [
+            {"object": "embedding", "index": i, "embedding": _encoded(vector_of(text, size), as_base64)}
+            for i, text in enumerate(texts)
+        ]  # fmt: skip
+        tokens = sum(len(text.split()) for text in texts)
+        usage = {"prompt_tokens": tokens, "total_tokens": tokens}
+        answer = {"object": "list", "data": data, "model": body["model"], "usage": usage}
+        return break_json({**answer, "data": data[:-1]} if fault == "missing" else answer, fault)
+
+    def _error(
+        self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None
+    ) -> Reply:
+        kind = "invalid_request_error" if status < 500 else "server_error"
+        error = {"message": message, "type": kind, "param": None, "code": code}
+        return Reply(status, json.dumps({"error": error}).encode(), headers or {})
+
+
+def _in_turn(replies: Answer | Sequence[Answer]) -> Callable[[ChatRequest], Answer]:
+    """One reply for each request, the last for all further ones."""
+    left: list[Answer] = list(replies) if isinstance(replies, (list, tuple)) else [replies]  # type: ignore[list-item]
+    lock = threading.Lock()
+
+    def answer(request: ChatRequest) -> Answer:
+        with lock:
+            return left.pop(0) if len(left) > 1 else left[0]
+
+    return answer
+
+
+def vector_of(text: str, dimensions: int) -> list[float]:
+    """A vector of length 1: texts with common words are near each other."""
+    vector = [0.0] * dimensions
+    for word in tokenize(text) or [text]:
+        digest = hashlib.sha256(word.encode("utf-8", "replace")).digest()
+        vector[int.from_bytes(digest[:4], "big") % dimensions] += 1.0 if digest[4] % 2 else -1.0
+    length = math.sqrt(sum(value * value for value in vector))
+    if not length:  # words that cancel each other
+        return [1.0, *[0.0] * (dimensions - 1)]
+    return [value / length for value in vector]
+
+
+def _encoded(vector: Sequence[float], as_base64: bool) -> list[float] | str:
+    if not as_base64:
+        return list(vector)
+    return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
