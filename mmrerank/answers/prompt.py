@@ -67,9 +67,6 @@ class PromptOptions(TypedDict, total=False):
     instructions: str
     """What the prompt begins with. Default `INSTRUCTIONS`."""
 
-    on_image_error: Literal["raise", "warn"]
-    """For an image that cannot be used: "raise" (default), or "warn" and go on without it."""
-
     reader: ImageReader | None
     """Reads the words in images. The default uses OCR if it is installed."""
 
@@ -116,8 +113,9 @@ class Prompt:
 class PromptBuilder(Configurable):
     """Makes prompts of questions and ranked chunks. It knows neither framework.
 
-    `options` are those of `PromptOptions`. Raises `InvalidInputError` for values that cannot be
-    used.
+    `on_image_error`: for an image that cannot be used, "raise" the `ImageError`, or "warn" and go
+    on without it. `options` are those of `PromptOptions`. Raises `InvalidInputError` for values
+    that cannot be used.
     """
 
     options = PromptOptions
@@ -127,23 +125,27 @@ class PromptBuilder(Configurable):
         "max_pixels": 1_600_000,
         "max_bytes": 8 * 2**20,
         "instructions": INSTRUCTIONS,
-        "on_image_error": "raise",
         "reader": None,
     }
 
-    def __init__(self, **options: Unpack[PromptOptions]) -> None:
+    def __init__(
+        self,
+        *,
+        on_image_error: Literal["raise", "warn"] = "raise",
+        **options: Unpack[PromptOptions],
+    ) -> None:
         given = self.complete_options(options)
         if given["images"] not in get_args(ImagesMode):
             raise InvalidInputError(
                 f"images must be one of {', '.join(get_args(ImagesMode))}, not {given['images']!r}"
             )
-        if given["on_image_error"] not in ("raise", "warn"):
+        if on_image_error not in ("raise", "warn"):
             raise InvalidInputError("on_image_error must be 'raise' or 'warn'")
         self.images: ImagesMode = given["images"]
         self._instructions: str = given["instructions"]
         self._picker = ImagePicker(
             ImageBudget(given["max_images"], given["max_pixels"], given["max_bytes"]),
-            on_image_error=given["on_image_error"],
+            on_image_error=on_image_error,
             reader=given["reader"],
         )
 
