@@ -18,7 +18,8 @@ from langchain_mmrerank.convert import check_documents
 from mmrerank.adapter_options import ImagePromptOptions
 from mmrerank.answers.chunks import Chunk, read_chunk
 from mmrerank.answers.citations import Citations
-from mmrerank.answers.prompt import ImagePart, Prompt, PromptBuilder, PromptOptions, TextPart
+from mmrerank.answers.parts import ImagePart, Prompt, TextPart
+from mmrerank.answers.prompt import PromptBuilder, PromptOptions
 from mmrerank.errors import InvalidInputError
 from mmrerank.frameworks import LANGCHAIN, wrong_type
 from mmrerank.images.refs import IMAGES_KEY

@@ -6,6 +6,7 @@ from mmrerank.optional import require
 
 require("llama_index.core")
 
+from llama_index_mmrerank.answers import ImagePostprocessor, to_message
 from llama_index_mmrerank.embeddings import TextEmbedding
 from llama_index_mmrerank.postprocessor import MultimodalRerank
 from llama_index_mmrerank.reader import (
@@ -17,6 +18,7 @@ from llama_index_mmrerank.reader import (
 from llama_index_mmrerank.retriever import MultimodalRetriever
 
 __all__ = [
+    "ImagePostprocessor",
     "MultimodalPDFReader",
     "MultimodalReader",
     "MultimodalRerank",
@@ -24,4 +26,5 @@ __all__ = [
     "TextEmbedding",
     "attach_images",
     "resolve_markers",
+    "to_message",
 ]

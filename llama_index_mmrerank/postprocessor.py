@@ -15,6 +15,7 @@ from llama_index_instrumentation import get_dispatcher
 from pydantic import ConfigDict, Field
 from pydantic.json_schema import SkipJsonSchema
 
+from llama_index_mmrerank.answers import ImagePostprocessor, allowed_urls
 from llama_index_mmrerank.convert import check_nodes, to_content, to_contents, with_scores
 from mmrerank.adapter_options import RerankOptions, choose_reranker
 from mmrerank.base import Reranker
@@ -34,6 +35,10 @@ class PostprocessorOptions(RerankOptions, total=False):
 
     metadata_mode: MetadataMode
     """Which metadata the reranker reads together with a node's text. Default: none."""
+
+    with_images: bool | Literal["separate", "words"]
+    """Give the nodes their images, for engines with `multimodal=True`: True, or one of the other
+    ways of `ImagePostprocessor`, with its default budget. Default False."""
 
     callback_manager: CallbackManager
     """LlamaIndex's older callbacks; an engine sets its own."""
@@ -71,6 +76,7 @@ class MultimodalRerank(BaseNodePostprocessor):
     on_image_error: Literal["raise", "warn"] = "raise"
     urls: Literal["refuse", "pass", "fetch"] = "refuse"
     metadata_mode: MetadataMode = MetadataMode.NONE
+    with_images: bool | Literal["separate", "words"] = False
 
     model_config = ConfigDict(
         hide_input_in_errors=True,  # it may be a key, given under another name
@@ -117,7 +123,7 @@ class MultimodalRerank(BaseNodePostprocessor):
             if query is not None:
                 contents, refs = self._contents(nodes)
                 results = self.reranker.rerank(query, contents, self.top_n, self.min_score)
-                reranked.extend(_with_results(nodes, results, refs))
+                reranked.extend(self._winners(nodes, results, refs))
         return reranked
 
     async def _apostprocess_nodes(
@@ -129,7 +135,7 @@ class MultimodalRerank(BaseNodePostprocessor):
             if query is not None:
                 contents, refs = await asyncio.to_thread(self._contents, nodes)
                 results = await self.reranker.arerank(query, contents, self.top_n, self.min_score)
-                reranked.extend(_with_results(nodes, results, refs))
+                reranked.extend(await asyncio.to_thread(self._winners, nodes, results, refs))
         return reranked
 
     def _contents(self, nodes: Sequence[NodeWithScore]) -> tuple[list[Content], list[list[str]]]:
@@ -141,6 +147,26 @@ class MultimodalRerank(BaseNodePostprocessor):
         if self.reranker.modalities.image and not any(refs):
             warn_if_key_looks_wrong((item.node.metadata for item in nodes), self.image_key)
         return contents, refs
+
+    def _winners(
+        self,
+        nodes: Sequence[NodeWithScore],
+        results: Sequence[RerankResult],
+        refs: list[list[str]],
+    ) -> list[NodeWithScore]:
+        """Copies of the nodes with their scores, and their images if they are asked for."""
+        winners = [with_scores(nodes[r.index], r, refs[r.index]) for r in results]
+        if not self.with_images:
+            return winners
+        with_images = ImagePostprocessor(
+            images="send" if self.with_images is True else self.with_images,
+            image_root=self.image_root,
+            image_key=self.image_key,
+            path_map=self.path_map,
+            on_image_error=self.on_image_error,
+            urls=allowed_urls(self.urls),
+        )
+        return with_images.postprocess_nodes(winners)
 
     def compress_documents(self, *_: Any, **__: Any) -> NoReturn:
         """Raises `InvalidInputError`: this class is not LangChain's."""
@@ -177,12 +203,6 @@ class MultimodalRerank(BaseNodePostprocessor):
                 event.on_end({EventPayload.NODES: _without_content(reranked)})
         finally:
             _dispatcher.event(ReRankEndEvent(nodes=_without_content(reranked)))
-
-
-def _with_results(
-    nodes: Sequence[NodeWithScore], results: Sequence[RerankResult], refs: list[list[str]]
-) -> list[NodeWithScore]:
-    return [with_scores(nodes[r.index], r, refs[r.index]) for r in results]
 
 
 def _without_content(nodes: Sequence[NodeWithScore]) -> list[NodeWithScore]:

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from mmrerank import Image, ImageError, InvalidInputError, RerankWarning
 from mmrerank.answers.chunks import Chunk, ChunkImage, read_chunk
-from mmrerank.answers.prompt import INSTRUCTIONS, ImagePart, PromptBuilder, TextPart
+from mmrerank.answers.parts import ImagePart, TextPart
+from mmrerank.answers.prompt import INSTRUCTIONS, PromptBuilder
 from mmrerank.images.decode import open_image
 from mmrerank.images.facts import digest
 from mmrerank.images.resolve import ImageResolver

@@ -17,6 +17,7 @@ from langchain_mmrerank import ImagePrompt, to_message
 from langchain_mmrerank.answers import reads_images
 from mmrerank import Image, ImageError, InvalidInputError, RerankWarning
 from mmrerank.images.decode import image_size, open_image
+from mmrerank.ocr.words import ImageReader
 from mmrerank.testing import LocalChatServer
 
 __all__ = ["figures"]
@@ -71,11 +72,15 @@ def test_the_image_is_the_file_as_it_is_if_it_fits(report, server):
     assert open_image(Image.from_bytes(image.data)).tobytes() == open_image(original).tobytes()
 
 
-def test_a_model_for_text_gets_the_words(report):
+def test_a_model_for_text_gets_the_words(report, tmp_path_factory):
+    reader = ImageReader(tmp_path_factory.getbasetemp() / "ocr")  # what the reranker has read
     documents = report.rerank.compress_documents(report.documents, QUESTION)
     with LocalChatServer("R12", takes_images=False) as server:
         model = chat(server, profile={"image_inputs": False})
-        chain = ImagePrompt(image_root=report.root, model=model.bind(temperature=0)) | model
+        chain = (
+            ImagePrompt(image_root=report.root, model=model.bind(temperature=0), reader=reader)
+            | model
+        )
         chain.invoke({"context": documents, "input": QUESTION})
     (call,) = server.calls
     assert not call.images
