@@ -8,6 +8,7 @@
         │   └── UnsupportedModalityError          text or images that a model cannot read
         ├── ImageError                            an image reference or file that cannot be used
         ├── DocumentError                         a PDF or other file that cannot be loaded
+        ├── CaptionError                          an image that a vision model gives no caption for
         ├── StoreError                            an index that is missing or cannot be used
         ├── MissingDependencyError (also ImportError)  an optional package is not installed
         ├── ModelLoadError                        a local model that cannot be loaded
@@ -29,6 +30,7 @@ __all__ = [
     "APIError",
     "APITimeoutError",
     "AuthenticationError",
+    "CaptionError",
     "DocumentError",
     "ImageError",
     "InvalidInputError",
@@ -92,6 +94,10 @@ class DocumentError(RerankError):
     def __str__(self) -> str:
         place = f", page {self.page}" if self.page is not None else ""
         return f"{self.path}{place}: {self.reason}"
+
+
+class CaptionError(RerankError):
+    """A vision model gave no caption of an image; the message says what it did instead."""
 
 
 class StoreError(RerankError):

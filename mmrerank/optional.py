@@ -31,6 +31,7 @@ _PACKAGES = {
     "llama_index.core": ("llama-index", "llama_index_mmrerank"),
     "markdown_it": ("html", "loading a Markdown file"),
     "numpy": ("ocr", "reading the words in images"),
+    "openai": ("openai", "a model behind OpenAI's API"),
     "pillow_heif": ("heif", "loading a HEIC image"),
     "pptx": ("office", "loading a PPTX file"),
     "pymupdf": ("pdf", "loading a PDF"),
@@ -97,7 +98,11 @@ def require(module: str, *, extra: str | None = None, purpose: str | None = None
     package = next(name for name in (module, module.partition(".")[0]) if name in _PACKAGES)
     _stop_telemetry(package)
     try:
-        return sys.modules.get(module) or _import_quietly(module)
+        if (
+            module in sys.modules
+        ):  # which another thread may still be importing: then it is waited for
+            return importlib.import_module(module)
+        return _import_quietly(module)
     except ModuleNotFoundError as error:
         missing = error.name or ""
         if not f"{module}.".startswith(f"{missing}.") or not missing:

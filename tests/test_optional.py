@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -103,3 +104,12 @@ if importlib.util.find_spec("torchao"):
 if importlib.util.find_spec("sentence_transformers"):
     _ = require("sentence_transformers").CrossEncoder
 """
+
+
+def test_a_module_that_another_thread_is_importing_is_waited_for(tmp_path, monkeypatch):
+    (tmp_path / "slow_module.py").write_text("import time\ntime.sleep(0.2)\nready = True\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr("mmrerank.optional._PACKAGES", {"slow_module": ("x", "y")})
+    with ThreadPoolExecutor(4) as pool:
+        modules = list(pool.map(require, ["slow_module"] * 4))
+    assert all(module.ready for module in modules)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from mmrerank.ocr.bm25 import tokenize
+from mmrerank.optional import require
 from mmrerank.testing.chat.replies import ChatReply, as_reply, completion, events
 from mmrerank.testing.chat.requests import ChatDialect, ChatRequest, read_chat, read_embeddings
 from mmrerank.testing.dialects.forms import RefusedError, list_models
@@ -63,6 +64,7 @@ class LocalChatServer(LocalServer):
         dimensions: int = 256,
         **options: Any,
     ) -> None:
+        require("jsonschema")  # told now, not by an answer
         super().__init__(**options)
         self.calls: list[ChatRequest] = []
         self.embedded: list[list[str]] = []
