@@ -5,13 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from mmrerank.images.refs import BEST_IMAGE_KEY
 from mmrerank.ocr.words import loader_facts
 from mmrerank.types import Image
 
-__all__ = ["Box", "Chunk", "ChunkImage", "read_chunk"]
+if TYPE_CHECKING:
+    from mmrerank.index.hits import Hit
+
+__all__ = ["Box", "Chunk", "ChunkImage", "hit_chunk", "read_chunk"]
 
 Box = tuple[float, float, float, float]
 
@@ -73,6 +77,18 @@ def read_chunk(
             _chunk_image(image, ref, source, is_best=ref == best) for ref, image in images
         ),
     )
+
+
+def hit_chunk(hit: Hit, image_root: Path) -> Chunk:
+    """A result of an index as a chunk; `image_root` is the index's own."""
+    metadata = {
+        "source": hit.source,
+        "page": hit.page,
+        "kind": hit.kind,
+        BEST_IMAGE_KEY: hit.best_image,
+    }
+    images = [(one.path, Image(path=image_root / one.path, root=image_root)) for one in hit.images]
+    return read_chunk(hit.text, metadata, images)
 
 
 def _chunk_image(image: Image, ref: str, source: str, *, is_best: bool) -> ChunkImage:

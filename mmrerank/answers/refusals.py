@@ -29,5 +29,6 @@ def image_refusal(error: BaseException) -> UnsupportedModalityError | None:
         return None
     return UnsupportedModalityError(
         f"the model refused a prompt with images ({message:.{_LONGEST}}); if it reads text only, "
-        'give it images="words": what was read in the images, as text'
+        'give it images="words" (on the command line, --images words): what was read in the '
+        "images, as text"
     )

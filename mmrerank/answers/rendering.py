@@ -53,6 +53,7 @@ def image_parts(
 
 def quoted_words(image: ChunkImage, words: str) -> list[str]:
     """What was read in an image: its caption and the words in it, marked as a document's."""
+    words = " ".join(words.split())  # the engine leaves wide gaps
     caption = "" if image.caption in words else image.caption
     return quoted(f"{caption}\n{words}".strip()) or ["(no words were found in it)"]
 

@@ -24,8 +24,8 @@ def add_store(command: argparse.ArgumentParser) -> None:
     )
 
 
-def add_reranker(command: argparse.ArgumentParser) -> None:
-    """`--reranker NAME` with `--model` and `--base-url`."""
+def add_reranker(command: argparse.ArgumentParser, prefix: str = "") -> None:
+    """`--reranker NAME` with `--model` and `--base-url`, whose names may have a prefix."""
     names = [row.name for row in RERANKERS]
     command.add_argument(
         "--reranker",
@@ -35,10 +35,12 @@ def add_reranker(command: argparse.ArgumentParser) -> None:
         help=f"{', '.join(names)}, or none to leave the order of the search (default: ocr)",
     )
     command.add_argument(
-        "--model", metavar="MODEL", help="the reranker's model: a name, a path or a hub id"
+        f"--{prefix}model", metavar="MODEL", help="the reranker's model: a name, a path or a hub id"
     )
     command.add_argument(
-        "--base-url", metavar="URL", help="the rerank service's address, if not the default"
+        f"--{prefix}base-url",
+        metavar="URL",
+        help="the rerank service's address, if not the default",
     )
 
 
