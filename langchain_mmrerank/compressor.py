@@ -3,33 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NoReturn, Unpack
 
-from langchain_core.callbacks import (
-    Callbacks,
-    adispatch_custom_event,
-    dispatch_custom_event,
-)
+from langchain_core.callbacks import Callbacks
 from langchain_core.documents import BaseDocumentCompressor, Document
-from langchain_core.runnables import RunnableConfig, RunnableLambda
 from pydantic import ConfigDict, Field
 from pydantic.json_schema import SkipJsonSchema
 
-from langchain_mmrerank.convert import check_documents, to_contents, with_scores
+from langchain_mmrerank.convert import check_documents, to_contents, with_result_of, with_scores
+from langchain_mmrerank.runs import USAGE_EVENT, arun, run
 from mmrerank.adapter_options import RerankOptions, choose_reranker
-from mmrerank.base import Reranker, collected_usage
+from mmrerank.base import Reranker
 from mmrerank.errors import InvalidInputError
 from mmrerank.images.key_check import warn_if_key_looks_wrong
 from mmrerank.images.refs import BEST_IMAGE_KEY, IMAGES_KEY, RELEVANCE_KEY
 from mmrerank.images.resolve import ImageResolver
+from mmrerank.result_metadata import merged_figures
 from mmrerank.types import Content, RerankResult
 
 __all__ = ["USAGE_EVENT", "MultimodalRerank"]
-
-USAGE_EVENT = "mmrerank_usage"
-"""The name of the custom event that reports the counts of a `mmrerank.Usage` to callbacks."""
 
 
 class MultimodalRerank(BaseDocumentCompressor):
@@ -59,6 +52,7 @@ class MultimodalRerank(BaseDocumentCompressor):
     image_key: Any = Field(default=IMAGES_KEY, exclude=True)
     path_map: Mapping[str, str] | None = None
     on_image_error: Literal["raise", "warn"] = "raise"
+    merge_figures: bool = False
     urls: Literal["refuse", "pass", "fetch"] = "refuse"
 
     model_config = ConfigDict(
@@ -93,21 +87,13 @@ class MultimodalRerank(BaseDocumentCompressor):
         `ImageError` for an image that cannot be used, and what the reranker raises.
         """
         check_documents(documents)
-        reranked: list[Document] = []
 
-        def work(_: dict[str, Any]) -> dict[str, Any]:
+        def work() -> tuple[list[Document], dict[str, Any]]:
             contents, refs = self._contents(documents)
-            with collected_usage() as usage:
-                try:
-                    results = self.reranker.rerank(query, contents, self.top_n, self.min_score)
-                finally:
-                    for call in usage:
-                        dispatch_custom_event(USAGE_EVENT, dataclasses.asdict(call))
-            reranked.extend(_with_results(documents, results, refs))
-            return _trace_output(contents, results)
+            results = self.reranker.rerank(query, contents, self._rerank_top_n(), self.min_score)
+            return self._with_results(documents, results, refs), _trace_output(contents, results)
 
-        self._span(work).invoke(self._trace_input(documents), _config(callbacks))
-        return reranked
+        return run(type(self).__name__, self._trace_input(documents), work, callbacks)
 
     async def acompress_documents(
         self,
@@ -117,23 +103,15 @@ class MultimodalRerank(BaseDocumentCompressor):
     ) -> list[Document]:
         """As `compress_documents`, without blocking the event loop."""
         check_documents(documents)
-        reranked: list[Document] = []
 
-        async def work(_: dict[str, Any]) -> dict[str, Any]:
+        async def work() -> tuple[list[Document], dict[str, Any]]:
             contents, refs = await asyncio.to_thread(self._contents, documents)
-            with collected_usage() as usage:
-                try:
-                    results = await self.reranker.arerank(
-                        query, contents, self.top_n, self.min_score
-                    )
-                finally:
-                    for call in usage:
-                        await adispatch_custom_event(USAGE_EVENT, dataclasses.asdict(call))
-            reranked.extend(_with_results(documents, results, refs))
-            return _trace_output(contents, results)
+            results = await self.reranker.arerank(
+                query, contents, self._rerank_top_n(), self.min_score
+            )
+            return self._with_results(documents, results, refs), _trace_output(contents, results)
 
-        await self._span(work).ainvoke(self._trace_input(documents), _config(callbacks))
-        return reranked
+        return await arun(type(self).__name__, self._trace_input(documents), work, callbacks)
 
     def rerank(
         self,
@@ -182,6 +160,23 @@ class MultimodalRerank(BaseDocumentCompressor):
             warn_if_key_looks_wrong(metadata, self.image_key)
         return contents, refs
 
+    def _rerank_top_n(self) -> int | None:
+        """None where results are merged first: there must be enough of them."""
+        return None if self.merge_figures else self.top_n
+
+    def _with_results(
+        self, documents: Sequence[Document], results: Sequence[RerankResult], refs: list[list[str]]
+    ) -> list[Document]:
+        scored = {r.index: with_scores(documents[r.index], r, refs[r.index]) for r in results}
+        if not self.merge_figures:
+            return list(scored.values())
+        metadata = [document.metadata for document in documents]
+        merged = merged_figures(metadata, results, refs, self.image_key)
+        return [
+            with_result_of(scored[one.result.index], documents[one.document], one.best_image)
+            for one in merged[: self.top_n]
+        ]
+
     def postprocess_nodes(self, *_: Any, **__: Any) -> NoReturn:
         """Raises `InvalidInputError`: this class is not LlamaIndex's."""
         raise InvalidInputError(
@@ -195,25 +190,11 @@ class MultimodalRerank(BaseDocumentCompressor):
         """What a trace shows of the input: counts, no content."""
         return {"model": self.reranker.model, "documents": len(documents)}
 
-    def _span(self, work: Callable[[dict[str, Any]], Any]) -> RunnableLambda[Any, Any]:
-        """A run of its own: a retriever around a compressor does not start one for it."""
-        return RunnableLambda(work, name=type(self).__name__)
-
-
-def _with_results(
-    documents: Sequence[Document], results: Sequence[RerankResult], refs: list[list[str]]
-) -> list[Document]:
-    return [with_scores(documents[r.index], r, refs[r.index]) for r in results]
-
 
 def _trace_output(contents: Sequence[Content], results: Sequence[RerankResult]) -> dict[str, Any]:
     """What a trace shows of the result: counts, no content."""
     images = sum(len(content.images) for content in contents)
     return {"documents": len(results), "images_read": images}
-
-
-def _config(callbacks: Callbacks | None) -> RunnableConfig:
-    return RunnableConfig() if callbacks is None else RunnableConfig(callbacks=callbacks)
 
 
 def _as_dicts(results: Sequence[RerankResult], refs: list[list[str]]) -> list[dict[str, Any]]:

@@ -8,14 +8,23 @@ from typing import Any
 
 from langchain_core.documents import Document
 
+from mmrerank import result_metadata
 from mmrerank.frameworks import LANGCHAIN, wrong_type
 from mmrerank.images.refs import RELEVANCE_KEY, RETRIEVAL_SCORE_KEY
 from mmrerank.images.resolve import ImageResolver
+from mmrerank.index.hits import Hit
 from mmrerank.loaders.base import Chunk
-from mmrerank.result_metadata import scored_metadata
+from mmrerank.result_metadata import hit_metadata, scored_metadata
 from mmrerank.types import Content, RerankResult
 
-__all__ = ["check_documents", "from_chunk", "to_contents", "with_scores"]
+__all__ = [
+    "check_documents",
+    "from_chunk",
+    "from_hit",
+    "to_contents",
+    "with_result_of",
+    "with_scores",
+]
 
 
 def check_documents(documents: Sequence[Document]) -> None:
@@ -63,9 +72,20 @@ def with_scores(document: Document, result: RerankResult, refs: Sequence[str]) -
     return document.model_copy(update={"metadata": metadata})
 
 
+def with_result_of(scored: Document, shown: Document, best_image: str | None) -> Document:
+    """A copy of a document that shows the result of another: of a figure that it cites."""
+    metadata = result_metadata.with_result_of(scored.metadata, shown.metadata, best_image)
+    return shown.model_copy(update={"metadata": metadata})
+
+
 def _retrieval_score(metadata: Mapping[str, Any]) -> float | None:
     score = metadata.get(RETRIEVAL_SCORE_KEY, metadata.get(RELEVANCE_KEY))
     return float(score) if isinstance(score, Real) else None  # numpy's numbers are Real
+
+
+def from_hit(hit: Hit, *, reranked: bool) -> Document:
+    """A result of an index as a document, with the id of its chunk (see `hit_metadata`)."""
+    return Document(id=hit.id, page_content=hit.text, metadata=hit_metadata(hit, reranked=reranked))
 
 
 def from_chunk(chunk: Chunk) -> Document:

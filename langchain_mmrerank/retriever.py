@@ -1,8 +1,10 @@
-"""MultimodalRetriever: a vector store and a reranker in one retriever."""
+"""MultimodalRetriever: an index, or a vector store and a reranker, as one retriever."""
 
 from __future__ import annotations
 
-from typing import Any, Self
+import os
+from collections.abc import Sequence
+from typing import Any, Self, TypedDict, Unpack
 
 from langchain_core.callbacks import (
     AsyncCallbackManagerForRetrieverRun,
@@ -12,33 +14,87 @@ from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.vectorstores import VectorStore
 from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from langchain_mmrerank.compressor import MultimodalRerank
+from langchain_mmrerank.convert import from_hit
+from langchain_mmrerank.runs import arun, run
+from mmrerank.adapter_options import check_count, open_index
+from mmrerank.base import Reranker
 from mmrerank.errors import InvalidInputError
 from mmrerank.frameworks import LANGCHAIN, wrong_type
 from mmrerank.images.refs import RETRIEVAL_RANK_KEY, RETRIEVAL_SCORE_KEY
+from mmrerank.index.filters import Where
+from mmrerank.index.hits import ROUTES, Hit
+from mmrerank.index.index import Index
 
-__all__ = ["MultimodalRetriever"]
+__all__ = ["MultimodalRetriever", "RetrieverOptions"]
+
+_INDEX_RUN = "IndexSearch"
+
+_TOP_N = 5  # results from an index where no number is given
+
+
+class RetrieverOptions(TypedDict, total=False):
+    """Keywords of LangChain's `MultimodalRetriever`, beside what it searches."""
+
+    fetch_k: int
+    """How many candidates to fetch; more if `top_n` is larger. Default 50."""
+
+    top_n: int | None
+    """How many documents come back. Default: the compressor's own `top_n`; 5 from an index."""
+
+    k: int | None
+    """LangChain's name for `top_n`."""
+
+    search_kwargs: dict[str, Any]
+    """With `vector_store`: passed to its search, for example a filter."""
+
+    where: Where | None
+    """With `index`: conditions of the entries, such as `{"file": "report.pdf", "page": (3, 9)}`."""
+
+    routes: Sequence[str]
+    """With `index`: "words", "vectors" or both (default)."""
+
+    tags: list[str] | None
+    """LangChain's own: tags of the retriever's runs."""
+
+    metadata: dict[str, Any] | None
+    """LangChain's own: metadata of the retriever's runs."""
 
 
 class MultimodalRetriever(BaseRetriever):
-    """Fetches `fetch_k` candidates from a vector store, reranks them and returns `top_n`.
+    """Searches an index, or a vector store, and returns the reranked documents, best first.
 
-    Unlike `ContextualCompressionRetriever`, it keeps the store's own score of each candidate, as
-    `retrieval_score` (a distance in some stores, a similarity in others). Raises
-    `InvalidInputError` for a `fetch_k` or `top_n` below 1, and what the compressor raises.
+    ::
+
+        MultimodalRetriever(index="index", reranker=OCRReranker(), top_n=5)
+        MultimodalRetriever(vector_store=store, compressor=MultimodalRerank(...), top_n=5)
+
+    `index` is a `mmrerank.index.Index` or the folder of one, which stays open; its images lie under
+    `retriever.index.image_root`. Without a `reranker`, its documents come in the order in which
+    the index found them. Their metadata is the loader's, with the keys that `MultimodalRerank`
+    writes.
+
+    With a vector store, unlike `ContextualCompressionRetriever`, the store's own score of each
+    candidate is kept as `retrieval_score` (a distance in some stores, a similarity in others).
+
+    `invoke` takes `top_n` (or `k`), `fetch_k` and, for an index, `where` and `routes` for one call.
+    Raises `StoreError` for an index that does not exist, is closed, or cannot be searched,
+    `InvalidInputError` for a `fetch_k` or `top_n` below 1, and what the compressor or reranker
+    raises; pydantic's `ValidationError` for unknown keywords and those that do not go together.
     """
 
-    vector_store: VectorStore
-    compressor: MultimodalRerank
+    vector_store: SkipJsonSchema[VectorStore | None] = None
+    compressor: MultimodalRerank | None = None
+    index: SkipJsonSchema[Index | None] = Field(default=None, exclude=True)
+    reranker: SkipJsonSchema[Reranker | None] = Field(default=None, exclude=True)
     fetch_k: int = Field(default=50, ge=1)
-    """How many candidates to fetch; more if `top_n` is larger."""
     top_n: int | None = Field(default=None, ge=1)
-    """Overrides the compressor's own `top_n`. `invoke` takes both for one call: `top_n=3`."""
     k: int | None = Field(default=None, ge=1)
-    """LangChain's name for `top_n`: the number of documents that come back."""
     search_kwargs: dict[str, Any] = Field(default_factory=dict)
-    """Passed to the vector store's search, for example a filter."""
+    where: dict[str, Any] | None = None
+    routes: Sequence[str] = ROUTES
 
     model_config = ConfigDict(
         hide_input_in_errors=True,  # it may be a key, given under another name
@@ -47,23 +103,54 @@ class MultimodalRetriever(BaseRetriever):
         validate_assignment=True,
     )
 
+    def __init__(
+        self,
+        *,
+        vector_store: VectorStore | None = None,
+        compressor: MultimodalRerank | None = None,
+        index: Index | str | os.PathLike[str] | None = None,
+        reranker: Reranker | None = None,
+        **options: Unpack[RetrieverOptions],
+    ) -> None:
+        parts = {
+            "vector_store": vector_store,
+            "compressor": compressor,
+            "index": index,
+            "reranker": reranker,
+        }
+        given: dict[str, Any] = {name: part for name, part in parts.items() if part is not None}
+        given |= options
+        super().__init__(**given)
+
     @field_validator("vector_store", mode="before")
     @classmethod
     def _check_store(cls, value: object) -> object:
-        if not isinstance(value, VectorStore):
+        if value is not None and not isinstance(value, VectorStore):
             raise wrong_type("vector_store", value, "VectorStore", framework=LANGCHAIN)
         return value
 
     @field_validator("compressor", mode="before")
     @classmethod
     def _check_compressor(cls, value: object) -> object:
-        if not isinstance(value, MultimodalRerank):
+        if value is not None and not isinstance(value, MultimodalRerank):
             raise wrong_type("compressor", value, "MultimodalRerank", framework=LANGCHAIN)
         return value
 
+    @field_validator("index", mode="before")
+    @classmethod
+    def _open_index(cls, value: object) -> Index | None:
+        return None if value is None else open_index(value)
+
     @model_validator(mode="after")
-    def _check_names(self) -> Self:
+    def _check_parts(self) -> Self:
         _one_of(self.top_n, self.k)
+        if self.index is None and (self.vector_store is None or self.compressor is None):
+            raise InvalidInputError("pass index=..., or vector_store=... with compressor=...")
+        others = {"vector_store", "compressor", "search_kwargs"}
+        foreign = others if self.index is not None else {"reranker", "where", "routes"}
+        if wrong := sorted(foreign & self.model_fields_set):
+            searched = "an index" if self.index is not None else "a vector_store"
+            raise InvalidInputError(f"{', '.join(wrong)}: not for a retriever over {searched}")
         return self
 
     def _get_relevant_documents(
@@ -74,10 +161,22 @@ class MultimodalRetriever(BaseRetriever):
         top_n: int | None = None,
         k: int | None = None,
         fetch_k: int | None = None,
+        where: Where | None = None,
+        routes: Sequence[str] | None = None,
     ) -> list[Document]:
-        compressor = self._compressor(_one_of(top_n, k))
+        limit = self._limit(top_n, k, fetch_k)
+        callbacks = run_manager.get_child()
+        if self.index is not None:
+            index, options = self.index, self._search_options(limit, fetch_k, where, routes)
+
+            def work() -> tuple[list[Document], dict[str, Any]]:
+                hits = index.search(query, self.reranker, **options)
+                return self._documents(hits), {"documents": len(hits)}
+
+            return run(_INDEX_RUN, self._trace_input(options), work, callbacks)
+        compressor = self._compressor(limit, where, routes)
         candidates = self._search(query, self._candidate_count(fetch_k, compressor))
-        return compressor.compress_documents(candidates, query, run_manager.get_child())
+        return compressor.compress_documents(candidates, query, callbacks)
 
     async def _aget_relevant_documents(
         self,
@@ -87,40 +186,91 @@ class MultimodalRetriever(BaseRetriever):
         top_n: int | None = None,
         k: int | None = None,
         fetch_k: int | None = None,
+        where: Where | None = None,
+        routes: Sequence[str] | None = None,
     ) -> list[Document]:
-        compressor = self._compressor(_one_of(top_n, k))
+        limit = self._limit(top_n, k, fetch_k)
+        callbacks = run_manager.get_child()
+        if self.index is not None:
+            index, options = self.index, self._search_options(limit, fetch_k, where, routes)
+
+            async def work() -> tuple[list[Document], dict[str, Any]]:
+                hits = await index.asearch(query, self.reranker, **options)
+                return self._documents(hits), {"documents": len(hits)}
+
+            return await arun(_INDEX_RUN, self._trace_input(options), work, callbacks)
+        compressor = self._compressor(limit, where, routes)
         candidates = await self._asearch(query, self._candidate_count(fetch_k, compressor))
-        return await compressor.acompress_documents(candidates, query, run_manager.get_child())
+        return await compressor.acompress_documents(candidates, query, callbacks)
+
+    def _limit(self, top_n: int | None, k: int | None, fetch_k: int | None) -> int | None:
+        """The call's own `top_n`, else the retriever's."""
+        limit = _one_of(top_n, k)
+        check_count("top_n", limit)
+        check_count("fetch_k", fetch_k)
+        return _one_of(self.top_n, self.k) if limit is None else limit
+
+    # -- from an index
+
+    def _search_options(
+        self,
+        top_n: int | None,
+        fetch_k: int | None,
+        where: Where | None,
+        routes: Sequence[str] | None,
+    ) -> dict[str, Any]:
+        return {
+            "top_n": _TOP_N if top_n is None else top_n,
+            "fetch_k": self.fetch_k if fetch_k is None else fetch_k,
+            "where": self.where if where is None else where,
+            "routes": self.routes if routes is None else routes,
+        }
+
+    def _documents(self, hits: Sequence[Hit]) -> list[Document]:
+        return [from_hit(hit, reranked=self.reranker is not None) for hit in hits]
+
+    def _trace_input(self, options: dict[str, Any]) -> dict[str, Any]:
+        """What a trace shows of the input: the reranker's model and counts, no content."""
+        model = None if self.reranker is None else self.reranker.model
+        return {"model": model, "top_n": options["top_n"], "fetch_k": options["fetch_k"]}
+
+    # -- from a vector store
+
+    def _compressor(
+        self, top_n: int | None, where: Where | None, routes: Sequence[str] | None
+    ) -> MultimodalRerank:
+        if where is not None or routes is not None:
+            raise InvalidInputError("where and routes are for a retriever over an index")
+        assert self.compressor is not None  # _check_parts saw to it
+        if top_n is None:
+            return self.compressor
+        return self.compressor.model_copy(update={"top_n": top_n})
 
     def _candidate_count(self, fetch_k: int | None, compressor: MultimodalRerank) -> int:
         """The call's own `fetch_k`, else the retriever's, but never fewer than `top_n`."""
-        _check_count("fetch_k", fetch_k)
         return fetch_k if fetch_k is not None else max(self.fetch_k, compressor.top_n or 1)
 
-    def _compressor(self, top_n: int | None) -> MultimodalRerank:
-        _check_count("top_n", top_n)
-        limit = _one_of(self.top_n, self.k) if top_n is None else top_n
-        if limit is None:
-            return self.compressor
-        return self.compressor.model_copy(update={"top_n": limit})
-
     def _search(self, query: str, k: int) -> list[Document]:
+        store = self._store()
         try:
             return _with_store_scores(
-                self.vector_store.similarity_search_with_score(query, k=k, **self.search_kwargs)
+                store.similarity_search_with_score(query, k=k, **self.search_kwargs)
             )
         except NotImplementedError:  # a store without scores
-            return self.vector_store.similarity_search(query, k=k, **self.search_kwargs)
+            return store.similarity_search(query, k=k, **self.search_kwargs)
 
     async def _asearch(self, query: str, k: int) -> list[Document]:
+        store = self._store()
         try:
             return _with_store_scores(
-                await self.vector_store.asimilarity_search_with_score(
-                    query, k=k, **self.search_kwargs
-                )
+                await store.asimilarity_search_with_score(query, k=k, **self.search_kwargs)
             )
         except NotImplementedError:
-            return await self.vector_store.asimilarity_search(query, k=k, **self.search_kwargs)
+            return await store.asimilarity_search(query, k=k, **self.search_kwargs)
+
+    def _store(self) -> VectorStore:
+        assert self.vector_store is not None  # _check_parts saw to it
+        return self.vector_store
 
 
 def _one_of(top_n: int | None, k: int | None) -> int | None:
@@ -128,13 +278,6 @@ def _one_of(top_n: int | None, k: int | None) -> int | None:
     if top_n is not None and k is not None:
         raise InvalidInputError("top_n and k are two names of one number: pass one of them")
     return k if top_n is None else top_n
-
-
-def _check_count(name: str, count: object) -> None:
-    """Raise `InvalidInputError` unless `count` is None or an integer from 1 on."""
-    if count is None or (isinstance(count, int) and not isinstance(count, bool) and count >= 1):
-        return
-    raise InvalidInputError(f"{name} must be a positive integer or None, not {count!r}")
 
 
 def _with_store_scores(hits: list[tuple[Document, float]]) -> list[Document]:

@@ -15,6 +15,7 @@ from llama_index.core.schema import (
     QueryBundle,
 )
 
+from mmrerank import result_metadata
 from mmrerank.errors import InvalidInputError
 from mmrerank.frameworks import LLAMA_INDEX, wrong_type
 from mmrerank.images.refs import (
@@ -26,8 +27,10 @@ from mmrerank.images.refs import (
     RETRIEVAL_SCORE_KEY,
 )
 from mmrerank.images.resolve import ImageResolver
+from mmrerank.index.hits import Hit
 from mmrerank.loaders.base import Chunk
-from mmrerank.result_metadata import scored_metadata
+from mmrerank.loaders.figure_chunks import CITED_BY_KEY, KIND_KEY
+from mmrerank.result_metadata import hit_metadata, scored_metadata
 from mmrerank.types import Content, Image, RerankResult
 
 __all__ = [
@@ -35,9 +38,11 @@ __all__ = [
     "ChunkDocument",
     "check_nodes",
     "from_chunk",
+    "from_hit",
     "to_content",
     "to_contents",
     "with_hidden_keys",
+    "with_result_of",
     "with_scores",
 ]
 
@@ -129,6 +134,14 @@ def with_scores(item: NodeWithScore, result: RerankResult, refs: Sequence[str]) 
     return NodeWithScore(node=with_hidden_keys(item.node, metadata), score=result.relevance_score)
 
 
+def with_result_of(
+    scored: NodeWithScore, shown: NodeWithScore, best_image: str | None
+) -> NodeWithScore:
+    """A copy of a node that shows the result of another: of a figure that it cites."""
+    metadata = result_metadata.with_result_of(scored.metadata, shown.metadata, best_image)
+    return NodeWithScore(node=with_hidden_keys(shown.node, metadata), score=scored.score)
+
+
 def with_hidden_keys(node: AnyNode, metadata: dict[str, Any]) -> AnyNode:
     """A copy of the node with this metadata, our keys hidden from LLMs and embedders."""
     return node.model_copy(
@@ -161,18 +174,29 @@ class ChunkDocument(Document):
 
 
 def from_chunk(chunk: Chunk) -> ChunkDocument:
-    """A loader's chunk as a document, with the chunk's id.
+    """A loader's chunk as a document, with the chunk's id."""
+    return _document(chunk.id, chunk.text, chunk.metadata)
 
-    Paths and positions are hidden from LLMs and embedders, page and section from embedders only:
+
+def from_hit(hit: Hit, *, reranked: bool) -> NodeWithScore:
+    """A result of an index as a node, with the id of its chunk (see `hit_metadata`)."""
+    node = _document(hit.id, hit.text, hit_metadata(hit, reranked=reranked))
+    return NodeWithScore(node=node, score=hit.score)
+
+
+def _document(id_: str, text: str, metadata: dict[str, Any]) -> ChunkDocument:
+    """A chunk as a document.
+
+    Paths, positions and ids are hidden from LLMs and embedders, page and section from embedders only:
     they would blur an embedding. A chunk without text is embedded by page and section all the
     same, since LlamaIndex drops nodes that have nothing to embed.
     """
-    hidden = [*OUR_KEYS, "source", "position", "not_rendered"]
-    unembedded = [*hidden, "page", "section"] if chunk.text.strip() else hidden
+    hidden = [*OUR_KEYS, "source", "position", "not_rendered", KIND_KEY, CITED_BY_KEY]
+    unembedded = [*hidden, "page", "section"] if text.strip() else hidden
     fields: dict[str, Any] = {
-        "id_": chunk.id,
-        "text_resource": MediaResource(text=chunk.text),  # which a `text` of "" would not make
-        "metadata": chunk.metadata,
+        "id_": id_,
+        "text_resource": MediaResource(text=text),  # which a `text` of "" would not make
+        "metadata": metadata,
         "excluded_embed_metadata_keys": unembedded,
         "excluded_llm_metadata_keys": list(hidden),
     }

@@ -16,13 +16,20 @@ from pydantic import ConfigDict, Field
 from pydantic.json_schema import SkipJsonSchema
 
 from llama_index_mmrerank.answers import ImagePostprocessor, allowed_urls
-from llama_index_mmrerank.convert import check_nodes, to_content, to_contents, with_scores
+from llama_index_mmrerank.convert import (
+    check_nodes,
+    to_content,
+    to_contents,
+    with_result_of,
+    with_scores,
+)
 from mmrerank.adapter_options import RerankOptions, choose_reranker
 from mmrerank.base import Reranker
 from mmrerank.errors import InvalidInputError
 from mmrerank.images.key_check import warn_if_key_looks_wrong
 from mmrerank.images.refs import IMAGES_KEY
 from mmrerank.images.resolve import ImageResolver
+from mmrerank.result_metadata import merged_figures
 from mmrerank.types import Content, RerankResult
 
 __all__ = ["MultimodalRerank"]
@@ -74,6 +81,7 @@ class MultimodalRerank(BaseNodePostprocessor):
     image_key: Any = Field(default=IMAGES_KEY, exclude=True)
     path_map: Mapping[str, str] | None = None
     on_image_error: Literal["raise", "warn"] = "raise"
+    merge_figures: bool = False
     urls: Literal["refuse", "pass", "fetch"] = "refuse"
     metadata_mode: MetadataMode = MetadataMode.NONE
     with_images: bool | Literal["separate", "words"] = False
@@ -122,8 +130,10 @@ class MultimodalRerank(BaseNodePostprocessor):
         with self._events(nodes, query) as reranked:
             if query is not None:
                 contents, refs = self._contents(nodes)
-                results = self.reranker.rerank(query, contents, self.top_n, self.min_score)
-                reranked.extend(self._winners(nodes, results, refs))
+                results = self.reranker.rerank(
+                    query, contents, self._rerank_top_n(), self.min_score
+                )
+                reranked.extend(self._with_images(self._with_results(nodes, results, refs)))
         return reranked
 
     async def _apostprocess_nodes(
@@ -134,8 +144,11 @@ class MultimodalRerank(BaseNodePostprocessor):
         with self._events(nodes, query) as reranked:
             if query is not None:
                 contents, refs = await asyncio.to_thread(self._contents, nodes)
-                results = await self.reranker.arerank(query, contents, self.top_n, self.min_score)
-                reranked.extend(await asyncio.to_thread(self._winners, nodes, results, refs))
+                results = await self.reranker.arerank(
+                    query, contents, self._rerank_top_n(), self.min_score
+                )
+                winners = self._with_results(nodes, results, refs)
+                reranked.extend(await asyncio.to_thread(self._with_images, winners))
         return reranked
 
     def _contents(self, nodes: Sequence[NodeWithScore]) -> tuple[list[Content], list[list[str]]]:
@@ -148,17 +161,31 @@ class MultimodalRerank(BaseNodePostprocessor):
             warn_if_key_looks_wrong((item.node.metadata for item in nodes), self.image_key)
         return contents, refs
 
-    def _winners(
+    def _rerank_top_n(self) -> int | None:
+        """None where results are merged first: there must be enough of them."""
+        return None if self.merge_figures else self.top_n
+
+    def _with_results(
         self,
         nodes: Sequence[NodeWithScore],
         results: Sequence[RerankResult],
         refs: list[list[str]],
     ) -> list[NodeWithScore]:
-        """Copies of the nodes with their scores, and their images if they are asked for."""
-        winners = [with_scores(nodes[r.index], r, refs[r.index]) for r in results]
+        scored = {r.index: with_scores(nodes[r.index], r, refs[r.index]) for r in results}
+        if not self.merge_figures:
+            return list(scored.values())
+        metadata = [item.node.metadata for item in nodes]
+        merged = merged_figures(metadata, results, refs, self.image_key)
+        return [
+            with_result_of(scored[one.result.index], nodes[one.document], one.best_image)
+            for one in merged[: self.top_n]
+        ]
+
+    def _with_images(self, winners: list[NodeWithScore]) -> list[NodeWithScore]:
+        """The nodes with their images, if they are asked for."""
         if not self.with_images:
             return winners
-        with_images = ImagePostprocessor(
+        postprocessor = ImagePostprocessor(
             images="send" if self.with_images is True else self.with_images,
             image_root=self.image_root,
             image_key=self.image_key,
@@ -166,7 +193,7 @@ class MultimodalRerank(BaseNodePostprocessor):
             on_image_error=self.on_image_error,
             urls=allowed_urls(self.urls),
         )
-        return with_images.postprocess_nodes(winners)
+        return postprocessor.postprocess_nodes(winners)
 
     def compress_documents(self, *_: Any, **__: Any) -> NoReturn:
         """Raises `InvalidInputError`: this class is not LangChain's."""

@@ -1,38 +1,113 @@
-"""MultimodalRetriever: any LlamaIndex retriever followed by a reranker."""
+"""MultimodalRetriever: an index, or any LlamaIndex retriever and a reranker, as one retriever."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from typing import Any
 
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.schema import NodeWithScore, QueryBundle
 
+from llama_index_mmrerank.convert import from_hit, to_content
 from llama_index_mmrerank.postprocessor import MultimodalRerank
+from mmrerank.adapter_options import check_count, open_index
+from mmrerank.base import Reranker
+from mmrerank.errors import InvalidInputError
 from mmrerank.frameworks import LLAMA_INDEX, wrong_type
+from mmrerank.index.filters import Where
+from mmrerank.index.hits import Hit
+from mmrerank.index.index import Index
 
 __all__ = ["MultimodalRetriever"]
 
 
 class MultimodalRetriever(BaseRetriever):
-    """Retrieves with `retriever` (give it a large `similarity_top_k`) and reranks the nodes.
+    """Searches an index, or asks another retriever, and returns the reranked nodes, best first.
 
-    For places that take a retriever but no postprocessors. Raises what either of the two raises,
-    and `InvalidInputError` for something that is neither.
+    ::
+
+        MultimodalRetriever(index="index", reranker=OCRReranker(), top_n=5)
+        MultimodalRetriever(store_index.as_retriever(similarity_top_k=50), MultimodalRerank(...))
+
+    `index` is a `mmrerank.index.Index` or the folder of one, which stays open; its images lie under
+    `retriever.index.image_root`. `similarity_top_k` candidates (50 unless given) are found by
+    `routes` ("words", "vectors" or both) among the entries that meet `where`, such as
+    `{"file": "report.pdf", "page": (3, 9)}`; `top_n` nodes (5) come back. Without a `reranker`,
+    they come in the order in which the index found them. Their metadata is the loader's, with the
+    keys that `MultimodalRerank` writes. A query with an image is a `QueryBundle` with `image_path`.
+
+    The second form is for places that take a retriever but no postprocessors; give `retriever` a
+    large `similarity_top_k`. Other keywords are LlamaIndex's own.
+
+    Raises `StoreError` for an index that does not exist, is closed, or cannot be searched,
+    `InvalidInputError` for parts and options that cannot be used, and what the reranker or the
+    retriever raises.
     """
 
-    def __init__(self, retriever: BaseRetriever, rerank: MultimodalRerank, **options: Any) -> None:
-        if not isinstance(retriever, BaseRetriever):
-            raise wrong_type("retriever", retriever, "BaseRetriever", framework=LLAMA_INDEX)
-        if not isinstance(rerank, MultimodalRerank):
-            raise wrong_type("rerank", rerank, "MultimodalRerank", framework=LLAMA_INDEX)
+    def __init__(
+        self,
+        retriever: BaseRetriever | None = None,
+        rerank: MultimodalRerank | None = None,
+        *,
+        index: Index | str | os.PathLike[str] | None = None,
+        reranker: Reranker | None = None,
+        similarity_top_k: int | None = None,
+        top_n: int | None = None,
+        where: Where | None = None,
+        routes: Sequence[str] | None = None,
+        **options: Any,
+    ) -> None:
+        check_count("similarity_top_k", similarity_top_k)
+        check_count("top_n", top_n)
+        given: dict[str, Any] = {
+            "reranker": reranker,
+            "similarity_top_k": similarity_top_k,
+            "top_n": top_n,
+            "where": where,
+            "routes": routes,
+        }
+        given = {name: value for name, value in given.items() if value is not None}
+        if index is None:
+            _check_retriever(retriever, rerank, given)
+        elif retriever is not None or rerank is not None:
+            raise InvalidInputError("pass index=..., or a retriever and a rerank, not both")
         super().__init__(**options)
-        self._retriever = retriever
-        self._rerank = rerank
+        self.index = None if index is None else open_index(index)
+        self._retriever, self._rerank = retriever, rerank
+        self._reranker: Reranker | None = given.pop("reranker", None)
+        self._options: dict[str, Any] = given
+        if similarity_top_k is not None:
+            self._options["fetch_k"] = self._options.pop("similarity_top_k")
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        if self.index is not None:
+            query = to_content(query_bundle)
+            return self._nodes(self.index.search(query, self._reranker, **self._options))
+        assert self._retriever is not None
+        assert self._rerank is not None
         candidates = self._retriever.retrieve(query_bundle)
         return self._rerank.postprocess_nodes(candidates, query_bundle)
 
     async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        if self.index is not None:
+            query = to_content(query_bundle)
+            return self._nodes(await self.index.asearch(query, self._reranker, **self._options))
+        assert self._retriever is not None
+        assert self._rerank is not None
         candidates = await self._retriever.aretrieve(query_bundle)
         return await self._rerank.apostprocess_nodes(candidates, query_bundle)
+
+    def _nodes(self, hits: Sequence[Hit]) -> list[NodeWithScore]:
+        return [from_hit(hit, reranked=self._reranker is not None) for hit in hits]
+
+
+def _check_retriever(retriever: object, rerank: object, given: dict[str, Any]) -> None:
+    if retriever is None and rerank is None:
+        raise InvalidInputError("pass index=..., or a retriever and a rerank")
+    if not isinstance(retriever, BaseRetriever):
+        raise wrong_type("retriever", retriever, "BaseRetriever", framework=LLAMA_INDEX)
+    if not isinstance(rerank, MultimodalRerank):
+        raise wrong_type("rerank", rerank, "MultimodalRerank", framework=LLAMA_INDEX)
+    if given:
+        raise InvalidInputError(f"{', '.join(given)}: only for a retriever over an index")

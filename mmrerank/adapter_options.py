@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypedDict
 
@@ -11,8 +12,16 @@ from mmrerank.errors import InvalidInputError
 from mmrerank.http.jina import JinaReranker
 from mmrerank.images.refs import ImageKey
 from mmrerank.images.resolve import ImageRoot
+from mmrerank.index.index import Index
 
-__all__ = ["ImageOptions", "ImagePromptOptions", "RerankOptions", "choose_reranker"]
+__all__ = [
+    "ImageOptions",
+    "ImagePromptOptions",
+    "RerankOptions",
+    "check_count",
+    "choose_reranker",
+    "open_index",
+]
 
 
 class ImageOptions(TypedDict, total=False):
@@ -46,6 +55,10 @@ class RerankOptions(ImageOptions, total=False):
     min_score: float | None
     """Documents that score less are dropped; None (default) keeps all."""
 
+    merge_figures: bool
+    """True: a figure's own chunk (`figure_chunks=True` of the loaders) and the chunk that cites it
+    are one result, with the text of the chunk and the figure as `best_image`. Default False."""
+
 
 class ImagePromptOptions(ImageOptions, PromptOptions, total=False):
     """Keywords of what makes prompts of documents and their images."""
@@ -73,3 +86,23 @@ def choose_reranker(reranker: Reranker | None, model: str | None, api_key: str |
             "pass any other reranker as reranker=..."
         )
     return JinaReranker(model, api_key=api_key)
+
+
+def open_index(index: object) -> Index:
+    """An index as it is, or the one in a folder, opened.
+
+    Raises `StoreError` for a folder without an index, `InvalidInputError` for anything else.
+    """
+    if isinstance(index, Index):
+        return index
+    if isinstance(index, (str, os.PathLike)):
+        return Index(index, create=False)
+    name = type(index).__name__
+    raise InvalidInputError(f"index is a {name}, not a mmrerank.index.Index or the folder of one")
+
+
+def check_count(name: str, count: object) -> None:
+    """Raise `InvalidInputError` unless `count` is None or an integer from 1 on."""
+    if count is None or (isinstance(count, int) and not isinstance(count, bool) and count >= 1):
+        return
+    raise InvalidInputError(f"{name} must be a positive integer or None, not {count!r}")

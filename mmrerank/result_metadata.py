@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from mmrerank.images.refs import (
     BEST_IMAGE_KEY,
@@ -11,10 +12,25 @@ from mmrerank.images.refs import (
     RELEVANCE_KEY,
     RETRIEVAL_RANK_KEY,
     RETRIEVAL_SCORE_KEY,
+    ImageKey,
+    find_refs,
 )
+from mmrerank.index.figure_results import Ranked, one_per_figure
+from mmrerank.loaders.figure_chunks import KIND_KEY
 from mmrerank.types import RerankResult
 
-__all__ = ["scored_metadata"]
+if TYPE_CHECKING:
+    from mmrerank.index.hits import Hit
+
+__all__ = ["Shown", "hit_metadata", "merged_figures", "scored_metadata", "with_result_of"]
+
+_RESULT_KEYS = (
+    RETRIEVAL_RANK_KEY,
+    RETRIEVAL_SCORE_KEY,
+    RELEVANCE_KEY,
+    BEST_IMAGE_KEY,
+    IS_SCORED_KEY,
+)
 
 
 def scored_metadata(
@@ -46,3 +62,79 @@ def scored_metadata(
     if result.best_image is not None:
         scored[BEST_IMAGE_KEY] = refs[result.best_image]
     return scored
+
+
+def hit_metadata(hit: Hit, *, reranked: bool) -> dict[str, Any]:
+    """The metadata of an index's result: the loader's, and the same keys as `scored_metadata`.
+
+    `relevance_score` is missing where no reranker was asked. `best_image` is also set where a
+    figure's own entry was found, by its words or vector.
+    """
+    metadata = {
+        **hit.metadata,
+        RETRIEVAL_RANK_KEY: hit.retrieval_rank,
+        RETRIEVAL_SCORE_KEY: hit.retrieval_score,
+    }
+    if reranked:
+        metadata[RELEVANCE_KEY] = hit.score
+    if not hit.is_scored:
+        metadata[IS_SCORED_KEY] = False
+    if hit.best_image is not None:
+        metadata[BEST_IMAGE_KEY] = hit.best_image
+    return metadata
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A result after figures were merged: the index of the document that shows it, its image."""
+
+    result: RerankResult
+    document: int
+    best_image: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _TextOrFigure:
+    index: int
+    kind: str
+    images: Sequence[str]
+
+
+def merged_figures(
+    metadata: Sequence[Mapping[str, Any]],
+    results: Sequence[RerankResult],
+    refs: Sequence[Sequence[str]],
+    image_key: ImageKey,
+) -> list[Shown]:
+    """Results in which a figure's chunk and the chunk that cites it are one (`one_per_figure`).
+
+    `metadata` is that of the documents in the order in which they were reranked, `refs` are the
+    references of the images that were read of each.
+    """
+    documents = [
+        _TextOrFigure(i, str(own.get(KIND_KEY)), find_refs(own, image_key, lambda _: None))
+        for i, own in enumerate(metadata)
+    ]
+    by_index = {result.index: result for result in results}
+    ranked = [
+        Ranked(
+            documents[result.index],
+            result.index,
+            result.relevance_score,
+            None if result.best_image is None else refs[result.index][result.best_image],
+        )
+        for result in results
+    ]
+    return [
+        Shown(by_index[one.candidate], one.entry.index, one.best_image)
+        for one in one_per_figure(ranked)
+    ]
+
+
+def with_result_of(
+    scored: Mapping[str, Any], metadata: Mapping[str, Any], best_image: str | None
+) -> dict[str, Any]:
+    """A copy of `metadata` with the result in `scored`, the metadata of another document."""
+    kept = {key: value for key, value in metadata.items() if key not in _RESULT_KEYS}
+    result = {key: scored[key] for key in _RESULT_KEYS if key in scored}
+    return {**kept, **result, **({} if best_image is None else {BEST_IMAGE_KEY: best_image})}

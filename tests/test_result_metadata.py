@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from mmrerank.result_metadata import scored_metadata
+from mmrerank.index.hits import Hit
+from mmrerank.result_metadata import hit_metadata, scored_metadata
 from mmrerank.types import Content, PartScore, RerankResult
 
 RESULT = RerankResult(index=2, relevance_score=0.9, document=Content("text"))
@@ -52,3 +53,30 @@ def test_is_scored_is_written_only_where_it_is_false():
     assert "is_scored" not in scored_metadata({}, RESULT, [], None)
     failed = dataclasses.replace(RESULT, is_scored=False)
     assert scored_metadata({}, failed, [], None)["is_scored"] is False
+
+
+HIT = Hit(
+    rank=1,
+    score=0.9,
+    retrieval_rank=3,
+    retrieval_score=0.5,
+    source="a.pdf",
+    page=2,
+    text="text",
+    images=[],
+    best_image="f.png",
+    metadata={"source": "a.pdf", "year": 2020},
+)
+
+
+def test_a_result_of_an_index_has_the_same_keys():
+    found = {"retrieval_rank": 3, "retrieval_score": 0.5, "best_image": "f.png"}
+    metadata = hit_metadata(HIT, reranked=True)
+    assert metadata == {**HIT.metadata, **found, "relevance_score": 0.9}
+    assert hit_metadata(HIT, reranked=False) == {**HIT.metadata, **found}
+    assert HIT.metadata == {"source": "a.pdf", "year": 2020}
+
+
+def test_a_result_of_a_failed_call_says_so():
+    metadata = hit_metadata(dataclasses.replace(HIT, is_scored=False), reranked=True)
+    assert metadata["is_scored"] is False

@@ -82,6 +82,7 @@ def read_chunk(
 def hit_chunk(hit: Hit, image_root: Path) -> Chunk:
     """A result of an index as a chunk; `image_root` is the index's own."""
     metadata = {
+        **hit.metadata,
         "source": hit.source,
         "page": hit.page,
         "kind": hit.kind,

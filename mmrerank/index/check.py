@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mmrerank.errors import StoreError
 from mmrerank.images.refs import IMAGES_KEY, read_refs
 from mmrerank.index.ledger import Entry, FileRecord, Ledger
 from mmrerank.index.writer import Writer
@@ -13,7 +14,7 @@ from mmrerank.loaders.figure_chunks import KIND_KEY
 from mmrerank.ocr.bm25 import tokenize
 from mmrerank.retrieval.vector_store import Record, VectorStore
 
-__all__ = ["Problem", "adopt", "find_problems"]
+__all__ = ["Problem", "adopt", "find_problems", "missing_index"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,18 @@ class Problem:
     what: str
     files: tuple[str, ...] = ()
     vector_ids: tuple[str, ...] = ()
+
+
+def missing_index(name: str, *, has_vectors: bool) -> StoreError:
+    """The error for a folder without an index, or with the vectors of one but no ledger."""
+    if has_vectors:
+        return StoreError(
+            f"the index in {name} has no ledger: an older version made it, or the file was lost; "
+            f"mend it with: mmrerank check --mend --store {name}"
+        )
+    return StoreError(
+        f"there is no index in {name}; make one with: mmrerank index FILES... --store {name}"
+    )
 
 
 def find_problems(

@@ -4,23 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Generic, Protocol, TypeVar
 
-from mmrerank.index.ledger import Entry
+__all__ = ["Ranked", "TextOrFigure", "one_per_figure"]
 
-__all__ = ["Ranked", "one_per_figure"]
+
+class TextOrFigure(Protocol):
+    """A chunk of text, or a figure (its `kind` is "figure"), with the references of its images."""
+
+    @property
+    def kind(self) -> str:
+        """What it is: "figure" for a figure."""
+
+    @property
+    def images(self) -> Sequence[str]:
+        """The references; that of a figure comes first."""
+
+
+T = TypeVar("T", bound=TextOrFigure)
 
 
 @dataclass(frozen=True, slots=True)
-class Ranked:
-    """A candidate after reranking: its place among the candidates, score, and winning image."""
+class Ranked(Generic[T]):
+    """A candidate after reranking: its place among the candidates, score, and winning image.
 
-    entry: Entry
+    `is_scored` is False if a failed call left the candidates in their order.
+    """
+
+    entry: T
     candidate: int
     score: float
     best_image: str | None
+    is_scored: bool = True
 
 
-def one_per_figure(ranked: Sequence[Ranked]) -> list[Ranked]:
+def one_per_figure(ranked: Sequence[Ranked[T]]) -> list[Ranked[T]]:
     """The results, best first, each figure once.
 
     A figure that comes before the chunks citing it takes the place of the best of them, with that
@@ -28,9 +46,9 @@ def one_per_figure(ranked: Sequence[Ranked]) -> list[Ranked]:
     comes after a chunk with it is left out, and so is a chunk that scored by a figure which a
     better result already shows.
     """
-    results: list[Ranked] = []
+    results: list[Ranked[T]] = []
     place_of: dict[str, int] = {}  # of each image, the result that shows it
-    merged: set[str] = set()  # vector ids of chunks that became part of an earlier result
+    merged: set[int] = set()  # candidates: chunks that became part of an earlier result
     citing = _best_chunk_of_each_figure(ranked)
     for one in ranked:
         figure = _figure_of(one.entry)
@@ -38,32 +56,32 @@ def one_per_figure(ranked: Sequence[Ranked]) -> list[Ranked]:
         if winner is not None and winner in place_of:
             _name_winner(results, place_of[winner], winner)
             continue
-        if one.entry.vector_id in merged:
+        if one.candidate in merged:
             continue
         result = replace(one, best_image=winner)
         if figure is not None and figure in citing:
-            result = replace(result, entry=citing[figure])
-            merged.add(result.entry.vector_id)
+            result = replace(result, entry=citing[figure].entry)
+            merged.add(citing[figure].candidate)
         for ref in (*result.entry.images, *((winner,) if winner else ())):
             place_of.setdefault(ref, len(results))
         results.append(result)
     return results
 
 
-def _figure_of(entry: Entry) -> str | None:
+def _figure_of(entry: TextOrFigure) -> str | None:
     """The image of an entry that is a figure."""
     return entry.images[0] if entry.kind == "figure" and entry.images else None
 
 
-def _name_winner(results: list[Ranked], place: int, figure: str) -> None:
+def _name_winner(results: list[Ranked[T]], place: int, figure: str) -> None:
     if results[place].best_image is None:
         results[place] = replace(results[place], best_image=figure)
 
 
-def _best_chunk_of_each_figure(ranked: Sequence[Ranked]) -> dict[str, Entry]:
-    best: dict[str, Entry] = {}
+def _best_chunk_of_each_figure(ranked: Sequence[Ranked[T]]) -> dict[str, Ranked[T]]:
+    best: dict[str, Ranked[T]] = {}
     for one in ranked:
         if one.entry.kind != "figure":
             for ref in one.entry.images:
-                best.setdefault(ref, one.entry)
+                best.setdefault(ref, one)
     return best

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 __all__ = ["ROUTES", "Hit", "HitImage"]
 
@@ -31,6 +32,8 @@ class Hit:
     `matched_in_text` and `matched_in_image` are the words of the query that the text and the best
     image have. `retrieval_rank` and `retrieval_score` are those of the routes' fusion; `routes` has the rank on
     each route that found the entry. `best_image` is the path of the image that scored best.
+    `id` and `metadata` are those that the loader gave the chunk. `is_scored` is False if a failed
+    call of the reranker left the candidates in the order of the routes.
     """
 
     rank: int
@@ -46,3 +49,6 @@ class Hit:
     routes: Mapping[str, int] = field(default_factory=dict)
     matched_in_text: Sequence[str] = ()
     matched_in_image: Sequence[str] = ()
+    id: str = ""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    is_scored: bool = True

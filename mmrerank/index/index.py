@@ -7,23 +7,23 @@ collection named `mmrerank` (their vectors, texts and metadata, which both frame
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
-from mmrerank.base import Reranker, check_query
-from mmrerank.errors import DocumentError, InvalidInputError, RerankError, StoreError
-from mmrerank.index.check import Problem
+from mmrerank.base import Reranker
+from mmrerank.errors import DocumentError, RerankError, StoreError
+from mmrerank.index.check import Problem, missing_index
 from mmrerank.index.filters import Where
 from mmrerank.index.hits import ROUTES, Hit
 from mmrerank.index.indexer import Indexer, SyncReport, options_hash, remove_unused_images
 from mmrerank.index.ledger import Entry, FileRecord, Ledger
 from mmrerank.index.reading import FileReader
 from mmrerank.index.scan import Paths, Scan, scan, several
-from mmrerank.index.searcher import Searcher
+from mmrerank.index.searcher import Search, Searcher, candidate_count, searchable
 from mmrerank.index.writer import writing
 from mmrerank.retrieval.base import TextEmbedder, default_embedder
 from mmrerank.retrieval.chroma import ChromaStore
@@ -67,26 +67,17 @@ class Index:
         self._reader = FileReader(self.image_root, ocr=ocr, figures=figures, options=loader_options)
         self._lock_timeout, self._on_wait = lock_timeout, on_wait
         self._parts: tuple[Ledger, ChromaStore, Searcher] | None = None
+        self._is_closed = False
         if self.folder.is_file():
             raise StoreError(f"{self._name} is a file, not the folder of an index")
         if (self.folder / _LEDGER).is_file():
             self._open()
         elif not create:
-            raise StoreError(self._why_there_is_none())
-
-    def _why_there_is_none(self) -> str:
-        if ChromaStore.exists(self.folder):
-            return (
-                f"the index in {self._name} has no ledger: an older version made it, or the file "
-                f"was lost; mend it with: mmrerank check --mend --store {self._name}"
-            )
-        return (
-            f"there is no index in {self._name}; "
-            f"make one with: mmrerank index FILES... --store {self._name}"
-        )
+            raise missing_index(self._name, has_vectors=ChromaStore.exists(self.folder))
 
     def _open(self) -> tuple[Ledger, ChromaStore, Searcher]:
         """The parts of the index, made if they are missing."""
+        self._check_open()
         if self._parts is None:
             self.folder.mkdir(parents=True, exist_ok=True)
             store = ChromaStore(self.folder, create=True)
@@ -102,13 +93,18 @@ class Index:
                 )
         return self._parts
 
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise StoreError(f"the index in {self._name} is closed; open it again: Index(folder)")
+
     def _embedder_facts(self) -> str:
         vector = self._embedder.embed_query("probe of an embedder")
         values = ", ".join(f"{value:.4f}" for value in vector[:4])
         return f"{type(self._embedder).__name__}, {len(vector)} dimensions, {values}, ..."
 
     def close(self) -> None:
-        """Close the ledger. Safe to call twice."""
+        """Close the ledger; the index cannot be used any more. Safe to call twice."""
+        self._is_closed = True
         if self._parts is not None:
             self._parts[0].close()
             self._parts = None
@@ -121,14 +117,17 @@ class Index:
 
     def __len__(self) -> int:
         """How many entries there are: chunks and figures."""
+        self._check_open()
         return 0 if self._parts is None else len(self._parts[0])
 
     def files(self) -> list[FileRecord]:
         """The files of the index, ordered by path."""
+        self._check_open()
         return [] if self._parts is None else self._parts[0].files()
 
     def entries(self, path: str | os.PathLike[str]) -> list[Entry]:
         """The entries of a file; [] for a file that is not in the index."""
+        self._check_open()
         return [] if self._parts is None else self._parts[0].entries(_absolute(path))
 
     # -- writing
@@ -236,11 +235,34 @@ class Index:
         Raises `InvalidInputError` for an empty query or options that cannot be used, `StoreError`
         if the index is empty or cannot be searched, and what the reranker raises.
         """
-        content = check_query(query)
-        if content.text is not None:  # halves of surrogate pairs become question marks
-            content = replace(content, text=content.text.encode("utf-8", "replace").decode())
-        if any(not isinstance(n, int) or n < 1 for n in (top_n, fetch_k)):
-            raise InvalidInputError("top_n and fetch_k must be whole numbers from 1 on")
+        return self._search(query, reranker, top_n, fetch_k, where, routes).hits()
+
+    async def asearch(
+        self,
+        query: str | Content,
+        reranker: Reranker | None = None,
+        *,
+        top_n: int = 5,
+        fetch_k: int = 50,
+        where: Where | None = None,
+        routes: Sequence[str] = ROUTES,
+    ) -> list[Hit]:
+        """As `search`, without blocking the event loop."""
+        options = (query, reranker, top_n, fetch_k, where, routes)
+        return await (await asyncio.to_thread(self._search, *options)).ahits()
+
+    def _search(
+        self,
+        query: str | Content,
+        reranker: Reranker | None,
+        top_n: int,
+        fetch_k: int,
+        where: Where | None,
+        routes: Sequence[str],
+    ) -> Search:
+        """A search with its candidates, before reranking."""
+        content = searchable(query)
+        k = candidate_count(top_n, fetch_k)
         if not len(self):
             raise StoreError(
                 f"the index in {self._name} is empty; "
@@ -248,10 +270,8 @@ class Index:
             )
         searcher = self._open()[2]
         with self._typed_errors("searched"):
-            candidates = searcher.candidates(
-                content, max(fetch_k, top_n), where=where, routes=routes
-            )
-        return searcher.hits(content, candidates, reranker, top_n)
+            found = searcher.candidates(content, k, where=where, routes=routes)
+        return searcher.prepare(content, found, top_n, reranker)
 
     def contents(self, entries: Iterable[Entry]) -> list[Content]:
         """Entries as `search` passes them to a reranker, so that it can be warmed with them."""

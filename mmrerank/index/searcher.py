@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mmrerank.base import Reranker
+from mmrerank.base import Reranker, check_query
 from mmrerank.errors import InvalidInputError
 from mmrerank.images.resolve import ImageResolver
 from mmrerank.index.figure_results import Ranked, one_per_figure
@@ -21,11 +22,74 @@ from mmrerank.ocr.reranker import OCRReranker
 from mmrerank.ocr.words import loader_facts
 from mmrerank.retrieval.base import TextEmbedder
 from mmrerank.retrieval.vector_store import VectorStore
-from mmrerank.types import Content, Image
+from mmrerank.types import Content, Image, RerankResult
 
-__all__ = ["Searcher"]
+__all__ = ["Search", "Searcher", "candidate_count", "searchable"]
 
 _JOINTS = re.compile(r"[-/_.:,;]+")
+
+
+def searchable(query: str | Content) -> Content:
+    """A query whose halves of surrogate pairs are question marks. Raises `InvalidInputError`."""
+    content = check_query(query)
+    if content.text is None:
+        return content
+    return replace(content, text=content.text.encode("utf-8", "replace").decode())
+
+
+def candidate_count(top_n: int, fetch_k: int) -> int:
+    """How many candidates are needed: never fewer than results. Raises `InvalidInputError`."""
+    if any(not isinstance(n, int) or n < 1 for n in (top_n, fetch_k)):
+        raise InvalidInputError("top_n and fetch_k must be whole numbers from 1 on")
+    return max(top_n, fetch_k)
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """A search whose candidates are found and, with a reranker, ready to be reranked.
+
+    `contents` is what the reranker reads of each candidate, `refs` the references of its images.
+    """
+
+    searcher: Searcher
+    query: Content
+    candidates: Sequence[Found]
+    top_n: int
+    reranker: Reranker | None = None
+    contents: Sequence[Content] = ()
+    refs: Sequence[Sequence[str]] = ()
+
+    def hits(self) -> list[Hit]:
+        """The best `top_n` results. Raises what the reranker raises."""
+        if self.reranker is None:
+            return self._hits(None)
+        return self._hits(self.reranker.rerank(self.query, self.contents))
+
+    async def ahits(self) -> list[Hit]:
+        """As `hits`, without blocking the event loop."""
+        if self.reranker is None:
+            return await asyncio.to_thread(self._hits, None)
+        results = await self.reranker.arerank(self.query, self.contents)
+        return await asyncio.to_thread(self._hits, results)
+
+    def _hits(self, results: Sequence[RerankResult] | None) -> list[Hit]:
+        ranked = self._in_order_of_routes() if results is None else self._reranked(results)
+        return self.searcher.hits(self.query, self.candidates, ranked, self.top_n)
+
+    def _in_order_of_routes(self) -> list[Ranked[Entry]]:
+        return [Ranked(c.entry, i, c.score, None) for i, c in enumerate(self.candidates)]
+
+    def _reranked(self, results: Sequence[RerankResult]) -> list[Ranked[Entry]]:
+        return [
+            Ranked(
+                self.candidates[result.index].entry,
+                result.index,
+                result.relevance_score,
+                None if result.best_image is None else self.refs[result.index][result.best_image],
+                result.is_scored,
+            )
+            for result in results
+        ]
 
 
 class Searcher:
@@ -61,11 +125,31 @@ class Searcher:
             self._store.refresh()
             self._epoch = epoch
 
+    def prepare(
+        self,
+        query: Content,
+        candidates: Sequence[Found],
+        top_n: int,
+        reranker: Reranker | None,
+    ) -> Search:
+        """A search that has only to be reranked, by `hits` or `ahits`."""
+        if reranker is None:
+            return Search(self, query, candidates, top_n)
+        if isinstance(reranker, OCRReranker):  # rare words are rare in the index, not among 50
+            reranker = reranker.with_statistics(self.word_statistics)
+        pairs = list(self.contents(candidate.entry for candidate in candidates))
+        contents, refs = [content for content, _ in pairs], [refs for _, refs in pairs]
+        return Search(self, query, candidates, top_n, reranker, contents, refs)
+
     def hits(
-        self, query: Content, candidates: Sequence[Found], reranker: Reranker | None, top_n: int
+        self,
+        query: Content,
+        candidates: Sequence[Found],
+        ranked: Sequence[Ranked[Entry]],
+        top_n: int,
     ) -> list[Hit]:
-        """The best `top_n` results. Raises what the reranker raises."""
-        ranked = one_per_figure(self._ranked(query, candidates, reranker))[:top_n]
+        """The best `top_n` results: figures are joined to their text, matched words are found."""
+        ranked = one_per_figure(ranked)[:top_n]
         texts = self._ledger.texts_of_images([one.best_image for one in ranked if one.best_image])
         in_images = {ref: set(tokenize(text)) for ref, text in texts.items()}
         words = {word: set(tokenize(word)) for word in (query.text or "").split()}
@@ -79,22 +163,6 @@ class Searcher:
             )
             for rank, one in enumerate(ranked, start=1)
         ]
-
-    def _ranked(
-        self, query: Content, candidates: Sequence[Found], reranker: Reranker | None
-    ) -> list[Ranked]:
-        if reranker is None:
-            return [Ranked(c.entry, i, c.score, None) for i, c in enumerate(candidates)]
-        if isinstance(reranker, OCRReranker):  # rare words are rare in the index, not among 50
-            reranker = reranker.with_statistics(self.word_statistics)
-        pairs = list(self.contents(candidate.entry for candidate in candidates))
-        ranked: list[Ranked] = []
-        for result in reranker.rerank(query, [content for content, _ in pairs]):
-            refs = pairs[result.index][1]
-            best = None if result.best_image is None else refs[result.best_image]
-            entry = candidates[result.index].entry
-            ranked.append(Ranked(entry, result.index, result.relevance_score, best))
-        return ranked
 
     def contents(self, entries: Iterable[Entry]) -> Iterator[tuple[Content, list[str]]]:
         """Entries as a reranker reads them, and the references of their images.
@@ -110,7 +178,7 @@ class Searcher:
         """How often words occur in the whole index, for a lexical reranker."""
         return LexicalRoute(self._ledger).statistics(words)
 
-    def _hit(self, rank: int, one: Ranked, found: Found) -> Hit:
+    def _hit(self, rank: int, one: Ranked[Entry], found: Found) -> Hit:
         entry = one.entry
         shown: Mapping[str, None] = dict.fromkeys(
             [*entry.images, *([one.best_image] if one.best_image else [])]
@@ -127,6 +195,9 @@ class Searcher:
             best_image=one.best_image,
             kind=entry.kind,
             routes=found.ranks,
+            id=entry.id,
+            metadata=entry.metadata,
+            is_scored=one.is_scored,
         )
 
     def _hit_image(self, ref: str, source: str) -> HitImage:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +20,9 @@ COLLECTION = "mmrerank"
 _DATABASE = "chroma.sqlite3"
 
 _ATTEMPTS, _PAUSE = 5, 0.05  # tries of a query, seconds before the second; doubled each time
+
+_OPENING = threading.RLock()
+"""Chroma keeps its clients in one table, which must not be cleared while a client is made."""
 
 _BATCH = 500  # records per call; Chroma refuses more than some thousands at once
 
@@ -102,8 +106,9 @@ class ChromaStore:
         """Open the collection anew: a Chroma client does not see what other processes write."""
         from chromadb.api.shared_system_client import SharedSystemClient
 
-        SharedSystemClient.clear_system_cache()
-        self._collection = _open(self._folder, create=False)
+        with _OPENING:
+            SharedSystemClient.clear_system_cache()
+            self._collection = _open(self._folder, create=False)
 
     def _similarity(self, distance: float) -> float:
         space = (self._collection.metadata or {}).get("hnsw:space", "l2")
@@ -116,7 +121,8 @@ def _open(folder: Path, *, create: bool) -> Any:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         # Chroma's default settings, as the frameworks use: two clients in a process must agree.
-        client = chromadb.PersistentClient(str(folder))
+        with _OPENING:
+            client = chromadb.PersistentClient(str(folder))
         if not create:
             return client.get_collection(COLLECTION, embedding_function=None)
         # No embedding function: Chroma's default would download a model on first use.

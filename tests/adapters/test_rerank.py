@@ -329,3 +329,47 @@ def test_model_and_reranker_exclude_each_other_and_no_error_shows_the_key(driver
         driver.MultimodalRerank(**options, **({"api_key": key} if options else {}))
     shown = caught.value.errors() if isinstance(caught.value, ValidationError) else ""
     assert key not in f"{caught.value}{shown}"
+
+
+# -- figures that have chunks of their own
+
+
+def figure_items():
+    return [
+        Item("a page that names no turbine", "plain", {"page": 9}, 0.9),
+        Item("turbine torque", "gauge", {"kind": "figure", "images": '["words.png"]'}, 0.8),
+        Item("See Figure 1.", "cites", {"page": 3, "images": '["words.png"]'}, 0.7),
+        Item("Figure 1, again.", "also", {"page": 4, "images": '["words.png"]'}, 0.6),
+    ]
+
+
+def test_a_figure_and_the_chunk_that_cites_it_are_one_result_if_asked(any_way, figures):
+    options = {"reranker": OCRReranker(ocr=False), "image_root": figures}
+    apart = any_way(any_way.rerank(**options), any_way.make(*figure_items()))
+    assert sorted(ids(apart)) == ["also", "cites", "gauge", "plain"]
+
+    documents = any_way.make(*figure_items())
+    merged = any_way(any_way.rerank(merge_figures=True, **options), documents)
+    (by_figure,) = [one for one in merged if one.metadata.get("images")]
+    assert ids(merged) == [by_figure.id, "plain"]
+    assert merged[0].metadata["best_image"] == "words.png"
+    assert merged[0].metadata["page"] in (3, 4)
+    assert "kind" not in merged[0].metadata
+    assert documents == any_way.make(*figure_items())  # not changed
+
+
+def test_a_figure_lends_its_result_to_the_chunk(any_way, figures):
+    """The figure is first by its text; the chunk around it would be third."""
+
+    def by_text(_, document):
+        return 0.0 if document.images else float("turbine torque" in (document.text or ""))
+
+    rerank = any_way.rerank(
+        reranker=FakeReranker(by_text), image_root=figures, merge_figures=True, top_n=1
+    )
+    (first,) = any_way(rerank, any_way.make(*figure_items()))
+    assert (first.id, first.text) == ("cites", "See Figure 1.")
+    assert first.score == first.metadata["relevance_score"] == 1.0
+    assert first.metadata["retrieval_rank"] == 2
+    assert first.metadata["retrieval_score"] == 0.8
+    assert first.metadata["best_image"] == "words.png"

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
+
 from mmrerank.index.figure_results import Ranked, one_per_figure
 from mmrerank.index.ledger import Entry
+
+candidates = itertools.count()
 
 
 def ranked(name, *, kind="text", images=(), best=None):
     entry = Entry(id=name, vector_id=name, path="a", text=name, kind=kind, images=tuple(images))
-    return Ranked(entry, 0, 1.0, best)
+    return Ranked(entry, next(candidates), 1.0, best)
 
 
 def shown(*results):

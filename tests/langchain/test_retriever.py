@@ -7,7 +7,9 @@ import json
 
 import chromadb
 import pytest
+from adapters.indexed import index, index_folder, made_index
 from langchain_chroma import Chroma
+from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.documents import Document
 from langchain_core.tracers.run_collector import RunCollectorCallbackHandler
 from langchain_core.vectorstores import InMemoryVectorStore, VectorStore
@@ -19,6 +21,8 @@ import llama_index_mmrerank
 from langchain_mmrerank import MultimodalRerank, MultimodalRetriever, TextEmbeddings
 from mmrerank import ImageError, InvalidInputError, OCRReranker
 from mmrerank.testing import FakeReranker
+
+__all__ = ["index", "index_folder", "made_index"]
 
 TEXTS = ["a turbine", "the torque of a turbine", "a cat", "a dog", "torque and turbines"]
 
@@ -47,6 +51,34 @@ class TestStandard(RetrieversIntegrationTests):
 
 
 class TestStandardWithOurName(TestStandard):
+    """The same tests, with our name for the number of results."""
+
+    @property
+    def num_results_arg_name(self):
+        return "top_n"
+
+
+class TestStandardOverAnIndex(RetrieversIntegrationTests):
+    """LangChain's own tests of a retriever over an index."""
+
+    @pytest.fixture(autouse=True)
+    def opened_index(self, index):
+        self.index = index
+
+    @property
+    def retriever_constructor(self):
+        return MultimodalRetriever
+
+    @property
+    def retriever_constructor_params(self):
+        return {"index": self.index, "reranker": FakeReranker()}
+
+    @property
+    def retriever_query_example(self):
+        return "turbine torque"
+
+
+class TestStandardOverAnIndexWithOurName(TestStandardOverAnIndex):
     """The same tests, with our name for the number of results."""
 
     @property
@@ -172,6 +204,56 @@ def test_errors_come_through_and_the_rerank_has_a_run_of_its_own(ask):
     assert [run.name for run in fine.child_runs] == ["MultimodalRerank"]
     assert fine.child_runs[0].error is None
     assert "image_root" in broken.child_runs[0].error
+
+
+def test_a_search_of_an_index_is_a_run_with_its_usage(ask, index):
+    retriever = MultimodalRetriever(index=index, reranker=FakeReranker())
+    collector, events = RunCollectorCallbackHandler(), []
+
+    class Events(BaseCallbackHandler):
+        def on_custom_event(self, name, data, **kwargs):
+            events.append((name, data["documents"]))
+
+    ask(retriever, "turbine", {"callbacks": [collector, Events()]}, top_n=2)
+    (run,) = collector.traced_runs
+    (search,) = run.child_runs
+    assert search.name == "IndexSearch"
+    assert search.inputs == {"model": "fake", "top_n": 2, "fetch_k": 50}
+    assert search.outputs == {"documents": 2}
+    assert events == [("mmrerank_usage", 5)]
+    with pytest.raises(InvalidInputError):
+        ask(retriever, "turbine", {"callbacks": [collector]}, routes=["images"])
+    assert "routes are" in collector.traced_runs[1].child_runs[0].error
+
+
+def test_a_call_may_name_conditions_and_routes(ask, index):
+    retriever = MultimodalRetriever(index=index, where={"file": "a.pdf"})
+    assert {d.metadata["page"] for d in ask(retriever, "turbine", where={"file": "b.pdf"})} > {2}
+    assert ask(retriever, "nothing of this", routes=["words"]) == []
+    with pytest.raises(InvalidInputError, match="over an index"):
+        ask(
+            MultimodalRetriever(
+                vector_store=in_memory(), compressor=MultimodalRerank(reranker=FakeReranker())
+            ),
+            "turbine",
+            where={},
+        )
+
+
+def test_parts_that_do_not_go_together_are_told(index):
+    compressor = MultimodalRerank(reranker=FakeReranker())
+    with pytest.raises(ValidationError, match=r"pass index=..., or vector_store="):
+        MultimodalRetriever(vector_store=in_memory())
+    with pytest.raises(ValidationError, match="compressor: not for a retriever over an index"):
+        MultimodalRetriever(index=index, compressor=compressor)
+    with pytest.raises(ValidationError, match="where: not for a retriever over a vector_store"):
+        MultimodalRetriever(vector_store=in_memory(), compressor=compressor, where={"page": 1})
+
+
+def test_an_index_is_in_no_dump(index):
+    retriever = MultimodalRetriever(index=index, reranker=FakeReranker(), tags=["ours"])
+    assert not {"index", "reranker"} & set(retriever.model_dump())
+    assert "where" in MultimodalRetriever.model_json_schema()["properties"]
 
 
 def test_unknown_options_are_refused():
