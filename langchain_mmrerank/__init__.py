@@ -16,6 +16,7 @@ from langchain_mmrerank.loader import (
     attach_images,
     resolve_markers,
 )
+from langchain_mmrerank.rag import MultimodalRAG
 from langchain_mmrerank.retriever import MultimodalRetriever
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "MultimodalBlobParser",
     "MultimodalLoader",
     "MultimodalPDFLoader",
+    "MultimodalRAG",
     "MultimodalRerank",
     "MultimodalRetriever",
     "TextEmbeddings",

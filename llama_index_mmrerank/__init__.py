@@ -9,6 +9,7 @@ require("llama_index.core")
 from llama_index_mmrerank.answers import ImagePostprocessor, to_message
 from llama_index_mmrerank.embeddings import TextEmbedding
 from llama_index_mmrerank.postprocessor import MultimodalRerank
+from llama_index_mmrerank.rag import MultimodalRAG
 from llama_index_mmrerank.reader import (
     MultimodalPDFReader,
     MultimodalReader,
@@ -20,6 +21,7 @@ from llama_index_mmrerank.retriever import MultimodalRetriever
 __all__ = [
     "ImagePostprocessor",
     "MultimodalPDFReader",
+    "MultimodalRAG",
     "MultimodalReader",
     "MultimodalRerank",
     "MultimodalRetriever",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from mmrerank.errors import UnsupportedModalityError
 
-__all__ = ["image_refusal"]
+__all__ = ["image_refusal", "refusals_named"]
 
 # OpenAI, vLLM and Ollama answer 400, OpenRouter 404, DeepSeek 422, llama.cpp 500.
 _STATUSES = (400, 404, 415, 422, 500, 501)
@@ -32,3 +34,18 @@ def image_refusal(error: BaseException) -> UnsupportedModalityError | None:
         'give it images="words" (on the command line, --images words): what was read in the '
         "images, as text"
     )
+
+
+@contextmanager
+def refusals_named(*, has_images: bool) -> Iterator[None]:
+    """Within the block, a provider's refusal of images becomes an `UnsupportedModalityError`.
+
+    All other errors stay as they are, and so do all if the prompt has no images.
+    """
+    try:
+        yield
+    except Exception as error:  # each provider has its own kinds
+        refusal = image_refusal(error) if has_images else None
+        if refusal is None:
+            raise
+        raise refusal from error
