@@ -1,4 +1,4 @@
-"""Multimodal reranking for LangChain: a document compressor, loaders, embeddings, a retriever."""
+"""Multimodal reranking for LangChain: a document compressor, loaders, embeddings, a retriever, prompts."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from mmrerank.optional import require
 
 require("langchain_core")
 
+from langchain_mmrerank.answers import ImagePrompt, ImagePromptValue, to_message
 from langchain_mmrerank.compressor import MultimodalRerank
 from langchain_mmrerank.embeddings import TextEmbeddings
 from langchain_mmrerank.loader import (
@@ -15,15 +16,20 @@ from langchain_mmrerank.loader import (
     attach_images,
     resolve_markers,
 )
+from langchain_mmrerank.rag import MultimodalRAG
 from langchain_mmrerank.retriever import MultimodalRetriever
 
 __all__ = [
+    "ImagePrompt",
+    "ImagePromptValue",
     "MultimodalBlobParser",
     "MultimodalLoader",
     "MultimodalPDFLoader",
+    "MultimodalRAG",
     "MultimodalRerank",
     "MultimodalRetriever",
     "TextEmbeddings",
     "attach_images",
     "resolve_markers",
+    "to_message",
 ]

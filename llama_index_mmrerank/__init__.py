@@ -6,8 +6,10 @@ from mmrerank.optional import require
 
 require("llama_index.core")
 
+from llama_index_mmrerank.answers import ImagePostprocessor, to_message
 from llama_index_mmrerank.embeddings import TextEmbedding
 from llama_index_mmrerank.postprocessor import MultimodalRerank
+from llama_index_mmrerank.rag import MultimodalRAG
 from llama_index_mmrerank.reader import (
     MultimodalPDFReader,
     MultimodalReader,
@@ -17,11 +19,14 @@ from llama_index_mmrerank.reader import (
 from llama_index_mmrerank.retriever import MultimodalRetriever
 
 __all__ = [
+    "ImagePostprocessor",
     "MultimodalPDFReader",
+    "MultimodalRAG",
     "MultimodalReader",
     "MultimodalRerank",
     "MultimodalRetriever",
     "TextEmbedding",
     "attach_images",
     "resolve_markers",
+    "to_message",
 ]

@@ -15,6 +15,7 @@ from llama_index_instrumentation import get_dispatcher
 from pydantic import ConfigDict, Field
 from pydantic.json_schema import SkipJsonSchema
 
+from llama_index_mmrerank.answers import ImagePostprocessor, allowed_urls
 from llama_index_mmrerank.convert import (
     check_nodes,
     to_content,
@@ -41,6 +42,10 @@ class PostprocessorOptions(RerankOptions, total=False):
 
     metadata_mode: MetadataMode
     """Which metadata the reranker reads together with a node's text. Default: none."""
+
+    with_images: bool | Literal["separate", "words"]
+    """Give the nodes their images, for engines with `multimodal=True`: True, or one of the other
+    ways of `ImagePostprocessor`, with its default budget. Default False."""
 
     callback_manager: CallbackManager
     """LlamaIndex's older callbacks; an engine sets its own."""
@@ -79,6 +84,7 @@ class MultimodalRerank(BaseNodePostprocessor):
     merge_figures: bool = False
     urls: Literal["refuse", "pass", "fetch"] = "refuse"
     metadata_mode: MetadataMode = MetadataMode.NONE
+    with_images: bool | Literal["separate", "words"] = False
 
     model_config = ConfigDict(
         hide_input_in_errors=True,  # it may be a key, given under another name
@@ -127,7 +133,7 @@ class MultimodalRerank(BaseNodePostprocessor):
                 results = self.reranker.rerank(
                     query, contents, self._rerank_top_n(), self.min_score
                 )
-                reranked.extend(self._with_results(nodes, results, refs))
+                reranked.extend(self._with_images(self._with_results(nodes, results, refs)))
         return reranked
 
     async def _apostprocess_nodes(
@@ -141,7 +147,8 @@ class MultimodalRerank(BaseNodePostprocessor):
                 results = await self.reranker.arerank(
                     query, contents, self._rerank_top_n(), self.min_score
                 )
-                reranked.extend(self._with_results(nodes, results, refs))
+                winners = self._with_results(nodes, results, refs)
+                reranked.extend(await asyncio.to_thread(self._with_images, winners))
         return reranked
 
     def _contents(self, nodes: Sequence[NodeWithScore]) -> tuple[list[Content], list[list[str]]]:
@@ -173,6 +180,20 @@ class MultimodalRerank(BaseNodePostprocessor):
             with_result_of(scored[one.result.index], nodes[one.document], one.best_image)
             for one in merged[: self.top_n]
         ]
+
+    def _with_images(self, winners: list[NodeWithScore]) -> list[NodeWithScore]:
+        """The nodes with their images, if they are asked for."""
+        if not self.with_images:
+            return winners
+        postprocessor = ImagePostprocessor(
+            images="send" if self.with_images is True else self.with_images,
+            image_root=self.image_root,
+            image_key=self.image_key,
+            path_map=self.path_map,
+            on_image_error=self.on_image_error,
+            urls=allowed_urls(self.urls),
+        )
+        return postprocessor.postprocess_nodes(winners)
 
     def compress_documents(self, *_: Any, **__: Any) -> NoReturn:
         """Raises `InvalidInputError`: this class is not LangChain's."""

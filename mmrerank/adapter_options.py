@@ -1,4 +1,4 @@
-"""The keywords that `MultimodalRerank` takes in every framework."""
+"""The keywords that both adapters take: `MultimodalRerank`, and what makes prompts of its results."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypedDict
 
+from mmrerank.answers.prompt import PromptOptions
 from mmrerank.base import Reranker
 from mmrerank.errors import InvalidInputError
 from mmrerank.http.jina import JinaReranker
@@ -13,17 +14,18 @@ from mmrerank.images.refs import ImageKey
 from mmrerank.images.resolve import ImageRoot
 from mmrerank.index.index import Index
 
-__all__ = ["RerankOptions", "check_count", "choose_reranker", "open_index"]
+__all__ = [
+    "ImageOptions",
+    "ImagePromptOptions",
+    "RerankOptions",
+    "check_count",
+    "choose_reranker",
+    "open_index",
+]
 
 
-class RerankOptions(TypedDict, total=False):
-    """Keywords of `MultimodalRerank`, beside the reranker. A document is LlamaIndex's node."""
-
-    top_n: int | None
-    """How many documents to keep; None (default) keeps all."""
-
-    min_score: float | None
-    """Documents that score less are dropped; None (default) keeps all."""
+class ImageOptions(TypedDict, total=False):
+    """Keywords for the images of documents. A document is LlamaIndex's node."""
 
     image_root: ImageRoot | Callable[[Mapping[str, Any]], ImageRoot] | None
     """The folder that image references are relative to, a list of folders, or a function of a
@@ -37,16 +39,29 @@ class RerankOptions(TypedDict, total=False):
     """`{old: new}` path prefixes, for folders that have moved."""
 
     on_image_error: Literal["raise", "warn"]
-    """For an image that cannot be used: "raise" (default), or "warn" and score the document
-    without it."""
+    """For an image that cannot be used: "raise" (default), or "warn" and go on without it."""
+
+    urls: Literal["refuse", "pass", "fetch"]
+    """For references that are URLs: "refuse" them (default), "pass" them to the service, or
+    "fetch" them here."""
+
+
+class RerankOptions(ImageOptions, total=False):
+    """Keywords of `MultimodalRerank`, beside the reranker."""
+
+    top_n: int | None
+    """How many documents to keep; None (default) keeps all."""
+
+    min_score: float | None
+    """Documents that score less are dropped; None (default) keeps all."""
 
     merge_figures: bool
     """True: a figure's own chunk (`figure_chunks=True` of the loaders) and the chunk that cites it
     are one result, with the text of the chunk and the figure as `best_image`. Default False."""
 
-    urls: Literal["refuse", "pass", "fetch"]
-    """For references that are URLs: "refuse" them (default), "pass" them to the service, or
-    "fetch" them here."""
+
+class ImagePromptOptions(ImageOptions, PromptOptions, total=False):
+    """Keywords of what makes prompts of documents and their images."""
 
 
 def choose_reranker(reranker: Reranker | None, model: str | None, api_key: str | None) -> Reranker:

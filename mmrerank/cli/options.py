@@ -53,8 +53,8 @@ def _embedder(value: str) -> str:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def add_reranker(command: argparse.ArgumentParser) -> None:
-    """`--reranker NAME` with `--model` and `--base-url`."""
+def add_reranker(command: argparse.ArgumentParser, prefix: str = "") -> None:
+    """`--reranker NAME` with `--model` and `--base-url`, whose names may have a prefix."""
     names = [row.name for row in RERANKERS]
     command.add_argument(
         "--reranker",
@@ -64,10 +64,12 @@ def add_reranker(command: argparse.ArgumentParser) -> None:
         help=f"{', '.join(names)}, or none to leave the order of the search (default: ocr)",
     )
     command.add_argument(
-        "--model", metavar="MODEL", help="the reranker's model: a name, a path or a hub id"
+        f"--{prefix}model", metavar="MODEL", help="the reranker's model: a name, a path or a hub id"
     )
     command.add_argument(
-        "--base-url", metavar="URL", help="the rerank service's address, if not the default"
+        f"--{prefix}base-url",
+        metavar="URL",
+        help="the rerank service's address, if not the default",
     )
 
 

@@ -1,0 +1,134 @@
+"""Ranked chunks with the facts of their images: what a prompt is made of, in every framework."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mmrerank.images.refs import BEST_IMAGE_KEY
+from mmrerank.ocr.words import loader_facts
+from mmrerank.types import Image
+
+if TYPE_CHECKING:
+    from mmrerank.index.hits import Hit
+
+__all__ = ["Box", "Chunk", "ChunkImage", "hit_chunk", "read_chunk"]
+
+Box = tuple[float, float, float, float]
+
+_SOURCE_KEYS = ("source", "file_path", "path", "file_name", "filename")
+
+_PAGE_KEYS = ("page", "page_number", "page_label")
+
+_LABEL = re.compile(r"[^\W\d_]+ [\w.\-]{1,20}")  # "figure 3", "table B.2", as the loaders write it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkImage:
+    """An image of a chunk, and what its loader wrote beside it.
+
+    `ref` is its reference in the chunk's metadata, `label` its number in the caption ("Figure 3";
+    "" without one), `page` counts from 1, `box` is (x0, y0, x1, y1) in points from the page's top
+    left. `is_best` marks the image that scored best.
+    """
+
+    image: Image
+    ref: str
+    label: str = ""
+    page: int | None = None
+    box: Box | None = None
+    caption: str = ""
+    kind: str = ""
+    is_best: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """A ranked chunk: its text, where it comes from, and its images."""
+
+    text: str
+    source: str = ""
+    page: int | str | None = None
+    section: str = ""
+    kind: str = "text"
+    images: tuple[ChunkImage, ...] = ()
+
+
+def read_chunk(
+    text: str, metadata: Mapping[str, Any], images: Sequence[tuple[str, Image]] = ()
+) -> Chunk:
+    """A chunk from its text, metadata and images with their references.
+
+    Metadata is that of our loaders or of others: missing facts are left out. What a loader wrote
+    beside an image is read from there.
+    """
+    source = _first(metadata, _SOURCE_KEYS)
+    best = metadata.get(BEST_IMAGE_KEY)
+    return Chunk(
+        text=text,
+        source=source,
+        page=_page(metadata),
+        section=_first(metadata, ("section",)),
+        kind=_first(metadata, ("kind",)) or "text",
+        images=tuple(
+            _chunk_image(image, ref, source, is_best=ref == best) for ref, image in images
+        ),
+    )
+
+
+def hit_chunk(hit: Hit, image_root: Path) -> Chunk:
+    """A result of an index as a chunk; `image_root` is the index's own."""
+    metadata = {
+        **hit.metadata,
+        "source": hit.source,
+        "page": hit.page,
+        "kind": hit.kind,
+        BEST_IMAGE_KEY: hit.best_image,
+    }
+    images = [(one.path, Image(path=image_root / one.path, root=image_root)) for one in hit.images]
+    return read_chunk(hit.text, metadata, images)
+
+
+def _chunk_image(image: Image, ref: str, source: str, *, is_best: bool) -> ChunkImage:
+    facts = loader_facts(image, source or None)
+    label = str(facts.get("label") or "")
+    page = facts.get("page")
+    return ChunkImage(
+        image=image,
+        ref=ref,
+        label=label[:1].upper() + label[1:] if _LABEL.fullmatch(label) else "",
+        page=page if isinstance(page, int) and page > 0 else None,
+        box=_box(facts.get("box")),
+        caption=str(facts.get("caption") or ""),
+        kind=str(facts.get("kind") or ""),
+        is_best=is_best,
+    )
+
+
+def _first(metadata: Mapping[str, Any], keys: Sequence[str]) -> str:
+    """The first text under one of the keys."""
+    values = (metadata.get(key) for key in keys)
+    return next((value for value in values if isinstance(value, str) and value.strip()), "")
+
+
+def _page(metadata: Mapping[str, Any]) -> int | str | None:
+    """The page as the metadata has it: a number, or the document's own label."""
+    for key in _PAGE_KEYS:
+        value = metadata.get(key)
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value
+        if isinstance(value, str) and value.strip():
+            return value
+    return None
+
+
+def _box(value: object) -> Box | None:
+    if not isinstance(value, (list, tuple)) or len(value) != 4:
+        return None
+    if not all(isinstance(number, (int, float)) for number in value):
+        return None
+    x0, y0, x1, y1 = (float(number) for number in value)
+    return x0, y0, x1, y1

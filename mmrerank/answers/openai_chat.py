@@ -1,0 +1,157 @@
+"""Answers of any endpoint that speaks OpenAI's chat completions, through the `openai` client."""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Callable, Iterator
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from mmrerank.answers.parts import ImagePart, Prompt, TextPart
+from mmrerank.answers.refusals import image_refusal
+from mmrerank.captioning.provider_errors import typed_error
+from mmrerank.errors import APIConnectionError, InvalidInputError, InvalidResponseError, warn
+from mmrerank.http.credentials import Secret, check_base_url, find_key
+from mmrerank.http.masking import Mask
+from mmrerank.optional import require
+
+__all__ = ["OpenAIChat", "chat_content"]
+
+_OPENAI = "https://api.openai.com/v1"
+_KEY_NAME = "OPENAI_API_KEY"
+
+
+class OpenAIChat:
+    """A chat model behind an address that speaks OpenAI's chat completions.
+
+    ::
+
+        with OpenAIChat("qwen3-vl", base_url="http://localhost:11434/v1") as chat:
+            for piece in chat.stream(prompt):
+                print(piece, end="")
+
+    `api_key` is a str or pydantic's `SecretStr`; None reads `OPENAI_API_KEY`, "" sends none. It is
+    shown nowhere. `base_url` None reads `OPENAI_BASE_URL`, or else is OpenAI's. `timeout` is in
+    seconds for each attempt; `max_retries` counts attempts after the first. Other `options` go to
+    `openai.OpenAI`.
+
+    Raises `MissingDependencyError` without the extra `openai`, `AuthenticationError` where OpenAI's
+    own address has no key, and `InvalidInputError` for an address that would expose the key.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        base_url: str | None = None,
+        api_key: object = None,
+        timeout: float = 120.0,
+        max_retries: int = 2,
+        allow_http_key: bool = False,
+        **options: Any,
+    ) -> None:
+        if not isinstance(model, str) or not model.strip():
+            raise InvalidInputError("the name of the chat model is missing")
+        address = base_url or os.environ.get("OPENAI_BASE_URL") or _OPENAI
+        is_openai = urlsplit(address).hostname == urlsplit(_OPENAI).hostname
+        key = find_key(api_key, (_KEY_NAME,), "OpenAIChat" if is_openai else None)
+        self.model = model
+        self.base_url = check_base_url(
+            address, has_key=key is not None, allow_http_key=allow_http_key
+        )
+        self._key = Secret(key)
+        # No http client is passed: one of httpx fits version 2 of the package, of httpx2 version 3.
+        self._client = require("openai").OpenAI(
+            api_key=key or "no-key",
+            base_url=self.base_url,
+            timeout=timeout,
+            max_retries=max_retries,
+            **options,
+        )
+
+    def __repr__(self) -> str:
+        return f"OpenAIChat({self.model!r}, base_url={self.base_url!r})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the client's connections."""
+        self._client.close()
+
+    def stream(
+        self, prompt: Prompt, on_usage: Callable[[dict[str, int]], object] | None = None
+    ) -> Iterator[str]:
+        """The answer in pieces, as they arrive.
+
+        `on_usage` is called with the counts of tokens, by the service's names, if it tells them.
+        Raises `UnsupportedModalityError` where a model for text refuses the images of the prompt,
+        `InvalidResponseError` for an empty answer, and another `APIError` where the service fails.
+        Warns of an answer that was cut.
+        """
+        try:
+            yield from self._pieces(prompt, on_usage)
+        except Exception as error:  # the package's own kinds, and those of its http client
+            refusal = image_refusal(error) if prompt.images else None
+            mask = Mask([self._key.reveal() or ""])
+            raise refusal or typed_error(error, self.model, mask) from None
+
+    def _pieces(
+        self, prompt: Prompt, on_usage: Callable[[dict[str, int]], object] | None
+    ) -> Iterator[str]:
+        reason, is_empty = None, True
+        with self._client.chat.completions.create(
+            model=self.model,
+            messages=[{"role": "user", "content": chat_content(prompt)}],
+            stream=True,
+            stream_options={"include_usage": True},
+        ) as chunks:
+            for chunk in chunks:
+                if chunk.usage is not None and on_usage is not None:
+                    on_usage(_counts(chunk.usage))
+                for choice in chunk.choices[:1]:
+                    reason = choice.finish_reason or reason
+                    if piece := choice.delta.content or getattr(choice.delta, "refusal", None):
+                        is_empty = False
+                        yield piece
+        self._check_end(reason, is_empty=is_empty)
+
+    def _check_end(self, reason: str | None, *, is_empty: bool) -> None:
+        if reason is None:
+            raise APIConnectionError(f"{self.model}: the answer broke off")
+        if reason in ("length", "content_filter"):
+            why = "limit of tokens" if reason == "length" else "service's content filter"
+            warn(f"the answer of {self.model} was cut by the {why}")
+        elif is_empty:
+            raise InvalidResponseError(f"{self.model} gave an empty answer")
+
+
+def chat_content(prompt: Prompt) -> str | list[dict[str, Any]]:
+    """A prompt as the content of a message of OpenAI's chat completions.
+
+    A plain text where there are no images: some servers of text models read no list.
+    """
+    if not prompt.images:
+        return prompt.text
+    return [_content_part(part) for part in prompt.parts]
+
+
+def _content_part(part: TextPart | ImagePart) -> dict[str, Any]:
+    if isinstance(part, TextPart):
+        return {"type": "text", "text": part.text}
+    url = part.url
+    if part.encoded is not None:
+        data = base64.b64encode(part.encoded.data).decode()
+        url = f"data:{part.encoded.media_type};base64,{data}"
+    return {"type": "image_url", "image_url": {"url": url}}
+
+
+def _counts(usage: Any) -> dict[str, int]:
+    names = ("prompt_tokens", "completion_tokens", "total_tokens")
+    return {
+        name: getattr(usage, name) for name in names if isinstance(getattr(usage, name, None), int)
+    }

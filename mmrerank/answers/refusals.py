@@ -1,0 +1,51 @@
+"""The error for a model that was sent images and reads text only, whatever client was asked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from mmrerank.errors import UnsupportedModalityError
+
+__all__ = ["image_refusal", "refusals_named"]
+
+# OpenAI, vLLM and Ollama answer 400, OpenRouter 404, DeepSeek 422, llama.cpp 500.
+_STATUSES = (400, 404, 415, 422, 500, 501)
+
+_ABOUT_IMAGES = re.compile(r"image|vision|modal|mmproj", re.IGNORECASE)
+
+_LONGEST = 300  # characters of the provider's message
+
+
+def image_refusal(error: BaseException) -> UnsupportedModalityError | None:
+    """The error to raise if a prompt with images was refused because of them; None for another one.
+
+    `error` is what the client of a provider raised: its `status_code`, or that of its response,
+    and its message decide.
+    """
+    response = getattr(error, "response", None)
+    status = getattr(error, "status_code", None) or getattr(response, "status_code", None)
+    message = " ".join(str(error).split())
+    if status not in _STATUSES or not _ABOUT_IMAGES.search(message):
+        return None
+    return UnsupportedModalityError(
+        f"the model refused a prompt with images ({message:.{_LONGEST}}); if it reads text only, "
+        'give it images="words" (on the command line, --images words): what was read in the '
+        "images, as text"
+    )
+
+
+@contextmanager
+def refusals_named(*, has_images: bool) -> Iterator[None]:
+    """Within the block, a provider's refusal of images becomes an `UnsupportedModalityError`.
+
+    All other errors stay as they are, and so do all if the prompt has no images.
+    """
+    try:
+        yield
+    except Exception as error:  # each provider has its own kinds
+        refusal = image_refusal(error) if has_images else None
+        if refusal is None:
+            raise
+        raise refusal from error

@@ -1,0 +1,220 @@
+"""MultimodalRAG in both frameworks: the same promises, through the real clients of OpenAI's API."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+
+import openai
+import pytest
+from cli_helpers import make_pdf
+from helpers import png
+from langchain_core.documents import Document
+from langchain_openai import ChatOpenAI
+from llama_index.core.schema import NodeWithScore
+from llama_index.llms.openai import OpenAI
+
+import langchain_mmrerank
+import llama_index_mmrerank
+from mmrerank import (
+    ImageError,
+    InvalidInputError,
+    RerankWarning,
+    StoreError,
+    UnsupportedModalityError,
+)
+from mmrerank.index.index import Index
+from mmrerank.testing import LocalChatServer
+
+QUESTION = "torque of the turbine"
+ANSWER = "It is on the gauge [1, Figure 1]. Not in [7]."
+
+# LlamaIndex's synchronous calls leave event loops open.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+
+@pytest.fixture(autouse=True)
+def collected():
+    """What clients leave open is closed while its warnings are still ignored."""
+    yield
+    gc.collect()
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """Two PDFs; the answer is in a picture of the first."""
+    folder = tmp_path_factory.mktemp("files")
+    make_pdf(folder / "a.pdf", "The hall is old. See Figure 1.", image=png("turbine torque"))
+    make_pdf(folder / "b.pdf", "A turbine is a machine.", "A torque wrench is a tool.")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def filled(files, tmp_path_factory):
+    """The folder of an index of the files; read only."""
+    folder = tmp_path_factory.mktemp("store")
+    with Index(folder) as index:
+        index.add(files)
+    return folder
+
+
+@pytest.fixture(params=["langchain", "llama_index"])
+def framework(request):
+    return request.param
+
+
+@pytest.fixture
+def make(framework):
+    """`make(server, folder, **options)` is a MultimodalRAG whose model is the server."""
+
+    def rag(server, folder, **options):
+        if framework == "langchain":
+            model = ChatOpenAI(
+                model="gpt-4o",
+                base_url=server.base_url,
+                api_key=server.api_key,
+                max_retries=0,
+                stream_usage=True,
+            )
+            return langchain_mmrerank.MultimodalRAG(folder, model, **options)
+        llm = OpenAI(
+            model="gpt-4o", api_base=server.base_url, api_key=server.api_key, max_retries=0
+        )
+        return llama_index_mmrerank.MultimodalRAG(folder, llm, **options)
+
+    return rag
+
+
+@pytest.fixture(params=["ask", "aask", "stream", "astream"])
+def ask(request):
+    """`ask(rag)` gives the answer, asked for in one of four ways."""
+
+    async def read(rag):
+        stream = await rag.astream(QUESTION)
+        assert "".join([piece async for piece in stream]) == stream.result.text
+        return stream.result
+
+    def run(rag):
+        if request.param == "ask":
+            return rag.ask(QUESTION)
+        if request.param == "aask":
+            return asyncio.run(rag.aask(QUESTION))
+        if request.param == "astream":
+            return asyncio.run(read(rag))
+        stream = rag.stream(QUESTION)
+        with pytest.raises(InvalidInputError, match="not ended"):
+            _ = stream.result
+        assert "".join(stream) == stream.result.text
+        return stream.result
+
+    return run
+
+
+def test_the_figure_arrives_and_is_cited(make, framework, filled, ask):
+    with LocalChatServer(ANSWER) as server, make(server, filled) as rag:
+        answer = ask(rag)
+    assert answer.text == ANSWER
+    (call,) = server.calls
+    assert len(call.images) == 1
+    assert "[1, Figure 1] an image on page 1" in call.parts[0]
+    (figure,) = answer.citations
+    assert (figure.figure, figure.page, figure.source) == (
+        "Figure 1",
+        1,
+        answer.citations[0].source,
+    )
+    assert figure.source.endswith("a.pdf")
+    assert answer.unknown == ("[7]",)
+    (cited,) = answer.cited
+    assert type(cited) is (Document if framework == "langchain" else NodeWithScore)
+    assert cited.metadata["best_image"] == figure.image
+    assert set(answer.timings) == {"search", "prompt", "answer"}
+
+
+def test_five_lines(make, files, tmp_path):
+    with LocalChatServer(ANSWER) as server, make(server, tmp_path / "new") as rag:
+        with pytest.raises(StoreError, match="empty"):
+            rag.ask(QUESTION)
+        assert len(rag.add(files).added) == 2
+        answer = rag.ask(QUESTION)
+    assert [citation.figure for citation in answer.citations] == ["Figure 1"]
+    assert [count for name, count in answer.usage.items() if name.endswith("_tokens")]
+
+
+def test_the_pieces_come_one_by_one(make, filled):
+    with LocalChatServer(ANSWER) as server, make(server, filled) as rag:
+        stream = rag.stream(QUESTION)
+        pieces = list(stream)
+    assert "".join(pieces) == ANSWER
+    assert len(pieces) > 3
+    assert stream.result.text == ANSWER
+
+
+def test_a_model_for_text_is_told_what_helps(make, filled, ask):
+    with LocalChatServer("words [1]", takes_images=False) as server:
+        with (
+            make(server, filled) as rag,
+            pytest.raises(UnsupportedModalityError, match='images="words"'),
+        ):
+            ask(rag)
+        with make(server, filled, images="words") as rag:
+            answer = rag.ask(QUESTION)
+    assert answer.citations[0].label == "[1]"
+    assert "turbine torque" in server.calls[0].text
+
+
+def test_other_errors_are_the_clients_own(make, filled):
+    with (
+        LocalChatServer(ANSWER, faults=[401] * 4) as server,
+        make(server, filled) as rag,
+        pytest.raises(openai.AuthenticationError),
+    ):
+        rag.ask(QUESTION)
+
+
+def test_an_answer_without_references(make, filled):
+    with LocalChatServer("No idea.") as server, make(server, filled) as rag:
+        answer = rag.ask(QUESTION)
+    assert (answer.citations, answer.unknown, answer.cited) == ((), (), [])
+    assert answer.documents
+
+
+@pytest.mark.parametrize("on_image_error", ["raise", "warn"])
+def test_an_image_that_has_vanished_since_the_search(make, filled, on_image_error):
+    with LocalChatServer(ANSWER) as server:
+        rag = make(server, filled, on_image_error=on_image_error)
+        (picture,) = rag.index.image_root.glob("*.png")
+        data = picture.read_bytes()
+        search = rag.retriever.index.search
+
+        def search_then_lose(*args, **options):
+            found = search(*args, **options)
+            picture.unlink()
+            return found
+
+        rag.retriever.index.search = search_then_lose
+        try:
+            if on_image_error == "raise":
+                with pytest.raises(ImageError, match=picture.name):
+                    rag.ask(QUESTION)
+            else:
+                with pytest.warns(RerankWarning, match=picture.name):
+                    rag.ask(QUESTION)
+                assert not server.calls[0].images
+        finally:
+            picture.write_bytes(data)
+            rag.close()
+
+
+def test_wrong_parts(make, framework, filled, tmp_path):
+    with LocalChatServer() as server:
+        with pytest.raises(InvalidInputError, match="images"):
+            make(server, filled, images="yes")
+        with pytest.raises(TypeError, match="colour"):
+            make(server, filled, colour="red")
+    other = langchain_mmrerank if framework == "langchain" else llama_index_mmrerank
+    with pytest.raises(InvalidInputError):
+        other.MultimodalRAG(tmp_path / "x", "gpt-4o")

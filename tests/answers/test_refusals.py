@@ -1,0 +1,41 @@
+"""What servers answer where a text-only model is sent images."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from mmrerank.answers.refusals import image_refusal
+
+
+class ProviderError(Exception):
+    def __init__(self, message, status_code=None, response=None):
+        super().__init__(message)
+        self.status_code = status_code
+        self.response = response
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (400, "Invalid content type. image_url is only supported by certain models."),
+        (400, "m is not a multimodal model"),
+        (404, "No endpoints found that support image input"),
+        (422, "unknown variant `image_url`, expected `text`"),
+        (500, "image input is not supported - hint: you may need to provide the mmproj"),
+    ],
+)
+def test_it_names_the_way_out(status, message):
+    for error in (
+        ProviderError(message, status),
+        ProviderError(message, response=httpx.Response(status)),
+    ):
+        refusal = image_refusal(error)
+        assert message in str(refusal)
+        assert 'images="words"' in str(refusal)
+
+
+@pytest.mark.parametrize("status", [None, 401, 429, 503])
+def test_other_errors_are_others(status):
+    assert image_refusal(ProviderError("image quota", status)) is None
+    assert image_refusal(ProviderError("max_tokens is too large", 400)) is None
