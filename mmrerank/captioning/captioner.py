@@ -28,11 +28,11 @@ from mmrerank.errors import (
     RerankError,
     StoreError,
 )
-from mmrerank.http.workers import run_all
 from mmrerank.images.encode import encode_within
 from mmrerank.images.facts import image_facts
 from mmrerank.ocr.words import default_cache_dir
 from mmrerank.progress import progress_bar
+from mmrerank.threads import run_all
 from mmrerank.types import Image
 
 __all__ = ["Captioned", "Captioner"]
