@@ -106,7 +106,7 @@ def test_a_ledger_that_is_deleted_while_it_is_open(docs, tmp_path):
 def test_an_index_that_is_closed_says_so(docs, tmp_path):
     index = Index(tmp_path / "store", ocr=False)
     index.sync([docs])
-    ledger = index._open()[0]
+    ledger = index._open().ledger
     index.close()
     with pytest.raises(StoreError, match="is closed"):
         ledger.files()

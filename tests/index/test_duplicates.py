@@ -79,7 +79,7 @@ def test_their_texts_are_found_as_before(index):
 
 
 def test_pictures_are_forgotten_with_their_files(index, tmp_path):
-    ledger = index._open()[0]
+    ledger = index._open().ledger
     assert len(ledger.rows("SELECT ref FROM pictures")) == 3
     index.remove([record.path for record in index.files() if record.path.endswith("c.pdf")])
     assert len(ledger.rows("SELECT ref FROM pictures")) == 2
