@@ -166,7 +166,8 @@ class SpareWorkers(Generic[AnyWorker]):
         if self._seconds is not None:
             self._timer = threading.Timer(self._seconds, self.stop)
             self._timer.daemon = True
-            self._timer.start()
+            with contextlib.suppress(RuntimeError):  # this process ends, and all of them with it
+                self._timer.start()
 
     def stop(self) -> None:
         """Stop all of them."""

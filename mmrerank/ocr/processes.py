@@ -10,7 +10,7 @@ import contextlib
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from functools import partial
 
 from mmrerank.errors import ImageError
@@ -70,7 +70,7 @@ def read_in_processes(
 
     A future raises what `read` and `read_lines` raise, and `ImageError` for an image that ends
     its process or takes longer than three minutes. At the end of the context, what has not begun is
-    cancelled, and what has is stopped.
+    cancelled, and what has is stopped: it raises `CancelledError`.
     """
     images = list(images)
     processes = min(process_count(), len(images) // 2)
@@ -101,11 +101,13 @@ class _Batch:
         try:
             with self._lock:  # from here on, `stop` finds a process that it can end
                 if self._stopped:
-                    raise ImageError(name, "is no longer to be read")
+                    raise CancelledError
                 worker.start()
                 self._busy.add(worker)
             return worker.run(_TIMEOUT, read_lines, data, name)
         except WorkerLostError as error:
+            if self._stopped:
+                raise CancelledError from error
             raise ImageError(name, f"its words cannot be read: OCR {error}") from error
         finally:
             with self._lock:

@@ -10,7 +10,7 @@ import threading
 import time
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from pathlib import Path
 from typing import Any
 
@@ -187,8 +187,9 @@ class ImageReader:
         lines = self._remembered(key)
         if lines is not None:
             return lines
-        if key in self._ahead and not self._ahead[key].cancelled():
-            return self._ahead[key].result()
+        if (ahead := self._ahead.get(key)) is not None:
+            with contextlib.suppress(CancelledError):  # another thread gave it up
+                return ahead.result()
         with self._lock:  # one at a time, so that nothing is read twice
             lines = self._remembered(key)
             return self._keep(image, read_lines) if lines is None else lines

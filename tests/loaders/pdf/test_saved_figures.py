@@ -7,6 +7,7 @@ import os
 import re
 
 import pytest
+from helpers import png
 from pdf_pages import (
     PROSE,
     block,
@@ -17,6 +18,7 @@ from pdf_pages import (
 from PIL import Image
 
 from mmrerank.errors import (
+    ImageError,
     RerankWarning,
 )
 from mmrerank.loaders.pdf import page_reader, saved_figures
@@ -24,6 +26,7 @@ from mmrerank.loaders.pdf.loader import PDFLoader
 from mmrerank.loaders.pdf.page import (
     Region,
 )
+from mmrerank.ocr import processes
 from mmrerank.ocr.words import loader_facts
 from mmrerank.types import Image as ImageFile
 
@@ -134,3 +137,34 @@ def test_context_is_the_paragraphs_around_a_figure(caption):
     region = Region((72.0, 120.0, 300.0, 190.0), "vector", caption)
     assert saved_figures._context(region, blocks) == "before\n\nafter"
     assert saved_figures._context(region, []) == ""
+
+
+@pytest.mark.slow
+def test_scans_are_read_at_the_same_time(tmp_path, monkeypatch):
+    words = ["turbine", "bearing", "grease", "valve"]
+    document = pymupdf.open()
+    for word in words:
+        page = document.new_page(width=300, height=200)
+        page.insert_image(page.rect, stream=png(f"{word} of the pump"))
+    document.save(tmp_path / "scans.pdf")
+    monkeypatch.setenv("MMRERANK_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(processes, "process_count", lambda: 2)
+    monkeypatch.setattr("mmrerank.ocr.words.read_lines", None)  # nothing is read in this process
+    chunks = PDFLoader(tmp_path / "scans.pdf", image_root=tmp_path / "root", ocr=True).load()
+    processes.spare_workers.stop()
+    assert [chunk.text for chunk in chunks] == [f"{word} of the pump" for word in words]
+
+
+def test_an_image_that_ocr_cannot_read_costs_its_own_words(tmp_path, monkeypatch):
+    document = pymupdf.open()
+    document.new_page().insert_image((50, 50, 350, 250), stream=png("turbine"))
+    document.save(tmp_path / "scan.pdf")
+
+    def fail(data, name):
+        raise ImageError(name, "its words cannot be read: OCR ended its process")
+
+    monkeypatch.setenv("MMRERANK_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("mmrerank.ocr.words.read_lines", fail)
+    with pytest.warns(RerankWarning, match=r"scan\.pdf, page 1: the words in an image are left"):
+        (chunk,) = PDFLoader(tmp_path / "scan.pdf", image_root=tmp_path / "root", ocr=True).load()
+    assert chunk.links
