@@ -6,15 +6,16 @@ import io
 
 import pytest
 from cli_helpers import make_pdf
-from helpers import BARS, bar_chart
+from helpers import BARS, bar_chart, png
 from PIL import Image as Pillow
 
+from mmrerank import Image
 from mmrerank.index import Index
 from mmrerank.index.duplicates import Found, distinct
 from mmrerank.index.ledger import Entry
-from mmrerank.index.pictures import Picture
+from mmrerank.index.pictures import Picture, describe
 
-SAME = Picture("00ff00ff00ff00ff", 1.5, b"x\x9cc\x00\x00\x00\x01\x00\x01", "")
+SAME = describe(Image.from_bytes(png("one and the same")), "")
 
 
 def found(name, text="", *, images=(), kind="text"):
@@ -41,7 +42,7 @@ def test_equal_texts_with_other_images_take_two():
 
 def test_figures_with_one_picture_take_one_place_whatever_their_captions():
     figures = [found(n, f"caption {n}", images=[n], kind="figure") for n in "abc"]
-    pictures = {"a": SAME, "b": Picture(""), "c": SAME}
+    pictures = {"a": SAME, "b": Picture(), "c": SAME}
     assert kept(*figures, pictures=pictures) == [("a", ["c"]), ("b", [])]
     assert kept(*figures) == [("a", []), ("b", []), ("c", [])]
 
