@@ -10,7 +10,7 @@ from pathlib import Path
 from mmrerank.base import Reranker
 from mmrerank.errors import InvalidInputError, warn
 from mmrerank.images.resolve import ImageResolver
-from mmrerank.index.duplicates import Found
+from mmrerank.index.duplicates import Found, originals
 from mmrerank.index.figure_results import Ranked, one_per_figure
 from mmrerank.index.filters import Where, matcher, unknown_fields
 from mmrerank.index.hits import ROUTES, Hit, HitImage
@@ -72,7 +72,9 @@ class Searcher:
         self, query: Content, candidates: Sequence[Found], reranker: Reranker | None, top_n: int
     ) -> list[Hit]:
         """The best `top_n` results. Raises what the reranker raises."""
-        ranked = one_per_figure(self._ranked(query, candidates, reranker))[:top_n]
+        refs = list(dict.fromkeys(ref for c in candidates for ref in c.entry.images))
+        copies = originals(refs, self._ledger.pictures(refs))
+        ranked = one_per_figure(self._ranked(query, candidates, reranker), copies)[:top_n]
         texts = self._ledger.texts_of_images([one.best_image for one in ranked if one.best_image])
         in_images = {ref: set(tokenize(text)) for ref, text in texts.items()}
         words = {word: set(tokenize(word)) for word in (query.text or "").split()}
@@ -134,7 +136,7 @@ class Searcher:
             best_image=one.best_image,
             kind=entry.kind,
             routes=found.ranks,
-            also_in=[(other.path, other.page or None) for other in found.also_in],
+            also_in=_other_places(entry, (*found.also_in, *one.also_in)),
         )
 
     def _hit_image(self, ref: str, source: str) -> HitImage:
@@ -146,6 +148,12 @@ class Searcher:
             caption=str(facts.get("caption") or ""),
             file=str(self._image_root / ref),
         )
+
+
+def _other_places(entry: Entry, others: Iterable[Entry]) -> list[tuple[str, int | None]]:
+    """The files and pages of entries, each once, without those of the entry itself."""
+    places = dict.fromkeys((other.path, other.page or None) for other in others)
+    return [place for place in places if place != (entry.path, entry.page or None)]
 
 
 def _matched(words: Mapping[str, set[str]], tokens: set[str]) -> list[str]:
