@@ -170,14 +170,22 @@ def _show_json(query: str, stages: Stages, *, both_stages: bool) -> None:
 
 
 def _as_json(hit: Hit) -> dict[str, Any]:
-    """A hit as plain data; its text without terminal escapes, as it is printed."""
-    row = dataclasses.asdict(hit)
-    row["matched_in_text"] = [clean(word) for word in hit.matched_in_text]
-    row["matched_in_image"] = [clean(word) for word in hit.matched_in_image]
-    row["matched_in_caption"] = [clean(word) for word in hit.matched_in_caption]
-    row["text"], row["source"] = clean(hit.text), clean(hit.source)
+    """A hit as plain data, its texts without terminal escapes, as they are printed."""
+    row: dict[str, Any] = _cleaned(dataclasses.asdict(hit))
     for image, own in zip(row["images"], hit.images, strict=True):
-        image["caption"], image["name"] = clean(own.caption), clean(own.name)
-        image["generated_caption"] = clean(own.generated_caption)
-        image["generated_by"] = clean(own.generated_by)
+        image["name"] = clean(own.name)
+        # Paths stay as they are, to be opened.
+        image["path"], image["file"] = own.path, own.file
+    row["best_image"] = hit.best_image
     return row
+
+
+def _cleaned(value: Any) -> Any:
+    """Plain data whose strings hold no terminal escapes."""
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, dict):
+        return {_cleaned(key): _cleaned(own) for key, own in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_cleaned(own) for own in value]
+    return value

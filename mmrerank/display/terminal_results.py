@@ -52,6 +52,8 @@ def print_hits(console: Console, hits: Sequence[Hit], query: str, *, is_reranked
                 _print(console, f"in the {place}: {clean(', '.join(words))}", "green")
         if (image := _best_image(hit)) and image.file:
             _print_whole(console, _INDENT + clean(shown_path(image.file)), "blue")
+        for place in dict.fromkeys(map(_place, hit.also_in)):
+            _print_whole(console, f"{_INDENT}also in: {place}", "dim")
         console.print()
 
 
@@ -74,7 +76,12 @@ def _text(hit: Hit) -> str:
 
 def place_line(hit: Hit) -> str:
     """The file and the page of a result."""
-    return clean(shown_path(hit.source)) + (f", page {hit.page}" if hit.page else "")
+    return _place((hit.source, hit.page))
+
+
+def _place(place: tuple[str, int | None]) -> str:
+    source, page = place
+    return clean(shown_path(source)) + (f", page {page}" if page else "")
 
 
 def rank_line(hit: Hit, *, is_reranked: bool) -> str:

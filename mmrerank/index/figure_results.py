@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, Protocol, TypeVar
 
@@ -28,7 +28,8 @@ T = TypeVar("T", bound=TextOrFigure)
 class Ranked(Generic[T]):
     """A candidate after reranking: its place among the candidates, score, and winning image.
 
-    `is_scored` is False if a failed call left the candidates in their order.
+    `is_scored` is False if a failed call left the candidates in their order. `also_in` are entries
+    that gave up their place, since they scored by the image that this one shows.
     """
 
     entry: T
@@ -36,16 +37,20 @@ class Ranked(Generic[T]):
     score: float
     best_image: str | None
     is_scored: bool = True
+    also_in: tuple[T, ...] = ()
 
 
-def one_per_figure(ranked: Sequence[Ranked[T]]) -> list[Ranked[T]]:
-    """The results, best first, each figure once.
+def one_per_figure(
+    ranked: Sequence[Ranked[T]], originals: Mapping[str, str] | None = None
+) -> list[Ranked[T]]:
+    """The results, best first, each figure once. `originals`: of copies, the image they show.
 
     A figure that comes before the chunks citing it takes the place of the best of them, with that
     chunk's text and the figure as `best_image`; the chunk's own place is given up. A figure that
     comes after a chunk with it is left out, and so is a chunk that scored by a figure which a
-    better result already shows.
+    better result already shows: it stays named in that result.
     """
+    first = dict(originals or {})
     results: list[Ranked[T]] = []
     place_of: dict[str, int] = {}  # of each image, the result that shows it
     merged: set[int] = set()  # candidates: chunks that became part of an earlier result
@@ -53,8 +58,9 @@ def one_per_figure(ranked: Sequence[Ranked[T]]) -> list[Ranked[T]]:
     for one in ranked:
         figure = _figure_of(one.entry)
         winner = figure or one.best_image
-        if winner is not None and winner in place_of:
-            _name_winner(results, place_of[winner], winner)
+        shown = None if winner is None else first.get(winner, winner)
+        if shown is not None and shown in place_of:
+            _add_to(results, place_of[shown], one.entry, shown, first)
             continue
         if one.candidate in merged:
             continue
@@ -63,7 +69,7 @@ def one_per_figure(ranked: Sequence[Ranked[T]]) -> list[Ranked[T]]:
             result = replace(result, entry=citing[figure].entry)
             merged.add(citing[figure].candidate)
         for ref in (*result.entry.images, *((winner,) if winner else ())):
-            place_of.setdefault(ref, len(results))
+            place_of.setdefault(first.get(ref, ref), len(results))
         results.append(result)
     return results
 
@@ -73,9 +79,15 @@ def _figure_of(entry: TextOrFigure) -> str | None:
     return entry.images[0] if entry.kind == "figure" and entry.images else None
 
 
-def _name_winner(results: list[Ranked[T]], place: int, figure: str) -> None:
-    if results[place].best_image is None:
-        results[place] = replace(results[place], best_image=figure)
+def _add_to(
+    results: list[Ranked[T]], place: int, entry: T, shown: str, first: Mapping[str, str]
+) -> None:
+    """Leave out an entry that scored by an image which a result already shows."""
+    result = results[place]
+    if result.best_image is None:
+        own = next(ref for ref in result.entry.images if first.get(ref, ref) == shown)
+        result = replace(result, best_image=own)
+    results[place] = replace(result, also_in=(*result.also_in, entry))
 
 
 def _best_chunk_of_each_figure(ranked: Sequence[Ranked[T]]) -> dict[str, Ranked[T]]:

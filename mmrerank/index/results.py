@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mmrerank.index.captions import GeneratedCaption, generated_captions
-from mmrerank.index.duplicates import Found
+from mmrerank.index.duplicates import Found, originals
 from mmrerank.index.figure_results import Ranked, one_per_figure
 from mmrerank.index.hits import Hit, HitImage
 from mmrerank.index.ledger import Entry, Ledger
@@ -35,7 +35,9 @@ class Results:
         top_n: int,
     ) -> list[Hit]:
         """The best `top_n` results: figures are joined to their text, matched words are found."""
-        ranked = one_per_figure(ranked)[:top_n]
+        refs = list(dict.fromkeys(ref for found in candidates for ref in found.entry.images))
+        copies = originals(refs, self._ledger.pictures(refs))
+        ranked = one_per_figure(ranked, copies)[:top_n]
         texts = self._ledger.texts_of_images([one.best_image for one in ranked if one.best_image])
         in_images = {ref: set(tokenize(text)) for ref, text in texts.items()}
         captions = self._captions(ranked)
@@ -81,7 +83,7 @@ class Results:
             best_image=one.best_image,
             kind=entry.kind,
             routes=found.ranks,
-            also_in=[(other.path, other.page or None) for other in found.also_in],
+            also_in=_other_places(one, found),
             id=entry.id,
             metadata=entry.metadata,
             is_scored=one.is_scored,
@@ -100,6 +102,15 @@ class Results:
             generated_caption=said.caption.text if said is not None else "",
             generated_by=said.model if said is not None else "",
         )
+
+
+def _other_places(one: Ranked[Entry], found: Found) -> list[tuple[str, int | None]]:
+    """The files and pages of entries with the same text, and of other files with the same picture."""
+    elsewhere = [other for other in one.also_in if other.path != one.entry.path]
+    places = dict.fromkeys(
+        (other.path, other.page or None) for other in (*found.also_in, *elsewhere)
+    )
+    return [place for place in places if place != (one.entry.path, one.entry.page or None)]
 
 
 def _box(value: object) -> tuple[float, ...] | None:

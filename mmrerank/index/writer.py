@@ -120,17 +120,17 @@ class Writer:
         """Record what images show, by reference."""
         with self._ledger.transaction() as database:
             database.executemany(
-                "INSERT OR REPLACE INTO pictures VALUES (?, ?, ?, ?, ?)",
-                (
-                    (ref, one.fingerprint, one.shape, one.small, one.words)
-                    for ref, one in pictures.items()
-                ),
+                "INSERT OR REPLACE INTO pictures VALUES (?, ?, ?, ?)",
+                ((ref, one.whole, one.inner, one.words) for ref, one in pictures.items()),
             )
 
     def forget_pictures(self) -> None:
-        """Forget images that no entry refers to."""
+        """Forget images that no entry refers to. Without any, nothing is written."""
+        unused = "FROM pictures WHERE ref NOT IN (SELECT ref FROM images)"
+        if not self._ledger.rows(f"SELECT 1 {unused} LIMIT 1"):
+            return
         with self._ledger.transaction() as database:
-            database.execute("DELETE FROM pictures WHERE ref NOT IN (SELECT ref FROM images)")
+            database.execute(f"DELETE {unused}")
 
     def set_note(self, name: str, value: str) -> None:
         """Record a fact about the whole index."""

@@ -10,7 +10,7 @@ import pytest
 from cli_helpers import search
 
 from mmrerank.cli.main import main
-from mmrerank.ocr.rapid import engine
+from mmrerank.ocr.rapid import _engine
 from mmrerank.testing import LocalRerankServer
 
 
@@ -76,7 +76,7 @@ def test_jina_serves_the_command_line_too(store, capsys, monkeypatch):
 
 def test_without_ocr_the_way_around_it_is_told_and_works(folder, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "rapidocr", None)
-    engine.cache_clear()
+    _engine.cache_clear()
     command = ["search", "torque of the turbine", "--store", str(folder / "store")]
     assert main(command) == 1
     said = " ".join(capsys.readouterr().err.split())
