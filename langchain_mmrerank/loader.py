@@ -13,13 +13,12 @@ from langchain_core.document_loaders import BaseBlobParser, BaseLoader, Blob
 from langchain_core.documents import Document
 
 from langchain_mmrerank.convert import from_chunk
-from mmrerank.images.markers import resolve_markers as resolve
-from mmrerank.images.refs import IMAGES_KEY, read_refs, write_refs
 from mmrerank.loaders.file_options import FileOptions, FolderOptions
 from mmrerank.loaders.files import FileLoader, path_loader
 from mmrerank.loaders.pdf.attach import FigureIndex
 from mmrerank.loaders.pdf.loader import PDFLoader
 from mmrerank.loaders.pdf.options import PDFOptions
+from mmrerank.loaders.pieces import own_images
 
 __all__ = [
     "MultimodalBlobParser",
@@ -130,18 +129,20 @@ def attach_images(
     ]
 
 
-def resolve_markers(documents: Iterable[Document]) -> list[Document]:
-    """Copies of a splitter's pieces, without markers, each with only the images marked in it.
+def resolve_markers(
+    documents: Iterable[Document], *, image_root: str | os.PathLike[str] | None = None
+) -> list[Document]:
+    """Copies of a splitter's pieces, without markers, each with only its own images.
 
-    For documents that were loaded with `markers=True` and cut by a text splitter: a splitter
-    copies all images of a document to each of its pieces. A piece without a marker gets no images.
+    A splitter copies all images of a document to each of its pieces. Loaded with `markers=True`, a
+    piece keeps the images marked in it, and has none without a marker. Loaded without, and with the
+    loader's `image_root`, it keeps those whose number ("Figure 3") it mentions; an image that no
+    piece mentions stays with all pieces of its document.
     """
-    return [_resolved(document) for document in documents]
-
-
-def _resolved(document: Document) -> Document:
-    metadata = dict(document.metadata)
-    text, refs = resolve(document.page_content, read_refs(metadata.pop(IMAGES_KEY, None)))
-    if images := write_refs(refs):
-        metadata[IMAGES_KEY] = images
-    return document.model_copy(update={"page_content": text, "metadata": metadata})
+    pieces = list(documents)
+    root = None if image_root is None else Path(image_root)
+    own = own_images([(piece.page_content, piece.metadata) for piece in pieces], root)
+    return [
+        piece.model_copy(update={"page_content": text, "metadata": metadata})
+        for piece, (text, metadata) in zip(pieces, own, strict=True)
+    ]

@@ -5,20 +5,20 @@ from __future__ import annotations
 import os
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, TypeVar, Unpack
 
 from llama_index.core.readers.base import BaseReader
 from llama_index.core.schema import BaseNode, Document, MetadataMode
 
 from llama_index_mmrerank.convert import from_chunk, with_hidden_keys
-from mmrerank.images.markers import resolve_markers as resolve
-from mmrerank.images.refs import IMAGES_KEY, read_refs, write_refs
 from mmrerank.loaders.base import Chunk
 from mmrerank.loaders.file_options import FolderOptions
 from mmrerank.loaders.files import path_loader
 from mmrerank.loaders.pdf.attach import FigureIndex
 from mmrerank.loaders.pdf.loader import PDFLoader
 from mmrerank.loaders.pdf.options import PDFOptions
+from mmrerank.loaders.pieces import own_images
 
 __all__ = ["MultimodalPDFReader", "MultimodalReader", "attach_images", "resolve_markers"]
 
@@ -109,22 +109,26 @@ def attach_images(
     ]
 
 
-def resolve_markers(nodes: Iterable[AnyNode]) -> list[AnyNode]:
-    """Copies of a splitter's nodes, without markers, each with only the images marked in it.
+def resolve_markers(
+    nodes: Iterable[AnyNode], *, image_root: str | os.PathLike[str] | None = None
+) -> list[AnyNode]:
+    """Copies of a splitter's nodes, without markers, each with only its own images.
 
-    For documents that were loaded with `markers=True` and cut by a node parser: a parser copies
-    all images of a document to each of its nodes. A node without a marker gets no images.
+    A node parser copies all images of a document to each of its nodes. Loaded with `markers=True`,
+    a node keeps the images marked in it, and has none without a marker. Loaded without, and with
+    the reader's `image_root`, it keeps those whose number ("Figure 3") it mentions; an image that
+    no node mentions stays with all nodes of its document.
     """
-    return [_resolved(node) for node in nodes]
+    pieces = list(nodes)
+    root = None if image_root is None else Path(image_root)
+    texts = [(piece.get_content(MetadataMode.NONE), piece.metadata) for piece in pieces]
+    return [
+        _with_text(piece, text, metadata)
+        for piece, (text, metadata) in zip(pieces, own_images(texts, root), strict=True)
+    ]
 
 
-def _resolved(node: AnyNode) -> AnyNode:
-    metadata = dict(node.metadata)
-    text, refs = resolve(
-        node.get_content(MetadataMode.NONE), read_refs(metadata.pop(IMAGES_KEY, None))
-    )
-    if images := write_refs(refs):
-        metadata[IMAGES_KEY] = images
+def _with_text(node: AnyNode, text: str, metadata: dict[str, Any]) -> AnyNode:
     copy = with_hidden_keys(node, metadata)
     copy.set_content(text)
     return copy
