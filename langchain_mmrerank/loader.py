@@ -19,6 +19,7 @@ from mmrerank.loaders.pdf.attach import FigureIndex
 from mmrerank.loaders.pdf.loader import PDFLoader
 from mmrerank.loaders.pdf.options import PDFOptions
 from mmrerank.loaders.pieces import own_images
+from mmrerank.retrieval.chroma_metadata import write_images
 
 __all__ = [
     "MultimodalBlobParser",
@@ -112,21 +113,29 @@ def attach_images(
     *,
     image_root: str | os.PathLike[str],
     password: str | None = None,
+    store: object = None,
 ) -> list[Document]:
     """Copies of documents from any loader, with references to the PDF's images that belong to them.
 
     Documents are matched by their metadata (source and page) and their text; those of other files
     come back unchanged. Ids and texts stay, so nothing has to be embedded again: rerank the copies
-    with the same `image_root`, or update the store's metadata. Raises `DocumentError` for a PDF
-    that cannot be read.
+    with the same `image_root`. `store`, a LangChain `Chroma` or a chromadb collection, gets the
+    references written into the metadata of these documents, which are found by their ids.
+
+    Raises `DocumentError` for a PDF that cannot be read. With a `store`: `InvalidInputError` for
+    another kind of store and documents without ids, `StoreError` for ids that it does not have
+    (then nothing is written) and where it cannot be written.
     """
     index = FigureIndex.from_pdf(pdf, image_root=image_root, password=password)
-    return [
+    attached = [
         document.model_copy(
             update={"metadata": index.attach(document.metadata, document.page_content)}
         )
         for document in documents
     ]
+    if store is not None:
+        write_images(store, [(document.id, document.metadata) for document in attached])
+    return attached
 
 
 def resolve_markers(

@@ -19,6 +19,7 @@ from mmrerank.loaders.pdf.attach import FigureIndex
 from mmrerank.loaders.pdf.loader import PDFLoader
 from mmrerank.loaders.pdf.options import PDFOptions
 from mmrerank.loaders.pieces import own_images
+from mmrerank.retrieval.chroma_metadata import write_images
 
 __all__ = ["MultimodalPDFReader", "MultimodalReader", "attach_images", "resolve_markers"]
 
@@ -95,18 +96,27 @@ def attach_images(
     *,
     image_root: str | os.PathLike[str],
     password: str | None = None,
+    store: object = None,
 ) -> list[AnyNode]:
     """Copies of nodes from any reader, with references to the PDF's images that belong to them.
 
     Nodes are matched by their metadata (file and page) and their text; those of other files come
-    back unchanged. Ids, texts and embeddings stay, so nothing has to be embedded again. Raises
-    `DocumentError` for a PDF that cannot be read.
+    back unchanged. Ids, texts and embeddings stay, so nothing has to be embedded again. `store`, a
+    `ChromaVectorStore` or a chromadb collection, gets the references written into the metadata of
+    these nodes, which are found by their ids.
+
+    Raises `DocumentError` for a PDF that cannot be read. With a `store`: `InvalidInputError` for
+    another kind of store, `StoreError` for ids that it does not have (then nothing is written) and
+    where it cannot be written.
     """
     index = FigureIndex.from_pdf(pdf, image_root=image_root, password=password)
-    return [
+    attached = [
         with_hidden_keys(node, index.attach(node.metadata, node.get_content(MetadataMode.NONE)))
         for node in nodes
     ]
+    if store is not None:
+        write_images(store, [(node.node_id, node.metadata) for node in attached])
+    return attached
 
 
 def resolve_markers(
