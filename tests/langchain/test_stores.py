@@ -28,6 +28,7 @@ from langchain_mmrerank import (
 )
 from mmrerank import OCRReranker, StoreError
 from mmrerank.images.refs import read_refs
+from mmrerank.ocr.words import ImageReader
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # langchain-community is being sunset
@@ -276,9 +277,8 @@ def test_images_are_written_back_without_embedding_anything_again(report, tmp_pa
 @pytest.mark.slow
 def test_figures_of_their_own_are_found_in_a_plain_store(tmp_path):
     """Each figure has a chunk; with `merge_figures`, it and the text that cites it are one."""
-    loader = MultimodalPDFLoader(
-        REPORT, image_root=tmp_path / "images", figure_chunks=True, ocr=False
-    )
+    words = ImageReader(tmp_path / "words", ocr=False)
+    loader = MultimodalPDFLoader(REPORT, image_root=tmp_path / "images", figure_chunks=words)
     documents = loader.load()
     assert len([d for d in documents if d.metadata.get("kind") == "figure"]) == 8
     store = reopened_chroma(documents, tmp_path / "store")
