@@ -26,7 +26,9 @@ from langchain_mmrerank import (
     TextEmbeddings,
     attach_images,
 )
+from mmrerank import OCRReranker, StoreError
 from mmrerank.images.refs import read_refs
+from mmrerank.ocr.words import ImageReader
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # langchain-community is being sunset
@@ -226,6 +228,79 @@ def test_an_index_of_another_loaders_documents_gets_its_images(report, tmp_path)
     again = Chroma("report", TextEmbeddings(), str(tmp_path / "store"))
     first, *_ = retriever(again, report.rerank, k=8).invoke(QUESTION)
     assert first.metadata["best_image"] == report.figure
+
+
+class Counting(TextEmbeddings):
+    """Counts the texts that are embedded as documents."""
+
+    count = 0
+
+    def embed_documents(self, texts):
+        self.count += len(texts)
+        return super().embed_documents(texts)
+
+
+def test_images_are_written_back_without_embedding_anything_again(report, tmp_path):
+    splitter = RecursiveCharacterTextSplitter(chunk_size=500, chunk_overlap=50)
+    pieces = splitter.split_documents(PyMuPDFLoader(str(REPORT)).load())
+    embeddings = Counting()
+    store = Chroma("theirs", embeddings, str(tmp_path))
+    store.add_documents(pieces)
+    before, count = store.get(include=["documents", "embeddings"]), embeddings.count
+
+    documents = store.get_by_ids(store.get(include=[])["ids"])
+    attach_images(documents, REPORT, image_root=report.root, store=store)
+
+    assert embeddings.count == count == len(pieces)
+    after = store.get(include=["documents", "embeddings"])
+    assert after["documents"] == before["documents"]
+    assert (after["embeddings"] == before["embeddings"]).all()
+    again = Chroma("theirs", TextEmbeddings(), str(tmp_path))
+    with_images = [row for row in again.get()["metadatas"] if "images" in row]
+    assert len(with_images) < len(pieces) / 2  # few, as a loader would link them
+    first, *_ = retriever(again, report.rerank, k=60).invoke(QUESTION)
+    assert first.metadata["best_image"] == report.figure
+    store.delete([documents[0].id])
+    with pytest.raises(StoreError, match="not in the store"):
+        attach_images(
+            [
+                d.model_copy(update={"id": documents[0].id})
+                for d in documents
+                if "Figure 4" in d.page_content
+            ],
+            REPORT,
+            image_root=report.root,
+            store=store,
+        )
+
+
+@pytest.mark.slow
+def test_figures_of_their_own_are_found_in_a_plain_store(tmp_path):
+    """Each figure has a chunk; with `merge_figures`, it and the text that cites it are one."""
+    words = ImageReader(tmp_path / "words", ocr=False)
+    loader = MultimodalPDFLoader(REPORT, image_root=tmp_path / "images", figure_chunks=words)
+    documents = loader.load()
+    assert len([d for d in documents if d.metadata.get("kind") == "figure"]) == 8
+    store = reopened_chroma(documents, tmp_path / "store")
+    question = "At what dpi are the figure crops saved by the page parser?"
+    (nearest,) = store.similarity_search(question, k=1)
+    assert nearest.metadata["kind"] == "figure"
+    (figure,) = read_refs(nearest.metadata["images"])
+
+    def found(**options):
+        reranker = OCRReranker(ocr=False)
+        rerank = MultimodalRerank(
+            reranker=reranker, image_root=tmp_path / "images", top_n=6, **options
+        )
+        return retriever(store, rerank).invoke(question)
+
+    apart, merged = found(), found(merge_figures=True)
+    assert len(apart) == len(merged) == 6
+    assert len([d for d in apart if d.metadata.get("best_image") == figure]) == 3
+    (first,) = [d for d in merged if d.metadata.get("best_image") == figure]
+    assert first == merged[0]
+    assert "kind" not in first.metadata
+    assert first.metadata["retrieval_rank"] == 1  # the figure's
 
 
 def test_a_collection_of_another_program_is_served_as_it_is(report, tmp_path):
