@@ -28,6 +28,13 @@ def add_command(commands: Any) -> None:
     """Add the command to the subparsers of the command line."""
     command = commands.add_parser("search", help="search an index and rerank the results")
     command.add_argument("query", nargs="?", help="the question; without it, --interactive")
+    _add_candidates(command)
+    _add_output(command)
+    command.set_defaults(run=run, wrong_usage=command.error)
+
+
+def _add_candidates(command: argparse.ArgumentParser) -> None:
+    """What is searched, and how."""
     add_store(command)
     add_embedder(command)
     add_reranker(command)
@@ -56,6 +63,10 @@ def add_command(commands: Any) -> None:
     command.add_argument(
         "--no-ocr", action="store_true", help="do not read words in images that are not known yet"
     )
+
+
+def _add_output(command: argparse.ArgumentParser) -> None:
+    """How results are shown."""
     command.add_argument(
         "-i",
         "--interactive",
@@ -67,7 +78,6 @@ def add_command(commands: Any) -> None:
         action="store_true",
         help="print results as JSON; with --interactive, one object a line for each question",
     )
-    command.set_defaults(run=run, wrong_usage=command.error)
 
 
 def _condition(value: str) -> str:
