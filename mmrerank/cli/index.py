@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -115,10 +116,13 @@ def _keep_in_step(
 ) -> None:
     """Index again at each change until Ctrl-C, and say what is new."""
     say("watching for changes; Ctrl-C ends it")
-    for report in index.watch(paths, on_error=say_error):
-        _warm(index, report, reranker)
-        _say_report(_news(report, before))
-        before = report
+    try:
+        for report in index.watch(paths, on_error=say_error):
+            _warm(index, report, reranker)
+            _say_report(_news(report, before))
+            before = report
+    except KeyboardInterrupt:  # the one way to end; within a sync it leaves a whole index too
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a second one ends what is still running
     say("stopped watching")
 
 

@@ -28,34 +28,16 @@ def add_command(commands: Any) -> None:
     """Add the command to the subparsers of the command line."""
     command = commands.add_parser("search", help="search an index and rerank the results")
     command.add_argument("query", nargs="?", help="the question; without it, --interactive")
-    add_store(command)
-    add_embedder(command)
-    add_reranker(command)
-    _add_what_is_found(command)
-    command.add_argument(
-        "--no-ocr", action="store_true", help="do not read words in images that are not known yet"
-    )
-    command.add_argument(
-        "--rerank-captions",
-        action="store_true",
-        help="let the reranker read generated captions of figures too",
-    )
-    command.add_argument(
-        "-i",
-        "--interactive",
-        action="store_true",
-        help="answer one question a line, with everything loaded once, and show both stages",
-    )
-    command.add_argument(
-        "--json",
-        action="store_true",
-        help="print results as JSON; with --interactive, one object a line for each question",
-    )
+    _add_candidates(command)
+    _add_output(command)
     command.set_defaults(run=run, wrong_usage=command.error)
 
 
-def _add_what_is_found(command: argparse.ArgumentParser) -> None:
-    """The options of how many results, and of which entries."""
+def _add_candidates(command: argparse.ArgumentParser) -> None:
+    """What is searched, and how."""
+    add_store(command)
+    add_embedder(command)
+    add_reranker(command)
     command.add_argument(
         "--top-n", type=positive, default=5, metavar="N", help="results (default: 5)"
     )
@@ -77,6 +59,29 @@ def _add_what_is_found(command: argparse.ArgumentParser) -> None:
         default=list(ROUTES),
         metavar="NAMES",
         help="how candidates are found (default: words,vectors,captions)",
+    )
+
+
+def _add_output(command: argparse.ArgumentParser) -> None:
+    """What is read, and how results are shown."""
+    command.add_argument(
+        "--no-ocr", action="store_true", help="do not read words in images that are not known yet"
+    )
+    command.add_argument(
+        "--rerank-captions",
+        action="store_true",
+        help="let the reranker read generated captions of figures too",
+    )
+    command.add_argument(
+        "-i",
+        "--interactive",
+        action="store_true",
+        help="answer one question a line, with everything loaded once, and show both stages",
+    )
+    command.add_argument(
+        "--json",
+        action="store_true",
+        help="print results as JSON; with --interactive, one object a line for each question",
     )
 
 

@@ -36,9 +36,10 @@ def scan(paths: str | os.PathLike[str] | Paths, *, exclude: Path) -> Scan:
     A file that is named is always taken, so that it can be said why it cannot be read; of a folder
     those with a known suffix. Hidden files, links that lead out of the folder, and everything below
     `exclude` (the index itself) are left out. Raises `DocumentError` for a path that does not exist
-    or cannot be looked at.
+    or cannot be looked at, or is part of the index.
     """
     result = Scan()
+    own = Path(os.path.realpath(exclude))
     seen: set[Path] = set()
     for name in several(paths):
         path = Path(os.path.abspath(name))  # noqa: PTH100 - a link's own name is kept
@@ -48,10 +49,15 @@ def scan(paths: str | os.PathLike[str] | Paths, *, exclude: Path) -> Scan:
             raise DocumentError(os.fspath(name), f"cannot be opened ({error})") from error
         if not is_there:
             raise DocumentError(os.fspath(name), "does not exist")
+        real = Path(os.path.realpath(path))
+        if real == own or real.is_relative_to(own / "images"):
+            raise DocumentError(
+                os.fspath(name), "is part of the index itself; give it a folder of its own"
+            )
         files = [path]
         if is_folder:
             result.folders.append(path)
-            files = list(_in_folder(path, Path(os.path.realpath(exclude)), result))
+            files = list(_in_folder(path, own, result))
             if not files:
                 result.folders_without_files.append(path)
         result.files.extend(file for file in files if file not in seen)

@@ -46,7 +46,7 @@ def watch(
     """Call `sync` with files and folders now and after each change; the report of each call.
 
     `exclude` is the index's own folder: what is written there is no change. Ends when `stop` is
-    set, or at a KeyboardInterrupt between two syncs; one within a sync is raised. A sync that fails is passed to `on_error` (a
+    set. A sync that fails is passed to `on_error` (a
     `RerankWarning` without it) and tried again at the next change, or after half a minute. A path
     that is gone is an error as well: what the index has of it stays, and it is synced when it is
     back, since a disk may come back. Where the system offers no notifications, folders are looked
@@ -117,8 +117,6 @@ class _Watcher:
                 force_polling=self._is_polling,
             )
             self.is_wanted = False  # it was told to stop
-        except KeyboardInterrupt:
-            self.is_wanted = False
         except FileNotFoundError:  # a root went just now; the next set does without
             return
         except OSError as error:  # no more notifications are to be had: fs.inotify.max_user_watches

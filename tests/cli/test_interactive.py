@@ -72,6 +72,7 @@ def test_without_a_question_the_usage_says_what_is_needed(store, capsys):
     assert "a query is needed, or --interactive" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
 def test_in_a_terminal_there_is_a_prompt_and_ctrl_d_ends(store):
     import pty
@@ -87,6 +88,6 @@ def test_in_a_terminal_there_is_a_prompt_and_ctrl_d_ends(store):
         while seen.count(b"question> ") < 2:
             seen += os.read(ours, 1000)
         os.write(ours, b"\x04")
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     os.close(ours)
     assert b"What the gauge shows" in seen
