@@ -103,23 +103,26 @@ def reranked(
     with ExitStack() as stack:
         if "pairs" not in parts:
             stack.enter_context(patch.object(BM25, "pair_weight", 0.0))
+        if "larger" not in parts:
+            stack.enter_context(patch.object(BM25, "collection", 1))
         if "format" not in parts:
             stack.enter_context(patch("mmrerank.ocr.reranker.without_answer_format", str))
         results = reranker.rerank(question, [Content(entry.text) for entry in entries])
     return [entries[result.index] for result in results]
 
 
-ALL = {"idf", "pairs", "page", "named", "format"}
+ALL = {"idf", "larger", "pairs", "page", "named", "format"}
 VARIANTS = {
     "all parts": ALL,
     "none": set[str](),
-    "without the index's idf": ALL - {"idf"},
+    "without the index's idf": ALL - {"idf", "larger"},
     "without pairs": ALL - {"pairs"},
     "without the page's score": ALL - {"page"},
     "without named pages": ALL - {"named"},
     "without leaving the format out": ALL - {"format"},
     "idf, pairs, format (adapters with `statistics`)": ALL - {"page", "named"},
-    "pairs, format (adapters without)": {"pairs", "format"},
+    "pairs, format, a larger collection assumed (adapters without)": {"larger", "pairs", "format"},
+    "pairs, format": {"pairs", "format"},
 }
 
 
