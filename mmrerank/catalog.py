@@ -28,8 +28,11 @@ if TYPE_CHECKING:  # imported on first use; type checkers and editors must know 
     from mmrerank.local.jina_m0 import JinaM0Reranker
     from mmrerank.local.qwen3 import Qwen3Reranker
     from mmrerank.local.qwen3_vl import Qwen3VLReranker
+    from mmrerank.ocr.bm25 import WordStatistics
     from mmrerank.ocr.reranker import OCRReranker
     from mmrerank.retrieval.hashing import HashingEmbedder
+    from mmrerank.retrieval.minilm import MiniLMEmbedder
+    from mmrerank.retrieval.minilm_reranker import OCRMiniLMReranker
     from mmrerank.retrieval.qwen3_embedding import Qwen3Embedder
 
 __all__ = [
@@ -43,7 +46,9 @@ __all__ = [
     "JinaM0Reranker",
     "JinaReranker",
     "LlamaCppReranker",
+    "MiniLMEmbedder",
     "NVIDIAReranker",
+    "OCRMiniLMReranker",
     "OCRReranker",
     "PDFLoader",
     "Qwen3Embedder",
@@ -54,6 +59,7 @@ __all__ = [
     "ScoreCache",
     "TEIReranker",
     "VLLMReranker",
+    "WordStatistics",
 ]
 
 
@@ -88,6 +94,7 @@ RERANKERS = tuple(
     )
     for name, class_name, module, reads, runs, extra in (
         ("ocr", "OCRReranker", "ocr.reranker", "text and the words in images", "on this machine, without a GPU or a download", "ocr"),
+        ("ocr-minilm", "OCRMiniLMReranker", "retrieval.minilm_reranker", "text and the words in images", "on this machine, without a GPU or a download", "minilm"),
         ("jina", "JinaReranker", "http.jina", _IMAGES, "Jina's API", None),
         ("dashscope", "DashScopeReranker", "http.dashscope", _IMAGES, "Alibaba Cloud's API", None),
         ("cohere", "CohereReranker", "http.cohere", "text", "Cohere's API", None),
@@ -131,9 +138,11 @@ _MODULES = {row.class_name: row.module for row in RERANKERS} | {
     "FileLoader": "mmrerank.loaders.files",
     "FolderLoader": "mmrerank.loaders.files",
     "HashingEmbedder": "mmrerank.retrieval.hashing",
+    "MiniLMEmbedder": "mmrerank.retrieval.minilm",
     "PDFLoader": "mmrerank.loaders.pdf.loader",
     "Qwen3Embedder": "mmrerank.retrieval.qwen3_embedding",
     "ScoreCache": "mmrerank.http.cache",
+    "WordStatistics": "mmrerank.ocr.bm25",
 }
 
 

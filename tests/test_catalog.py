@@ -15,6 +15,7 @@ from mmrerank import catalog
 from mmrerank.base import Reranker
 
 ROOT = Path(__file__).parent.parent
+ROOMS = ("http", "local", "ocr", "retrieval")
 ROWS = pytest.mark.parametrize("row", catalog.RERANKERS, ids=lambda row: row.name)
 
 
@@ -32,7 +33,7 @@ def test_names_are_unique():
 
 
 def test_every_reranker_of_the_package_has_a_row():
-    for folder in ("http", "local", "ocr"):
+    for folder in ROOMS:
         for path in (ROOT / "mmrerank" / folder).glob("*.py"):
             importlib.import_module(f"mmrerank.{folder}.{path.stem}")
     classes = subclasses(Reranker)
@@ -47,7 +48,7 @@ def subclasses(kind: type) -> set[type]:
     direct = {
         one
         for one in kind.__subclasses__()
-        if one.__module__.startswith(("mmrerank.http.", "mmrerank.local.", "mmrerank.ocr."))
+        if one.__module__.startswith(tuple(f"mmrerank.{room}." for room in ROOMS))
     }
     return direct.union(*map(subclasses, direct))
 

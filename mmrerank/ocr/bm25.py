@@ -115,7 +115,8 @@ class BM25:
 
     `query` and `texts` are lists of tokens, as `tokenize` returns them. `statistics` are those of
     the collection that the texts come from: among the candidates of a search, the words of the
-    query are common, however rare they are elsewhere. Without them, the texts are the collection.
+    query are common, however rare they are elsewhere. Without them, the texts are taken for what a
+    search found in a collection of `collection` times their number.
     Two words that are neighbours in the query count once more where they are neighbours in a text.
     Scores are divided by the highest score that any text could have for the query: 0 means no word
     in common, 1 is never reached.
@@ -123,6 +124,7 @@ class BM25:
 
     k1 = 1.2
     b = 0.5
+    collection = 4
     pair_weight = 0.6
     """How much a pair counts, times the mean idf of its words."""
 
@@ -133,7 +135,9 @@ class BM25:
         statistics: WordStatistics | None = None,
     ) -> None:
         words = Counter(query)
-        statistics = statistics or WordStatistics.of(words, texts)
+        if statistics is None:
+            among = WordStatistics.of(words, texts)
+            statistics = WordStatistics(self.collection * len(texts), among.frequency)
         idf = {word: statistics.idf(word) for word in words}
         self._words = set(words)
         self._weights: dict[str | tuple[str, str], float] = {

@@ -15,7 +15,7 @@ from mmrerank.ocr.words import ImageReader, default_cache_dir
 from mmrerank.progress import progress
 from mmrerank.types import MULTIMODAL, Content, Image, PartScore, Scored, Usage
 
-__all__ = ["OCRReranker", "Pages"]
+__all__ = ["OCRReranker", "Pages", "Statistics"]
 
 Statistics = WordStatistics | Callable[[Sequence[str]], WordStatistics]
 """How often words occur in the collection that is searched: all words, or those that are asked for."""
@@ -117,22 +117,21 @@ class OCRReranker(Reranker):
     def _score(self, query: Content, documents: list[Content]) -> list[Scored]:
         if self.show_progress:
             self.warm(documents, show_progress=True)
-        asked = without_answer_format(query.text or "")
-        tokens, use_stop_words = _query_tokens(self._words(asked, query.images))
-        texts = [tokenize(document.text or "", stop_words=use_stop_words) for document in documents]
-        images = [self._image_tokens(document, use_stop_words) for document in documents]
-        wholes = [
-            text + [token for image in own_images for token in image]
-            for text, own_images in zip(texts, images, strict=True)
+        query_words = self._words(without_answer_format(query.text or ""), query.images)
+        tokens, use_stop_words = _query_tokens(query_words)
+        read = [
+            _Read.of(document, self._words_in_images(document), use_stop_words)
+            for document in documents
         ]
         statistics = self._statistics
         if callable(statistics):
             statistics = statistics(tokens)
-        bm25 = BM25(tokens, wholes, statistics)
-        scores = list(map(bm25.score, wholes))
+        bm25 = BM25(tokens, [one.tokens for one in read], statistics)
+        scores = [bm25.score(one.tokens) for one in read]
         if self._pages is not None:
             scores = _with_pages(scores, self._pages, tokens, statistics)
-        image_count = sum(map(len, images))
+        scores = self._mixed(scores, query_words, [one.whole for one in read])
+        image_count = sum(len(one.images) for one in read)
         self._report(
             Usage(
                 model=self.model,
@@ -142,16 +141,17 @@ class OCRReranker(Reranker):
             )
         )
         return [
-            Scored(score, _parts(bm25, document, text, own_images))
-            for document, score, text, own_images in zip(
-                documents, scores, texts, images, strict=True
-            )
+            Scored(score, _parts(bm25, document, one))
+            for document, score, one in zip(documents, scores, read, strict=True)
         ]
 
-    def _image_tokens(self, document: Content, use_stop_words: bool) -> list[list[str]]:
+    def _mixed(self, scores: list[float], query: str, texts: Sequence[str]) -> list[float]:
+        """Scores with what a subclass finds in the query and the whole `texts`; here, as they are."""
+        return scores
+
+    def _words_in_images(self, document: Content) -> list[str]:
         return [
-            tokenize(self._reader.words(image), stop_words=use_stop_words)
-            for image in document.images[: self.max_images_per_document]
+            self._reader.words(image) for image in document.images[: self.max_images_per_document]
         ]
 
     def _words(self, text: str | None, images: Sequence[Image]) -> str:
@@ -182,10 +182,30 @@ def _with_pages(
     ]
 
 
-def _parts(
-    bm25: BM25, document: Content, text: list[str], images: list[list[str]]
-) -> tuple[PartScore, ...]:
+def _parts(bm25: BM25, document: Content, read: _Read) -> tuple[PartScore, ...]:
     """The scores of the text and of each image alone, which show the image that mattered."""
-    parts = [PartScore("text", bm25.score(text))] if document.text is not None else []
-    parts += [PartScore("image", bm25.score(words), k) for k, words in enumerate(images)]
+    parts = [PartScore("text", bm25.score(read.text))] if document.text is not None else []
+    parts += [PartScore("image", bm25.score(words), k) for k, words in enumerate(read.images)]
     return tuple(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A document as it is read: the tokens of its text and of each image, and all its words."""
+
+    text: list[str]
+    images: list[list[str]]
+    whole: str
+
+    @property
+    def tokens(self) -> list[str]:
+        return self.text + [token for image in self.images for token in image]
+
+    @classmethod
+    def of(cls, document: Content, in_images: Sequence[str], use_stop_words: bool) -> _Read:
+        text = document.text or ""
+        return cls(
+            tokenize(text, stop_words=use_stop_words),
+            [tokenize(words, stop_words=use_stop_words) for words in in_images],
+            " ".join([text, *in_images]),
+        )

@@ -48,6 +48,12 @@ EMBEDDERS = (
         about="Qwen3-Embedding on this machine, from a folder or the hub",
         value="PATH",
     ),
+    EmbedderRow(
+        name="minilm",
+        class_name="MiniLMEmbedder",
+        module="mmrerank.retrieval.minilm",
+        about="MiniLM, 23 MB, which comes with the extra minilm; English",
+    ),
 )
 """Every embedder, in the order in which the command line lists them."""
 

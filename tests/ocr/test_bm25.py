@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmrerank.ocr.bm25 import BM25, tokenize
+from mmrerank.ocr.bm25 import BM25, WordStatistics, tokenize
 
 
 @given(st.lists(st.lists(st.sampled_from("abcdef"), max_size=12), min_size=1, max_size=8),
@@ -45,3 +45,10 @@ def test_tokens(text, tokens):
 def test_stop_words_count_only_on_request():
     assert tokenize("the who") == []
     assert tokenize("the who", stop_words=True) == ["the", "who"]
+
+
+def test_a_word_that_all_candidates_have_still_counts():
+    texts = [["turbine", "hall"], ["turbine", "oil"], ["turbine"] * 3 + ["hall"]]
+    bm25 = BM25(["turbine", "hall"], texts)
+    whole = BM25(["turbine", "hall"], texts, WordStatistics.of(["turbine", "hall"], texts))
+    assert bm25.score(texts[1]) > whole.score(texts[1]) > 0
