@@ -13,13 +13,13 @@ from langchain_core.document_loaders import BaseBlobParser, BaseLoader, Blob
 from langchain_core.documents import Document
 
 from langchain_mmrerank.convert import from_chunk
-from mmrerank.images.markers import resolve_markers as resolve
-from mmrerank.images.refs import IMAGES_KEY, read_refs, write_refs
 from mmrerank.loaders.file_options import FileOptions, FolderOptions
 from mmrerank.loaders.files import FileLoader, path_loader
 from mmrerank.loaders.pdf.attach import FigureIndex
 from mmrerank.loaders.pdf.loader import PDFLoader
 from mmrerank.loaders.pdf.options import PDFOptions
+from mmrerank.loaders.pieces import own_images
+from mmrerank.retrieval.chroma_metadata import write_images
 
 __all__ = [
     "MultimodalBlobParser",
@@ -113,35 +113,45 @@ def attach_images(
     *,
     image_root: str | os.PathLike[str],
     password: str | None = None,
+    store: object = None,
 ) -> list[Document]:
     """Copies of documents from any loader, with references to the PDF's images that belong to them.
 
     Documents are matched by their metadata (source and page) and their text; those of other files
     come back unchanged. Ids and texts stay, so nothing has to be embedded again: rerank the copies
-    with the same `image_root`, or update the store's metadata. Raises `DocumentError` for a PDF
-    that cannot be read.
+    with the same `image_root`. `store`, a LangChain `Chroma` or a chromadb collection, gets the
+    references written into the metadata of these documents, which are found by their ids.
+
+    Raises `DocumentError` for a PDF that cannot be read. With a `store`: `InvalidInputError` for
+    another kind of store and documents without ids, `StoreError` for ids that it does not have
+    (then nothing is written) and where it cannot be written.
     """
     index = FigureIndex.from_pdf(pdf, image_root=image_root, password=password)
-    return [
+    attached = [
         document.model_copy(
             update={"metadata": index.attach(document.metadata, document.page_content)}
         )
         for document in documents
     ]
+    if store is not None:
+        write_images(store, [(document.id, document.metadata) for document in attached])
+    return attached
 
 
-def resolve_markers(documents: Iterable[Document]) -> list[Document]:
-    """Copies of a splitter's pieces, without markers, each with only the images marked in it.
+def resolve_markers(
+    documents: Iterable[Document], *, image_root: str | os.PathLike[str] | None = None
+) -> list[Document]:
+    """Copies of a splitter's pieces, without markers, each with only its own images.
 
-    For documents that were loaded with `markers=True` and cut by a text splitter: a splitter
-    copies all images of a document to each of its pieces. A piece without a marker gets no images.
+    A splitter copies all images of a document to each of its pieces. Loaded with `markers=True`, a
+    piece keeps the images marked in it, and has none without a marker. Loaded without, and with the
+    loader's `image_root`, it keeps those whose number ("Figure 3") it mentions; an image that no
+    piece mentions stays with all pieces of its document.
     """
-    return [_resolved(document) for document in documents]
-
-
-def _resolved(document: Document) -> Document:
-    metadata = dict(document.metadata)
-    text, refs = resolve(document.page_content, read_refs(metadata.pop(IMAGES_KEY, None)))
-    if images := write_refs(refs):
-        metadata[IMAGES_KEY] = images
-    return document.model_copy(update={"page_content": text, "metadata": metadata})
+    pieces = list(documents)
+    root = None if image_root is None else Path(image_root)
+    own = own_images([(piece.page_content, piece.metadata) for piece in pieces], root)
+    return [
+        piece.model_copy(update={"page_content": text, "metadata": metadata})
+        for piece, (text, metadata) in zip(pieces, own, strict=True)
+    ]

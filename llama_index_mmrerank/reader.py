@@ -5,20 +5,21 @@ from __future__ import annotations
 import os
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, TypeVar, Unpack
 
 from llama_index.core.readers.base import BaseReader
 from llama_index.core.schema import BaseNode, Document, MetadataMode
 
 from llama_index_mmrerank.convert import from_chunk, with_hidden_keys
-from mmrerank.images.markers import resolve_markers as resolve
-from mmrerank.images.refs import IMAGES_KEY, read_refs, write_refs
 from mmrerank.loaders.base import Chunk
 from mmrerank.loaders.file_options import FolderOptions
 from mmrerank.loaders.files import path_loader
 from mmrerank.loaders.pdf.attach import FigureIndex
 from mmrerank.loaders.pdf.loader import PDFLoader
 from mmrerank.loaders.pdf.options import PDFOptions
+from mmrerank.loaders.pieces import own_images
+from mmrerank.retrieval.chroma_metadata import write_images
 
 __all__ = ["MultimodalPDFReader", "MultimodalReader", "attach_images", "resolve_markers"]
 
@@ -95,36 +96,49 @@ def attach_images(
     *,
     image_root: str | os.PathLike[str],
     password: str | None = None,
+    store: object = None,
 ) -> list[AnyNode]:
     """Copies of nodes from any reader, with references to the PDF's images that belong to them.
 
     Nodes are matched by their metadata (file and page) and their text; those of other files come
-    back unchanged. Ids, texts and embeddings stay, so nothing has to be embedded again. Raises
-    `DocumentError` for a PDF that cannot be read.
+    back unchanged. Ids, texts and embeddings stay, so nothing has to be embedded again. `store`, a
+    `ChromaVectorStore` or a chromadb collection, gets the references written into the metadata of
+    these nodes, which are found by their ids.
+
+    Raises `DocumentError` for a PDF that cannot be read. With a `store`: `InvalidInputError` for
+    another kind of store, `StoreError` for ids that it does not have (then nothing is written) and
+    where it cannot be written.
     """
     index = FigureIndex.from_pdf(pdf, image_root=image_root, password=password)
-    return [
+    attached = [
         with_hidden_keys(node, index.attach(node.metadata, node.get_content(MetadataMode.NONE)))
         for node in nodes
     ]
+    if store is not None:
+        write_images(store, [(node.node_id, node.metadata) for node in attached])
+    return attached
 
 
-def resolve_markers(nodes: Iterable[AnyNode]) -> list[AnyNode]:
-    """Copies of a splitter's nodes, without markers, each with only the images marked in it.
+def resolve_markers(
+    nodes: Iterable[AnyNode], *, image_root: str | os.PathLike[str] | None = None
+) -> list[AnyNode]:
+    """Copies of a splitter's nodes, without markers, each with only its own images.
 
-    For documents that were loaded with `markers=True` and cut by a node parser: a parser copies
-    all images of a document to each of its nodes. A node without a marker gets no images.
+    A node parser copies all images of a document to each of its nodes. Loaded with `markers=True`,
+    a node keeps the images marked in it, and has none without a marker. Loaded without, and with
+    the reader's `image_root`, it keeps those whose number ("Figure 3") it mentions; an image that
+    no node mentions stays with all nodes of its document.
     """
-    return [_resolved(node) for node in nodes]
+    pieces = list(nodes)
+    root = None if image_root is None else Path(image_root)
+    texts = [(piece.get_content(MetadataMode.NONE), piece.metadata) for piece in pieces]
+    return [
+        _with_text(piece, text, metadata)
+        for piece, (text, metadata) in zip(pieces, own_images(texts, root), strict=True)
+    ]
 
 
-def _resolved(node: AnyNode) -> AnyNode:
-    metadata = dict(node.metadata)
-    text, refs = resolve(
-        node.get_content(MetadataMode.NONE), read_refs(metadata.pop(IMAGES_KEY, None))
-    )
-    if images := write_refs(refs):
-        metadata[IMAGES_KEY] = images
+def _with_text(node: AnyNode, text: str, metadata: dict[str, Any]) -> AnyNode:
     copy = with_hidden_keys(node, metadata)
     copy.set_content(text)
     return copy

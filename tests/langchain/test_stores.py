@@ -26,6 +26,7 @@ from langchain_mmrerank import (
     TextEmbeddings,
     attach_images,
 )
+from mmrerank import OCRReranker, StoreError
 from mmrerank.images.refs import read_refs
 
 with warnings.catch_warnings():
@@ -226,6 +227,74 @@ def test_an_index_of_another_loaders_documents_gets_its_images(report, tmp_path)
     again = Chroma("report", TextEmbeddings(), str(tmp_path / "store"))
     first, *_ = retriever(again, report.rerank, k=8).invoke(QUESTION)
     assert first.metadata["best_image"] == report.figure
+
+
+class Counting(TextEmbeddings):
+    """Counts the texts that are embedded as documents."""
+
+    count = 0
+
+    def embed_documents(self, texts):
+        self.count += len(texts)
+        return super().embed_documents(texts)
+
+
+def test_images_are_written_back_without_embedding_anything_again(report, tmp_path):
+    splitter = RecursiveCharacterTextSplitter(chunk_size=500, chunk_overlap=50)
+    pieces = splitter.split_documents(PyMuPDFLoader(str(REPORT)).load())
+    embeddings = Counting()
+    store = Chroma("theirs", embeddings, str(tmp_path))
+    store.add_documents(pieces)
+    before, count = store.get(include=["documents", "embeddings"]), embeddings.count
+
+    documents = store.get_by_ids(store.get(include=[])["ids"])
+    attach_images(documents, REPORT, image_root=report.root, store=store)
+
+    assert embeddings.count == count == len(pieces)
+    after = store.get(include=["documents", "embeddings"])
+    assert after["documents"] == before["documents"]
+    assert (after["embeddings"] == before["embeddings"]).all()
+    again = Chroma("theirs", TextEmbeddings(), str(tmp_path))
+    with_images = [row for row in again.get()["metadatas"] if "images" in row]
+    assert len(with_images) < len(pieces) / 2  # few, as a loader would link them
+    first, *_ = retriever(again, report.rerank, k=60).invoke(QUESTION)
+    assert first.metadata["best_image"] == report.figure
+    store.delete([documents[0].id])
+    with pytest.raises(StoreError, match="not in the store"):
+        attach_images(
+            [
+                d.model_copy(update={"id": documents[0].id})
+                for d in documents
+                if "Figure 4" in d.page_content
+            ],
+            REPORT,
+            image_root=report.root,
+            store=store,
+        )
+
+
+def test_figures_of_their_own_are_found_in_a_plain_store(tmp_path):
+    """Each figure has a chunk; the list has one result for it and for the text that cites it."""
+    loader = MultimodalPDFLoader(REPORT, image_root=tmp_path / "images", figure_chunks=True)
+    documents = loader.load()
+    store = reopened_chroma(documents, tmp_path / "store")
+    figures = [d for d in documents if d.metadata.get("kind") == "figure"]
+    assert len(figures) == 8
+    nearest = store.similarity_search("Time for one question by step of the search", k=1)
+    assert nearest[0].metadata["kind"] == "figure"
+
+    def found(**options):
+        rerank = MultimodalRerank(
+            reranker=OCRReranker(), image_root=tmp_path / "images", top_n=6, **options
+        )
+        return retriever(store, rerank).invoke(QUESTION)
+
+    (card,) = {d.metadata["best_image"] for d in found(merge_figures=True)[:1]}
+    apart = [d for d in found() if card in read_refs(d.metadata.get("images"))]
+    merged = [d for d in found(merge_figures=True) if d.metadata.get("best_image") == card]
+    assert len(apart) > len(merged) == 1
+    assert merged[0].metadata.get("kind") is None
+    assert len(found(merge_figures=True)) == 6
 
 
 def test_a_collection_of_another_program_is_served_as_it_is(report, tmp_path):

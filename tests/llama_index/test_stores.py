@@ -17,12 +17,17 @@ from llama_index.core.ingestion import IngestionPipeline
 from llama_index.core.llms import MockLLM
 from llama_index.core.node_parser import SentenceSplitter, TokenTextSplitter
 from llama_index.core.query_engine import RetrieverQueryEngine
-from llama_index.core.schema import ImageNode, TextNode
+from llama_index.core.schema import Document, ImageNode, TextNode
 from llama_index.vector_stores.chroma import ChromaVectorStore
 
 import langchain_mmrerank
 import mmrerank.demo
-from llama_index_mmrerank import MultimodalPDFReader, MultimodalRetriever, TextEmbedding
+from llama_index_mmrerank import (
+    MultimodalPDFReader,
+    MultimodalRetriever,
+    TextEmbedding,
+    attach_images,
+)
 
 REPORT = mmrerank.demo.REPORT
 SCAN = Path(__file__).parents[1] / "data" / "pdf" / "scan-rotated-90.pdf"
@@ -231,3 +236,31 @@ def test_the_same_file_indexed_by_both_frameworks_is_one_copy(report, tmp_path):
         loader.load()
     )
     assert collection(tmp_path).count() == len(report.nodes)
+
+
+def test_images_are_written_back_and_read_by_both_frameworks(report, tmp_path):
+    with pymupdf.open(REPORT) as document:
+        pages = [
+            Document(text=page.get_text(), metadata={"file_path": str(REPORT), "page": page.number})
+            for page in document
+        ]
+    pieces = SentenceSplitter(chunk_size=200, chunk_overlap=20).get_nodes_from_documents(pages)
+    chroma_index(pieces, tmp_path)
+    before = collection(tmp_path).get(include=["embeddings", "documents"])
+
+    store = ChromaVectorStore(chroma_collection=collection(tmp_path))
+    nodes = attach_images(store.get_nodes(None), REPORT, image_root=report.root, store=store)
+
+    after = collection(tmp_path).get(include=["embeddings", "documents"])
+    assert after["ids"] == before["ids"]
+    assert (after["embeddings"] == before["embeddings"]).all()
+    linked = {node.node_id: node.metadata["images"] for node in nodes if "images" in node.metadata}
+    assert 8 <= len(linked) < len(pieces) / 2
+    index = VectorStoreIndex.from_vector_store(store, embed_model=TextEmbedding())
+    response = engine(index, report.rerank).query(QUESTION)
+    assert response.source_nodes[0].metadata["best_image"] == report.figure
+    assert ".png" not in str(response)
+    langchain = Chroma("report", langchain_mmrerank.TextEmbeddings(), str(tmp_path))
+    assert {
+        document.id: document.metadata["images"] for document in langchain.get_by_ids(list(linked))
+    } == linked

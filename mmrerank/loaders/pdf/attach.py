@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mmrerank.images.refs import IMAGES_KEY, read_refs, write_refs
-from mmrerank.loaders.base import Figure, Link, strongest
+from mmrerank.loaders.base import SCORES, Figure, Link, strongest
 from mmrerank.loaders.captions import find_caption, find_references, without_contents
 from mmrerank.loaders.pdf.document import PDFDocument
 from mmrerank.loaders.pdf.loader import PDFLoader
+from mmrerank.loaders.pdf.places import Place, Places
 
 __all__ = ["FigureIndex"]
 
@@ -32,7 +33,8 @@ class FigureIndex:
     """The figures of one document and the words of its pages, to find the figures of a chunk.
 
     `figures` are in page order. `words` are the words of each page by its number from 1,
-    `page_labels` what the document itself calls its pages ("iv", "7-45"), `name` the file's name.
+    `page_labels` what the document itself calls its pages ("iv", "7-45"), `name` the file's name,
+    `places` the words next to which the figures stand.
     """
 
     def __init__(
@@ -41,8 +43,10 @@ class FigureIndex:
         words: Mapping[int, frozenset[str]],
         page_labels: Mapping[int, str] | None = None,
         name: str | None = None,
+        places: Iterable[Place] = (),
     ) -> None:
         self._name = name
+        self._places = Places(places)
         self.figures = list(figures)
         self._words = dict(words)
         self._numbers: dict[str, list[int]] = {}
@@ -66,24 +70,34 @@ class FigureIndex:
         with loader.open() as (document, builder):
             words = {number: _words(_text(document, number)) for number in document.numbers}
             labels = {number: label for number, label in document.labels.items() if label}
-            return cls(list(builder.figures()), words, labels, Path(loader.path).name)
+            figures, places = list(builder.figures()), list(builder.places())
+            return cls(figures, words, labels, Path(loader.path).name, places)
 
     def links_for(self, text: str, page: int | str | None) -> list[Link]:
         """The figures of a chunk, strongest link first; [] if there is none.
 
-        Figures that `text` names, on any page (1.0), and those whose caption it contains (0.9);
-        without any, those on its page (0.3). `page` is as another loader wrote it: counted from 0
-        or from 1, or the document's own label; the words of `text` tell which page is meant.
+        Figures that `text` names, on any page (1.0), those whose caption it contains (0.9), and
+        those that a loader would link to the same words of its page. The page alone (0.3) only
+        counts for scans, and for a figure that is the only one of its page, has no numbered
+        caption and no words near it. `page` is as another loader wrote it: counted from 0 or from
+        1, or the document's own label; the words of `text` tell which page is meant.
         """
         number = self._page_of(text, page)
         captioned = self._captioned(text)
         cited = self._cited(_prose(text, captioned), number)
         links = [Link(figure, "reference", 1.0) for figure in cited]
         links += [Link(figure, "caption", 0.9) for figure in captioned if figure not in cited]
-        if not links and number is not None:
-            here = [figure for figure in self.figures if figure.page == number]
-            links = [Link(figure, "page", 0.3) for figure in here]
+        if number is not None:
+            links += self._places.links(text, number)
+            links += self._by_page_alone(number)
         return strongest(links)
+
+    def _by_page_alone(self, number: int) -> list[Link]:
+        here = [figure for figure in self.figures if figure.page == number]
+        found = [figure for figure in here if figure.kind == "page"]
+        if len(here) == 1 and not here[0].label and not self._places.has_place(here[0]):
+            found = here
+        return [Link(figure, "page", SCORES["page"]) for figure in found]
 
     def attach(self, metadata: Mapping[str, Any], text: str) -> dict[str, Any]:
         """A copy of a chunk's metadata with the references of its figures, strongest first.

@@ -11,9 +11,10 @@ from typing import Literal
 from mmrerank.images.markers import with_markers
 from mmrerank.loaders.base import SCORES, Chunk, Figure, Link, chunk_id, strongest
 from mmrerank.loaders.pdf.document import PDFDocument
-from mmrerank.loaders.pdf.links import FigureLink, Linker
+from mmrerank.loaders.pdf.links import FigureLink, Linker, links_of_captions
 from mmrerank.loaders.pdf.packing import collect_labels, pack
-from mmrerank.loaders.pdf.page import Block, PageChunk
+from mmrerank.loaders.pdf.page import Block, PageChunk, Piece
+from mmrerank.loaders.pdf.places import Place, place_of
 from mmrerank.loaders.pdf.saved_figures import SavedFigures
 from mmrerank.loaders.pdf.text.headings import Headings
 from mmrerank.loaders.pdf.text.ocr_paragraphs import scan_blocks
@@ -80,6 +81,36 @@ class ChunkBuilder:
                 position += 1
         if not position:
             self._document.warn(None, "has neither text nor images that can be read")
+
+    def places(self) -> Iterator[Place]:
+        """The places in the text that the figures belong to, as the links of chunks say.
+
+        A block at a time, so that whatever other chunks it is cut into, one figure goes to one
+        place. Labels in a figure are a place of that figure, and of no other.
+        """
+        for number in self._document.numbers_ahead():
+            regions = self._document.regions(number)
+            blocks = self._blocks(number)
+            prose = [block for block in blocks if not block.in_figure]
+            chunks = [PageChunk((Piece(block.text, block, first=True),)) for block in prose]
+            sections = [self._section(chunk, number) for chunk in chunks]
+            links = self._linker.links_on_page(number, chunks, sections)
+            yield from self._places(number, prose, links)
+            labels = [block for block in blocks if block.in_figure]
+            own = [
+                list(links_of_captions(PageChunk((Piece(block.text, block, first=True),)), regions))
+                for block in labels
+            ]
+            yield from self._places(number, labels, own)
+
+    def _places(
+        self, number: int, blocks: Sequence[Block], links: Sequence[Sequence[FigureLink]]
+    ) -> Iterator[Place]:
+        for index, block_links in enumerate(links):
+            for link in block_links:
+                if figure := self._figures.get(link.key):
+                    known = Link(figure, link.kind, link.score)
+                    yield place_of(known, number, blocks, index, link.offset)
 
     def _pack(self, number: int) -> list[PageChunk]:
         """The text of a page in chunks; one without text for a page that is only an image."""

@@ -26,7 +26,7 @@ from mmrerank.loaders.pdf.page import (
     Region,
 )
 
-__all__ = ["FigureLink", "Linker"]
+__all__ = ["FigureLink", "Linker", "links_of_captions"]
 
 _INSIDE = 0.8  # of a block's area: it is text of the figure
 
@@ -68,7 +68,7 @@ class Linker:
         """
         regions = self._document.regions(number)
         links = [
-            [*self._mentions(chunk, number, regions), *_captions(chunk, regions)]
+            [*self._mentions(chunk, number, regions), *links_of_captions(chunk, regions)]
             for chunk in chunks
         ]
         for index, link in self._by_targets(chunks, self._document.figures(number).targets):
@@ -178,7 +178,9 @@ def _blank_contents(text: str) -> str:
     return "\n".join(" " * len(line) if is_contents(line) else line for line in text.split("\n"))
 
 
-def _captions(chunk: PageChunk, regions: Mapping[FigureKey, Region]) -> Iterator[FigureLink]:
+def links_of_captions(
+    chunk: PageChunk, regions: Mapping[FigureKey, Region]
+) -> Iterator[FigureLink]:
     """The figures whose caption begins in the chunk, or whose own words are part of it."""
     for start, piece in _pieces(chunk):
         for key, region in regions.items():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mmrerank.demo import REPORT
 from mmrerank.errors import DocumentError
@@ -59,7 +61,11 @@ def test_the_words_tell_whether_pages_count_from_0_or_1(index, page):
 
 
 def test_a_label_of_the_document_is_a_page(index):
-    assert found(index.links_for("every belt runs", "ii")) == [("belt.png", "page", 0.3)]
+    assert found(index.links_for("inside hall number seven", "1")) == [("hall.png", "page", 0.3)]
+
+
+def test_a_figure_with_a_caption_is_not_linked_by_its_page(index):
+    assert index.links_for("every belt runs", "ii") == []
 
 
 def test_a_chunk_that_is_on_none_of_the_pages_gets_nothing(index):
@@ -79,6 +85,57 @@ def test_of_two_figures_with_one_label_the_nearer_is_meant():
     assert found(index.links_for("stainless nuts are tightened as in Figure 1", 4)) == [
         ("belt.png", "reference", 1.0)
     ]
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    """The figures of the demo's report."""
+    return FigureIndex.from_pdf(REPORT, image_root=tmp_path_factory.mktemp("images"))
+
+
+@pytest.fixture(scope="module")
+def report_pages():
+    pymupdf = pytest.importorskip("pymupdf")
+    with pymupdf.open(REPORT) as document:
+        return [page.get_text() for page in document]
+
+
+@settings(max_examples=25, deadline=None)
+@given(size=st.integers(200, 1500), overlap=st.integers(0, 100))
+def test_however_text_is_cut_a_figure_goes_to_few_chunks(report, report_pages, size, overlap):
+    links = [
+        report.links_for(text[start : start + size], number)
+        for number, text in enumerate(report_pages)
+        for start in range(0, len(text), size - overlap)
+    ]
+    assert not any(link.kind == "page" for chunk in links for link in chunk)
+    assert {link.figure.ref for chunk in links for link in chunk} == {
+        figure.ref for figure in report.figures
+    }
+    for figure in report.figures:  # one place, unless the text names it elsewhere too
+        near = [link for chunk in links for link in chunk if link.figure == figure]
+        assert len([link for link in near if link.kind == "column"]) <= 3
+
+
+def test_a_figure_without_a_caption_goes_to_the_words_next_to_it(tmp_path):
+    pymupdf = pytest.importorskip("pymupdf")
+    above = "The hall was built of red brick in the year of the great flood."
+    below = "Nothing else is known of the machines that once stood in the cellar."
+    document = pymupdf.open()
+    page = document.new_page()
+    page.insert_text((72, 72), above)
+    page.draw_rect((72, 90, 300, 250), fill=(0.7, 0.2, 0.2))
+    page.draw_line((72, 90), (300, 250))
+    page.insert_text((72, 700), below)
+    document.save(tmp_path / "hall.pdf")
+    document.close()
+    index = FigureIndex.from_pdf(tmp_path / "hall.pdf", image_root=tmp_path / "images")
+    (hall,) = index.figures
+    assert found(index.links_for(above, 0)) == [(hall.ref, "column", 0.5)]
+    assert found(index.links_for("The  HALL was built of red\nbrick in the", 0)) == [
+        (hall.ref, "column", 0.5)
+    ]
+    assert index.links_for(below, 0) == []
 
 
 @pytest.mark.parametrize("first", [0, 1])
