@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.schema import NodeWithScore, QueryBundle
 
+from llama_index_mmrerank.answers import ImagePostprocessor
 from llama_index_mmrerank.convert import from_hit, to_content
 from llama_index_mmrerank.postprocessor import MultimodalRerank
 from mmrerank.adapter_options import check_count, open_index
@@ -35,7 +36,9 @@ class MultimodalRetriever(BaseRetriever):
     `routes` ("words", "vectors" or both) among the entries that meet `where`, such as
     `{"file": "report.pdf", "page": (3, 9)}`; `top_n` nodes (5) come back. Without a `reranker`,
     they come in the order in which the index found them. Their metadata is the loader's, with the
-    keys that `MultimodalRerank` writes. A query with an image is a `QueryBundle` with `image_path`.
+    keys that `MultimodalRerank` writes. `with_images` gives the nodes their images, for engines
+    with `multimodal=True`: True, or one of the other ways of `ImagePostprocessor`. A query with an
+    image is a `QueryBundle` with `image_path`.
 
     The second form is for places that take a retriever but no postprocessors; give `retriever` a
     large `similarity_top_k`. Other keywords are LlamaIndex's own.
@@ -56,6 +59,7 @@ class MultimodalRetriever(BaseRetriever):
         top_n: int | None = None,
         where: Where | None = None,
         routes: Sequence[str] | None = None,
+        with_images: bool | Literal["separate", "words"] = False,
         **options: Any,
     ) -> None:
         check_count("similarity_top_k", similarity_top_k)
@@ -66,6 +70,7 @@ class MultimodalRetriever(BaseRetriever):
             "top_n": top_n,
             "where": where,
             "routes": routes,
+            "with_images": with_images or None,
         }
         given = {name: value for name, value in given.items() if value is not None}
         if index is None:
@@ -76,6 +81,8 @@ class MultimodalRetriever(BaseRetriever):
         self.index = None if index is None else open_index(index)
         self._retriever, self._rerank = retriever, rerank
         self._reranker: Reranker | None = given.pop("reranker", None)
+        given.pop("with_images", None)
+        self._images = _image_postprocessor(self.index, with_images)
         self._options: dict[str, Any] = given
         if similarity_top_k is not None:
             self._options["fetch_k"] = self._options.pop("similarity_top_k")
@@ -83,7 +90,8 @@ class MultimodalRetriever(BaseRetriever):
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         if self.index is not None:
             query = to_content(query_bundle)
-            return self._nodes(self.index.search(query, self._reranker, **self._options))
+            nodes = self._nodes(self.index.search(query, self._reranker, **self._options))
+            return nodes if self._images is None else self._images.postprocess_nodes(nodes)
         assert self._retriever is not None
         assert self._rerank is not None
         candidates = self._retriever.retrieve(query_bundle)
@@ -92,7 +100,8 @@ class MultimodalRetriever(BaseRetriever):
     async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         if self.index is not None:
             query = to_content(query_bundle)
-            return self._nodes(await self.index.asearch(query, self._reranker, **self._options))
+            nodes = self._nodes(await self.index.asearch(query, self._reranker, **self._options))
+            return nodes if self._images is None else await self._images.apostprocess_nodes(nodes)
         assert self._retriever is not None
         assert self._rerank is not None
         candidates = await self._retriever.aretrieve(query_bundle)
@@ -100,6 +109,15 @@ class MultimodalRetriever(BaseRetriever):
 
     def _nodes(self, hits: Sequence[Hit]) -> list[NodeWithScore]:
         return [from_hit(hit, reranked=self._reranker is not None) for hit in hits]
+
+
+def _image_postprocessor(
+    index: Index | None, with_images: bool | Literal["separate", "words"]
+) -> ImagePostprocessor | None:
+    if index is None or with_images is False:
+        return None
+    images: Literal["send", "separate", "words"] = "send" if with_images is True else with_images
+    return ImagePostprocessor(images=images, image_root=index.image_root)
 
 
 def _check_retriever(retriever: object, rerank: object, given: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
 import subprocess
 import sys
@@ -11,6 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from mmrerank import Image
+from mmrerank.images.decode import open_image
+from mmrerank.testing import LocalChatServer
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -50,12 +55,19 @@ DOCUMENTS = sorted([README, *(ROOT / "docs").glob("*.md")])
 ALL = [example for path in DOCUMENTS for example in examples(path)]
 
 
-def run(blocks, folder, after=""):
+def run(blocks, folder, after="", **environment):
     """What the blocks print, run in order in one process; a failure names its block and line."""
     program = [(str(block.path), block.padded()) for block in blocks]
     code = f"for path, code in {program!r}:\n    exec(compile(code, path, 'exec'), globals())\n"
     command = [sys.executable, "-c", code + after]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **environment},
+    )
     names = ", ".join(block.name for block in blocks)
     assert done.returncode == 0, f"one of {names} fails:\n{done.stderr}"
     return done.stdout
@@ -70,7 +82,13 @@ def test_a_frameworks_examples_run_in_order_and_find_the_card(framework, best, t
     blocks = [example for example in examples(README) if example.frameworks == [framework]]
     assert len([line for line in blocks[0].code.splitlines() if line.strip()]) <= 8
     shown = f"print({best}.metadata['best_image'])"
-    first, *_, image = run(blocks, tmp_path, shown).splitlines()
+    with LocalChatServer("Shelf R12, box 7") as server:
+        names = ("OPENAI_BASE_URL", "OPENAI_API_BASE")  # LangChain's and LlamaIndex's
+        at_server = dict.fromkeys(names, server.base_url) | {"OPENAI_API_KEY": server.api_key}
+        first, *_, said, image = run(blocks, tmp_path, shown, **at_server).splitlines()
+    assert said == "Shelf R12, box 7"
+    sent = [open_image(Image.from_bytes(one.data)).tobytes() for one in server.calls[-1].images]
+    assert open_image(Image.from_path(tmp_path / "images" / image)).tobytes() in sent
     score, page, named = first.split()
     assert float(score) > 0
     assert (page, named) == ("4", image)

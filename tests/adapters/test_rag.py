@@ -11,6 +11,7 @@ from cli_helpers import make_pdf
 from helpers import png
 from langchain_core.documents import Document
 from langchain_openai import ChatOpenAI
+from llama_index.core.query_engine import RetrieverQueryEngine
 from llama_index.core.schema import NodeWithScore
 from llama_index.llms.openai import OpenAI
 
@@ -19,14 +20,16 @@ import llama_index_mmrerank
 from mmrerank import (
     ImageError,
     InvalidInputError,
+    OCRReranker,
     RerankWarning,
     StoreError,
     UnsupportedModalityError,
 )
 from mmrerank.index.index import Index
-from mmrerank.testing import LocalChatServer
+from mmrerank.testing import FakeReranker, LocalChatServer
 
 QUESTION = "torque of the turbine"
+NO_RERANK = llama_index_mmrerank.MultimodalRerank(reranker=FakeReranker())
 ANSWER = "It is on the gauge [1, Figure 1]. Not in [7]."
 
 # LlamaIndex's synchronous calls leave event loops open.
@@ -207,6 +210,25 @@ def test_an_image_that_has_vanished_since_the_search(make, filled, on_image_erro
         finally:
             picture.write_bytes(data)
             rag.close()
+
+
+@pytest.mark.parametrize("mode", ["sync", "async"])
+def test_a_retriever_over_an_index_gives_images(filled, mode):
+    retriever = llama_index_mmrerank.MultimodalRetriever(
+        index=filled, reranker=OCRReranker(), with_images=True
+    )
+    with retriever.index, LocalChatServer(ANSWER) as server:
+        llm = OpenAI(
+            model="gpt-4o", api_base=server.base_url, api_key=server.api_key, max_retries=0
+        )
+        engine = RetrieverQueryEngine.from_args(retriever, llm=llm, multimodal=True)
+        if mode == "sync":
+            engine.query(QUESTION)
+        else:
+            asyncio.run(engine.aquery(QUESTION))
+    assert len(server.calls[0].images) == 1
+    with pytest.raises(InvalidInputError, match="with_images"):
+        llama_index_mmrerank.MultimodalRetriever(retriever, NO_RERANK, with_images=True)
 
 
 def test_wrong_parts(make, framework, filled, tmp_path):
