@@ -111,6 +111,7 @@ def _as_json(hit: Hit) -> dict[str, Any]:
     row["matched_in_text"] = [clean(word) for word in hit.matched_in_text]
     row["matched_in_image"] = [clean(word) for word in hit.matched_in_image]
     row["text"], row["source"] = clean(hit.text), clean(hit.source)
+    row["also_in"] = [(clean(source), page) for source, page in hit.also_in]
     for image in row["images"]:
         image["caption"] = clean(image["caption"])
     return row
