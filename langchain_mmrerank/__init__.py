@@ -6,6 +6,7 @@ from mmrerank.optional import require
 
 require("langchain_core")
 
+from langchain_mmrerank.captions import ChatModelCaptions
 from langchain_mmrerank.compressor import MultimodalRerank
 from langchain_mmrerank.embeddings import TextEmbeddings
 from langchain_mmrerank.loader import (
@@ -18,6 +19,7 @@ from langchain_mmrerank.loader import (
 from langchain_mmrerank.retriever import MultimodalRetriever
 
 __all__ = [
+    "ChatModelCaptions",
     "MultimodalBlobParser",
     "MultimodalLoader",
     "MultimodalPDFLoader",

@@ -6,6 +6,7 @@ from mmrerank.optional import require
 
 require("llama_index.core")
 
+from llama_index_mmrerank.captions import LLMCaptions
 from llama_index_mmrerank.embeddings import TextEmbedding
 from llama_index_mmrerank.postprocessor import MultimodalRerank
 from llama_index_mmrerank.reader import (
@@ -17,6 +18,7 @@ from llama_index_mmrerank.reader import (
 from llama_index_mmrerank.retriever import MultimodalRetriever
 
 __all__ = [
+    "LLMCaptions",
     "MultimodalPDFReader",
     "MultimodalReader",
     "MultimodalRerank",
