@@ -28,7 +28,7 @@ def hits_table(hits: Sequence[Hit], query: str) -> Table:
     table.add_column("where", overflow="fold", max_width=30)
     table.add_column("text and images", ratio=1, overflow="fold")
     for hit in hits:
-        place = clean(PurePath(hit.source).name) + (f", page {hit.page}" if hit.page else "")
+        place = _place(hit.source, hit.page)
         lines = [snippet(hit.text, tokenize(query)), figure_line(hit), *match_lines(hit)]
         body = "\n".join(line for line in lines if line)
         row = (str(hit.rank), f"{hit.score:.3f}", str(hit.retrieval_rank), place, body)
@@ -50,10 +50,20 @@ def figure_line(hit: Hit) -> str:
 
 
 def match_lines(hit: Hit) -> list[str]:
-    """Why a result is there: the words of the query that its text and its best image have."""
+    """Why a result is there, the words of the query that its text, its best image and what a model
+    said of it have, and where else the same text or picture is.
+    """
     places = (
         ("text", hit.matched_in_text),
         ("image", hit.matched_in_image),
         ("generated caption", hit.matched_in_caption),
     )
-    return [f"in the {place}: {clean(', '.join(words))}" for place, words in places if words]
+    lines = [f"in the {place}: {clean(', '.join(words))}" for place, words in places if words]
+    if hit.also_in:
+        others = dict.fromkeys(_place(source, page) for source, page in hit.also_in)
+        lines.append(f"also in: {'; '.join(others)}")
+    return lines
+
+
+def _place(source: str, page: int | None) -> str:
+    return clean(PurePath(source).name) + (f", page {page}" if page else "")

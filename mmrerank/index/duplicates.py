@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mmrerank.index.ledger import Entry
 from mmrerank.index.pictures import Picture, same_picture
 
-__all__ = ["Found", "distinct"]
+__all__ = ["Found", "distinct", "originals"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,42 +23,40 @@ class Found:
     also_in: tuple[Entry, ...] = ()
 
 
-def distinct(
-    candidates: Sequence[Found], pictures: Callable[[Sequence[str]], Mapping[str, Picture]]
-) -> list[Found]:
+def originals(refs: Iterable[str], pictures: Mapping[str, Picture]) -> dict[str, str]:
+    """For each image, the first among `refs` that shows the same picture, as far as is known."""
+    first: dict[str, str] = {}
+    distinct_refs: list[str] = []
+    for ref in dict.fromkeys(refs):
+        own = pictures.get(ref)
+        others = distinct_refs if own is not None else ()
+        first[ref] = next((o for o in others if own and same_picture(pictures[o], own)), ref)
+        if own is not None and first[ref] == ref:
+            distinct_refs.append(ref)
+    return first
+
+
+def distinct(candidates: Sequence[Found], pictures: Mapping[str, Picture]) -> list[Found]:
     """The candidates, best first, without those that repeat a better one.
 
     An entry repeats another if it has the same text and the same pictures, or is a figure with the
     same picture. Pictures are the same if they are one file, or if `same_picture` says so of what
-    `pictures` knows of them. Only the candidates are compared.
+    is known of them. Only the candidates are compared.
     """
-    known = pictures(sorted({ref for found in candidates for ref in found.entry.images}))
-
-    def same(one: str, other: str) -> bool:
-        return one == other or (
-            one in known and other in known and same_picture(known[one], known[other])
-        )
-
+    first = originals((ref for found in candidates for ref in found.entry.images), pictures)
     best: list[Found] = []
-    by_text: dict[str, list[int]] = {}
-    figures: list[int] = []
+    places: dict[tuple[str, ...], int] = {}
     for candidate in candidates:
         entry = candidate.entry
-        text = " ".join(entry.text.split())
-        is_figure = entry.kind == "figure" and len(entry.images) == 1
-        others = dict.fromkeys([*by_text.get(text, ()), *(figures if is_figure else ())])
-        place = next((i for i in others if _same_images(best[i].entry, entry, same)), None)
-        if place is not None:
+        images = tuple(first[ref] for ref in entry.images)
+        is_figure = entry.kind == "figure" and len(images) == 1
+        keys = [(" ".join(entry.text.split()), *images), *([images] if is_figure else [])]
+        place = next((places[key] for key in keys if key in places), None)
+        if place is None:
+            place = len(best)
+            best.append(candidate)
+        else:
             best[place] = replace(best[place], also_in=(*best[place].also_in, entry))
-            continue
-        by_text.setdefault(text, []).append(len(best))
-        if is_figure:
-            figures.append(len(best))
-        best.append(candidate)
+        for key in keys:
+            places.setdefault(key, place)
     return best
-
-
-def _same_images(one: Entry, other: Entry, same: Callable[[str, str], bool]) -> bool:
-    return len(one.images) == len(other.images) and all(
-        same(a, b) for a, b in zip(one.images, other.images, strict=True)
-    )

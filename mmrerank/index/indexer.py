@@ -235,7 +235,7 @@ def _look_at(ref: str, entry: Entry, image_root: Path) -> Picture:
     try:
         return describe(image, words.strip())
     except ImageError:
-        return Picture("")
+        return Picture()
 
 
 def _report_folders(scan: Scan, known: Mapping[str, FileRecord], report: SyncReport) -> None:

@@ -185,7 +185,7 @@ class Ledger:
         pictures: dict[str, Picture] = {}
         for some, marks in _in_pieces(refs):
             for ref, *facts in self.rows(
-                f"SELECT ref, fingerprint, shape, small, words FROM pictures WHERE ref IN ({marks})",  # noqa: S608 - marks only
+                f"SELECT ref, whole, inner, words FROM pictures WHERE ref IN ({marks})",  # noqa: S608 - marks only
                 some,
             ):
                 pictures[ref] = Picture(*facts)

@@ -10,6 +10,7 @@ percent higher (106 of 255 or more) from a copy (21 or less in nine of ten), and
 from __future__ import annotations
 
 import re
+import struct
 import zlib
 from collections import Counter
 from dataclasses import dataclass
@@ -28,9 +29,11 @@ _DECODED = 250_000  # pixels, at most, of which it is made
 _MOST_BITS = 8  # apart: nine of ten copies at a third of the size
 _MOST_GREY = 24  # of 255
 _MOST_STRETCH = 1.05  # how much more slender one may be: small copies have rounded sides
+_VISIBLE = 40  # greys between an edge and what is on it
 _LEAST_CONTRAST = 4.0  # standard deviation of greys; a white page has 0, the palest figure 7
 _SHARED_WORDS = 0.8
 
+_HEAD = struct.Struct(">Qf")
 _WORD = re.compile(r"\w+")
 
 
@@ -38,49 +41,67 @@ _WORD = re.compile(r"\w+")
 class Picture:
     """What is kept of an image to compare it.
 
-    `fingerprint` is a difference hash of 64 bits, as 16 hex digits; empty for an image that shows
-    nothing, or cannot be decoded, which is like no other. `shape` is width by height, `small` the
-    small picture's greys, compressed, and `words` those in the image.
+    `whole` and `inner`, which is without margins, are a difference hash of 64 bits, the width by
+    the height, and the compressed greys of the small picture; both are empty for an image that
+    shows nothing, or cannot be decoded, which is like no other. `words` are those in the image.
     """
 
-    fingerprint: str
-    shape: float = 1.0
-    small: bytes = b""
+    whole: bytes = b""
+    inner: bytes = b""
     words: str = ""
 
 
 def describe(image: Image, words: str) -> Picture:
     """The facts of an image. Raises `ImageError` for one that cannot be decoded."""
+    picture = open_image(image, _DECODED).convert("L")
+    whole, inner = (_facts(view) for view in (picture, _without_margins(picture)))
+    return Picture(whole, inner, words) if whole and inner else Picture()
+
+
+def _facts(picture: PILImage) -> bytes:
     from PIL import ImageStat
 
-    picture = open_image(image, _DECODED).convert("L")
     small = _resized(picture, _SIDE, _SIDE)
     if ImageStat.Stat(small).stddev[0] < _LEAST_CONTRAST:
-        return Picture("")
-    greys = zlib.compress(small.tobytes())
-    return Picture(_fingerprint(picture), picture.width / picture.height, greys, words)
+        return b""
+    head = _HEAD.pack(_fingerprint(picture), picture.width / picture.height)
+    return head + zlib.compress(small.tobytes())
+
+
+def _without_margins(picture: PILImage) -> PILImage:
+    """Copies are cut out of their pages with more or less around them."""
+    edge = picture.getpixel((0, 0))
+    assert isinstance(edge, (int, float))  # one grey
+    table = [255 * (abs(grey - edge) > _VISIBLE) for grey in range(256)]
+    box = picture.point(table).getbbox()
+    return picture if box is None else picture.crop(box)
 
 
 def _resized(picture: PILImage, width: int, height: int) -> PILImage:
     return picture.resize((width, height), resample=2)  # bilinear, which Pillow widens to shrink
 
 
-def _fingerprint(picture: PILImage) -> str:
+def _fingerprint(picture: PILImage) -> int:
     """Of 9 by 8 pixels, whether each is darker than its right neighbour."""
     greys = _resized(picture, 9, 8).tobytes()
     pairs = (greys[9 * y + x : 9 * y + x + 2] for y in range(8) for x in range(8))
-    bits = "".join("1" if left < right else "0" for left, right in pairs)
-    return f"{int(bits, 2):016x}"
+    return int("".join("1" if left < right else "0" for left, right in pairs), 2)
 
 
 def same_picture(one: Picture, other: Picture) -> bool:
     """Do both show the same? In doubt, no: a reader sees a picture twice, and misses none."""
+    pairs = ((one.whole, other.whole), (one.inner, other.inner))
+    return any(_same_view(*pair) for pair in pairs) and _same_words(one.words, other.words)
+
+
+def _same_view(one: bytes, other: bytes) -> bool:
+    if not one or not other:
+        return False
+    (first, shape), (second, other_shape) = _HEAD.unpack_from(one), _HEAD.unpack_from(other)
     return (
-        bool(one.fingerprint and other.fingerprint)
-        and (int(one.fingerprint, 16) ^ int(other.fingerprint, 16)).bit_count() <= _MOST_BITS
-        and max(one.shape, other.shape) <= _MOST_STRETCH * min(one.shape, other.shape)
-        and _same_words(one.words, other.words)
-        and _most_difference(one.small, other.small) <= _MOST_GREY
+        (first ^ second).bit_count() <= _MOST_BITS
+        and max(shape, other_shape) <= _MOST_STRETCH * min(shape, other_shape)
+        and _most_difference(one[_HEAD.size :], other[_HEAD.size :]) <= _MOST_GREY
     )
 
 

@@ -117,7 +117,8 @@ def find(
         for n, score in fused
         if n in entries
     ]
-    return distinct(candidates, ledger.pictures)[:k]
+    refs = {ref for found in candidates for ref in found.entry.images}
+    return distinct(candidates, ledger.pictures(sorted(refs)))[:k]
 
 
 def _side_by_side(

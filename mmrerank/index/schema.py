@@ -62,9 +62,8 @@ _PICTURES_AND_COUNTS = """
 -- What is known of an image, to find its copies in other documents.
 CREATE TABLE pictures (
     ref TEXT PRIMARY KEY,
-    fingerprint TEXT NOT NULL,  -- 16 hex digits; empty for an image that is like no other
-    shape REAL NOT NULL,        -- width by height
-    small BLOB NOT NULL,        -- greys, compressed
+    whole BLOB NOT NULL,  -- see mmrerank.index.pictures; empty for an image that is like no other
+    inner BLOB NOT NULL,
     words TEXT NOT NULL
 ) WITHOUT ROWID;
 

@@ -11,7 +11,7 @@ from mmrerank.base import Reranker
 from mmrerank.errors import InvalidInputError, warn
 from mmrerank.images.resolve import ImageResolver
 from mmrerank.index.captions import CaptionRoute, GeneratedCaption, generated_captions
-from mmrerank.index.duplicates import Found
+from mmrerank.index.duplicates import Found, originals
 from mmrerank.index.figure_results import Ranked, one_per_figure
 from mmrerank.index.filters import Where, matcher, unknown_fields
 from mmrerank.index.hits import ROUTES, Hit, HitImage
@@ -81,7 +81,7 @@ class Searcher:
     ) -> list[Hit]:
         """The best `top_n` results. Raises what the reranker raises."""
         ranked = self._ranked(query, candidates, reranker, rerank_captions)
-        ranked = one_per_figure(ranked)[:top_n]
+        ranked = one_per_figure(ranked, self._copies(candidates))[:top_n]
         texts = self._ledger.texts_of_images([one.best_image for one in ranked if one.best_image])
         in_images = {ref: set(tokenize(text)) for ref, text in texts.items()}
         captions = self._captions(ranked)
@@ -98,6 +98,11 @@ class Searcher:
             )
             for rank, one in enumerate(ranked, start=1)
         ]
+
+    def _copies(self, candidates: Sequence[Found]) -> Mapping[str, str]:
+        """The image that each copy among the candidates stands for."""
+        refs = list(dict.fromkeys(ref for c in candidates for ref in c.entry.images))
+        return originals(refs, self._ledger.pictures(refs))
 
     def _captions(self, ranked: Iterable[Ranked]) -> dict[str, GeneratedCaption]:
         """The generated captions of all images that the results show."""
@@ -170,7 +175,7 @@ class Searcher:
             best_image=one.best_image,
             kind=entry.kind,
             routes=found.ranks,
-            also_in=[(other.path, other.page or None) for other in found.also_in],
+            also_in=_other_places(entry, (*found.also_in, *one.also_in)),
         )
 
     def _hit_image(self, ref: str, source: str, said: GeneratedCaption | None) -> HitImage:
@@ -184,6 +189,12 @@ class Searcher:
             generated_caption=said.caption.text if said is not None else "",
             generated_by=said.model if said is not None else "",
         )
+
+
+def _other_places(entry: Entry, others: Iterable[Entry]) -> list[tuple[str, int | None]]:
+    """The files and pages of entries, each once, without those of the entry itself."""
+    places = dict.fromkeys((other.path, other.page or None) for other in others)
+    return [place for place in places if place != (entry.path, entry.page or None)]
 
 
 def _matched(words: Mapping[str, set[str]], tokens: set[str]) -> list[str]:

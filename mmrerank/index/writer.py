@@ -120,11 +120,8 @@ class Writer:
         """Record what images show, by reference."""
         with self._ledger.transaction() as database:
             database.executemany(
-                "INSERT OR REPLACE INTO pictures VALUES (?, ?, ?, ?, ?)",
-                (
-                    (ref, one.fingerprint, one.shape, one.small, one.words)
-                    for ref, one in pictures.items()
-                ),
+                "INSERT OR REPLACE INTO pictures VALUES (?, ?, ?, ?)",
+                ((ref, one.whole, one.inner, one.words) for ref, one in pictures.items()),
             )
 
     def forget_pictures(self) -> None:

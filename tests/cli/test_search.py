@@ -20,7 +20,7 @@ def test_the_chunk_with_the_figure_comes_first(store, capsys):
     best = hits[0]
     assert set(best) == {
         "rank", "score", "retrieval_rank", "retrieval_score", "source", "page", "text", "images",
-        "best_image", "kind", "routes", "matched_in_text", "matched_in_image", "matched_in_caption",
+        "best_image", "kind", "routes", "matched_in_text", "matched_in_image", "matched_in_caption", "also_in",
     }  # fmt: skip
     assert best["source"].endswith("a.pdf")
     assert best["page"] == 1

@@ -6,15 +6,17 @@ import io
 
 import pytest
 from cli_helpers import make_pdf
-from helpers import BARS, bar_chart
+from helpers import BARS, bar_chart, png
 from PIL import Image as Pillow
 
+from mmrerank import Image
 from mmrerank.index import Index
 from mmrerank.index.duplicates import Found, distinct
 from mmrerank.index.ledger import Entry
-from mmrerank.index.pictures import Picture
+from mmrerank.index.pictures import Picture, describe
+from mmrerank.testing import FakeReranker
 
-SAME = Picture("00ff00ff00ff00ff", 1.5, b"x\x9cc\x00\x00\x00\x01\x00\x01", "")
+SAME = describe(Image.from_bytes(png("one and the same")), "")
 
 
 def found(name, text="", *, images=(), kind="text"):
@@ -23,8 +25,7 @@ def found(name, text="", *, images=(), kind="text"):
 
 
 def kept(*candidates, pictures=None):
-    known = pictures or {}
-    results = distinct(candidates, lambda refs: {ref: known[ref] for ref in refs if ref in known})
+    results = distinct(candidates, pictures or {})
     return [(one.entry.id, [other.id for other in one.also_in]) for one in results]
 
 
@@ -41,7 +42,7 @@ def test_equal_texts_with_other_images_take_two():
 
 def test_figures_with_one_picture_take_one_place_whatever_their_captions():
     figures = [found(n, f"caption {n}", images=[n], kind="figure") for n in "abc"]
-    pictures = {"a": SAME, "b": Picture(""), "c": SAME}
+    pictures = {"a": SAME, "b": Picture(), "c": SAME}
     assert kept(*figures, pictures=pictures) == [("a", ["c"]), ("b", [])]
     assert kept(*figures) == [("a", []), ("b", []), ("c", [])]
 
@@ -71,6 +72,17 @@ def test_a_figure_in_two_documents_takes_one_place_and_names_both(index):
     assert sorted(map(sorted, places)) == [["a.pdf", "b.pdf"], ["c.pdf"]]
     (both,) = [hit for hit in hits if hit.also_in]
     assert [page for _, page in both.also_in] == [1]
+
+
+def test_after_reranking_too_it_takes_one_place(index):
+    by_image = FakeReranker(lambda query, item: 1.0 if item.images else 0.1)
+    hits = index.search("what the gauge shows", by_image, top_n=9)
+    shown = [(hit.source[-5:], [path[-5:] for path, _ in hit.also_in]) for hit in hits]
+    assert sorted(map(str, shown)) in (
+        ["('a.pdf', ['b.pdf'])", "('c.pdf', [])"],
+        ["('b.pdf', ['a.pdf'])", "('c.pdf', [])"],
+    )
+    assert all(hit.best_image for hit in hits)
 
 
 def test_their_texts_are_found_as_before(index):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mmrerank.index.figure_results import Ranked, one_per_figure
 from mmrerank.index.ledger import Entry
 
@@ -43,3 +45,16 @@ def test_a_chunk_that_scored_by_its_text_stays():
 
 def test_a_figure_that_no_chunk_cites_stands_alone():
     assert shown(ranked("figure", kind="figure", images=["f.png"])) == [("figure", "f.png")]
+
+
+def test_a_copy_in_another_file_is_left_out_and_named():
+    first = ranked("first", images=["f.png"], best="f.png")
+    other = replace(ranked("other", images=["g.png"], best="g.png"))
+    other = replace(other, entry=replace(other.entry, path="b"))
+    copies = {"f.png": "f.png", "g.png": "f.png"}
+    (result,) = one_per_figure([first, other], copies)
+    assert (result.entry.id, [entry.path for entry in result.also_in]) == ("first", ["b"])
+    by_text = replace(first, best_image=None)
+    (result,) = one_per_figure([by_text, other], copies)
+    assert result.best_image == "f.png"
+    assert len(one_per_figure([first, other])) == 2
