@@ -5,7 +5,8 @@
 
 Entries are synthetic: 80 to 120 words drawn by Zipf's law from 60,000, seed 0. Queries are eight
 words drawn by the same law. Times are of searches before reranking, in process, medians and 95th
-percentiles of `--queries` queries after one that warms up. Results: benchmarks/results/index.md.
+percentiles of `--queries` queries after one that warms up, on the clock and of the processor (of
+all threads). With `--folder` an index that is there already is only searched. Results: benchmarks/results/index.md.
 """
 
 from __future__ import annotations
@@ -52,37 +53,42 @@ def fill(index: Index, entries: int) -> float:
     return seconds
 
 
-def search_times(index: Index, queries: int) -> dict[str, list[float]]:
-    """Milliseconds of each search, by route."""
+def search_times(index: Index, queries: int) -> dict[str, list[tuple[float, float]]]:
+    """Milliseconds of each search by route: on the clock, and of the processor."""
     rng = np.random.default_rng(1)
     texts = [words(rng, 8) for _ in range(queries + 1)]
-    times: dict[str, list[float]] = {}
+    times: dict[str, list[tuple[float, float]]] = {}
     for name, routes in {"words": ["words"], "vectors": ["vectors"], "both": ["words", "vectors"]}.items():  # fmt: skip
         for i, text in enumerate(texts):
-            before = time.perf_counter()
+            before = time.perf_counter(), time.process_time()
             index.search(text, top_n=50, fetch_k=50, routes=routes)
+            after = time.perf_counter(), time.process_time()
             if i:
-                times.setdefault(name, []).append(1e3 * (time.perf_counter() - before))
+                spent = tuple(1e3 * (end - start) for start, end in zip(before, after, strict=True))
+                times.setdefault(name, []).append(spent)
     return times
 
 
 def many_entries(folder: Path, entries: int, queries: int) -> dict:
     """One row of the table."""
-    with Index(folder, ocr=False) as index:
-        seconds = fill(index, entries)
+    seconds = 0.0
+    if not any(folder.iterdir()):
+        with Index(folder, ocr=False) as index:
+            seconds = fill(index, entries)
     before = time.perf_counter()
     with Index(folder, ocr=False, create=False) as index:
         opened = time.perf_counter() - before
         times = search_times(index, queries)
     return {
         "entries": entries,
-        "entries a second": round(entries / seconds),
+        **({"entries a second": round(entries / seconds)} if seconds else {}),
         "open, ms": round(1e3 * opened, 1),
         "peak memory, MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         "disk, MB": sum(p.stat().st_size for p in folder.rglob("*") if p.is_file()) // 10**6,
         **{
-            f"{name}: p50 and p95, ms": [round(float(np.percentile(t, p)), 1) for p in (50, 95)]
-            for name, t in times.items()
+            f"{name}, {clock}: p50 and p95, ms": np.percentile(column, (50, 95)).round(1).tolist()
+            for name, spent in times.items()
+            for clock, column in zip(("clock", "processor"), zip(*spent, strict=True), strict=True)
         },
     }
 
@@ -111,8 +117,13 @@ def main() -> None:
     parser.add_argument("--files", type=int)
     parser.add_argument("--queries", type=int, default=100)
     parser.add_argument("--json", type=Path)
+    parser.add_argument(
+        "--folder", type=Path, help="keep the index there, and use one that is there"
+    )
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = options.folder or temporary
+        Path(folder).mkdir(exist_ok=True)
         if options.entries:
             row = many_entries(Path(folder), options.entries, options.queries)
         else:

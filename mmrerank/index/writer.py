@@ -125,9 +125,12 @@ class Writer:
             )
 
     def forget_pictures(self) -> None:
-        """Forget images that no entry refers to."""
+        """Forget images that no entry refers to. Without any, nothing is written."""
+        unused = "FROM pictures WHERE ref NOT IN (SELECT ref FROM images)"
+        if not self._ledger.rows(f"SELECT 1 {unused} LIMIT 1"):
+            return
         with self._ledger.transaction() as database:
-            database.execute("DELETE FROM pictures WHERE ref NOT IN (SELECT ref FROM images)")
+            database.execute(f"DELETE {unused}")
 
     def set_note(self, name: str, value: str) -> None:
         """Record a fact about the whole index."""
