@@ -5,7 +5,7 @@ PIP := $(BIN)/python -m pip install
 LOG := .venv/install.log
 OR_SHOW := >> $(LOG) 2>&1 || { tail -n 40 $(LOG); exit 1; }
 
-.PHONY: install demo test test-all lint notebooks infinity clients clean
+.PHONY: install demo test test-all lint notebooks infinity clients openai3 clean
 
 install: .venv/installed
 
@@ -39,8 +39,15 @@ infinity: .venv/installed
 clients: .venv-clients/installed
 	.venv-clients/bin/python -m pytest tests/testing/test_clients.py
 
+# What uses the openai package once more with version 3, where .venv has 2.
+OPENAI3_TESTS := tests/captioning tests/testing/chat tests/langchain/test_captions.py \
+	tests/llama_index/test_captions.py
+
+openai3: .venv-openai3/installed
+	.venv-openai3/bin/python -m pytest -m "not slow" $(OPENAI3_TESTS)
+
 clean:
-	rm -rf .venv .venv-infinity .venv-clients build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-infinity .venv-clients .venv-openai3 build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .venv/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
@@ -60,6 +67,13 @@ clean:
 	@echo "Installing the services' clients into .venv-clients ..."
 	@.venv-clients/bin/python -m pip install -r tests/testing/clients.txt -e . \
 		> .venv-clients/install.log 2>&1 || { tail -n 40 .venv-clients/install.log; exit 1; }
+	@touch $@
+
+.venv-openai3/installed: tests/testing/openai3.txt pyproject.toml
+	$(PYTHON) -m venv .venv-openai3
+	@echo "Installing version 3 of the openai package into .venv-openai3 ..."
+	@.venv-openai3/bin/python -m pip install -r tests/testing/openai3.txt -e ".[testing]" \
+		> .venv-openai3/install.log 2>&1 || { tail -n 40 .venv-openai3/install.log; exit 1; }
 	@touch $@
 
 # torch first and pinned: whatever else asks for torch is then content with it.

@@ -7,6 +7,7 @@ from mmrerank.optional import require
 require("langchain_core")
 
 from langchain_mmrerank.answers import ImagePrompt, ImagePromptValue, to_message
+from langchain_mmrerank.captions import ChatModelCaptions
 from langchain_mmrerank.compressor import MultimodalRerank
 from langchain_mmrerank.embeddings import TextEmbeddings
 from langchain_mmrerank.loader import (
@@ -20,6 +21,7 @@ from langchain_mmrerank.rag import MultimodalRAG
 from langchain_mmrerank.retriever import MultimodalRetriever
 
 __all__ = [
+    "ChatModelCaptions",
     "ImagePrompt",
     "ImagePromptValue",
     "MultimodalBlobParser",

@@ -7,6 +7,7 @@ from mmrerank.optional import require
 require("llama_index.core")
 
 from llama_index_mmrerank.answers import ImagePostprocessor, to_message
+from llama_index_mmrerank.captions import LLMCaptions
 from llama_index_mmrerank.embeddings import TextEmbedding
 from llama_index_mmrerank.postprocessor import MultimodalRerank
 from llama_index_mmrerank.rag import MultimodalRAG
@@ -20,6 +21,7 @@ from llama_index_mmrerank.retriever import MultimodalRetriever
 
 __all__ = [
     "ImagePostprocessor",
+    "LLMCaptions",
     "MultimodalPDFReader",
     "MultimodalRAG",
     "MultimodalReader",

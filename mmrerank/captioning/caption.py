@@ -25,7 +25,8 @@ _MEANINGS = {
 }
 """The fields in the order in which they are written: transcribed before described."""
 
-_MOST_PLAIN = 4000  # characters of an answer that is kept as plain text
+_MOST_READ, _MOST_PLAIN = 32_000, 4000
+"""Characters of an answer that are read for plain text, and that are kept."""
 
 _LOOP = re.compile(r"(\S.{0,119}?)\1{7,}", re.DOTALL)
 _SHORTEST_LOOP = 160  # characters: a row of dots or zeros is no loop
@@ -120,7 +121,7 @@ def read_caption(content: str | Mapping[str, Any]) -> Caption:
     caption = _caption(lists, texts)
     if not caption.text:
         raise UnusableAnswerError("the answer says nothing")
-    if _has_loop(caption.text):
+    if any(_has_loop(text) for text in caption.text.splitlines()):
         raise UnusableAnswerError("the answer repeats itself")
     return caption
 
@@ -131,10 +132,11 @@ def plain_caption(content: str | Mapping[str, Any]) -> Caption | None:
     Of JSON that was cut off, the texts in it.
     """
     text = content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
+    text = text[:_MOST_READ]
     if text.lstrip().startswith(("{", "[", "```")):
         found = [match[1] for match in _JSON_STRING.finditer(text) if not match[2]]
         text = "\n".join(_unescaped(one) for one in found)
-    text = _LOOP.sub(_once, text[: 4 * _MOST_PLAIN])[:_MOST_PLAIN].strip()
+    text = _LOOP.sub(_once, text[: _MOST_READ // 2])[:_MOST_PLAIN].strip()
     return Caption(detailed=text, is_plain=True) if re.search(r"\w", text) else None
 
 

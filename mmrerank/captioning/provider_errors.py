@@ -19,7 +19,16 @@ from mmrerank.errors import (
 
 __all__ = ["typed_error"]
 
-_NO_IMAGES = ("image_url is only supported", "image input", "not a multimodal", "at most 0 image", "does not support image", "vision")  # fmt: skip
+_NO_IMAGES = (
+    "image_url is only supported",  # OpenAI
+    "not a multimodal",  # vLLM
+    "at most 0 image",  # vLLM
+    "image input",  # llama.cpp, Ollama; OpenRouter: no endpoints that support image input
+    "does not support image",
+    "unknown variant `image_url`",  # DeepSeek
+)
+"""What services say where a model for text is sent an image."""
+
 _NO_SCHEMA = ("response_format", "json_schema", "structured output")
 _LONGEST = 500  # characters of a provider's message
 
@@ -52,10 +61,10 @@ def typed_error(
 def _refused(status: int, message: str) -> RerankError | None:
     """An error that every request would have."""
     lower = message.lower()
+    if any(words in lower for words in _NO_IMAGES):
+        return UnsupportedModalityError(f"{message}: the model does not read images")
     if status == 404:
         return InvalidInputError(f"{message}: there is no such model or address")
-    if status in (400, 422) and any(words in lower for words in _NO_IMAGES):
-        return UnsupportedModalityError(f"{message}: the model does not read images")
     if status in (400, 422) and any(words in lower for words in _NO_SCHEMA):
         return InvalidInputError(f'{message}: for a server without JSON schemas use dialect="text"')
     return None

@@ -175,13 +175,15 @@ def _show_json(query: str, stages: Stages, *, both_stages: bool) -> None:
 
 
 def _as_json(hit: Hit) -> dict[str, Any]:
-    """A hit as plain data, its texts without terminal escapes, as they are printed."""
+    """A hit as plain data; its texts without terminal escapes, as they are printed."""
     row: dict[str, Any] = _cleaned(dataclasses.asdict(hit))
     for image, own in zip(row["images"], hit.images, strict=True):
         image["name"] = clean(own.name)
         # Paths stay as they are, to be opened.
         image["path"], image["file"] = own.path, own.file
     row["best_image"] = hit.best_image
+    for name in ("id", "metadata", "is_scored"):  # for programs that use the index itself
+        del row[name]
     return row
 
 

@@ -156,6 +156,8 @@ class CaptionRoute:
     def _nearest(self, text: str, k: int) -> list[int]:
         numpy = require("numpy")
         numbers, vectors = self._loaded()
+        if not numbers:  # another process has just removed the last one
+            return []
         query = numpy.asarray(embedded_query(self._embedder, text), "<f4")
         similarities = vectors @ query
         best = numpy.argsort(-similarities, kind="stable")[:k]
@@ -167,7 +169,8 @@ class CaptionRoute:
             epoch = self._ledger.epoch()
             if self._vectors is None or self._vectors[0] != epoch:
                 rows = self._ledger.rows("SELECT number, vector FROM captions ORDER BY number")
-                matrix = numpy.vstack([numpy.frombuffer(vector, "<f4") for _, vector in rows])
+                vectors = [numpy.frombuffer(vector, "<f4") for _, vector in rows]
+                matrix = numpy.vstack(vectors) if vectors else numpy.empty((0, 0), "<f4")
                 self._vectors = epoch, [int(number) for number, _ in rows], matrix
             return self._vectors[1:]
 

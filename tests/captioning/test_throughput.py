@@ -26,7 +26,6 @@ KILLS = 6
 SERVER = """
 import sys
 from mmrerank.testing import LocalChatServer, Refusal
-from test_throughput_reply import about
 
 faults = [Refusal(429, {"Retry-After": "0.1"}), Refusal(503, {"Retry-After": "0.1"})]
 with LocalChatServer(about, latency=float(sys.argv[1]), fault_rate=0.1, random_faults=faults) as server:
@@ -52,8 +51,7 @@ def files(tmp_path) -> list[Path]:
 
 def times_the_ideal(files, cache) -> float:
     """How many times the ideal time all captions take; the server is a process of its own."""
-    source = SERVER.replace("from test_throughput_reply import about", inspect.getsource(about))
-    command = [sys.executable, "-c", source, str(LATENCY)]
+    command = [sys.executable, "-c", inspect.getsource(about) + SERVER, str(LATENCY)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:  # fmt: skip
         url = server.stdout.readline().strip()
         model = OpenAICaptions("m", base_url=url, api_key="test-key", max_retries=8)
