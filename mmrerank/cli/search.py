@@ -108,6 +108,8 @@ def run(options: argparse.Namespace) -> int:
 def _as_json(hit: Hit) -> dict[str, Any]:
     """A hit as plain data; its text without terminal escapes, as in the table."""
     row = dataclasses.asdict(hit)
+    for name in ("id", "metadata", "is_scored"):  # for programs; metadata is not clean
+        del row[name]
     row["matched_in_text"] = [clean(word) for word in hit.matched_in_text]
     row["matched_in_image"] = [clean(word) for word in hit.matched_in_image]
     row["text"], row["source"] = clean(hit.text), clean(hit.source)

@@ -238,6 +238,7 @@ def test_the_same_file_indexed_by_both_frameworks_is_one_copy(report, tmp_path):
     assert collection(tmp_path).count() == len(report.nodes)
 
 
+@pytest.mark.slow
 def test_images_are_written_back_and_read_by_both_frameworks(report, tmp_path):
     with pymupdf.open(REPORT) as document:
         pages = [
