@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import stat
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -20,7 +20,7 @@ from mmrerank.index.captions import caption_rows
 from mmrerank.index.check import Problem, adopt, find_problems
 from mmrerank.index.ledger import Entry, FileRecord, Ledger
 from mmrerank.index.pictures import Picture, describe
-from mmrerank.index.scan import Scan, has_text_name
+from mmrerank.index.scan import Scan, has_text_name, size_and_time
 from mmrerank.index.writer import Writer
 from mmrerank.loaders.base import Chunk
 from mmrerank.loaders.files import LOADERS
@@ -44,6 +44,9 @@ class Read(Protocol):
 
     def __call__(self, path: Path, *, show_progress: bool) -> list[Chunk]:
         """The chunks of one file. Raises `RerankError`."""
+
+    def reading_ahead(self, paths: Iterable[Path]) -> AbstractContextManager[None]:
+        """Within it, files that are images are read in processes before they are asked for."""
 
 
 @dataclass(slots=True)
@@ -89,16 +92,29 @@ class Indexer:
         report = SyncReport(skipped=[(str(path), reason) for path, reason in scan.skipped])
         known = {record.path: record for record in self._ledger.files()}
         several = len(scan.files) > 1  # one bar at a time: for the files, or within the only one
-        for path in progress(scan.files, "Indexing", show=show_progress and several):
-            try:
-                self._sync_file(path, known.get(str(path)), report, verify, show_progress > several)
-            except StoreError:
-                raise
-            except RerankError as error:
-                report.failed.append((str(path), error))
+        bar = progress(scan.files, "Indexing", show=show_progress and several)
+        with self._read.reading_ahead(p for p in scan.files if not self._is_same(p, known)):
+            for path in bar:
+                try:
+                    record = known.get(str(path))
+                    self._sync_file(path, record, report, verify, show_progress > several)
+                except StoreError:
+                    raise
+                except RerankError as error:
+                    report.failed.append((str(path), error))
         self._remove_missing(scan, known, report)
         _report_folders(scan, known, report)
         return report
+
+    def _is_same(self, path: Path, known: Mapping[str, FileRecord]) -> bool:
+        """Whether a file has the size, time and options that the index knows; if it is gone, too."""
+        record = known.get(str(path))
+        if record is None or record.options != self._options:
+            return False
+        try:
+            return (record.size, record.modified) == size_and_time(path)
+        except DocumentError:
+            return True
 
     def _remove_missing(
         self, scan: Scan, known: Mapping[str, FileRecord], report: SyncReport
@@ -122,7 +138,7 @@ class Indexer:
     ) -> None:
         if not has_text_name(path):
             raise DocumentError(ascii(str(path)), "has a name that is not UTF-8")
-        size, modified = _size_and_time(path)
+        size, modified = size_and_time(path)
         old = record if record is not None and record.options == self._options else None
         if old is not None and not verify and (old.size, old.modified) == (size, modified):
             report.unchanged.append(str(path))
@@ -133,7 +149,7 @@ class Indexer:
             report.unchanged.append(str(path))
             return
         chunks = self._read(path, show_progress=show_progress)
-        if _size_and_time(path) != (size, modified):
+        if size_and_time(path) != (size, modified):
             raise DocumentError(str(path), "changed while it was read; index it again")
         self.write(current, chunks)
         (report.added if record is None else report.changed).append(str(path))
@@ -248,16 +264,6 @@ def _report_folders(scan: Scan, known: Mapping[str, FileRecord], report: SyncRep
         if not any(path.is_relative_to(folder) for path in below):
             reason = f"has no file that can be loaded ({', '.join(LOADERS)})"
             report.failed.append((str(folder), DocumentError(str(folder), reason)))
-
-
-def _size_and_time(path: Path) -> tuple[int, int]:
-    try:
-        status = path.stat()
-    except OSError as error:
-        raise DocumentError(str(path), f"cannot be opened ({error})") from error
-    if not stat.S_ISREG(status.st_mode):  # opening a FIFO would wait for its writer
-        raise DocumentError(str(path), "is not a regular file")
-    return status.st_size, status.st_mtime_ns
 
 
 def _digest(path: Path) -> str:

@@ -13,6 +13,7 @@ from helpers import png
 
 from mmrerank import DocumentError, InvalidInputError, OCRReranker, RerankWarning, StoreError
 from mmrerank.index.index import Index
+from mmrerank.ocr.processes import read_in_processes
 from mmrerank.retrieval.chroma import COLLECTION
 from mmrerank.testing import FakeReranker
 
@@ -301,3 +302,29 @@ def test_words_of_an_older_tokenizer_are_cut_anew_when_it_is_opened(folder):
     database.close()
     with Index(folder / "store") as index:
         assert names(index.search("machines", routes=["words"])) == ["b.pdf"]
+
+
+def test_images_in_a_folder_are_read_ahead_and_damaged_ones_are_failures(tmp_path, monkeypatch):
+    monkeypatch.setenv("MMRERANK_CACHE", str(tmp_path / "cache"))
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for number in range(4):
+        (folder / f"{number}.png").write_bytes(png(f"valve {number}"))
+    (folder / "damaged.png").write_bytes(b"\x89PNG\r\n\x1a\nno image")
+    ahead: list[int] = []
+
+    def counted(images, read):
+        images = list(images)
+        ahead.append(len(images))
+        return read_in_processes(images, read)
+
+    monkeypatch.setattr("mmrerank.ocr.words.read_in_processes", counted)
+    with Index(tmp_path / "store", ocr=True) as index:
+        report = index.sync(folder)
+        assert ahead[0] >= 4
+        assert [os.path.basename(path) for path, _ in report.failed] == ["damaged.png"]  # noqa: PTH119
+        for path in report.added:
+            assert any("valve" in entry.text for entry in index.entries(path))
+        ahead.clear()
+        assert len(index.sync(folder).unchanged) == 4
+        assert ahead[0] <= 1  # the damaged one is tried again
