@@ -206,15 +206,14 @@ class Indexer:
         if new:
             self._writer.add_pictures(new)
 
-    def check(self, image_root: Path, *, mend: bool, adopt_vectors: bool) -> list[Problem]:
-        """What is wrong; see `Index.check`. `adopt_vectors`: the ledger is new, the vectors not."""
+    def check(self, image_root: Path, *, mend: bool) -> list[Problem]:
+        """What is wrong; see `Index.check`."""
         problems: list[Problem] = []
-        if adopt_vectors and (records := self._store.records()):
+        if records := self._records_without_ledger():
             problems.append(Problem(f"there is no ledger for {len(records)} vectors"))
-            if mend:
-                adopt(records, self._writer)
-        if adopt_vectors and not mend:
-            return problems
+            if not mend:
+                return problems
+            adopt(records, self._writer)
         problems += find_problems(self._ledger, self._writer, self._store, image_root)
         if mend:
             for problem in problems:
@@ -222,6 +221,16 @@ class Indexer:
                 for path in problem.files:
                     self._writer.touch(FileRecord(path, -1, -1, "", ""))
         return problems
+
+    def _records_without_ledger(self) -> list[Record]:
+        """The records of the vector store, if the ledger is a new one that replaces a lost one.
+
+        Not decided by whether the ledger's file exists: opening an index creates it.
+        """
+        if self._ledger.epoch():
+            return []
+        left_over = set(self._writer.left_over())  # by a first `sync` that was killed
+        return [record for record in self._store.records() if record.id not in left_over]
 
     def _delete_vectors(self, vector_ids: Sequence[str]) -> None:
         if vector_ids:

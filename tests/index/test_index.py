@@ -194,13 +194,17 @@ def test_a_read_only_index_says_that_it_must_be_writable(store, tmp_path):
     copied.chmod(0o700)
 
 
-def test_vectors_without_a_ledger_are_told_and_mended(folder):
+def test_vectors_without_a_ledger_are_reported_and_mended(folder):
     with Index(folder / "store") as index:
         count = len(index)
     for name in ("ledger.sqlite3", "ledger.sqlite3-wal", "ledger.sqlite3-shm"):
         (folder / "store" / name).unlink(missing_ok=True)
     with pytest.raises(StoreError, match="--mend"):
         Index(folder / "store", create=False)
+    for _ in range(2):  # looking, which creates the ledger's file, changes nothing
+        with Index(folder / "store") as index:
+            (problem,) = index.check()
+            assert "no ledger" in problem.what
     with Index(folder / "store") as index:
         (problem,) = index.check(mend=True)
         assert "no ledger" in problem.what
@@ -211,7 +215,7 @@ def test_vectors_without_a_ledger_are_told_and_mended(folder):
         assert index.check() == []
 
 
-def test_a_ledger_without_its_vectors_is_told_and_mended(folder):
+def test_a_ledger_without_its_vectors_is_reported_and_mended(folder):
     with Index(folder / "store") as index:
         index.remove([record.path for record in index.files()])  # of the folder copied from
         index.sync([folder / "docs"])
