@@ -92,9 +92,8 @@ class Indexer:
         report = SyncReport(skipped=[(str(path), reason) for path, reason in scan.skipped])
         known = {record.path: record for record in self._ledger.files()}
         several = len(scan.files) > 1  # one bar at a time: for the files, or within the only one
-        bar = progress(scan.files, "Indexing", show=show_progress and several)
         with self._read.reading_ahead(p for p in scan.files if not self._is_same(p, known)):
-            for path in bar:
+            for path in progress(scan.files, "Indexing", show=show_progress and several):
                 try:
                     record = known.get(str(path))
                     self._sync_file(path, record, report, verify, show_progress > several)

@@ -19,7 +19,7 @@ __all__ = ["FileReader"]
 
 _IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".gif")
 
-_VERSION = 2  # raised when the same file gives other entries than before
+_VERSION = 3  # raised when the same file gives other entries than before
 
 
 class FileReader:

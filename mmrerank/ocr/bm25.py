@@ -45,12 +45,13 @@ TOKENIZER = "3"
 """Raised when the same text gives other tokens than before; an index remembers it."""
 
 
-def tokenize(text: str, *, stop_words: bool = False) -> list[str]:
+def tokenize(text: str, *, stop_words: bool = False, codes: bool = True) -> list[str]:
     """Lower-case words without accents; pairs of characters in scripts without word spaces.
 
     A single character of such a script is a token of its own. Stop words are left out unless
     `stop_words` is True; the plural s of a word is dropped. The codes in the text, such as 4471-C,
-    follow as tokens of their own ("4471c"), since their parts occur in many others.
+    follow as tokens of their own ("4471c"), since their parts occur in many others; not so with
+    `codes=False`.
     """
     folded = unicodedata.normalize("NFKD", text.casefold())
     plain = "".join(c for c in folded if not unicodedata.combining(c) or c in "\u3099\u309a")
@@ -61,7 +62,7 @@ def tokenize(text: str, *, stop_words: bool = False) -> list[str]:
             tokens += [run[i : i + 2] for i in range(len(run) - 1)] or [run]
         elif stop_words or match[2] not in _STOP_WORDS:
             tokens.append(_singular(match[2]))
-    return tokens + _codes(plain)
+    return tokens + _codes(plain) if codes else tokens
 
 
 def _codes(text: str) -> list[str]:
