@@ -272,7 +272,7 @@ def _tokens(reply: CaptionReply, expected: int) -> int:
 
 
 def _read(reply: CaptionReply, *, is_last: bool = False) -> Caption | str:
-    """The caption that a reply is, or why it is none; the last one is kept as plain text."""
+    """The caption in a reply, or why there is none; if it is the last one, plain text will do."""
     if reply.refusal:
         return f"refused: {reply.refusal}"
     reason, is_refusal = "the answer was cut off at its limit", False

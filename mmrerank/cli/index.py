@@ -127,7 +127,7 @@ def _keep_in_step(
 
 
 def _news(report: SyncReport, before: SyncReport) -> SyncReport:
-    """A report without what the one before it said as well."""
+    """The report without what the one before it already said."""
     known = {(path, str(error)) for path, error in before.failed}
     return replace(
         report,
@@ -138,7 +138,7 @@ def _news(report: SyncReport, before: SyncReport) -> SyncReport:
 
 
 def _existing(paths: Sequence[str]) -> list[str]:
-    """Those of the paths that exist; the others are said."""
+    """The paths that exist; the others are reported."""
     existing = [path for path in paths if Path(path).exists()]
     for path in paths:
         if path not in existing:

@@ -23,9 +23,9 @@ _OWN = ("file", "page", "kind")  # not keys of metadata
 
 
 def matcher(where: Where | None) -> Callable[[Entry], bool] | None:
-    """A function that says whether an entry meets all conditions; None where there are none.
+    """A function that says whether an entry meets all conditions; None if there are no conditions.
 
-    Raises `InvalidInputError` for conditions that no entry could meet by their form.
+    Raises `InvalidInputError` for conditions of the wrong form.
     """
     if where is None:
         return None
@@ -38,7 +38,7 @@ def matcher(where: Where | None) -> Callable[[Entry], bool] | None:
 
 
 def unknown_fields(where: Where | None, ledger: Ledger) -> list[str]:
-    """The keys of metadata in the conditions that no entry has. Reads all entries."""
+    """The metadata keys in the conditions that no entry has. Reads all entries."""
     statement = "SELECT 1 FROM entries, json_each(metadata) WHERE key = ? LIMIT 1"
     names = [name for name in where or () if name not in _OWN]
     return [name for name in names if not ledger.rows(statement, (name,))]

@@ -82,7 +82,7 @@ class Indexer:
     def sync(self, scan: Scan, *, verify: bool = False, show_progress: bool = False) -> SyncReport:
         """Make the index equal to the files of a scan; see `Index.sync`.
 
-        A file that cannot be read is reported, and what the index has of it stays. Raises
+        A file that cannot be read is reported, and its entries stay. Raises
         `StoreError` if the index cannot be written: the work stops at the first such error, since
         Chroma does not return from the write after a full disk.
         """
@@ -236,7 +236,7 @@ class Indexer:
 
 
 def _look_at(ref: str, entry: Entry, image_root: Path) -> Picture:
-    """What the image of a figure shows; one that cannot be decoded is like no other."""
+    """What the image of a figure shows; one that cannot be decoded equals no other."""
     image = Image(path=image_root / ref, root=image_root)
     caption = str(loader_facts(image, entry.path).get("caption") or "")
     section = str(entry.metadata.get("section", ""))

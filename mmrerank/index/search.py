@@ -33,7 +33,7 @@ class SearchOptions(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class SearchSettings:
-    """The values of `SearchOptions`. Raises `InvalidInputError` for counts that are none."""
+    """The values of `SearchOptions`. Raises `InvalidInputError` for counts below 1."""
 
     top_n: int = 5
     fetch_k: int = 50
@@ -52,7 +52,7 @@ class SearchSettings:
 
 
 def searchable(query: str | Content) -> Content:
-    """A query whose halves of surrogate pairs are question marks. Raises `InvalidInputError`."""
+    """The query as `Content`, lone surrogates replaced by "?". Raises `InvalidInputError`."""
     content = check_query(query)
     if content.text is None:
         return content
