@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -84,18 +85,34 @@ def _pages(value: Any) -> tuple[int, int]:
 def parse_where(conditions: Sequence[str]) -> dict[str, Any]:
     """Conditions as the command line takes them: `file=report.pdf`, `page=3-9`, `kind=figure`.
 
-    Raises `InvalidInputError` for one that cannot be read.
+    A key that is given several times means: one of its values. A value of metadata that looks like
+    a number stands for the number too. Raises `InvalidInputError` for a condition that cannot be
+    read, and for a second `page`.
     """
     where: dict[str, Any] = {}
     for condition in conditions:
         name, equals, value = condition.partition("=")
         if not equals or not name or not value:
             raise InvalidInputError(f"where: {condition!r} is not KEY=VALUE")
-        if name == "page":
-            first, _, last = value.partition("-")
-            if not first.isdecimal() or not (last or first).isdecimal():
-                raise InvalidInputError(f"where: page is N or N-M, not {value!r}")
-            where[name] = (int(first), int(last or first))
+        if name != "page":
+            where.setdefault(name, []).extend(_values(name, value))
+        elif name in where:
+            raise InvalidInputError("where: page is given twice; a range is written as N-M")
         else:
-            where[name] = value
+            where[name] = _page_range(value)
     return where
+
+
+def _values(name: str, value: str) -> list[Any]:
+    values: list[Any] = [value]
+    if name not in _OWN:
+        with contextlib.suppress(ValueError):
+            values.append(float(value))  # equal to an int of the same value
+    return values
+
+
+def _page_range(value: str) -> tuple[int, int]:
+    first, _, last = value.partition("-")
+    if not first.isdecimal() or not (last or first).isdecimal():
+        raise InvalidInputError(f"where: page is N or N-M, not {value!r}")
+    return int(first), int(last or first)
