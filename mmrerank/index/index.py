@@ -149,6 +149,9 @@ class Index:
         written, or another process keeps writing to it.
         """
         found = scan(paths, exclude=self.folder)
+        return self._sync(found, verify=verify, show_progress=show_progress)
+
+    def _sync(self, found: Scan, *, verify: bool, show_progress: bool) -> SyncReport:
         with self._writing() as indexer:
             report = indexer.sync(found, verify=verify, show_progress=show_progress)
             if report.changed or report.removed:
@@ -175,13 +178,10 @@ class Index:
     def add(
         self, paths: str | os.PathLike[str] | Paths, *, show_progress: bool = False
     ) -> SyncReport:
-        """As `sync`, but nothing is removed. Raises the same errors."""
+        """As `sync`, but no file is removed. Raises the same errors."""
         found = scan(paths, exclude=self.folder)
-        with self._writing() as indexer:
-            only_files = Scan(files=found.files, skipped=found.skipped, unreadable=found.unreadable)
-            report = indexer.sync(only_files, show_progress=show_progress)
-            indexer.look_at_pictures(self.image_root, show_progress=show_progress)
-        return report
+        only_files = Scan(files=found.files, skipped=found.skipped, unreadable=found.unreadable)
+        return self._sync(only_files, verify=False, show_progress=show_progress)
 
     def remove(self, paths: str | os.PathLike[str] | Paths) -> list[str]:
         """Remove files from the index, not from the disk; a folder stands for all files below it.

@@ -83,9 +83,15 @@ class Indexer:
         """Make the index equal to the files of a scan; see `Index.sync`.
 
         A file that cannot be read is reported, and its entries stay. Raises
-        `StoreError` if the index cannot be written: the work stops at the first such error, since
-        Chroma does not return from the write after a full disk.
+        `StoreError` if the index cannot be written, or its ledger is lost: the work stops at the
+        first such error, since Chroma does not return from the write after a full disk.
         """
+        if records := self._records_without_ledger():
+            folder = self._ledger.path.parent
+            raise StoreError(
+                f"there is no ledger for {len(records)} vectors in {folder}; mend the index with: "
+                f"mmrerank check --mend --store {folder}"
+            )
         report = SyncReport(skipped=[(str(path), reason) for path, reason in scan.skipped])
         known = {record.path: record for record in self._ledger.files()}
         several = len(scan.files) > 1  # one bar at a time: for the files, or within the only one
@@ -207,10 +213,7 @@ class Indexer:
         return problems
 
     def _records_without_ledger(self) -> list[Record]:
-        """The records of the vector store, if the ledger is a new one that replaces a lost one.
-
-        Not decided by whether the ledger's file exists: opening an index creates it.
-        """
+        """All records, if the ledger was lost: then it is new, since opening an index creates it."""
         if self._ledger.epoch():
             return []
         left_over = set(self._writer.left_over())  # by a first `sync` that was killed
