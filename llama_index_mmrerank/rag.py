@@ -152,12 +152,12 @@ def _answer(
     timer: Timer,
     response: ChatResponse | None = None,
 ) -> Answer[NodeWithScore]:
-    reported: Mapping[str, Any] = response.additional_kwargs if response is not None else {}
+    told: Mapping[str, Any] = response.additional_kwargs if response is not None else {}
     return answer_of(
         text,
         nodes,
         prompt.citations,
         left_out=prompt.left_out,
         timings=timer.timings,
-        usage={name: count for name, count in reported.items() if name.endswith("_tokens")},
+        usage={name: count for name, count in told.items() if name.endswith("_tokens")},
     )

@@ -31,8 +31,8 @@ class Answer(Generic[T]):
     the chunks and images that the answer refers to, in the order of their first mention, `unknown`
     its references to nothing that the model was given. `left_out` are the references of images for
     which the prompt had no room, or which could not be used. `timings` are in seconds: "search",
-    which includes reranking, "prompt" and "answer". `usage` has the counts of tokens that the
-    model's client reports, by its own names; {} if it reports none.
+    which includes reranking, "prompt" and "answer". `usage` is what the model's client tells of
+    tokens, by its own names; {} if it tells nothing.
     """
 
     text: str

@@ -17,7 +17,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from mmrerank.errors import DocumentError, ImageError, RerankError, StoreError
 from mmrerank.index.captions import caption_rows
-from mmrerank.index.check import Problem, adopt, find_problems
+from mmrerank.index.check import (
+    Problem,
+    adopt,
+    find_problems,
+    records_without_ledger,
+    require_ledger,
+)
 from mmrerank.index.ledger import Entry, FileRecord, Ledger
 from mmrerank.index.pictures import Picture, describe
 from mmrerank.index.scan import Scan, has_text_name
@@ -86,12 +92,7 @@ class Indexer:
         `StoreError` if the index cannot be written, or its ledger is lost: the work stops at the
         first such error, since Chroma does not return from the write after a full disk.
         """
-        if records := self._records_without_ledger():
-            folder = self._ledger.path.parent
-            raise StoreError(
-                f"there is no ledger for {len(records)} vectors in {folder}; mend the index with: "
-                f"mmrerank check --mend --store {folder}"
-            )
+        require_ledger(self._ledger, self._writer, self._store)
         report = SyncReport(skipped=[(str(path), reason) for path, reason in scan.skipped])
         known = {record.path: record for record in self._ledger.files()}
         several = len(scan.files) > 1  # one bar at a time: for the files, or within the only one
@@ -199,7 +200,7 @@ class Indexer:
     def check(self, image_root: Path, *, mend: bool) -> list[Problem]:
         """What is wrong; see `Index.check`."""
         problems: list[Problem] = []
-        if records := self._records_without_ledger():
+        if records := records_without_ledger(self._ledger, self._writer, self._store):
             problems.append(Problem(f"there is no ledger for {len(records)} vectors"))
             if not mend:
                 return problems
@@ -211,13 +212,6 @@ class Indexer:
                 for path in problem.files:
                     self._writer.touch(FileRecord(path, -1, -1, "", ""))
         return problems
-
-    def _records_without_ledger(self) -> list[Record]:
-        """All records, if the ledger was lost: then it is new, since opening an index creates it."""
-        if self._ledger.epoch():
-            return []
-        left_over = set(self._writer.left_over())  # by a first `sync` that was killed
-        return [record for record in self._store.records() if record.id not in left_over]
 
     def _delete_vectors(self, vector_ids: Sequence[str]) -> None:
         if vector_ids:

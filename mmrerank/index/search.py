@@ -52,7 +52,7 @@ class SearchSettings:
 
 
 def searchable(query: str | Content) -> Content:
-    """The query as `Content`, lone surrogates replaced by "?". Raises `InvalidInputError`."""
+    """A query whose halves of surrogate pairs are question marks. Raises `InvalidInputError`."""
     content = check_query(query)
     if content.text is None:
         return content
