@@ -127,7 +127,7 @@ def read_caption(content: str | Mapping[str, Any]) -> Caption:
 
 
 def plain_caption(content: str | Mapping[str, Any]) -> Caption | None:
-    """What an answer that is no caption says, as plain text without repetitions; None for nothing.
+    """The text of an answer without a usable caption, without repetitions; None if it is empty.
 
     Of JSON that was cut off, the texts in it.
     """

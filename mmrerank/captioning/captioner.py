@@ -73,8 +73,8 @@ class Captioner:
     what is left is asked about next time. `max_answer_tokens` bounds an answer, `max_pixels` an
     image as it is sent.
 
-    An answer that is no caption (prose, a refusal, cut off, a loop) is asked for once more. Then
-    what was said is kept as plain text (`Caption.is_plain`), a refusal as a `CaptionError`; both
+    If an answer has no usable caption (prose, a refusal, cut off, a loop), the model is asked once
+    more. Prose is then kept as plain text (`Caption.is_plain`), a refusal as a `CaptionError`; both
     are answers, and not asked for again unless the cache's file is deleted.
     """
 

@@ -85,7 +85,7 @@ class _Watcher:
         """The reports of one set of notifications.
 
         A notification follows a folder, not its name: once a root is another folder than before,
-        or is gone, they must be asked for anew. The sync comes first after that, so that no change
+        or is gone, new ones must be requested. The sync comes first after that, so that no change
         is lost between two sets.
         """
         stamps = self._stamps()

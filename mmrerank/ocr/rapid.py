@@ -69,7 +69,7 @@ def _parameters(rapidocr: Any) -> dict[str, Any]:
         # Lines in a batch are padded to the longest: one by one takes a quarter less time.
         "Rec.rec_batch_num": 1,
         "EngineConfig.onnxruntime.intra_op_num_threads": 1,
-        # Without it, a quarter of the time goes into getting memory for each line anew.
+        # Without it, a quarter of the time goes into allocating memory for each line.
         "EngineConfig.onnxruntime.enable_cpu_mem_arena": True,
     }
     if importlib.util.find_spec("openvino") is not None:

@@ -66,7 +66,7 @@ def remove_unused_words(cache_dir: Path) -> int:
     with contextlib.suppress(OSError):
         if marker.exists() and now - marker.stat().st_mtime < _DAY:
             return 0
-        marker.touch()  # raises where there is no cache
+        marker.touch()  # raises if there is no cache
         for path in marker.parent.glob("*/*.json"):
             with contextlib.suppress(OSError):  # another process was first
                 if now - path.stat().st_mtime > _KEPT:

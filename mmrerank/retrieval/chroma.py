@@ -96,10 +96,6 @@ class ChromaStore:
         pairs = zip(answer["ids"][0], answer["distances"][0], strict=True)
         return [Match(id_, self._similarity(distance)) for id_, distance in pairs]
 
-    def count(self) -> int:
-        """How many records there are."""
-        return int(self._loaded().count())
-
     def refresh(self) -> None:
         """Read the files again if another process has changed them since."""
         if self._seen != self._state():
