@@ -58,7 +58,7 @@ class ImagePrompt(Configurable, Runnable[Mapping[str, Any], ImagePromptValue]):
     is one, `chat_history`. The result is one message, after those of the history: each document's
     text with a label (`[1]`), its images next to it (`[1, Figure 3]`), the question last. Each
     image is in it once, shrunk to the budget, as inline base64, which every provider takes.
-    `prompt.invoke(...).citations.parse(answer)` tells what an answer refers to.
+    `prompt.invoke(...).citations.parse(answer)` finds what an answer refers to.
 
     `model` is the chat model that will read the prompt: where its profile says that it reads text
     only, `images="auto"` hands over the words that were read in the images. `options` are those of
@@ -146,7 +146,7 @@ def to_message(
 
 
 def reads_images(model: Runnable[Any, Any] | None) -> bool | None:
-    """What a chat model's profile says of images; None without a profile that says it.
+    """Whether a chat model reads images, by its profile; None if the profile does not say.
 
     Raises `InvalidInputError` for something that is not a LangChain model.
     """

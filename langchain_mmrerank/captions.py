@@ -16,7 +16,7 @@ from mmrerank.errors import InvalidInputError
 __all__ = ["ChatModelCaptions"]
 
 _CUT = ("length", "max_tokens", "MAX_TOKENS")
-"""How providers name an answer that ran into its limit."""
+"""How providers name the end of an answer that reached its limit."""
 
 
 class ChatModelCaptions:
@@ -27,9 +27,9 @@ class ChatModelCaptions:
         Captioner(ChatModelCaptions(ChatOllama(model="qwen3-vl", num_predict=2000)))
 
     The answer is asked for by `with_structured_output`, or, with `structured=False`, by the prompt
-    alone. The model's own limits hold: give it one of tokens, since LangChain has no common name for
-    it. `name`, under which captions are kept, is the model's unless given. Raises
-    `InvalidInputError` for what is no chat model.
+    alone. Set a limit of tokens on the model itself, since LangChain has no common name for it.
+    `name`, under which captions are kept, is the model's unless given. Raises `InvalidInputError`
+    if `model` is not a chat model.
     """
 
     def __init__(

@@ -51,10 +51,10 @@ class RetrieverOptions(TypedDict, total=False):
     """With `vector_store`: passed to its search, for example a filter."""
 
     where: Where | None
-    """With `index`: conditions of the entries, such as `{"file": "report.pdf", "page": (3, 9)}`."""
+    """With `index`: conditions for the entries, such as `{"file": "report.pdf", "page": (3, 9)}`."""
 
     routes: Sequence[str]
-    """With `index`: "words", "vectors" or both (default)."""
+    """With `index`: some of "words", "vectors" and "captions". Default: all of them."""
 
     tags: list[str] | None
     """LangChain's own: tags of the retriever's runs."""

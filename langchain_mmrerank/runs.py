@@ -29,9 +29,10 @@ def run(
     work: Callable[[], tuple[T, dict[str, Any]]],
     callbacks: Callbacks | None,
 ) -> T:
-    """What `work` returns first; a trace shows `inputs`, and as output what it returns second.
+    """Do `work`, which returns a result and an output for the trace, as a run named `name`.
 
-    A retriever around a compressor does not start a run for it.
+    Returns the result; a trace shows `inputs` and the output. Needed because a retriever around a
+    compressor does not start a run for it.
     """
     done: list[T] = []
 

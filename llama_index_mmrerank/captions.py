@@ -14,7 +14,7 @@ from mmrerank.errors import InvalidInputError
 __all__ = ["LLMCaptions"]
 
 _CUT = ("length", "max_tokens", "MAX_TOKENS")
-"""How providers name an answer that ran into its limit."""
+"""How providers name the end of an answer that reached its limit."""
 
 
 class LLMCaptions:
@@ -26,9 +26,8 @@ class LLMCaptions:
 
     JSON is asked for by the prompt: LlamaIndex's structured prediction calls functions where it can,
     and raises on an answer in another form instead of returning it. `options` go to each `chat`, as
-    `response_format` does for OpenAI. The LLM's own limit of tokens holds: give it one. `name`,
-    under which captions are kept, is the LLM's unless given. Raises `InvalidInputError` for what is
-    no LLM.
+    `response_format` does for OpenAI. Set a limit of tokens on the LLM itself. `name`, under which
+    captions are kept, is the LLM's unless given. Raises `InvalidInputError` if `llm` is not an LLM.
     """
 
     def __init__(self, llm: LLM, *, name: str | None = None, **options: Any) -> None:

@@ -33,12 +33,12 @@ class MultimodalRetriever(BaseRetriever):
 
     `index` is a `mmrerank.index.Index` or the folder of one, which stays open; its images lie under
     `retriever.index.image_root`. `similarity_top_k` candidates (50 unless given) are found by
-    `routes` ("words", "vectors" or both) among the entries that meet `where`, such as
-    `{"file": "report.pdf", "page": (3, 9)}`; `top_n` nodes (5) come back. Without a `reranker`,
-    they come in the order in which the index found them. Their metadata is the loader's, with the
-    keys that `MultimodalRerank` writes. `with_images` gives the nodes their images, for engines
-    with `multimodal=True`: True, or one of the other ways of `ImagePostprocessor`. A query with an
-    image is a `QueryBundle` with `image_path`.
+    `routes` ("words", "vectors" and "captions" unless given) among the entries that meet `where`,
+    such as `{"file": "report.pdf", "page": (3, 9)}`; `top_n` nodes (5) come back. Without a
+    `reranker`, they come in the order in which the index found them. Their metadata is the loader's,
+    with the keys that `MultimodalRerank` writes. `with_images` gives the nodes their images, for
+    engines with `multimodal=True`: True, or one of the other ways of `ImagePostprocessor`. A query
+    with an image is a `QueryBundle` with `image_path`.
 
     The second form is for places that take a retriever but no postprocessors; give `retriever` a
     large `similarity_top_k`. Other keywords are LlamaIndex's own.

@@ -87,10 +87,10 @@ TELEMETRY_SETTINGS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "transformers": _NO_HUB_TELEMETRY,
     }
 )
-"""The environment variables by which each package is told to send nothing."""
+"""The environment variables that keep each package from sending anything."""
 
 _TELEMETRY_PACKAGES = {"openvino": "openvino_telemetry"}
-"""Packages that a package reports by, for which it has a stand-in that sends nothing."""
+"""Packages by which others report to their makers. If one is missing, nothing is sent."""
 
 _NOISE = {
     "torchao": "Failed to load",  # kernels for other GPUs; what is missing is not used

@@ -43,7 +43,7 @@ def scored_metadata(
 
     Always set: `relevance_score`. Set by the first reranker only, so that after several both are
     still those of the retrieval: `retrieval_rank` (from 1) and `retrieval_score`, if there is one
-    (None: there is none, and a `retrieval_score` left by something else is removed).
+    (if it is None, a `retrieval_score` left by something else is removed).
     `is_scored` is set only where it is False, and `best_image`, one of `refs`, only where an image
     won; those of an earlier reranker are removed. `refs` are the references of the result's images,
     in order.

@@ -25,9 +25,9 @@ def run_in_thread(function: Callable[[], T]) -> Future[T]:
 def run_all(
     functions: Sequence[Callable[[], T]], threads: int, stop: threading.Event
 ) -> list[Future[T]]:
-    """The results of `functions`, which run in order in so many daemon threads.
+    """The results of `functions`, which begin in order, in at most `threads` daemon threads.
 
-    Once `stop` is set, no further one begins, and the futures of those left are cancelled.
+    Once `stop` is set, no other function begins, and the futures of those left are cancelled.
     """
     futures: list[Future[T]] = [Future() for _ in functions]
     jobs = iter(list(zip(futures, functions, strict=True)))

@@ -50,7 +50,7 @@ def test_a_broken_package_raises_its_own_error(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("package", sorted(TELEMETRY_SETTINGS))
-def test_a_package_is_told_to_send_nothing_before_it_is_imported(monkeypatch, tmp_path, package):
+def test_reports_are_turned_off_before_a_package_is_imported(monkeypatch, tmp_path, package):
     reads = f"import os; seen = {{n: os.environ.get(n) for n in {[*TELEMETRY_SETTINGS[package]]}}}"
     (tmp_path / f"{package}.py").write_text(reads)
     monkeypatch.syspath_prepend(tmp_path)

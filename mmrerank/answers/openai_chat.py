@@ -88,7 +88,7 @@ class OpenAIChat:
     ) -> Iterator[str]:
         """The answer in pieces, as they arrive.
 
-        `on_usage` is called with the counts of tokens, by the service's names, if it tells them.
+        `on_usage` is called with the counts of tokens, by the service's names, if it reports them.
         Raises `UnsupportedModalityError` where a model for text refuses the images of the prompt,
         `InvalidResponseError` for an empty answer, and another `APIError` where the service fails.
         Warns of an answer that was cut.

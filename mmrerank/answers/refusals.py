@@ -19,7 +19,7 @@ _LONGEST = 300  # characters of the provider's message
 
 
 def image_refusal(error: BaseException) -> UnsupportedModalityError | None:
-    """The error to raise if a prompt with images was refused because of them; None for another one.
+    """The error to raise if a model refused a prompt because of its images; None for other errors.
 
     `error` is what the client of a provider raised: its `status_code`, or that of its response,
     and its message decide.

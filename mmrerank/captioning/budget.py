@@ -43,7 +43,7 @@ def estimate_tokens(image: Image, prompt: str, max_pixels: int) -> int:
 
 
 class Budget:
-    """Counts images and tokens, from any thread; None is no limit.
+    """Counts images and tokens, from any thread; None means no limit.
 
     Tokens are taken as estimated before a request and settled after it, so that requests which run
     at the same time do not spend the same tokens.
@@ -54,7 +54,7 @@ class Budget:
         self._lock = threading.Lock()
 
     def take(self, tokens: int) -> bool:
-        """Take an image and so many tokens; False, and nothing is taken, where one is spent."""
+        """Take an image and `tokens` tokens; False, and nothing is taken, if either is spent."""
         with self._lock:
             if self._images == 0 or (self._tokens is not None and self._tokens < tokens):
                 return False

@@ -28,8 +28,8 @@ class CaptionCache:
     """Captions by `caption_key`, and the reasons why a model gave none.
 
     An answer survives the end of the process once `put` has returned. Several threads and
-    processes may use the file. Raises `StoreError` where it cannot be read or written: answers cost money, so work that could
-    not be kept is not begun.
+    processes may use the file. Raises `StoreError` if it cannot be read or written: answers cost
+    money, so none is asked for that could not be kept.
     """
 
     def __init__(self, path: str | Path) -> None:

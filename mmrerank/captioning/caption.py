@@ -42,7 +42,7 @@ _LONGEST_REFUSAL = 400  # characters: a longer text says something of the image
 
 
 class UnusableAnswerError(Exception):
-    """An answer is no caption; the message says why. `is_refusal`: the model will not say more."""
+    """An answer has no caption; the message says why. `is_refusal`: asking again is of no use."""
 
     def __init__(self, reason: str, *, is_refusal: bool = False) -> None:
         super().__init__(reason)
@@ -114,7 +114,7 @@ CAPTION_SCHEMA = caption_schema(bounded=False)
 
 
 def read_caption(content: str | Mapping[str, Any]) -> Caption:
-    """An answer as a caption. Raises `UnusableAnswerError` for one that is none."""
+    """The caption in an answer. Raises `UnusableAnswerError` if there is none."""
     values = _object(content) if isinstance(content, str) else content
     lists = {name: _strings(name, values.get(name)) for name in _LISTS}
     texts = {name: _string(name, values.get(name)) for name in _TEXTS}
@@ -127,7 +127,7 @@ def read_caption(content: str | Mapping[str, Any]) -> Caption:
 
 
 def plain_caption(content: str | Mapping[str, Any]) -> Caption | None:
-    """What an answer that is no caption says, as plain text without repetitions; None for nothing.
+    """The text of an answer without a usable caption, without repetitions; None if it is empty.
 
     Of JSON that was cut off, the texts in it.
     """

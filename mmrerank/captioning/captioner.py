@@ -73,8 +73,8 @@ class Captioner:
     what is left is asked about next time. `max_answer_tokens` bounds an answer, `max_pixels` an
     image as it is sent.
 
-    An answer that is no caption (prose, a refusal, cut off, a loop) is asked for once more. Then
-    what was said is kept as plain text (`Caption.is_plain`), a refusal as a `CaptionError`; both
+    If an answer has no usable caption (prose, a refusal, cut off, a loop), the model is asked once
+    more. Prose is then kept as plain text (`Caption.is_plain`), a refusal as a `CaptionError`; both
     are answers, and not asked for again unless the cache's file is deleted.
     """
 
@@ -272,7 +272,7 @@ def _tokens(reply: CaptionReply, expected: int) -> int:
 
 
 def _read(reply: CaptionReply, *, is_last: bool = False) -> Caption | str:
-    """The caption that a reply is, or why it is none; the last one is kept as plain text."""
+    """The caption in a reply, or why there is none; if it is the last one, plain text will do."""
     if reply.refusal:
         return f"refused: {reply.refusal}"
     reason, is_refusal = "the answer was cut off at its limit", False

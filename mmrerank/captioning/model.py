@@ -13,7 +13,7 @@ __all__ = ["CaptionModel", "CaptionReply", "CaptionRequest"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaptionRequest:
-    """One image and what the model is told; the answer should have the form of `CAPTION_SCHEMA`.
+    """One image and the prompt for it; the answer should have the form of `CAPTION_SCHEMA`.
 
     `max_tokens` is the most that the answer may have.
     """
@@ -27,7 +27,7 @@ class CaptionRequest:
 class CaptionReply:
     """What a model answered: JSON as text or as a mapping, or anything else that it said.
 
-    `refusal` is what it said in place of an answer, `is_cut` whether the answer ran into its limit.
+    `refusal` is what it said instead of an answer, `is_cut` whether the answer reached its limit.
     Tokens are None where the service does not count them.
     """
 

@@ -1,4 +1,4 @@
-"""What a caption model is told. Public, so that it can be read, and replaced."""
+"""The prompt for a caption model. It is public, so that it can be read and replaced."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ _NO_IMAGES = (
     "does not support image",
     "unknown variant `image_url`",  # DeepSeek
 )
-"""What services say where a model for text is sent an image."""
+"""What services answer when a text-only model is sent an image."""
 
 _NO_SCHEMA = ("response_format", "json_schema", "structured output")
 _LONGEST = 500  # characters of a provider's message
@@ -38,7 +38,7 @@ def typed_error(
 ) -> RerankError:
     """The error of a provider's package as one of ours; `mask` takes secrets out of its message.
 
-    Told apart by `status_code` and by the name of the class, which the packages of OpenAI,
+    Its kind is known by `status_code` and by the name of its class, which the packages of OpenAI,
     Anthropic and others have in common.
     """
     if isinstance(error, RerankError):

@@ -27,7 +27,7 @@ def add_captions(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group(
         "captions by a vision model",
         "The images of the index are sent to the model, each once; the key is OPENAI_API_KEY. "
-        "Interrupted, the next call goes on.",
+        "If it is interrupted, the next call continues.",
     )
     group.add_argument(
         "--captions",
@@ -40,9 +40,11 @@ def add_captions(command: argparse.ArgumentParser) -> None:
         default="openai",
         help="how the server is asked for JSON: text is by the prompt alone (default: openai)",
     )
-    group.add_argument("--language", metavar="NAME", help="of the captions, as: German")
     group.add_argument(
-        "--caption-budget", type=positive, metavar="N", help="send at most so many images now"
+        "--language", metavar="NAME", help="language of the captions, such as German"
+    )
+    group.add_argument(
+        "--caption-budget", type=positive, metavar="N", help="send at most N images in this run"
     )
     group.add_argument(
         "--dry-run",
@@ -76,7 +78,7 @@ def selected_captioner(options: argparse.Namespace) -> Iterator[Captioner | None
 
 
 def caption_images(index: Index, captioner: Captioner | None, *, dry_run: bool) -> int:
-    """Ask for captions of the images that have none, or say the cost; how many failed."""
+    """Ask for captions of the images that have none, or say the cost; returns how many failed."""
     if captioner is None:
         return 0
     if dry_run:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mmrerank.cli.messages import counted, say
-from mmrerank.cli.options import add_embedder, add_store
+from mmrerank.cli.options import add_embedder, add_lock_timeout, add_store, say_waiting
 from mmrerank.terminal import clean
 
 __all__ = ["add_command"]
@@ -22,9 +22,11 @@ def add_command(commands: Any) -> None:
     removing = commands.add_parser("remove", help="remove files from an index, not from the disk")
     removing.add_argument("files", nargs="+", metavar="FILE", help="files, and folders of them")
     add_store(removing)
+    add_lock_timeout(removing)
     removing.set_defaults(run=remove_files)
     checking = commands.add_parser("check", help="say what is wrong with an index, and mend it")
     add_store(checking)
+    add_lock_timeout(checking)
     add_embedder(checking)
     checking.add_argument("--mend", action="store_true", help="mend what can be mended")
     checking.set_defaults(run=check_index)
@@ -44,7 +46,9 @@ def remove_files(options: argparse.Namespace) -> int:
     """Remove files; the exit code is 0. Raises `DocumentError` for one that is not in the index."""
     from mmrerank.index.index import Index
 
-    with Index(options.store, create=False) as index:
+    with Index(
+        options.store, create=False, lock_timeout=options.lock_timeout, on_wait=say_waiting
+    ) as index:
         for path in index.remove(options.files):
             say(f"removed: {path}")
     return 0
@@ -59,7 +63,13 @@ def check_index(options: argparse.Namespace) -> int:
     from mmrerank.retrieval.chroma import ChromaStore
 
     has_vectors = ChromaStore.exists(Path(options.store))
-    with Index(options.store, create=has_vectors, embedder=options.embedder) as index:
+    with Index(
+        options.store,
+        create=has_vectors,
+        embedder=options.embedder,
+        lock_timeout=options.lock_timeout,
+        on_wait=say_waiting,
+    ) as index:
         problems = index.check(mend=options.mend)
         for problem in problems:
             say(problem.what, "yellow")

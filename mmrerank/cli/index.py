@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Any
 from mmrerank.base import Reranker
 from mmrerank.cli.captions import add_captions, caption_images, selected_captioner
 from mmrerank.cli.messages import counted, say, say_error
-from mmrerank.cli.options import add_embedder, add_reranker, add_store, selected_reranker
+from mmrerank.cli.options import (
+    add_embedder,
+    add_lock_timeout,
+    add_reranker,
+    add_store,
+    say_waiting,
+    selected_reranker,
+)
 from mmrerank.errors import DocumentError, MissingDependencyError
 from mmrerank.optional import require
 
@@ -48,13 +55,7 @@ def add_command(commands: Any) -> None:
     command.add_argument(
         "--verify", action="store_true", help="compare contents, not sizes and times"
     )
-    command.add_argument(
-        "--lock-timeout",
-        type=float,
-        default=60.0,
-        metavar="SECONDS",
-        help="how long to wait for another process that writes to the index (default: 60)",
-    )
+    add_lock_timeout(command)
     command.add_argument(
         "--watch",
         action="store_true",
@@ -90,7 +91,7 @@ def run(options: argparse.Namespace) -> int:
             embedder=options.embedder,
             ocr=False if options.no_ocr else None,
             lock_timeout=options.lock_timeout,
-            on_wait=lambda: say("waiting for another process that writes to this index"),
+            on_wait=say_waiting,
             **given,
         ) as index,
         selected_reranker(options) if options.warm else nullcontext() as reranker,
@@ -127,7 +128,7 @@ def _keep_in_step(
 
 
 def _news(report: SyncReport, before: SyncReport) -> SyncReport:
-    """A report without what the one before it said as well."""
+    """The report without what the one before it already said."""
     known = {(path, str(error)) for path, error in before.failed}
     return replace(
         report,
@@ -138,7 +139,7 @@ def _news(report: SyncReport, before: SyncReport) -> SyncReport:
 
 
 def _existing(paths: Sequence[str]) -> list[str]:
-    """Those of the paths that exist; the others are said."""
+    """The paths that exist; the others are reported."""
     existing = [path for path in paths if Path(path).exists()]
     for path in paths:
         if path not in existing:

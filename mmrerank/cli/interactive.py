@@ -30,7 +30,7 @@ def converse(answer: Callable[[str], None], first: str | None = None) -> int:
             say_error(error)
             failures += 1
         except KeyboardInterrupt:
-            if not sys.stdin.isatty():  # a script is to end, a person only asks something else
+            if not sys.stdin.isatty():  # a script must end; a person asks something else
                 raise
             say("interrupted; Ctrl-D ends")
         sys.stdout.flush()  # another program may be waiting for the answer

@@ -12,16 +12,19 @@ from typing import Any
 
 from mmrerank.base import Reranker
 from mmrerank.catalog import RERANKERS
+from mmrerank.cli.messages import say
 from mmrerank.errors import InvalidInputError
 from mmrerank.retrieval.embedders import EMBEDDERS, embedder_name
 
 __all__ = [
     "add_embedder",
+    "add_lock_timeout",
     "add_reranker",
     "add_store",
     "folder",
     "make_reranker",
     "positive",
+    "say_waiting",
     "selected_reranker",
 ]
 
@@ -33,6 +36,22 @@ def add_store(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--store", required=True, type=folder, metavar="DIR", help="the index's folder"
     )
+
+
+def add_lock_timeout(command: argparse.ArgumentParser) -> None:
+    """`--lock-timeout SECONDS`, for commands that write to the index."""
+    command.add_argument(
+        "--lock-timeout",
+        type=float,
+        default=60.0,
+        metavar="SECONDS",
+        help="how long to wait for another process that writes to the index (default: 60)",
+    )
+
+
+def say_waiting() -> None:
+    """Say that another process is writing: an `Index` calls it when it begins to wait."""
+    say("waiting for another process that writes to this index")
 
 
 def add_embedder(command: argparse.ArgumentParser) -> None:

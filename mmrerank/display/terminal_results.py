@@ -116,7 +116,7 @@ def image_lines(hit: Hit) -> list[str]:
 
 
 def image_name(image: HitImage) -> str:
-    """Caption or name, page and box of an image: "Figure 1: Turbine (page 3, box 72,90 to 300,200)"."""
+    """Caption or name, page and box: "Figure 1: The turbine. (page 3, box 72,90 to 520,310)"."""
     name = snippet(image.name)
     places = []
     if image.page and name == snippet(image.caption):  # otherwise the name says the page

@@ -1,7 +1,7 @@
 """Generated captions in an index: a table of their own, and a route that finds figures by them.
 
-What a model says of an image is not the document's text. It is in no entry and in no vector store
-that others read; it only leads to the entries of its image.
+What a model writes about an image is not the document's text: it is stored in no entry, and not in
+the vector store that others read. It only leads to the entries of its image.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _SELECT = "SELECT ref, key, model, caption FROM captions"
 
 @dataclass(frozen=True, slots=True)
 class GeneratedCaption:
-    """What a model said of an image: `key` is the captioner's, `model` says who said it."""
+    """A caption that a model wrote; `key` is the captioner's for it, `model` the model's name."""
 
     ref: str
     key: str
@@ -92,7 +92,7 @@ def generated_captions(
 def images_without_caption(
     ledger: Ledger, image_root: Path, captioner: Captioner
 ) -> dict[str, Image]:
-    """The images of an index that have no caption of this captioner, by reference."""
+    """The images of an index without a caption by this captioner, by reference."""
     have = {ref: one.key for ref, one in generated_captions(ledger).items()}
     images = {ref: Image(path=image_root / ref, root=image_root) for ref in sorted(ledger.images())}
     return {ref: one for ref, one in images.items() if not captioner.made(have.get(ref), one)}
@@ -101,7 +101,7 @@ def images_without_caption(
 def ask_for_captions(
     ledger: Ledger, image_root: Path, captioner: Captioner, *, show_progress: bool
 ) -> dict[str, Captioned]:
-    """What becomes of the images that have no caption of this captioner, by reference."""
+    """Ask about the images without a caption by this captioner; what became of each."""
     images = images_without_caption(ledger, image_root, captioner)
     outcomes = captioner.caption(list(images.values()), show_progress=show_progress)
     return dict(zip(images, outcomes, strict=True))
@@ -110,7 +110,7 @@ def ask_for_captions(
 def caption_rows(
     found: Mapping[str, Captioned], model: str, embedder: TextEmbedder
 ) -> list[tuple[str, str, str, str, str, bytes]]:
-    """The rows of the table for the images that have a caption: as `Writer.set_captions` takes them."""
+    """The rows for `Writer.set_captions`: one for each image that has a caption."""
     numpy = require("numpy")
     captions = {ref: one.caption for ref, one in found.items() if one.caption is not None}
     if not captions:

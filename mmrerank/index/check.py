@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mmrerank.errors import StoreError
 from mmrerank.images.refs import IMAGES_KEY, read_refs
 from mmrerank.index.ledger import Entry, FileRecord, Ledger
 from mmrerank.index.writer import Writer
@@ -13,7 +14,7 @@ from mmrerank.loaders.figure_chunks import KIND_KEY
 from mmrerank.ocr.bm25 import tokenize
 from mmrerank.retrieval.vector_store import Record, VectorStore
 
-__all__ = ["Problem", "adopt", "find_problems"]
+__all__ = ["Problem", "adopt", "find_problems", "records_without_ledger", "require_ledger"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,27 @@ def _files_with(ledger: Ledger, refs: set[str]) -> set[str]:
         for record in ledger.files()
         if any(refs & set(entry.images) for entry in ledger.entries(record.path))
     }
+
+
+def records_without_ledger(ledger: Ledger, writer: Writer, store: VectorStore) -> list[Record]:
+    """The records of the vector store, if the ledger was lost and replaced by a new one.
+
+    Opening an index creates the ledger's file, so what counts is that nothing was ever written.
+    """
+    if ledger.epoch():
+        return []
+    left_over = set(writer.left_over())  # by a first `sync` that was killed
+    return [record for record in store.records() if record.id not in left_over]
+
+
+def require_ledger(ledger: Ledger, writer: Writer, store: VectorStore) -> None:
+    """Raise `StoreError` for a lost ledger: what is written now would hide the old records."""
+    if records := records_without_ledger(ledger, writer, store):
+        folder = ledger.path.parent
+        raise StoreError(
+            f"there is no ledger for {len(records)} vectors in {folder}; mend the index with: "
+            f"mmrerank check --mend --store {folder}"
+        )
 
 
 def adopt(records: Sequence[Record], writer: Writer) -> list[str]:

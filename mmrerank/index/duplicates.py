@@ -13,8 +13,9 @@ __all__ = ["Found", "distinct", "originals"]
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A candidate: its fused score, its rank (from 1) on each route that found it, and the entries
-    that repeat it, `also_in` other places.
+    """A candidate: its fused score, and its rank (from 1) on each route that found it.
+
+    `also_in` are the entries in other places that repeat it.
     """
 
     entry: Entry

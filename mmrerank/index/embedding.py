@@ -14,14 +14,14 @@ from mmrerank.retrieval.embedders import DEFAULT_EMBEDDER, make_embedder
 __all__ = ["IndexEmbedder"]
 
 _FACTS, _NAME = "embedder", "embedder_name"  # notes of the ledger
-_SHOWN = 4  # numbers of a vector by which an embedder is known again
+_SHOWN = 4  # numbers of a vector that identify an embedder
 _TOLERANCE = 0.002  # the same model gives slightly other numbers on another device
 
 
 class IndexEmbedder:
-    """A `TextEmbedder` that refuses to work on an index of another one.
+    """The `TextEmbedder` of one index: it refuses to work if the index was made with another.
 
-    `given` is an embedder or a name that `embedder_name` has checked; it is compared now. With
+    `given` is an embedder, or a name that `embedder_name` has checked; it is compared at once. With
     None, the embedder that the index remembers by name is made at its first use, or else the
     default, so that listing files loads no model. `folder` is for messages. Raises `StoreError` for
     another embedder than that of the index.
@@ -80,7 +80,7 @@ class IndexEmbedder:
 
 
 def _facts(embedder: TextEmbedder) -> str:
-    """By what an embedder is known again: its class, dimensions and a vector's first numbers."""
+    """What identifies an embedder: its class, dimensions and the first numbers of a vector."""
     vector = embedded_query(embedder, "probe of an embedder")
     values = ", ".join(f"{value:.4f}" for value in vector[:_SHOWN])
     return f"{type(embedder).__name__}, {len(vector)} dimensions, {values}, ..."

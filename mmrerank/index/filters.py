@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -23,9 +24,9 @@ _OWN = ("file", "page", "kind")  # not keys of metadata
 
 
 def matcher(where: Where | None) -> Callable[[Entry], bool] | None:
-    """A function that says whether an entry meets all conditions; None where there are none.
+    """A function that says whether an entry meets all conditions; None if there are no conditions.
 
-    Raises `InvalidInputError` for conditions that no entry could meet by their form.
+    Raises `InvalidInputError` for conditions of the wrong form.
     """
     if where is None:
         return None
@@ -38,7 +39,7 @@ def matcher(where: Where | None) -> Callable[[Entry], bool] | None:
 
 
 def unknown_fields(where: Where | None, ledger: Ledger) -> list[str]:
-    """The keys of metadata in the conditions that no entry has. Reads all entries."""
+    """The metadata keys in the conditions that no entry has. Reads all entries."""
     statement = "SELECT 1 FROM entries, json_each(metadata) WHERE key = ? LIMIT 1"
     names = [name for name in where or () if name not in _OWN]
     return [name for name in names if not ledger.rows(statement, (name,))]
@@ -84,18 +85,34 @@ def _pages(value: Any) -> tuple[int, int]:
 def parse_where(conditions: Sequence[str]) -> dict[str, Any]:
     """Conditions as the command line takes them: `file=report.pdf`, `page=3-9`, `kind=figure`.
 
-    Raises `InvalidInputError` for one that cannot be read.
+    A key that is given several times means: one of its values. A value of metadata that looks like
+    a number stands for the number too. Raises `InvalidInputError` for a condition that cannot be
+    read, and for a second `page`.
     """
     where: dict[str, Any] = {}
     for condition in conditions:
         name, equals, value = condition.partition("=")
         if not equals or not name or not value:
             raise InvalidInputError(f"where: {condition!r} is not KEY=VALUE")
-        if name == "page":
-            first, _, last = value.partition("-")
-            if not first.isdecimal() or not (last or first).isdecimal():
-                raise InvalidInputError(f"where: page is N or N-M, not {value!r}")
-            where[name] = (int(first), int(last or first))
+        if name != "page":
+            where.setdefault(name, []).extend(_values(name, value))
+        elif name in where:
+            raise InvalidInputError("where: page is given twice; a range is written as N-M")
         else:
-            where[name] = value
+            where[name] = _page_range(value)
     return where
+
+
+def _values(name: str, value: str) -> list[Any]:
+    values: list[Any] = [value]
+    if name not in _OWN:
+        with contextlib.suppress(ValueError):
+            values.append(float(value))  # equal to an int of the same value
+    return values
+
+
+def _page_range(value: str) -> tuple[int, int]:
+    first, _, last = value.partition("-")
+    if not first.isdecimal() or not (last or first).isdecimal():
+        raise InvalidInputError(f"where: page is N or N-M, not {value!r}")
+    return int(first), int(last or first)

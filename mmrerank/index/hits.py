@@ -12,7 +12,7 @@ from mmrerank.loaders.boxes import Box
 __all__ = ["ROUTES", "Hit", "HitImage", "Stages"]
 
 ROUTES = ("words", "vectors", "captions")
-"""The names of the routes, all of which a search takes unless told otherwise."""
+"""The names of the routes. A search uses all of them by default."""
 
 
 _NAMES = {"table": "table", "text": "listing"}
@@ -28,8 +28,8 @@ class HitImage:
 
     `file` is the absolute path, to open it. `box` is (x0, y0, x1, y1) on the page, as
     `mmrerank.loaders.base.Figure` has it, and `kind` what the image is made of.
-    `generated_caption` is what the model `generated_by` said of the image; "" where none was asked.
-    It is not the document's text.
+    `generated_caption` is the description of the image by the vision model `generated_by`; "" if
+    there is none. It is not part of the document's text.
     """
 
     path: str
@@ -59,11 +59,12 @@ class Hit:
 
     `matched_in_text`, `matched_in_image` and `matched_in_caption` are the words of the query that
     the text, the best image and its generated caption have. `retrieval_rank` and `retrieval_score`
-    are those of the routes' fusion; `routes` has the rank on each route that found the entry. `best_image` is the path of the image that scored best.
-    `also_in` has the file and page of each other entry with the same text or the same picture.
-    `box` is where the text or figure is on its page, as `HitImage.box`; None where it is not known.
-    `id` and `metadata` are those that the loader gave the chunk. `is_scored` is False if a failed
-    call of the reranker left the candidates in the order of the routes.
+    are those of the fused routes; `routes` has the rank on each route that found the entry.
+    `best_image` is the path of the image that scored best. `also_in` has the file and page of each
+    other entry with the same text or the same picture. `box` is where the text or figure is on its
+    page, as `HitImage.box`; None where it is not known. `id` and `metadata` are those that the
+    loader gave the chunk. `is_scored` is False if a failed call of the reranker left the candidates
+    in the order of the routes.
     """
 
     rank: int

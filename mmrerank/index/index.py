@@ -1,4 +1,4 @@
-"""An index in a folder: what was read of files, found by words and by vectors, then reranked.
+"""An index in a folder: the contents of files, searched by words and by vectors, then reranked.
 
 The folder holds `ledger.sqlite3` (which files and entries are live, and their words), a Chroma
 collection named `mmrerank` (their vectors, texts and metadata, which both frameworks can read) and
@@ -43,11 +43,12 @@ class Index:
     """Files that can be searched, in a folder.
 
     `embedder` makes the text vectors: an object, or a name such as "qwen3=PATH" (see
-    `mmrerank.retrieval.embedders`). An index refuses another embedder than its own, and remembers
-    a name: None takes that one, or else the default, which needs no model. `ocr`: read words in
-    images, and pages without a text layer; None does so if OCR is installed. `figures=False` makes
-    no entry for each figure. `lock_timeout` is how many seconds to wait for another process that
-    writes; `on_wait` is called when that begins. `loader_options` go to the loaders that take them.
+    `mmrerank.retrieval.embedders`). An index refuses any embedder but its own. It remembers one that
+    was given by name; None stands for that one, or for the default, which needs no model. `ocr`:
+    read words in images, and pages without a text layer; None does so if OCR is installed.
+    `figures=False` makes no entries for figures. `lock_timeout` is how many seconds to wait for
+    another process that writes; `on_wait` is called when the wait begins. `loader_options` go to
+    the loaders that take them.
 
     The folder is made when something is written. Raises `StoreError` if there is no index in the
     folder and `create` is False, or if it cannot be opened; `MissingDependencyError` if the extra
@@ -138,16 +139,19 @@ class Index:
         """Make the index equal to the files and folders in `paths`.
 
         New and changed files are read. Files that were in one of these folders and are gone are
-        removed, with the images that nothing refers to any more; words in images that were cached
-        for all indexes go when nobody has used them for 60 days. A file is unchanged, and not even
-        parsed, if its size, modification time and options are; `verify` compares the content.
-        Files that cannot be read are in the report, and what the index has of them stays. Other
-        files of the index are left alone.
+        removed, with the images that nothing refers to any more. The cached words in images, which
+        all indexes share, are removed when nobody has used them for 60 days. A file counts as
+        unchanged, and is not even parsed, if its size, modification time and options are the same;
+        `verify` compares the content. Files that cannot be read are in the report, and their
+        entries stay. Other files of the index are left alone.
 
         Raises `DocumentError` for a path that does not exist, `StoreError` if the index cannot be
         written, or another process keeps writing to it.
         """
         found = scan(paths, exclude=self.folder)
+        return self._sync(found, verify=verify, show_progress=show_progress)
+
+    def _sync(self, found: Scan, *, verify: bool, show_progress: bool) -> SyncReport:
         with self._writing() as indexer:
             report = indexer.sync(found, verify=verify, show_progress=show_progress)
             if report.changed or report.removed:
@@ -174,13 +178,10 @@ class Index:
     def add(
         self, paths: str | os.PathLike[str] | Paths, *, show_progress: bool = False
     ) -> SyncReport:
-        """As `sync`, but nothing is removed. Raises the same errors."""
+        """As `sync`, but no file is removed. Raises the same errors."""
         found = scan(paths, exclude=self.folder)
-        with self._writing() as indexer:
-            only_files = Scan(files=found.files, skipped=found.skipped, unreadable=found.unreadable)
-            report = indexer.sync(only_files, show_progress=show_progress)
-            indexer.look_at_pictures(self.image_root, show_progress=show_progress)
-        return report
+        only_files = Scan(files=found.files, skipped=found.skipped, unreadable=found.unreadable)
+        return self._sync(only_files, verify=False, show_progress=show_progress)
 
     def remove(self, paths: str | os.PathLike[str] | Paths) -> list[str]:
         """Remove files from the index, not from the disk; a folder stands for all files below it.
@@ -207,9 +208,9 @@ class Index:
             return indexer.check(self.image_root, mend=mend)
 
     def caption(self, captioner: Captioner, *, show_progress: bool = False) -> CaptionReport:
-        """Ask for captions of all images that have none of this captioner, after a `sync`.
+        """Ask for a caption of each image that has none from this captioner; call `sync` first.
 
-        Cut short, it goes on next time. Raises as `sync` and `Captioner.caption` do.
+        If a call is interrupted, the next one continues. Raises as `sync` and `Captioner.caption`.
         """
         ledger = self._open().ledger
         found = ask_for_captions(ledger, self.image_root, captioner, show_progress=show_progress)

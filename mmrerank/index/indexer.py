@@ -17,7 +17,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from mmrerank.errors import DocumentError, ImageError, RerankError, StoreError
 from mmrerank.index.captions import caption_rows
-from mmrerank.index.check import Problem, adopt, find_problems
+from mmrerank.index.check import (
+    Problem,
+    adopt,
+    find_problems,
+    records_without_ledger,
+    require_ledger,
+)
 from mmrerank.index.ledger import Entry, FileRecord, Ledger
 from mmrerank.index.pictures import Picture, describe
 from mmrerank.index.scan import Scan, has_text_name, size_and_time
@@ -85,10 +91,11 @@ class Indexer:
     def sync(self, scan: Scan, *, verify: bool = False, show_progress: bool = False) -> SyncReport:
         """Make the index equal to the files of a scan; see `Index.sync`.
 
-        A file that cannot be read is reported, and what the index has of it stays. Raises
-        `StoreError` if the index cannot be written: the work stops at the first such error, since
-        Chroma does not return from the write after a full disk.
+        A file that cannot be read is reported, and its entries stay. Raises
+        `StoreError` if the index cannot be written, or its ledger is lost: the work stops at the
+        first such error, since Chroma does not return from the write after a full disk.
         """
+        require_ledger(self._ledger, self._writer, self._store)
         report = SyncReport(skipped=[(str(path), reason) for path, reason in scan.skipped])
         known = {record.path: record for record in self._ledger.files()}
         several = len(scan.files) > 1  # one bar at a time: for the files, or within the only one
@@ -208,7 +215,7 @@ class Indexer:
     def check(self, image_root: Path, *, mend: bool) -> list[Problem]:
         """What is wrong; see `Index.check`."""
         problems: list[Problem] = []
-        if records := self._records_without_ledger():
+        if records := records_without_ledger(self._ledger, self._writer, self._store):
             problems.append(Problem(f"there is no ledger for {len(records)} vectors"))
             if not mend:
                 return problems
@@ -220,16 +227,6 @@ class Indexer:
                 for path in problem.files:
                     self._writer.touch(FileRecord(path, -1, -1, "", ""))
         return problems
-
-    def _records_without_ledger(self) -> list[Record]:
-        """The records of the vector store, if the ledger is a new one that replaces a lost one.
-
-        Not decided by whether the ledger's file exists: opening an index creates it.
-        """
-        if self._ledger.epoch():
-            return []
-        left_over = set(self._writer.left_over())  # by a first `sync` that was killed
-        return [record for record in self._store.records() if record.id not in left_over]
 
     def _delete_vectors(self, vector_ids: Sequence[str]) -> None:
         if vector_ids:
@@ -251,7 +248,7 @@ class Indexer:
 
 
 def _look_at(ref: str, entry: Entry, image_root: Path) -> Picture:
-    """What the image of a figure shows; one that cannot be decoded is like no other."""
+    """What the image of a figure shows; one that cannot be decoded equals no other."""
     image = Image(path=image_root / ref, root=image_root)
     caption = str(loader_facts(image, entry.path).get("caption") or "")
     section = str(entry.metadata.get("section", ""))

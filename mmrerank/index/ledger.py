@@ -181,7 +181,7 @@ class Ledger:
         return numbers
 
     def pictures(self, refs: Sequence[str]) -> dict[str, Picture]:
-        """What is known of images, to compare them; those that were not looked at are left out."""
+        """What is known of images, to compare them; images not yet examined are left out."""
         pictures: dict[str, Picture] = {}
         for some, marks in _in_pieces(refs):
             for ref, *facts in self.rows(
@@ -192,7 +192,7 @@ class Ledger:
         return pictures
 
     def figures_without_picture(self) -> list[Entry]:
-        """Entries of figures whose images were not looked at yet."""
+        """Entries of figures whose images are not yet examined."""
         return self._entries(
             f"{_SELECT} WHERE kind = 'figure' AND number IN (SELECT entry FROM images "  # noqa: S608 - a constant
             "LEFT JOIN pictures USING (ref) WHERE pictures.ref IS NULL) ORDER BY number"

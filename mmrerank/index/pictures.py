@@ -1,10 +1,11 @@
 """Whether two images show the same picture, saved in another size or another quality.
 
-A hash of 64 bits finds pairs that may be the same; it cannot tell charts of one layout apart. Of
-751 figures in 65 datasheets, papers and slides, tables and charts with other numbers were 0 to 5
-bits apart, as far as a picture is from its own copy at half the size. So such pairs are compared
-by small pictures of 64 by 64 grey pixels, whose largest difference tells a bar that is three
-percent higher (106 of 255 or more) from a copy (21 or less in nine of ten), and by their words.
+A hash of 64 bits finds pairs that may be the same, but cannot distinguish charts with the same
+layout: among 751 figures in 65 datasheets, papers and slides, tables and charts with different
+numbers were 0 to 5 bits apart, no further than a picture is from its own copy at half the size. So
+such pairs are also compared by their words, and by small pictures of 64 by 64 grey pixels: a bar
+that is three percent higher changes one of them by 106 of 255 or more, a copy by 21 or less in nine
+of ten cases.
 """
 
 from __future__ import annotations
@@ -42,8 +43,8 @@ class Picture:
     """What is kept of an image to compare it.
 
     `whole` and `inner`, which is without margins, are a difference hash of 64 bits, the width by
-    the height, and the compressed greys of the small picture; both are empty for an image that
-    shows nothing, or cannot be decoded, which is like no other. `words` are those in the image.
+    the height, and the compressed greys of the small picture. Both are empty for an image that
+    shows nothing or cannot be decoded: it equals no other. `words` are those in the image.
     """
 
     whole: bytes = b""
@@ -89,7 +90,7 @@ def _fingerprint(picture: PILImage) -> int:
 
 
 def same_picture(one: Picture, other: Picture) -> bool:
-    """Do both show the same? In doubt, no: a reader sees a picture twice, and misses none."""
+    """Do both show the same? In doubt, no: seeing a picture twice is better than missing one."""
     pairs = ((one.whole, other.whole), (one.inner, other.inner))
     return any(_same_view(*pair) for pair in pairs) and _same_words(one.words, other.words)
 
@@ -106,7 +107,7 @@ def _same_view(one: bytes, other: bytes) -> bool:
 
 
 def _same_words(one: str, other: str) -> bool:
-    """The same numbers, and most of the other words: OCR reads a small copy a little otherwise."""
+    """The same numbers, and most of the other words: OCR reads a small copy a little differently."""
     first, second = (Counter(_WORD.findall(words.casefold())) for words in (one, other))
     if _with_digits(first) != _with_digits(second):
         return False

@@ -1,4 +1,4 @@
-"""The results of a search: figures joined to their text, and why each is there."""
+"""The results of a search: figures merged with the text that cites them, and why each was found."""
 
 from __future__ import annotations
 
@@ -53,17 +53,17 @@ class Results:
     def _matches(
         self, query: Content, one: Ranked[Entry], captions: Mapping[str, GeneratedCaption]
     ) -> dict[str, Any]:
-        """The words of the query in the text, the best image, and what a model said of it."""
+        """The words of the query in the text, in the best image and in its generated caption."""
         words = {word: set(tokenize(word)) for word in (query.text or "").split()}
         image = one.best_image or ""
         # The text of a figure's entry is the words of the image.
         text = "" if one.entry.kind == "figure" else one.entry.words
         in_image = self._ledger.texts_of_images([image]).get(image, "") if image else ""
-        said = captions[image].caption.text if image in captions else ""
+        generated = captions[image].caption.text if image in captions else ""
         return {
             "matched_in_text": _matched(words, set(text.split())),
             "matched_in_image": _matched(words, set(tokenize(in_image))),
-            "matched_in_caption": _matched(words, set(tokenize(said))),
+            "matched_in_caption": _matched(words, set(tokenize(generated))),
         }
 
     def _captions(self, ranked: Sequence[Ranked[Entry]]) -> dict[str, GeneratedCaption]:
@@ -101,7 +101,7 @@ class Results:
             is_scored=one.is_scored,
         )
 
-    def _hit_image(self, ref: str, source: str, said: GeneratedCaption | None) -> HitImage:
+    def _hit_image(self, ref: str, source: str, generated: GeneratedCaption | None) -> HitImage:
         facts = loader_facts(Image(path=self._image_root / ref, root=self._image_root), source)
         page = facts.get("page")
         return HitImage(
@@ -111,8 +111,8 @@ class Results:
             file=str(self._image_root / ref),
             box=read_box(facts.get("box")),
             kind=str(facts.get("kind") or ""),
-            generated_caption=said.caption.text if said is not None else "",
-            generated_by=said.model if said is not None else "",
+            generated_caption=generated.caption.text if generated is not None else "",
+            generated_by=generated.model if generated is not None else "",
         )
 
 
@@ -126,7 +126,7 @@ def _other_places(one: Ranked[Entry], found: Found) -> list[tuple[str, int | Non
 
 
 def _matched(words: Mapping[str, set[str]], tokens: set[str]) -> list[str]:
-    """Those words of a query, as it has them, of which a token is among `tokens`."""
+    """The words of a query, as they are written there, that have a token among `tokens`."""
     matched: list[str] = []
     for word, own in words.items():
         pieces = [word] if own <= tokens else _JOINTS.split(word)  # of 4471-C, perhaps the C only

@@ -28,9 +28,9 @@ Paths = Iterable[str | os.PathLike[str]]
 class Scan:
     """`files` to read, by absolute path; `skipped` files with the reason for each.
 
-    `folders` are the absolute paths of the folders that were named: what the index has of them and
-    is not among `files` is gone, unless it is in (or is) one of `unreadable`, of which nothing is
-    known: no permission, or a disk that does not answer.
+    `folders` are the absolute paths of the folders that were named. A file in one of them that is in
+    the index and not among `files` is gone, unless it is in (or is) one of `unreadable`: nothing is
+    known about these, for lack of permission or because a disk does not answer.
     """
 
     files: list[Path] = field(default_factory=list)
@@ -43,10 +43,10 @@ class Scan:
 def scan(paths: str | os.PathLike[str] | Paths, *, exclude: Path) -> Scan:
     """The files among `paths` and in the folders among them, in order, each once.
 
-    A file that is named is always taken, so that it can be said why it cannot be read; of a folder
-    those with a known suffix. Hidden files, links that lead out of the folder, and everything below
-    `exclude` (the index itself) are left out. Raises `DocumentError` for a path that does not exist
-    or cannot be looked at, or is part of the index.
+    A file that is named is always taken, so that the reason can be reported if it cannot be read;
+    of a folder, the files with a known suffix are. Hidden files, links that lead out of the folder,
+    and everything below `exclude` (the index itself) are left out. Raises `DocumentError` for a path
+    that does not exist, cannot be looked at, or is part of the index.
     """
     result = Scan()
     own = Path(os.path.realpath(exclude))
@@ -106,7 +106,7 @@ def absolute(path: str | os.PathLike[str]) -> str:
 
 
 def several(paths: str | os.PathLike[str] | Paths) -> Paths:
-    """The paths; one that stands alone is not taken for its letters, of which `/` is the disk."""
+    """The paths as an iterable; a single str is one path, not its letters (`/` is a whole disk)."""
     return [paths] if isinstance(paths, (str, os.PathLike)) else paths
 
 

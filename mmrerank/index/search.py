@@ -33,7 +33,7 @@ class SearchOptions(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class SearchSettings:
-    """The values of `SearchOptions`. Raises `InvalidInputError` for counts that are none."""
+    """The values of `SearchOptions`. Raises `InvalidInputError` for counts below 1."""
 
     top_n: int = 5
     fetch_k: int = 50

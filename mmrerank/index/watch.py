@@ -45,12 +45,12 @@ def watch(
 ) -> Iterator[SyncReport]:
     """Call `sync` with files and folders now and after each change; the report of each call.
 
-    `exclude` is the index's own folder: what is written there is no change. Ends when `stop` is
-    set. A sync that fails is passed to `on_error` (a
-    `RerankWarning` without it) and tried again at the next change, or after half a minute. A path
-    that is gone is an error as well: what the index has of it stays, and it is synced when it is
-    back, since a disk may come back. Where the system offers no notifications, folders are looked
-    through again and again, with a `RerankWarning`.
+    `exclude` is the index's own folder: what is written there does not count as a change. Ends when
+    `stop` is set. The error of a sync that fails is passed to `on_error` (without it, it becomes a
+    `RerankWarning`), and the sync is tried again at the next change, or after half a minute. A path
+    that no longer exists is an error too: its entries stay, and it is synced when it is back, since
+    it may be on a disk that was unmounted. Where the system offers no notifications, folders are
+    looked through again and again, with a `RerankWarning`.
 
     Raises `MissingDependencyError` if the extra `watch` is not installed.
     """
@@ -85,7 +85,7 @@ class _Watcher:
         """The reports of one set of notifications.
 
         A notification follows a folder, not its name: once a root is another folder than before,
-        or is gone, they must be asked for anew. The sync comes first after that, so that no change
+        or is gone, new ones must be requested. The sync comes first after that, so that no change
         is lost between two sets.
         """
         stamps = self._stamps()
@@ -116,8 +116,8 @@ class _Watcher:
                 stop_event=self._stop,
                 force_polling=self._is_polling,
             )
-            self.is_wanted = False  # it was told to stop
-        except FileNotFoundError:  # a root went just now; the next set does without
+            self.is_wanted = False  # `stop` was set
+        except FileNotFoundError:  # a root was just deleted; the next set leaves it out
             return
         except OSError as error:  # no more notifications are to be had: fs.inotify.max_user_watches
             if self._is_polling:
@@ -130,7 +130,7 @@ class _Watcher:
         return Path(os.path.realpath(path)).is_relative_to(self._own)
 
     def _sync(self, now: dict[Path, _Stamp]) -> SyncReport | None:
-        """The report of a sync of the roots that are there; None if there is none."""
+        """The report of syncing the roots that exist; None if that failed."""
         missing = {root for root, stamp in now.items() if stamp is None}
         for root in sorted(missing - self._missing):
             self._on_error(
@@ -149,7 +149,7 @@ class _Watcher:
 
 
 def _stamp(path: Path) -> _Stamp:
-    """By what a change is known: of a folder which one it is, of a file its content too."""
+    """What identifies a folder, or a file with its content: another stamp means a change."""
     try:
         status = path.stat()
     except OSError:
@@ -160,7 +160,7 @@ def _stamp(path: Path) -> _Stamp:
 
 
 def _is_deleted(roots: Container[Path], changes: set[tuple[int, str]]) -> bool:
-    """Was a root deleted, whatever is there by now?"""
+    """Was a root deleted, even if something else is there by now?"""
     return any(change == _DELETED and Path(path) in roots for change, path in changes)
 
 

@@ -1,4 +1,4 @@
-"""The words of entries, as the tokenizer cuts them; cut anew where another version cut them."""
+"""The words of entries, as the tokenizer cuts them; cut again if another version has cut them."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ def renew_words(
     try:
         with writing(ledger, timeout=timeout, on_wait=on_wait):
             if ledger.note(TOKENIZER_NOTE) != TOKENIZER:  # another process may have been first
-                _cut_anew(ledger)
+                _cut_again(ledger)
     except StoreError as error:
         warn(
             f"another version of mmrerank cut the words in {ledger.path.parent}, and they cannot be "
-            f"cut anew, so that searches by words find less: {error}"
+            f"cut again, so that searches by words find less: {error}"
         )
 
 
-def _cut_anew(ledger: Ledger) -> None:
+def _cut_again(ledger: Ledger) -> None:
     with ledger.transaction() as database:
         _cut_table(database, "entries", "text", lambda text: text)
         _cut_table(database, "captions", "caption", lambda line: Caption.from_json(line).text)

@@ -29,7 +29,7 @@ _FEW_LINES = 3  # too few to say which way up they are
 _SAMPLE = 8  # lines that say which way up the others are
 
 
-class Turned(Exception):  # noqa: N818 - not an error: the picture is to be turned and read
+class Turned(Exception):  # noqa: N818 - not an error: turn the picture and read it
     """The picture must be turned by `angle` degrees, counter-clockwise, to be read."""
 
     def __init__(self, angle: int) -> None:
@@ -69,7 +69,7 @@ def _parameters(rapidocr: Any) -> dict[str, Any]:
         # Lines in a batch are padded to the longest: one by one takes a quarter less time.
         "Rec.rec_batch_num": 1,
         "EngineConfig.onnxruntime.intra_op_num_threads": 1,
-        # Without it, a quarter of the time goes into getting memory for each line anew.
+        # Without it, a quarter of the time goes into allocating memory for each line.
         "EngineConfig.onnxruntime.enable_cpu_mem_arena": True,
     }
     if importlib.util.find_spec("openvino") is not None:
@@ -84,8 +84,8 @@ def _parameters(rapidocr: Any) -> dict[str, Any]:
 
 
 class _Turning:
-    """What is added to RapidOCR's steps; they give `crops` of the lines, in which lines that run up
-    or down the page are turned counter-clockwise, so that all are wide.
+    """What is added to RapidOCR's steps. They pass on `crops`, the pictures of the lines; those of
+    lines that run up or down the page are turned counter-clockwise, so that all are wide.
     """
 
     may_turn = True

@@ -18,7 +18,7 @@ from mmrerank.types import MULTIMODAL, Content, Image, PartScore, Scored, Usage
 __all__ = ["OCRReranker", "Pages", "Statistics"]
 
 Statistics = WordStatistics | Callable[[Sequence[str]], WordStatistics]
-"""How often words occur in the collection that is searched: all words, or those that are asked for."""
+"""How often words occur in the collection that is searched, or a function that counts given words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,10 +47,10 @@ class OCRReranker(Reranker):
 
     Scores are between 0 and 1: a fraction of the highest score that the query allows. They depend
     on the other documents of the call (`listwise`), through their mean length, and through the
-    rarity of words among them unless `statistics` tells it for the whole collection: among the
-    candidates of a search the words of the query are common, so give them where you can
-    (`WordStatistics.of_texts`; an `Index` does). Words of a query about the format of its answer
-    ("answer as a list") do not count.
+    rarity of words among them unless `statistics` has it for the whole collection: among the
+    candidates of a search the words of the query are common, so give statistics if you can
+    (`WordStatistics.of_texts`; an `Index` does it by itself). Words of a query about the format of
+    its answer ("answer as a list") do not count.
 
     Scoring raises `ImageError` for an image that cannot be read, and `MissingDependencyError` if
     OCR is needed and not installed.
@@ -81,7 +81,7 @@ class OCRReranker(Reranker):
         )
 
     def with_statistics(self, statistics: Statistics) -> OCRReranker:
-        """A copy of this reranker with the statistics of a collection, or itself if it has some already."""
+        """A copy of this reranker with these statistics, or itself if it was made with its own."""
         if self._statistics is not None:
             return self
         reranker = copy.copy(self)

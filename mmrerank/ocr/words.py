@@ -55,7 +55,7 @@ def default_cache_dir() -> Path:
 
 
 def remove_unused_words(cache_dir: Path) -> int:
-    """Remove the cached words that nobody has used for 60 days; how many images they were of.
+    """Remove the cached words that nobody has used for 60 days; the number of their images.
 
     The folder is shared by all indexes and rerankers of a user, none of which knows what the
     others need: so it is the last use that counts. Looks at the files once a day at most. What
@@ -66,7 +66,7 @@ def remove_unused_words(cache_dir: Path) -> int:
     with contextlib.suppress(OSError):
         if marker.exists() and now - marker.stat().st_mtime < _DAY:
             return 0
-        marker.touch()  # raises where there is no cache
+        marker.touch()  # raises if there is no cache
         for path in marker.parent.glob("*/*.json"):
             with contextlib.suppress(OSError):  # another process was first
                 if now - path.stat().st_mtime > _KEPT:
@@ -152,7 +152,7 @@ class ImageReader:
         return self._ocr
 
     def words(self, image: Image) -> str:
-        """The words in the image and its caption, "" where there are none.
+        """The words in the image and its caption, "" if there are none.
 
         Raises `ImageError` for an image that cannot be read, `MissingDependencyError` if OCR is
         needed and not installed.

@@ -35,7 +35,7 @@ def embedded_query(embedder: TextEmbedder, text: str) -> Sequence[float]:
 def _checked(
     embed: Callable[[], Sequence[Sequence[float]]], count: int
 ) -> Sequence[Sequence[float]]:
-    """Embedders are anybody's: what they raise, and what they return, may be anything."""
+    """Embedders may be the user's own: they may raise anything, and return anything."""
     try:
         vectors = embed()
         lengths = {len(vector) for vector in vectors}

@@ -46,7 +46,7 @@ class ChromaStore:
 
     def __init__(self, folder: Path, *, create: bool = False) -> None:
         self._folder = folder
-        self._seen: str | None = None  # the state of the files that is in memory; None: not read
+        self._seen: str | None = None  # the state of the files when they were read; None: not yet
         with self._typed_errors():
             folder.mkdir(parents=True, exist_ok=True)
             with self._locked():
@@ -96,10 +96,6 @@ class ChromaStore:
         pairs = zip(answer["ids"][0], answer["distances"][0], strict=True)
         return [Match(id_, self._similarity(distance)) for id_, distance in pairs]
 
-    def count(self) -> int:
-        """How many records there are."""
-        return int(self._loaded().count())
-
     def refresh(self) -> None:
         """Read the files again if another process has changed them since."""
         if self._seen != self._state():
@@ -125,10 +121,10 @@ class ChromaStore:
 
     @contextmanager
     def _changing(self) -> Iterator[Any]:
-        """The collection, up to date and locked; other processes are told to read it again.
+        """The collection, up to date and locked; a new state makes other processes read it again.
 
-        They are told before the change, which they cannot see before its end: so they are told
-        too where the process is killed in between.
+        The state is written before the change, which others cannot read until the lock is free:
+        so they also read it again if this process is killed in between.
         """
         with self._locked():
             self._load()
@@ -182,8 +178,8 @@ def _own_client(folder: Path) -> Any:
     """A client with a memory of its own.
 
     Chroma shares what it has in memory of a folder among all clients of a process, so that a new
-    client would see what the first one saw. Chroma's own way out forgets every client's memory,
-    that of collections which are nowhere else too.
+    client would see what the first one saw. Chroma's own way to avoid this (`clear_system_cache`)
+    drops the memory of every client, including collections that exist only in memory.
     """
     require("chromadb")
     from chromadb.api.shared_system_client import SharedSystemClient

@@ -66,7 +66,7 @@ def _collection(store: object) -> Any:
 
 
 def _changes(collection: Any, wanted: Mapping[str, str]) -> dict[str, dict[str, str]]:
-    """By id, the metadata that is to be written: what differs from the store."""
+    """The metadata to write, by id: what differs from the store."""
     stored: dict[str, Mapping[str, Any]] = {}
     for ids in _batches(list(wanted)):
         rows = collection.get(ids=ids, include=["metadatas"])

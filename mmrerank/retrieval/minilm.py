@@ -66,7 +66,7 @@ class MiniLMEmbedder:
         self._load()
 
     def embed_documents(self, texts: Sequence[str]) -> list[list[float]]:
-        """One vector per text, in order; a text without words has one as well."""
+        """One vector per text, in order, also for a text without words."""
         with self._lock:
             new = [text for text in dict.fromkeys(texts) if text not in self._kept]
             made = dict(zip(new, self._compute(new), strict=True))

@@ -13,15 +13,16 @@ from mmrerank.types import Usage
 __all__ = ["OCRMiniLMReranker"]
 
 _WEIGHT = 0.5
-"""Of the cosines, brought to the spread of the scores: as the sum of z-scores, but from 0 to 1."""
+"""The weight of the cosines, once they are scaled to the spread of the scores. The order is that of
+a weighted sum of z-scores, and scores stay between 0 and 1."""
 
 
 class OCRMiniLMReranker(OCRReranker):
     """`OCRReranker`, mixed at half weight with the cosines of `MiniLMEmbedder`; English.
 
-    It finds what is said in other words than the query's. A call computes the vectors of the
-    documents that it has not seen: 50 chunks take one to three seconds on a CPU, the next call with
-    them a few milliseconds. Raises what both raise.
+    It also finds documents that say what is asked in other words. A call computes vectors for the
+    documents that are new: 50 chunks take one to three seconds on a CPU, the next call with them a
+    few milliseconds. Raises what both raise.
     """
 
     model = "ocr-bm25-minilm"

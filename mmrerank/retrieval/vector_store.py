@@ -49,8 +49,5 @@ class VectorStore(Protocol):
     def query(self, vector: Sequence[float], k: int) -> list[Match]:
         """The `k` records nearest to a vector, nearest first; fewer if the store has fewer."""
 
-    def count(self) -> int:
-        """How many records there are."""
-
     def refresh(self) -> None:
         """See what other processes have written since the store was opened."""

@@ -57,7 +57,7 @@ sent), "nan", "huge" (a number larger than any float), "form" (JSON of another s
 class Reply:
     """An answer of the server; `fault` names what is wrong with the way it is sent.
 
-    A stream has `events` in place of a body, with so many seconds of `pause` after each.
+    A stream has `events` instead of a body, with `pause` seconds after each.
     """
 
     status: int = 200

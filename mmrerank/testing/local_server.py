@@ -28,7 +28,7 @@ class LocalServer(ABC):
     `fault_rate` of them with one of `random_faults` (from a fixed seed). `models` are the only ones
     it knows (None: any). `facts` are answers to GET requests, by path. `latency` is in seconds.
     More requests at once than `max_at_once` are answered with 429. With `needs_key=False` it asks
-    for no key, as a server of one's own without `--api-key`. With `ssl_context` it serves https.
+    for no key, as a self-hosted server without `--api-key`. With `ssl_context` it serves https.
 
     `requests` lists the JSON bodies received, `headers` their headers, with names in lower case;
     `lookups` lists the paths of GET requests, which have no faults; `most_at_once` is the largest

@@ -54,7 +54,7 @@ def test_an_answer_in_the_form_asked_for():
         ({key: [] for key in GOOD} | {"brief": "", "detailed": " "}, "says nothing"),
     ],
 )
-def test_an_answer_that_is_no_caption(answer, reason):
+def test_an_answer_without_a_usable_caption(answer, reason):
     with pytest.raises(UnusableAnswerError, match=reason) as caught:
         read_caption(answer)
     assert not caught.value.is_refusal
@@ -64,7 +64,7 @@ def test_an_answer_that_is_no_caption(answer, reason):
     "answer",
     ["I'm sorry, but I can't help with that.", "I cannot identify people.", "As an AI ..."],
 )
-def test_a_refusal_in_prose_is_told_apart(answer):
+def test_a_refusal_in_prose_is_recognised(answer):
     with pytest.raises(UnusableAnswerError, match="refused") as caught:
         read_caption(answer)
     assert caught.value.is_refusal

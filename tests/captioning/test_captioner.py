@@ -198,7 +198,7 @@ def test_nothing_begins_after_the_deadline(ask):
         assert len(server.requests) <= 3
 
 
-def test_the_cost_is_said_and_nothing_is_sent(ask):
+def test_the_cost_is_estimated_and_nothing_is_sent(ask):
     with LocalChatServer(about) as server:
         captioner = ask(server)
         captioner.caption(images(1))
@@ -243,7 +243,7 @@ def test_options_that_cannot_be_used(ask, options):
         ask(server, **options)
 
 
-def test_a_cache_that_cannot_be_written_is_told_before_anything_is_paid(ask, tmp_path):
+def test_a_cache_that_cannot_be_written_is_an_error_before_anything_is_paid(ask, tmp_path):
     (tmp_path / "file").write_bytes(b"no database, but long enough to be taken for one" * 30)
     with LocalChatServer() as server, pytest.raises(StoreError, match="cannot be kept"):
         ask(server, cache=tmp_path / "file")

@@ -50,7 +50,7 @@ def test_the_image_of_a_narrow_table_can_still_be_opened(store, capsys, monkeypa
     assert hit["images"][0]["file"] in shown
 
 
-def test_nothing_found_is_said_so(store, capsys):
+def test_a_search_that_finds_nothing_says_so(store, capsys):
     where = ["--store", store, "--where", "file=nowhere.pdf"]
     assert main(["search", "torque", *where]) == 0
     said = capsys.readouterr()
@@ -75,7 +75,7 @@ def test_jina_serves_the_command_line_too(store, capsys, monkeypatch):
     assert "Did you mean" in " ".join(capsys.readouterr().err.split())
 
 
-def test_without_ocr_the_way_around_it_is_told_and_works(folder, capsys, monkeypatch):
+def test_without_ocr_the_message_names_a_way_that_works(folder, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "rapidocr", None)
     _engine.cache_clear()
     command = ["search", "torque of the turbine", "--store", str(folder / "store")]

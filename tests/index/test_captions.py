@@ -86,7 +86,7 @@ def test_captions_are_no_text_of_the_document(index, captioner, server):
     assert not index.check()
 
 
-def test_the_reranker_reads_them_only_where_it_is_told_to(index, captioner, server):
+def test_the_reranker_reads_them_only_if_asked_to(index, captioner, server):
     index.caption(captioner(server))
     unread = index.search("sailing yacht", OCRReranker(ocr=False))
     read = index.search("sailing yacht", OCRReranker(ocr=False), rerank_captions=True)

@@ -9,7 +9,7 @@ import sqlite3
 import chromadb
 import pytest
 from cli_helpers import make_pdf
-from helpers import png
+from helpers import image_file, png
 
 from mmrerank import DocumentError, InvalidInputError, OCRReranker, RerankWarning, StoreError
 from mmrerank.index.index import Index
@@ -135,6 +135,17 @@ def test_images_that_nothing_refers_to_are_removed(folder):
         assert len(before) == 1
         assert list(index.image_root.iterdir()) == []
         assert len(index) == 0
+
+
+def test_adding_a_changed_file_removes_its_old_images(tmp_path):
+    docs = make_pdf(tmp_path / "a.pdf", "See Figure 1.", image=image_file((300, 100), "red"))
+    with Index(tmp_path / "store", ocr=False) as index:
+        index.add(docs)
+        (before,) = index.image_root.glob("*.png")
+        make_pdf(docs, "See Figure 1.", image=image_file((300, 100), "blue"))
+        assert index.add(docs).images_removed == 1
+        (after,) = index.image_root.glob("*.png")
+        assert after != before
 
 
 def test_what_cannot_be_read_keeps_what_was_indexed(folder):

@@ -145,7 +145,7 @@ def test_a_text_engine_gets_the_words(report, retriever, reader):
     assert "Shelf R12, box 7" in call.text
 
 
-def test_the_reranker_gives_images_if_it_is_told_to(report, server):
+def test_the_reranker_gives_images_if_asked_to(report, server):
     rerank = report.rerank.model_copy(update={"top_n": 1, "with_images": True})
     engine = RetrieverQueryEngine.from_args(
         MultimodalRetriever(Everything(report.nodes), rerank), llm=llm(server), multimodal=True

@@ -45,7 +45,7 @@ def test_what_another_retriever_retrieved_is_reranked(nodes, rerank, mode):
     assert first.metadata["retrieval_rank"] == 2
 
 
-def test_parts_of_langchain_are_told(nodes, rerank):
+def test_parts_of_langchain_are_an_error(nodes, rerank):
     theirs = langchain_mmrerank.MultimodalRerank(reranker=FakeReranker())
     store = InMemoryVectorStore(langchain_mmrerank.TextEmbeddings())
     for parts in ((FixedRetriever(nodes), theirs), (store.as_retriever(), rerank)):
@@ -96,7 +96,7 @@ def test_a_query_with_an_image_reaches_the_reranker(index, figures):
     assert any(part.images for part in seen)
 
 
-def test_parts_that_do_not_go_together_are_told(index, nodes, rerank):
+def test_parts_that_do_not_go_together_are_an_error(index, nodes, rerank):
     with pytest.raises(InvalidInputError, match="not both"):
         MultimodalRetriever(FixedRetriever(nodes), rerank, index=index)
     with pytest.raises(InvalidInputError, match="top_n: only for a retriever over an index"):

@@ -55,7 +55,7 @@ def test_many_documents_go_in_batches_and_a_second_run_writes_nothing(collection
     assert write_images(collection, documents) == 0
 
 
-def test_documents_that_are_not_there_are_told_before_anything_is_written(collection):
+def test_missing_documents_are_an_error_before_anything_is_written(collection):
     with pytest.raises(StoreError, match=r"1 of 2 documents are not in the store, .*'gone'"):
         write_images(collection, [("7", {"images": BELT}), ("gone", {"images": HALL})])
     assert "images" not in rows(collection, "7")["7"][2]
@@ -64,7 +64,7 @@ def test_documents_that_are_not_there_are_told_before_anything_is_written(collec
     assert "images" not in rows(collection, "7")["7"][2]
 
 
-def test_other_stores_and_broken_ones_are_told(collection, tmp_path):
+def test_other_stores_and_broken_ones_are_errors(collection, tmp_path):
     with pytest.raises(InvalidInputError, match="store is a dict; images can be written to"):
         write_images({}, [("7", {"images": BELT})])
     database = sqlite3.connect(tmp_path / "chroma" / "chroma.sqlite3")

@@ -193,7 +193,7 @@ OLLAMA_ONLY: Schema = {"reasoning": {"type": ["object", "null"]}}
 
 
 def chat_schema(extra: Schema) -> Schema:
-    """A request for a chat completion, with the fields `extra` of a server of one's own."""
+    """A request for a chat completion, with the additional fields `extra` of a server."""
     messages = {"type": "array", "items": _MESSAGE, "minItems": 1}
     return _object(
         {"model": {"type": "string", "minLength": 1}, "messages": messages}, _CHAT | extra

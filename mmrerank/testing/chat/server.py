@@ -64,7 +64,7 @@ class LocalChatServer(LocalServer):
         dimensions: int = 256,
         **options: Any,
     ) -> None:
-        require("jsonschema")  # told now, not by an answer
+        require("jsonschema")  # fails here, not in the answer to a request
         super().__init__(**options)
         self.calls: list[ChatRequest] = []
         self.embedded: list[list[str]] = []
