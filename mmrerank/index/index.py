@@ -24,9 +24,9 @@ from mmrerank.index.filters import Where
 from mmrerank.index.hits import ROUTES, Hit, Stages
 from mmrerank.index.indexer import Indexer, SyncReport
 from mmrerank.index.ledger import Entry, FileRecord
-from mmrerank.index.parts import IMAGES, LEDGER, Parts, indexing, no_index, open_parts, typed_errors
+from mmrerank.index.parts import IMAGES, Parts, has_ledger, indexing, open_parts, typed_errors
 from mmrerank.index.reading import FileReader
-from mmrerank.index.scan import Paths, Scan, absolute, known_files, scan
+from mmrerank.index.scan import Paths, Scan, absolute, known_files, named_paths, scan
 from mmrerank.index.search import Search, SearchOptions, SearchSettings, searchable
 from mmrerank.index.words import renew_words
 from mmrerank.retrieval.base import TextEmbedder
@@ -76,12 +76,8 @@ class Index:
         self._lock_timeout, self._on_wait = lock_timeout, on_wait
         self._parts: Parts | None = None
         self._is_closed = False
-        if self.folder.is_file():
-            raise StoreError(f"{self._name} is a file, not the folder of an index")
-        if (self.folder / LEDGER).is_file():
+        if has_ledger(self.folder, self._name, required=not create):
             self._open()
-        elif not create:
-            raise no_index(self.folder, self._name)
 
     def _open(self) -> Parts:
         """The parts of the index, made if they are missing."""
@@ -147,8 +143,10 @@ class Index:
         Raises `DocumentError` for a path that does not exist, `StoreError` if the index cannot be
         written, or another process keeps writing to it.
         """
-        found = scan(paths, exclude=self.folder)
+        named = named_paths(paths, exclude=self.folder)
         with self._writing() as indexer:
+            # Not before: another writer may have been waited for, and has added files meanwhile.
+            found = scan(named, exclude=self.folder)
             report = indexer.sync(found, verify=verify, show_progress=show_progress)
             if report.changed or report.removed:
                 report.images_removed = indexer.remove_unused_images(self.image_root)
@@ -203,9 +201,9 @@ class Index:
         marks files whose vectors or images are missing, so that the next `sync` reads them again.
         Raises `StoreError` if the index cannot be read or written at all.
         """
-        has_ledger = (self.folder / LEDGER).is_file()
+        is_lost = not has_ledger(self.folder, self._name)
         with self._writing(recover=mend) as indexer:
-            return indexer.check(self.image_root, mend=mend, adopt_vectors=not has_ledger)
+            return indexer.check(self.image_root, mend=mend, adopt_vectors=is_lost)
 
     def caption(self, captioner: Captioner, *, show_progress: bool = False) -> CaptionReport:
         """Ask for captions of all images that have none of this captioner, after a `sync`.

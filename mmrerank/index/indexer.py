@@ -24,6 +24,7 @@ from mmrerank.index.scan import Scan, has_text_name
 from mmrerank.index.writer import Writer
 from mmrerank.loaders.base import Chunk
 from mmrerank.loaders.files import LOADERS
+from mmrerank.loaders.saving import is_saved_name
 from mmrerank.ocr.bm25 import tokenize
 from mmrerank.ocr.words import loader_facts
 from mmrerank.progress import progress
@@ -274,13 +275,16 @@ def options_hash(options: dict[str, Any]) -> str:
 
 
 def _remove_unused_images(image_root: Path, used: Iterable[str]) -> int:
-    """Delete image files and the facts beside them that no entry refers to; how many images."""
+    """Delete saved images and the facts beside them that no entry refers to; how many images.
+
+    Other files stay: the folder may have been somebody's own before.
+    """
     keep = {Path(ref).stem for ref in used}
     removed = 0
     if not image_root.is_dir():
         return 0
     for path in image_root.iterdir():
-        if path.is_file() and path.stem not in keep:
+        if is_saved_name(path.name) and path.stem not in keep and path.is_file():
             removed += path.suffix != ".json"
             path.unlink(missing_ok=True)
     return removed

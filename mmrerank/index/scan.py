@@ -9,7 +9,16 @@ from pathlib import Path
 
 from mmrerank.errors import DocumentError
 
-__all__ = ["Paths", "Scan", "absolute", "has_text_name", "known_files", "scan", "several"]
+__all__ = [
+    "Paths",
+    "Scan",
+    "absolute",
+    "has_text_name",
+    "known_files",
+    "named_paths",
+    "scan",
+    "several",
+]
 
 Paths = Iterable[str | os.PathLike[str]]
 
@@ -35,16 +44,35 @@ def scan(paths: str | os.PathLike[str] | Paths, *, exclude: Path) -> Scan:
 
     A file that is named is always taken, so that it can be said why it cannot be read; of a folder
     those with a known suffix. Hidden files, links that lead out of the folder, and everything below
-    `exclude` (the index itself) are left out. Raises `DocumentError` for a path that does not exist
-    or cannot be looked at, or is part of the index.
+    `exclude` (the index itself) are left out. Raises `DocumentError` as `named_paths`.
     """
     result = Scan()
     own = Path(os.path.realpath(exclude))
     seen: set[Path] = set()
+    for path in named_paths(paths, exclude=exclude):
+        files = [path]
+        if path.is_dir():
+            result.folders.append(path)
+            files = list(_in_folder(path, own, result))
+            if not files:
+                result.folders_without_files.append(path)
+        result.files.extend(file for file in files if file not in seen)
+        seen.update(files)
+    return result
+
+
+def named_paths(paths: str | os.PathLike[str] | Paths, *, exclude: Path) -> list[Path]:
+    """The absolute paths of files and folders.
+
+    Raises `DocumentError` for one that does not exist, cannot be looked at, or is part of the index
+    in `exclude`.
+    """
+    own = Path(os.path.realpath(exclude))
+    named: list[Path] = []
     for name in several(paths):
-        path = Path(os.path.abspath(name))  # noqa: PTH100 - a link's own name is kept
+        path = Path(absolute(name))
         try:
-            is_there, is_folder = path.exists(), path.is_dir()
+            is_there = path.exists()
         except OSError as error:
             raise DocumentError(os.fspath(name), f"cannot be opened ({error})") from error
         if not is_there:
@@ -54,15 +82,8 @@ def scan(paths: str | os.PathLike[str] | Paths, *, exclude: Path) -> Scan:
             raise DocumentError(
                 os.fspath(name), "is part of the index itself; give it a folder of its own"
             )
-        files = [path]
-        if is_folder:
-            result.folders.append(path)
-            files = list(_in_folder(path, own, result))
-            if not files:
-                result.folders_without_files.append(path)
-        result.files.extend(file for file in files if file not in seen)
-        seen.update(files)
-    return result
+        named.append(path)
+    return named
 
 
 def known_files(paths: str | os.PathLike[str] | Paths, known: Sequence[str]) -> list[str]:
