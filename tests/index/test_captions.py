@@ -159,3 +159,14 @@ def test_a_ledger_without_captions_gets_the_table(index, captioner, server, tmp_
     with Index(tmp_path / "store") as again:
         assert again.search("torque wrench")
         assert again.caption(captioner(server)).written == 2
+
+
+def test_a_damaged_caption_is_none_and_is_asked_for_again(index, captioner, server):
+    asker = captioner(server)
+    index.caption(asker)
+    with sqlite3.connect(index.folder / "ledger.sqlite3") as database:
+        database.execute("UPDATE captions SET caption = '{'")
+    database.close()
+    assert index.search("yacht", routes=["captions"])[0].images[0].generated_caption == ""
+    assert index.caption(asker).written
+    assert "boat" in index.search("yacht", routes=["captions"])[0].images[0].generated_caption
