@@ -17,6 +17,7 @@ from llama_index.core.schema import (
     Node,
     NodeWithScore,
     QueryBundle,
+    TextNode,
 )
 from pydantic import ConfigDict, Field
 
@@ -56,7 +57,7 @@ class ImagePostprocessor(BaseNodePostprocessor):
     "words": what was read in the images is added to the node's text and marked, for LLMs and
     engines that read text only.
 
-    Each image comes once. There are at most `max_images` in all, of at most `max_pixels` each and
+    Each image comes once, that of an `ImageNode` too. There are at most `max_images` in all, of at most `max_pixels` each and
     `max_bytes` together; larger ones are shrunk. The other options are those of `MultimodalRerank`
     and `PromptOptions`. Raises `InvalidInputError` for options that cannot be used, `ImageError`
     for an image that cannot be used.
@@ -94,7 +95,8 @@ class ImagePostprocessor(BaseNodePostprocessor):
         result: list[NodeWithScore] = []
         for i, (item, chunk) in enumerate(zip(nodes, chunks, strict=True)):
             own = [(j, one) for (place, j), one in picked.images.items() if place == i]
-            result += self._with_images(item, chunk, own)
+            bare = NodeWithScore(node=_without_image(item.node), score=item.score)
+            result += self._with_images(bare, chunk, own)
         return result
 
     async def _apostprocess_nodes(
@@ -211,7 +213,19 @@ def _multimodal(node: BaseNode, image: MediaResource) -> BaseNode:
     """A copy of a node that holds an image beside its text, which a `TextNode` cannot."""
     if isinstance(node, Node):
         return node.model_copy(update={"image_resource": image})
-    fields: dict[str, Any] = {
+    return Node(**_fields(node), image_resource=image)
+
+
+def _without_image(node: BaseNode) -> BaseNode:
+    """A node without an image of its own, which an engine would send beside those that are picked."""
+    if isinstance(node, Node) and node.image_resource is not None:
+        return node.model_copy(update={"image_resource": None})
+    return TextNode(**_fields(node)) if isinstance(node, ImageNode) else node
+
+
+def _fields(node: BaseNode) -> dict[str, Any]:
+    """What a node of another class is made of, to have the same text and metadata."""
+    return {
         "id_": node.node_id,
         "embedding": node.embedding,
         "metadata": node.metadata,
@@ -222,7 +236,6 @@ def _multimodal(node: BaseNode, image: MediaResource) -> BaseNode:
         "metadata_separator": node.metadata_separator,
         "text_resource": MediaResource(text=node.get_content(MetadataMode.NONE)),
     }
-    return Node(**fields, image_resource=image)
 
 
 def _with_words(

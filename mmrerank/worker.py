@@ -78,6 +78,9 @@ class Worker:
             self.stop()
             slow = f"took longer than {timeout:g} s"
             raise WorkerLostError(slow if timed_out.is_set() else "ended its process") from error
+        except BaseException:  # Ctrl-C: the next call would be given the answer to this one
+            self.stop()
+            raise
         finally:
             timer.cancel()
         if succeeded:

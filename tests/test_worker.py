@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
 import time
 
 import pytest
@@ -38,3 +40,13 @@ def test_idle_workers_are_stopped_after_a_while():
     assert used is not worker
     assert used.run(60, in_worker)
     used.stop()
+
+
+def test_an_interrupted_call_leaves_no_answer_for_the_next_one():
+    worker = Worker()
+    worker.run(60, in_worker)  # its start takes longer than what follows
+    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        worker.run(60, time.sleep, 1)
+    assert worker.run(60, in_worker) is True
+    worker.stop()

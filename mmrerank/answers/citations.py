@@ -102,9 +102,13 @@ class Citations(Sequence[Citation]):
         unknown: dict[str, None] = {}
         names = {(one.number, plain_label(one.figure)): one for one in self.known}
         names.update(self.aliases)
+        labelled: dict[str, set[Citation]] = {}
+        for (_, label), one in names.items():
+            labelled.setdefault(label, set()).add(one)
+        labelled.pop("", None)  # the chunks themselves
         for group in _GROUP.finditer(answer):
-            for number, name in _references(group[1], {label for _, label in names if label}):
-                found = _find(names, number, name)
+            for number, name in _references(group[1], labelled):
+                found = _find(names, labelled, number, name)
                 if found is not None:
                     cited[found] = None
                 else:
@@ -133,10 +137,12 @@ def _references(group: str, labels: Collection[str]) -> list[tuple[int | None, s
     return references
 
 
-def _find(names: Names, number: int | None, name: str) -> Citation | None:
+def _find(
+    names: Names, labelled: Mapping[str, set[Citation]], number: int | None, name: str
+) -> Citation | None:
     if number is None:
-        found = {one for (_, label), one in names.items() if label == plain_label(name)}
-        return found.pop() if len(found) == 1 else None
+        found = labelled.get(plain_label(name), set())
+        return next(iter(found)) if len(found) == 1 else None
     if known := names.get((number, plain_label(name))):
         return known
     chunk, page = names.get((number, "")), _PAGE.fullmatch(name)

@@ -34,6 +34,9 @@ class ImageBudget:
     max_bytes: int = 8 * 2**20
 
     def __post_init__(self) -> None:
+        for name in ("max_images", "max_pixels", "max_bytes"):
+            if type(getattr(self, name)) is not int:
+                raise InvalidInputError(f"{name} must be a whole number")
         if self.max_images < 1 or self.max_pixels < 1024:
             raise InvalidInputError("max_images is at least 1, and max_pixels at least 1024")
         if self.max_bytes < self.max_images * _FEWEST_BYTES:

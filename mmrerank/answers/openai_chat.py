@@ -96,8 +96,8 @@ class OpenAIChat:
         try:
             yield from self._pieces(prompt, on_usage)
         except Exception as error:  # the package's own kinds, and those of its http client
-            refusal = image_refusal(error) if prompt.images else None
             mask = Mask([self._key.reveal() or ""])
+            refusal = image_refusal(error, mask) if prompt.images else None
             raise refusal or typed_error(error, self.model, mask) from None
 
     def _pieces(
@@ -117,7 +117,7 @@ class OpenAIChat:
                     reason = choice.finish_reason or reason
                     if piece := choice.delta.content or getattr(choice.delta, "refusal", None):
                         is_empty = False
-                        yield piece
+                        yield _text(piece)
         self._check_end(reason, is_empty=is_empty)
 
     def _check_end(self, reason: str | None, *, is_empty: bool) -> None:
@@ -148,6 +148,13 @@ def _content_part(part: TextPart | ImagePart) -> dict[str, Any]:
         data = base64.b64encode(part.encoded.data).decode()
         url = f"data:{part.encoded.media_type};base64,{data}"
     return {"type": "image_url", "image_url": {"url": url}}
+
+
+def _text(piece: object) -> str:
+    """A piece of an answer, which the client passes on unchecked. Raises `InvalidResponseError`."""
+    if not isinstance(piece, str):
+        raise InvalidResponseError(f"a piece of the answer is not a text: {piece!r:.100}")
+    return piece
 
 
 def _counts(usage: Any) -> dict[str, int]:

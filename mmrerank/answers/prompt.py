@@ -90,6 +90,8 @@ class PromptBuilder(Configurable):
             )
         if on_image_error not in ("raise", "warn"):
             raise InvalidInputError("on_image_error must be 'raise' or 'warn'")
+        if not isinstance(given["instructions"], str):
+            raise InvalidInputError("instructions must be a str")
         self.images: ImagesMode = given["images"]
         self._instructions: str = given["instructions"]
         self._picker = ImagePicker(

@@ -13,7 +13,7 @@ from mmrerank.answers.citations import Citation, Citations
 from mmrerank.base import Reranker
 from mmrerank.errors import InvalidInputError
 from mmrerank.index.index import Index
-from mmrerank.index.indexer import SyncReport
+from mmrerank.index.report import SyncReport
 from mmrerank.index.scan import Paths
 from mmrerank.ocr.engine import has_ocr
 from mmrerank.ocr.reranker import OCRReranker
@@ -124,9 +124,7 @@ class IndexAndReranker:
         self.index = index if isinstance(index, Index) else Index(index)
         self.reranker = reranker if reranker is not None else OCRReranker(ocr=has_ocr())
 
-    def add(
-        self, paths: str | os.PathLike[str] | Paths, *, show_progress: bool = False
-    ) -> SyncReport:
+    def add(self, paths: Paths, *, show_progress: bool = False) -> SyncReport:
         """Read new and changed files, and folders of them, into the index.
 
         The report names the files that could not be read. Raises the errors of `Index.add`.

@@ -6,6 +6,7 @@ end its own passage, or begin another one's.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 
@@ -60,12 +61,16 @@ def quoted_words(image: ChunkImage, words: str) -> list[str]:
 
 def image_labels(chunk: Chunk) -> list[str]:
     """What the images of a chunk are called in a prompt: "Figure 3", or "Image 2"; all different."""
-    labels: list[str] = []
+    labels: dict[str, str] = {}  # by their plain forms
+    named = {plain_label(image.label) for image in chunk.images}
     for j, image in enumerate(chunk.images):
-        taken = {plain_label(label) for label in labels}
-        is_new = image.label and plain_label(image.label) not in taken
-        labels.append(image.label if is_new else f"Image {j + 1}")
-    return labels
+        label = image.label
+        if not label or plain_label(label) in labels:
+            numbers = itertools.count(j + 1)
+            made = (f"Image {n}" for n in numbers)  # a document may have an "Image 2" of its own
+            label = next(one for one in made if plain_label(one) not in named | labels.keys())
+        labels[plain_label(label)] = label
+    return list(labels.values())
 
 
 def citations_of(chunks: Sequence[Chunk], picked: Picked) -> Citations:

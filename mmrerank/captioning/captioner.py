@@ -17,7 +17,7 @@ from mmrerank.captioning.caption import (
     plain_caption,
     read_caption,
 )
-from mmrerank.captioning.model import CaptionModel, CaptionReply, CaptionRequest
+from mmrerank.captioning.model import CaptionModel, CaptionReply, CaptionRequest, checked_reply
 from mmrerank.captioning.prompt import PROMPT, RETRY, full_prompt
 from mmrerank.errors import (
     APIError,
@@ -246,16 +246,17 @@ class _Run:
         )
         spent = 0
         try:
-            reply = captioner.model.caption(request)
+            reply = checked_reply(captioner.model, request)
             spent += _tokens(reply, expected)
             answer = _read(reply)
             if not isinstance(answer, Caption):
-                reply = captioner.model.caption(
+                reply = checked_reply(
+                    captioner.model,
                     replace(
                         request,
                         prompt=request.prompt + RETRY.format(reason=answer),
                         max_tokens=max(1, request.max_tokens // 2),
-                    )
+                    ),
                 )
                 spent += _tokens(reply, expected)
                 answer = _read(reply, is_last=True)

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from mmrerank.errors import APIError, InvalidResponseError, RerankError
 from mmrerank.images.encode import EncodedImage
 
-__all__ = ["CaptionModel", "CaptionReply", "CaptionRequest"]
+__all__ = ["CaptionModel", "CaptionReply", "CaptionRequest", "checked_reply"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,3 +56,28 @@ class CaptionModel(Protocol):
         request can succeed, which ends the whole work, and another `RerankError` where this one
         failed.
         """
+
+
+def checked_reply(model: CaptionModel, request: CaptionRequest) -> CaptionReply:
+    """The reply of a model, which is anybody's: it may raise and return anything.
+
+    Raises a `RerankError` of the model's own, and `APIError` for all else that it raises;
+    `InvalidResponseError` for what is no reply.
+    """
+    try:
+        reply: Any = model.caption(request)
+    except RerankError:
+        raise
+    except Exception as error:
+        message = f"{model.name} failed: {type(error).__name__}: {error}"
+        raise APIError(message) from error
+    if not isinstance(reply, CaptionReply):
+        kind = type(reply).__name__
+        raise InvalidResponseError(f"{model.name} returned a {kind}, not a CaptionReply")
+    if not isinstance(reply.content, (str, Mapping)):
+        raise InvalidResponseError(f"{model.name} returned content that is no text and no mapping")
+    counts = (reply.input_tokens, reply.output_tokens)
+    if not all(count is None or isinstance(count, int) for count in counts):
+        raise InvalidResponseError(f"{model.name} returned counts of tokens that are no numbers")
+    checked: CaptionReply = reply
+    return checked

@@ -126,13 +126,26 @@ def _reply(answer: Any) -> CaptionReply:
     if not choices:
         return CaptionReply()
     message, reason = choices[0].message, choices[0].finish_reason
-    refusal = getattr(message, "refusal", None)
+    content, refusal = (getattr(message, name, None) or "" for name in ("content", "refusal"))
     if reason == "content_filter":
         refusal = refusal or "stopped by the service's content filter"
     return CaptionReply(
-        content=message.content or "",
-        refusal=refusal or "",
+        content=_content(content),
+        refusal=str(refusal),
         is_cut=reason == "length",
-        input_tokens=getattr(usage, "prompt_tokens", None),
-        output_tokens=getattr(usage, "completion_tokens", None),
+        input_tokens=_count(usage, "prompt_tokens"),
+        output_tokens=_count(usage, "completion_tokens"),
     )
+
+
+def _content(value: Any) -> str | dict[str, Any]:
+    """What a message says; some servers send a list of parts, and the client checks nothing."""
+    if isinstance(value, list):
+        parts = [one.get("text") if isinstance(one, dict) else one for one in value]
+        return "\n".join(part for part in parts if isinstance(part, str))
+    return value if isinstance(value, (str, dict)) else str(value)
+
+
+def _count(usage: Any, name: str) -> int | None:
+    count = getattr(usage, name, None)
+    return count if isinstance(count, int) else None

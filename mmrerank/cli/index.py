@@ -27,7 +27,7 @@ from mmrerank.optional import require
 
 if TYPE_CHECKING:
     from mmrerank.index.index import Index
-    from mmrerank.index.indexer import SyncReport
+    from mmrerank.index.report import SyncReport
 
 __all__ = ["add_command", "run"]
 

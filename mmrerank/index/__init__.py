@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mmrerank.index.hits import Hit, HitImage, Stages
     from mmrerank.index.index import Index
-    from mmrerank.index.indexer import SyncReport
+    from mmrerank.index.report import SyncReport
 
 __all__ = ["Hit", "HitImage", "Index", "Stages", "SyncReport"]
 
@@ -17,7 +17,7 @@ _MODULES = {
     "HitImage": "hits",
     "Index": "index",
     "Stages": "hits",
-    "SyncReport": "indexer",
+    "SyncReport": "report",
 }
 
 

@@ -6,6 +6,7 @@ the vector store that others read. It only leads to the entries of its image.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -76,17 +77,21 @@ class CaptionReport:
 def generated_captions(
     ledger: Ledger, refs: Sequence[str] | None = None
 ) -> dict[str, GeneratedCaption]:
-    """The captions of these images, or of all, by reference."""
+    """The captions of these images, or of all, by reference.
+
+    What another program wrote in place of a caption counts as none, and is asked for again.
+    """
     rows: list[tuple[Any, ...]] = []
     if refs is None:
         rows = ledger.rows(_SELECT)
     for start in range(0, len(refs or ()), MAX_VARIABLES):
         some = (refs or ())[start : start + MAX_VARIABLES]
         rows += ledger.rows(f"{_SELECT} WHERE ref IN ({', '.join('?' * len(some))})", some)
-    return {
-        str(ref): GeneratedCaption(str(ref), str(key), str(model), Caption.from_json(caption))
-        for ref, key, model, caption in rows
-    }
+    captions: dict[str, GeneratedCaption] = {}
+    for ref, key, model, line in rows:
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            captions[ref] = GeneratedCaption(ref, key, model, Caption.from_json(line))
+    return captions
 
 
 def images_without_caption(

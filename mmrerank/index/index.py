@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any, Self, Unpack
@@ -22,11 +23,12 @@ from mmrerank.index.captions import CaptionReport, ask_for_captions, images_with
 from mmrerank.index.check import Problem
 from mmrerank.index.filters import Where
 from mmrerank.index.hits import ROUTES, Hit, Stages
-from mmrerank.index.indexer import Indexer, SyncReport
+from mmrerank.index.indexer import Indexer
 from mmrerank.index.ledger import Entry, FileRecord
-from mmrerank.index.parts import IMAGES, LEDGER, Parts, indexing, no_index, open_parts, typed_errors
+from mmrerank.index.parts import IMAGES, Parts, has_ledger, indexing, open_parts, typed_errors
 from mmrerank.index.reading import FileReader
-from mmrerank.index.scan import Paths, Scan, absolute, known_files, scan
+from mmrerank.index.report import SyncReport
+from mmrerank.index.scan import Paths, absolute, known_files, named_paths, scan
 from mmrerank.index.search import Search, SearchOptions, SearchSettings, searchable
 from mmrerank.index.words import renew_words
 from mmrerank.retrieval.base import TextEmbedder
@@ -77,12 +79,8 @@ class Index:
         self._lock_timeout, self._on_wait = lock_timeout, on_wait
         self._parts: Parts | None = None
         self._is_closed = False
-        if self.folder.is_file():
-            raise StoreError(f"{self._name} is a file, not the folder of an index")
-        if (self.folder / LEDGER).is_file():
+        if has_ledger(self.folder, self._name, required=not create):
             self._open()
-        elif not create:
-            raise no_index(self.folder, self._name)
 
     def _open(self) -> Parts:
         """The parts of the index, made if they are missing."""
@@ -130,11 +128,7 @@ class Index:
     # -- writing
 
     def sync(
-        self,
-        paths: str | os.PathLike[str] | Paths,
-        *,
-        verify: bool = False,
-        show_progress: bool = False,
+        self, paths: Paths, *, verify: bool = False, show_progress: bool = False
     ) -> SyncReport:
         """Make the index equal to the files and folders in `paths`.
 
@@ -148,11 +142,17 @@ class Index:
         Raises `DocumentError` for a path that does not exist, `StoreError` if the index cannot be
         written, or another process keeps writing to it.
         """
-        found = scan(paths, exclude=self.folder)
-        return self._sync(found, verify=verify, show_progress=show_progress)
+        return self._sync(paths, removes=True, verify=verify, show_progress=show_progress)
 
-    def _sync(self, found: Scan, *, verify: bool, show_progress: bool) -> SyncReport:
+    def _sync(
+        self, paths: Paths, *, removes: bool, verify: bool, show_progress: bool
+    ) -> SyncReport:
+        named = named_paths(paths, exclude=self.folder)
         with self._writing() as indexer:
+            # Not before: another writer may have been waited for, and has added files meanwhile.
+            found = scan(named, exclude=self.folder)
+            if not removes:
+                found = replace(found, folders=[], folders_without_files=[])
             report = indexer.sync(found, verify=verify, show_progress=show_progress)
             if report.changed or report.removed:
                 report.images_removed = indexer.remove_unused_images(self.image_root)
@@ -162,7 +162,7 @@ class Index:
 
     def watch(
         self,
-        paths: str | os.PathLike[str] | Paths,
+        paths: Paths,
         *,
         on_error: Callable[[RerankError], object] | None = None,
         stop: Event | None = None,
@@ -175,15 +175,11 @@ class Index:
 
         return watch(self.sync, paths, exclude=self.folder, on_error=on_error, stop=stop)
 
-    def add(
-        self, paths: str | os.PathLike[str] | Paths, *, show_progress: bool = False
-    ) -> SyncReport:
+    def add(self, paths: Paths, *, show_progress: bool = False) -> SyncReport:
         """As `sync`, but no file is removed. Raises the same errors."""
-        found = scan(paths, exclude=self.folder)
-        only_files = Scan(files=found.files, skipped=found.skipped, unreadable=found.unreadable)
-        return self._sync(only_files, verify=False, show_progress=show_progress)
+        return self._sync(paths, removes=False, verify=False, show_progress=show_progress)
 
-    def remove(self, paths: str | os.PathLike[str] | Paths) -> list[str]:
+    def remove(self, paths: Paths) -> list[str]:
         """Remove files from the index, not from the disk; a folder stands for all files below it.
 
         Returns the paths that were removed. Raises `DocumentError` for one that is not in the

@@ -11,7 +11,6 @@ import json
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -26,10 +25,11 @@ from mmrerank.index.check import (
 )
 from mmrerank.index.ledger import Entry, FileRecord, Ledger
 from mmrerank.index.pictures import Picture, describe
+from mmrerank.index.report import SyncReport, report_folders
 from mmrerank.index.scan import Scan, has_text_name, size_and_time
 from mmrerank.index.writer import Writer
 from mmrerank.loaders.base import Chunk
-from mmrerank.loaders.files import LOADERS
+from mmrerank.loaders.saving import is_saved_name
 from mmrerank.ocr.bm25 import tokenize
 from mmrerank.ocr.words import loader_facts
 from mmrerank.progress import progress
@@ -40,7 +40,7 @@ from mmrerank.types import Image
 if TYPE_CHECKING:
     from mmrerank.captioning import Captioned, Captioner
 
-__all__ = ["Indexer", "Read", "SyncReport", "options_hash"]
+__all__ = ["Indexer", "Read", "options_hash"]
 
 _BATCH = 500  # entries embedded and written at once: 4 MiB of vectors
 
@@ -53,19 +53,6 @@ class Read(Protocol):
 
     def reading_ahead(self, paths: Iterable[Path]) -> AbstractContextManager[None]:
         """Within it, files that are images are read in processes before they are asked for."""
-
-
-@dataclass(slots=True)
-class SyncReport:
-    """What a `sync` did, by path: `failed` and `skipped` have a reason for each file."""
-
-    added: list[str] = field(default_factory=list)
-    changed: list[str] = field(default_factory=list)
-    unchanged: list[str] = field(default_factory=list)
-    removed: list[str] = field(default_factory=list)
-    failed: list[tuple[str, RerankError]] = field(default_factory=list)
-    skipped: list[tuple[str, str]] = field(default_factory=list)
-    images_removed: int = 0
 
 
 class Indexer:
@@ -109,7 +96,7 @@ class Indexer:
                 except RerankError as error:
                     report.failed.append((str(path), error))
         self._remove_missing(scan, known, report)
-        _report_folders(scan, known, report)
+        report_folders(scan, known, report)
         return report
 
     def _is_same(self, path: Path, known: Mapping[str, FileRecord]) -> bool:
@@ -259,18 +246,6 @@ def _look_at(ref: str, entry: Entry, image_root: Path) -> Picture:
         return Picture()
 
 
-def _report_folders(scan: Scan, known: Mapping[str, FileRecord], report: SyncReport) -> None:
-    """Report what could not be read in folders, and folders without a file to load."""
-    unreadable = [path for path, _ in scan.unreadable]
-    for path, reason in scan.unreadable:
-        report.failed.append((str(path), DocumentError(str(path), reason)))
-    for folder in scan.folders_without_files:
-        below = [*unreadable, *map(Path, known)]
-        if not any(path.is_relative_to(folder) for path in below):
-            reason = f"has no file that can be loaded ({', '.join(LOADERS)})"
-            report.failed.append((str(folder), DocumentError(str(folder), reason)))
-
-
 def _digest(path: Path) -> str:
     try:
         with path.open("rb") as file:
@@ -285,13 +260,16 @@ def options_hash(options: dict[str, Any]) -> str:
 
 
 def _remove_unused_images(image_root: Path, used: Iterable[str]) -> int:
-    """Delete image files and the facts beside them that no entry refers to; how many images."""
+    """Delete saved images and the facts beside them that no entry refers to; how many images.
+
+    Other files stay: the folder may have been somebody's own before.
+    """
     keep = {Path(ref).stem for ref in used}
     removed = 0
     if not image_root.is_dir():
         return 0
     for path in image_root.iterdir():
-        if path.is_file() and path.stem not in keep:
+        if is_saved_name(path.name) and path.stem not in keep and path.is_file():
             removed += path.suffix != ".json"
             path.unlink(missing_ok=True)
     return removed

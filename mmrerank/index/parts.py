@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +19,15 @@ from mmrerank.index.writer import writing
 from mmrerank.retrieval.base import TextEmbedder
 from mmrerank.retrieval.chroma import ChromaStore
 
-__all__ = ["IMAGES", "LEDGER", "Parts", "indexing", "no_index", "open_parts", "typed_errors"]
+__all__ = [
+    "IMAGES",
+    "LEDGER",
+    "Parts",
+    "has_ledger",
+    "indexing",
+    "open_parts",
+    "typed_errors",
+]
 
 LEDGER = "ledger.sqlite3"
 IMAGES = "images"
@@ -37,6 +46,24 @@ class Parts:
         """Close the ledger, and free a model that was made by name. Safe to call twice."""
         self.ledger.close()
         self.embedder.close()
+
+
+def has_ledger(folder: Path, name: str, *, required: bool = False) -> bool:
+    """Has the folder, which may be missing, the ledger of an index?
+
+    `name` is the folder's for messages. Raises `StoreError` for what cannot be a folder, cannot be
+    looked at, or has no index although one is `required`.
+    """
+    with typed_errors(name, "opened"):
+        try:
+            if not stat.S_ISDIR(folder.stat().st_mode):
+                raise StoreError(f"{name} is a file, not the folder of an index")
+            is_there = (folder / LEDGER).is_file()
+        except FileNotFoundError:
+            is_there = False
+        if required and not is_there:
+            raise _no_index(folder, name)
+        return is_there
 
 
 def open_parts(folder: Path, name: str, embedder: TextEmbedder | str | None) -> Parts:
@@ -83,7 +110,7 @@ def indexing(
         yield indexer
 
 
-def no_index(folder: Path, name: str) -> StoreError:
+def _no_index(folder: Path, name: str) -> StoreError:
     """The error for a folder without an index: why there is none, and how to make one."""
     if ChromaStore.exists(folder):
         return StoreError(

@@ -16,12 +16,14 @@ __all__ = [
     "absolute",
     "has_text_name",
     "known_files",
+    "named_paths",
     "scan",
     "several",
     "size_and_time",
 ]
 
-Paths = Iterable[str | os.PathLike[str]]
+Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
+"""One path, or several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,21 +42,41 @@ class Scan:
     unreadable: list[tuple[Path, str]] = field(default_factory=list)
 
 
-def scan(paths: str | os.PathLike[str] | Paths, *, exclude: Path) -> Scan:
+def scan(paths: Paths, *, exclude: Path) -> Scan:
     """The files among `paths` and in the folders among them, in order, each once.
 
     A file that is named is always taken, so that the reason can be reported if it cannot be read;
     of a folder, the files with a known suffix are. Hidden files, links that lead out of the folder,
-    and everything below `exclude` (the index itself) are left out. Raises `DocumentError` for a path
-    that does not exist, cannot be looked at, or is part of the index.
+    and everything below `exclude` (the index itself) are left out. Raises `DocumentError` as
+    `named_paths`.
     """
     result = Scan()
     own = Path(os.path.realpath(exclude))
     seen: set[Path] = set()
+    for path in named_paths(paths, exclude=exclude):
+        files = [path]
+        if path.is_dir():
+            result.folders.append(path)
+            files = list(_in_folder(path, own, result))
+            if not files:
+                result.folders_without_files.append(path)
+        result.files.extend(file for file in files if file not in seen)
+        seen.update(files)
+    return result
+
+
+def named_paths(paths: Paths, *, exclude: Path) -> list[Path]:
+    """The absolute paths of files and folders.
+
+    Raises `DocumentError` for one that does not exist, cannot be looked at, or is part of the index
+    in `exclude`.
+    """
+    own = Path(os.path.realpath(exclude))
+    named: list[Path] = []
     for name in several(paths):
-        path = Path(os.path.abspath(name))  # noqa: PTH100 - a link's own name is kept
+        path = Path(absolute(name))
         try:
-            is_there, is_folder = path.exists(), path.is_dir()
+            is_there = path.exists()
         except OSError as error:
             raise DocumentError(os.fspath(name), f"cannot be opened ({error})") from error
         if not is_there:
@@ -64,15 +86,8 @@ def scan(paths: str | os.PathLike[str] | Paths, *, exclude: Path) -> Scan:
             raise DocumentError(
                 os.fspath(name), "is part of the index itself; give it a folder of its own"
             )
-        files = [path]
-        if is_folder:
-            result.folders.append(path)
-            files = list(_in_folder(path, own, result))
-            if not files:
-                result.folders_without_files.append(path)
-        result.files.extend(file for file in files if file not in seen)
-        seen.update(files)
-    return result
+        named.append(path)
+    return named
 
 
 def size_and_time(path: Path) -> tuple[int, int]:
@@ -86,7 +101,7 @@ def size_and_time(path: Path) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-def known_files(paths: str | os.PathLike[str] | Paths, known: Sequence[str]) -> list[str]:
+def known_files(paths: Paths, known: Sequence[str]) -> list[str]:
     """Those of the `known` files that are named by `paths`, or are in a folder that is, each once.
 
     Raises `DocumentError` for a path that names none.
@@ -105,7 +120,7 @@ def absolute(path: str | os.PathLike[str]) -> str:
     return os.path.abspath(path)  # noqa: PTH100
 
 
-def several(paths: str | os.PathLike[str] | Paths) -> Paths:
+def several(paths: Paths) -> Iterable[str | os.PathLike[str]]:
     """The paths as an iterable; a single str is one path, not its letters (`/` is a whole disk)."""
     return [paths] if isinstance(paths, (str, os.PathLike)) else paths
 

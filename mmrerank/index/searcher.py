@@ -27,6 +27,8 @@ from mmrerank.types import Content
 
 __all__ = ["Searcher"]
 
+_TRIES = 5  # of one search, while others replace files
+
 
 class Searcher:
     """Searches a ledger and a vector store; it notices what other processes write to them."""
@@ -50,25 +52,24 @@ class Searcher:
         """The best `k` candidates of the routes. Raises `InvalidInputError` for unknown routes."""
         if wrong := [name for name in routes if name not in self._routes]:
             raise InvalidInputError(f"routes are {', '.join(ROUTES)}, not {wrong[0]!r}")
-        self._see_changes()
         chosen = {name: self._routes[name] for name in routes}
         keep = matcher(where)
-        found = find(chosen, query, k, self._ledger, keep=keep)
-        if len(found) < k and self._see_changes():
-            # Another process has replaced files meanwhile, and candidates were lost with them.
+        for _ in range(_TRIES):
+            epoch = self._up_to_date()
             found = find(chosen, query, k, self._ledger, keep=keep)
+            if len(found) >= k or self._ledger.epoch() == epoch:
+                break  # otherwise files were replaced meanwhile, and candidates lost with them
         if not found and (unknown := unknown_fields(where, self._ledger)):
             warn(f"where: no entry has {' or '.join(map(repr, unknown))} in its metadata")
         return found
 
-    def _see_changes(self) -> bool:
-        """Whether the index has changed since the last look."""
+    def _up_to_date(self) -> int:
+        """The epoch of the ledger, after the vectors of that epoch can be seen."""
         epoch = self._ledger.epoch()
-        if epoch == self._epoch:
-            return False
-        self._store.refresh()
-        self._epoch = epoch
-        return True
+        if epoch != self._epoch:
+            self._store.refresh()
+            self._epoch = epoch
+        return epoch
 
     def prepare(
         self,

@@ -21,7 +21,7 @@ from mmrerank.optional import require
 if TYPE_CHECKING:
     from threading import Event
 
-    from mmrerank.index.indexer import SyncReport
+    from mmrerank.index.report import SyncReport
 
 __all__ = ["watch"]
 
@@ -37,7 +37,7 @@ _Stamp = tuple[int, ...] | None
 
 def watch(
     sync: Callable[[list[Path]], SyncReport],
-    paths: str | os.PathLike[str] | Paths,
+    paths: Paths,
     *,
     exclude: Path,
     on_error: Callable[[RerankError], object] | None = None,

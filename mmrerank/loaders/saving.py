@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,10 @@ from mmrerank.filesystem import write_atomically
 from mmrerank.images.decode import read_file
 from mmrerank.loaders.base import Figure
 
-__all__ = ["image_folder", "save_facts", "save_image"]
+__all__ = ["image_folder", "is_saved_name", "save_facts", "save_image"]
+
+_HASH = r"[0-9a-f]{32}"
+_SAVED = re.compile(rf"{_HASH}\.\w+|\.{_HASH}\.\w+\.{_HASH}\.part")
 
 _MAX_FACTS = 2**20  # bytes of that file
 
@@ -39,6 +43,11 @@ def save_image(root: Path, data: bytes, suffix: str = ".png") -> str:
     if not (root / ref).exists():
         _write(root / ref, data)
     return ref
+
+
+def is_saved_name(name: str) -> bool:
+    """Is this the name of a file as it is written here, or of a part that was left behind?"""
+    return _SAVED.fullmatch(name) is not None
 
 
 def save_facts(root: Path, figure: Figure) -> None:

@@ -89,3 +89,12 @@ def test_a_long_answer_takes_no_time():
     start = time.process_time()
     parsed("[" * 200_000 + "1" * 200_000 + "[1, " * 50_000)
     assert time.process_time() - start < 1
+
+
+def test_a_long_answer_about_many_chunks_takes_no_time():
+    facts = [{"number": n, "source": "a.pdf", "figure": f} for n in range(1, 3001) for f in ("", f"Figure {n}")]  # fmt: skip
+    known = Citations(tuple(Citation(**one) for one in facts))
+    begun = time.process_time()
+    cited = known.parse("".join(f"[{n}][Figure {n}]" for n in range(1, 3001)))
+    assert cited.citations == known.known
+    assert time.process_time() - begun < 1

@@ -221,3 +221,9 @@ def test_instructions_can_be_replaced_and_nothing_found_is_said():
     prompt = PromptBuilder(instructions="Reply in French.").build("q", [])
     assert prompt.text.startswith("Reply in French.\n")
     assert "(nothing was found)" in prompt.text
+
+
+@pytest.mark.parametrize("options", [{"instructions": None}, {"max_images": "8"}, {"max_pixels": None}, {"max_bytes": 1e9}])  # fmt: skip
+def test_options_of_another_type(options):
+    with pytest.raises(InvalidInputError, match=next(iter(options))):
+        PromptBuilder(**options)

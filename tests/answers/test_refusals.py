@@ -39,3 +39,21 @@ def test_it_names_the_way_out(status, message):
 def test_other_errors_are_others(status):
     assert image_refusal(ProviderError("image quota", status)) is None
     assert image_refusal(ProviderError("max_tokens is too large", 400)) is None
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (404, "The model `gpt-4-vision` does not exist"),
+        (404, 'model "llava-multimodal:7b" not found, try pulling it first'),
+        (500, "failed to provision a machine"),
+    ],
+)
+def test_words_that_only_look_like_images_are_no_refusal(status, message):
+    assert image_refusal(ProviderError(message, status)) is None
+
+
+def test_secrets_are_taken_out_of_the_message():
+    error = ProviderError("image refused for key geheim-0123", 400)
+    refusal = image_refusal(error, lambda text: text.replace("geheim-0123", "***"))
+    assert "key ***" in str(refusal)

@@ -168,3 +168,14 @@ def test_a_filter_does_not_stop_at_the_best_captions(index, captioner, server):
         options = {"where": {"file": hit.source}, "top_n": 1, "fetch_k": 1}
         (found,) = index.search("sailing yacht", routes=["captions"], **options)
         assert found.source == hit.source
+
+
+def test_a_damaged_caption_is_none_and_is_asked_for_again(index, captioner, server):
+    asker = captioner(server)
+    index.caption(asker)
+    with sqlite3.connect(index.folder / "ledger.sqlite3") as database:
+        database.execute("UPDATE captions SET caption = '{'")
+    database.close()
+    assert index.search("yacht", routes=["captions"])[0].images[0].generated_caption == ""
+    assert index.caption(asker).written
+    assert "boat" in index.search("yacht", routes=["captions"])[0].images[0].generated_caption

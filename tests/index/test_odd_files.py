@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mmrerank.errors import DocumentError
+from mmrerank.errors import DocumentError, StoreError
 from mmrerank.index import Index
 
 pytest.importorskip("chromadb")
@@ -128,3 +128,10 @@ def test_queries_with_half_characters_and_very_many_words_are_searched(tmp_path,
     index = _index(tmp_path)
     index.sync([_folder(tmp_path, "a.md")])
     assert len(index.search(query)) == 1
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "a\0b", "file", "file/below"])
+def test_a_folder_that_cannot_be_one_is_a_store_error(tmp_path, name):
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match="file"):
+        Index(f"{tmp_path}/file{name.removeprefix('file')}")

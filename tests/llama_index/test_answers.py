@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import gc
 
 import pytest
 from adapters.drivers import figures
+from helpers import png
 from llama_index.core.chat_engine import ContextChatEngine
 from llama_index.core.chat_engine.multi_modal_context import MultiModalContextChatEngine
 from llama_index.core.query_engine import CitationQueryEngine, RetrieverQueryEngine
 from llama_index.core.retrievers import BaseRetriever
-from llama_index.core.schema import ImageNode, Node, NodeWithScore, TextNode
+from llama_index.core.schema import ImageNode, MediaResource, Node, NodeWithScore, TextNode
 from llama_index.llms.openai import OpenAI
 from pydantic import ValidationError
 
@@ -224,3 +226,24 @@ def test_wrong_options():
             ImagePostprocessor(**options)
     with pytest.raises(InvalidInputError, match="nodes"):
         ImagePostprocessor().postprocess_nodes("nodes")
+
+
+@pytest.mark.parametrize("images", ["send", "separate", "words"])
+def test_images_of_the_nodes_themselves_are_within_the_budget_and_come_once(images):
+    files = [base64.b64encode(png(text)).decode() for text in ("one", "one", "two", "three")]
+    nodes = [
+        NodeWithScore(node=ImageNode(id_=f"{i}", text=f"text {i}", image=data), score=0.5)
+        for i, data in enumerate(files)
+    ]
+    nodes[3].node = Node(
+        id_="3",
+        text_resource=MediaResource(text="text 3"),
+        image_resource=MediaResource(data=files[3].encode(), mimetype="image/png"),
+    )
+    postprocessor = ImagePostprocessor(images=images, max_images=2, reader=ImageReader(None, ocr=False))  # fmt: skip
+    found = [item.node for item in postprocessor.postprocess_nodes(nodes)]
+    have = [n for n in found if getattr(n, "image", None) or getattr(n, "image_resource", None)]
+    assert len(have) == (0 if images == "words" else 2)
+    texts = [node for node in found if node.get_content().startswith("text")]
+    assert [node.node_id for node in texts] == ["0", "1", "2", "3"]
+    assert all(getattr(item.node, "image", None) for item in nodes[:3])  # the caller's own stay
