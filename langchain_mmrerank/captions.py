@@ -10,8 +10,8 @@ from langchain_core.messages import AIMessage, HumanMessage
 
 from mmrerank.captioning.caption import CAPTION_SCHEMA
 from mmrerank.captioning.model import CaptionReply, CaptionRequest
-from mmrerank.captioning.provider_errors import typed_error
 from mmrerank.errors import InvalidInputError
+from mmrerank.http.provider_errors import typed_error
 
 __all__ = ["ChatModelCaptions"]
 

@@ -14,7 +14,7 @@ from mmrerank import (
     RateLimitError,
     UnsupportedModalityError,
 )
-from mmrerank.captioning.provider_errors import typed_error
+from mmrerank.http.provider_errors import typed_error
 
 
 class ProviderError(Exception):
