@@ -29,6 +29,7 @@ from mmrerank.ocr.words import loader_facts
 from mmrerank.progress import progress
 from mmrerank.retrieval.base import TextEmbedder, embedded_documents
 from mmrerank.retrieval.vector_store import Record, VectorStore
+from mmrerank.timing import Timer
 from mmrerank.types import Image
 
 if TYPE_CHECKING:
@@ -48,7 +49,10 @@ class Read(Protocol):
 
 @dataclass(slots=True)
 class SyncReport:
-    """What a `sync` did, by path: `failed` and `skipped` have a reason for each file."""
+    """What a `sync` did, by path: `failed` and `skipped` have a reason for each file.
+
+    `timings` are in seconds: "load" is the reading of files, "index" the writing of what they hold.
+    """
 
     added: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
@@ -57,6 +61,7 @@ class SyncReport:
     failed: list[tuple[str, RerankError]] = field(default_factory=list)
     skipped: list[tuple[str, str]] = field(default_factory=list)
     images_removed: int = 0
+    timings: Mapping[str, float] = field(default_factory=dict)
 
 
 class Indexer:
@@ -74,6 +79,7 @@ class Indexer:
     ) -> None:
         self._ledger, self._writer, self._store = ledger, writer, store
         self._embedder, self._read, self._options = embedder, read, options
+        self._timer = Timer()
 
     def recover(self) -> None:
         """Delete what killed writers left in the vector store. Raises `StoreError`."""
@@ -86,7 +92,8 @@ class Indexer:
         `StoreError` if the index cannot be written: the work stops at the first such error, since
         Chroma does not return from the write after a full disk.
         """
-        report = SyncReport(skipped=[(str(path), reason) for path, reason in scan.skipped])
+        skipped = [(str(path), reason) for path, reason in scan.skipped]
+        report = SyncReport(skipped=skipped, timings=self._timer.timings)
         known = {record.path: record for record in self._ledger.files()}
         several = len(scan.files) > 1  # one bar at a time: for the files, or within the only one
         for path in progress(scan.files, "Indexing", show=show_progress and several):
@@ -132,10 +139,12 @@ class Indexer:
             self._writer.touch(current)
             report.unchanged.append(str(path))
             return
-        chunks = self._read(path, show_progress=show_progress)
+        with self._timer.stage("load"):
+            chunks = self._read(path, show_progress=show_progress)
         if _size_and_time(path) != (size, modified):
             raise DocumentError(str(path), "changed while it was read; index it again")
-        self.write(current, chunks)
+        with self._timer.stage("index"):
+            self.write(current, chunks)
         (report.added if record is None else report.changed).append(str(path))
 
     def write(self, record: FileRecord, chunks: Sequence[Chunk]) -> None:

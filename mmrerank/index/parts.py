@@ -18,7 +18,16 @@ from mmrerank.index.writer import writing
 from mmrerank.retrieval.base import TextEmbedder
 from mmrerank.retrieval.chroma import ChromaStore
 
-__all__ = ["IMAGES", "LEDGER", "Parts", "indexing", "no_index", "open_parts", "typed_errors"]
+__all__ = [
+    "IMAGES",
+    "LEDGER",
+    "Parts",
+    "empty_index",
+    "indexing",
+    "no_index",
+    "open_parts",
+    "typed_errors",
+]
 
 LEDGER = "ledger.sqlite3"
 IMAGES = "images"
@@ -54,6 +63,13 @@ def open_parts(folder: Path, name: str, embedder: TextEmbedder | str | None) -> 
         ledger.close()
         raise
     return Parts(ledger, store, own, Searcher(ledger, store, own, folder / IMAGES))
+
+
+def empty_index(name: str) -> StoreError:
+    """The error for an index without entries."""
+    return StoreError(
+        f"the index in {name} is empty; add files with: mmrerank index FILES... --store {name}"
+    )
 
 
 @contextmanager

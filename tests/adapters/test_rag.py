@@ -134,7 +134,7 @@ def test_the_figure_arrives_and_is_cited(make, framework, filled, ask):
     (cited,) = answer.cited
     assert type(cited) is (Document if framework == "langchain" else NodeWithScore)
     assert cited.metadata["best_image"] == figure.image
-    assert set(answer.timings) == {"search", "prompt", "answer"}
+    assert set(answer.timings) == {"search", "rerank", "prompt", "answer"}
 
 
 def test_five_lines(make, files, tmp_path):
