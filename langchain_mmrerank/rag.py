@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractContextManager
 from typing import Any, Literal, Unpack
 
 from langchain_core.documents import Document
@@ -12,6 +13,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.runnables import Runnable
 
 from langchain_mmrerank.answers import ImagePrompt, ImagePromptValue
+from langchain_mmrerank.captions import model_name
 from langchain_mmrerank.retriever import MultimodalRetriever
 from mmrerank.answers.prompt import PromptOptions
 from mmrerank.answers.rag import (
@@ -22,7 +24,7 @@ from mmrerank.answers.rag import (
     Measured,
     answer_of,
 )
-from mmrerank.answers.refusals import refusals_named
+from mmrerank.answers.refusals import model_errors
 from mmrerank.base import Reranker
 from mmrerank.index.index import Index
 
@@ -46,8 +48,9 @@ class MultimodalRAG(IndexAndReranker):
     indexed, or "warn" and go on. `options` are those of `PromptOptions`.
 
     `ask`, `aask`, `stream` and `astream` raise `StoreError` for an empty index, `ImageError`, what
-    the reranker and the model's client raise, and `UnsupportedModalityError` where the model
-    refuses images: it then needs `images="words"`.
+    the reranker raises, `UnsupportedModalityError` where the model refuses images (it then needs
+    `images="words"`), and where it cannot be asked an `APIError` such as `AuthenticationError`, or
+    `InvalidInputError` for an unknown model, with the error of its client as the cause.
     """
 
     def __init__(
@@ -76,14 +79,14 @@ class MultimodalRAG(IndexAndReranker):
     def ask(self, question: str) -> Answer[Document]:
         """The answer to a question. Raises the errors that the class names."""
         documents, value, measured = self._prompted(question)
-        with measured.stage("answer"), refusals_named(has_images=bool(value.image_count)):
+        with measured.stage("answer"), self._errors(value):
             message = self.model.invoke(value)
         return _answer(str(message.text), documents, value, measured, message)
 
     async def aask(self, question: str) -> Answer[Document]:
         """As `ask`, without blocking the event loop."""
         documents, value, measured = await self._aprompted(question)
-        with measured.stage("answer"), refusals_named(has_images=bool(value.image_count)):
+        with measured.stage("answer"), self._errors(value):
             message = await self.model.ainvoke(value)
         return _answer(str(message.text), documents, value, measured, message)
 
@@ -93,7 +96,7 @@ class MultimodalRAG(IndexAndReranker):
         whole: list[Any] = []
 
         def pieces() -> Iterator[str]:
-            with measured.stage("answer"), refusals_named(has_images=bool(value.image_count)):
+            with measured.stage("answer"), self._errors(value):
                 for chunk in self.model.stream(value):
                     whole.append(chunk)
                     if text := str(chunk.text):
@@ -109,7 +112,7 @@ class MultimodalRAG(IndexAndReranker):
         whole: list[Any] = []
 
         async def pieces() -> AsyncIterator[str]:
-            with measured.stage("answer"), refusals_named(has_images=bool(value.image_count)):
+            with measured.stage("answer"), self._errors(value):
                 async for chunk in self.model.astream(value):
                     whole.append(chunk)
                     if text := str(chunk.text):
@@ -118,6 +121,9 @@ class MultimodalRAG(IndexAndReranker):
         return AsyncAnswerStream(
             pieces(), lambda text: _answer(text, documents, value, measured, _sum(whole))
         )
+
+    def _errors(self, value: ImagePromptValue) -> AbstractContextManager[None]:
+        return model_errors(model_name(self.model), has_images=bool(value.image_count))
 
     def _prompted(self, question: str) -> tuple[list[Document], ImagePromptValue, Measured]:
         measured = Measured()

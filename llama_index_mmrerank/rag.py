@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AbstractContextManager
 from typing import Any, Literal, Unpack
 
 from llama_index.core.base.llms.types import ChatResponse
@@ -23,7 +24,7 @@ from mmrerank.answers.rag import (
     Measured,
     answer_of,
 )
-from mmrerank.answers.refusals import refusals_named
+from mmrerank.answers.refusals import model_errors
 from mmrerank.base import Reranker
 from mmrerank.frameworks import LLAMA_INDEX, wrong_type
 from mmrerank.index.index import Index
@@ -48,8 +49,9 @@ class MultimodalRAG(IndexAndReranker):
     on. `options` are those of `PromptOptions`.
 
     `ask`, `aask`, `stream` and `astream` raise `StoreError` for an empty index, `ImageError`, what
-    the reranker and the LLM's client raise, and `UnsupportedModalityError` where the LLM refuses
-    images: it then needs `images="words"`.
+    the reranker raises, `UnsupportedModalityError` where the LLM refuses images (it then needs
+    `images="words"`), and where it cannot be asked an `APIError` such as `AuthenticationError`, or
+    `InvalidInputError` for an unknown model, with the error of its client as the cause.
     """
 
     def __init__(
@@ -80,14 +82,14 @@ class MultimodalRAG(IndexAndReranker):
     def ask(self, question: str) -> Answer[NodeWithScore]:
         """The answer to a question. Raises the errors that the class names."""
         nodes, prompt, measured = self._prompted(question)
-        with measured.stage("answer"), refusals_named(has_images=bool(prompt.images)):
+        with measured.stage("answer"), self._errors(prompt):
             response = self.llm.chat([to_chat_message(prompt)])
         return _answer(response.message.content or "", nodes, prompt, measured, response)
 
     async def aask(self, question: str) -> Answer[NodeWithScore]:
         """As `ask`, without blocking the event loop."""
         nodes, prompt, measured = await self._aprompted(question)
-        with measured.stage("answer"), refusals_named(has_images=bool(prompt.images)):
+        with measured.stage("answer"), self._errors(prompt):
             response = await self.llm.achat([to_chat_message(prompt)])
         return _answer(response.message.content or "", nodes, prompt, measured, response)
 
@@ -97,7 +99,7 @@ class MultimodalRAG(IndexAndReranker):
         last: list[ChatResponse] = []
 
         def pieces() -> Iterator[str]:
-            with measured.stage("answer"), refusals_named(has_images=bool(prompt.images)):
+            with measured.stage("answer"), self._errors(prompt):
                 for response in self.llm.stream_chat([to_chat_message(prompt)]):
                     last[:] = [response]
                     if response.delta:
@@ -111,7 +113,7 @@ class MultimodalRAG(IndexAndReranker):
         last: list[ChatResponse] = []
 
         async def pieces() -> AsyncIterator[str]:
-            with measured.stage("answer"), refusals_named(has_images=bool(prompt.images)):
+            with measured.stage("answer"), self._errors(prompt):
                 async for response in await self.llm.astream_chat([to_chat_message(prompt)]):
                     last[:] = [response]
                     if response.delta:
@@ -120,6 +122,9 @@ class MultimodalRAG(IndexAndReranker):
         return AsyncAnswerStream(
             pieces(), lambda text: _answer(text, nodes, prompt, measured, *last)
         )
+
+    def _errors(self, prompt: Prompt) -> AbstractContextManager[None]:
+        return model_errors(self.llm.metadata.model_name, has_images=bool(prompt.images))
 
     def _prompted(self, question: str) -> tuple[list[NodeWithScore], Prompt, Measured]:
         measured = Measured()

@@ -1,4 +1,4 @@
-"""The error for a model that was sent images and reads text only, whatever client was asked."""
+"""The errors of a model that answers, whatever client was asked; above all, of one for text only."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from mmrerank.errors import UnsupportedModalityError
+from mmrerank.http.provider_errors import is_provider_error, provider_message, typed_error
 
-__all__ = ["image_refusal", "refusals_named"]
+__all__ = ["image_refusal", "model_errors"]
 
 # OpenAI, vLLM and Ollama answer 400, OpenRouter 404, DeepSeek 422, llama.cpp 500.
 _STATUSES = (400, 404, 415, 422, 500, 501)
 
 _ABOUT_IMAGES = re.compile(r"image|vision|modal|mmproj", re.IGNORECASE)
+
+_NO_SUCH_MODEL = re.compile(r"not exist|not found", re.IGNORECASE)  # its name may say "vision"
 
 _LONGEST = 300  # characters of the provider's message
 
@@ -26,8 +29,10 @@ def image_refusal(error: BaseException) -> UnsupportedModalityError | None:
     """
     response = getattr(error, "response", None)
     status = getattr(error, "status_code", None) or getattr(response, "status_code", None)
-    message = " ".join(str(error).split())
+    message = provider_message(error)
     if status not in _STATUSES or not _ABOUT_IMAGES.search(message):
+        return None
+    if status == 404 and _NO_SUCH_MODEL.search(message):
         return None
     return UnsupportedModalityError(
         f"the model refused a prompt with images ({message:.{_LONGEST}}); if it reads text only, "
@@ -37,15 +42,16 @@ def image_refusal(error: BaseException) -> UnsupportedModalityError | None:
 
 
 @contextmanager
-def refusals_named(*, has_images: bool) -> Iterator[None]:
-    """Within the block, a provider's refusal of images becomes an `UnsupportedModalityError`.
+def model_errors(model: str, *, has_images: bool) -> Iterator[None]:
+    """Within the block, the errors of a model's client become ours, with the original as the cause.
 
-    All other errors stay as they are, and so do all if the prompt has no images.
+    A refusal of images is an `UnsupportedModalityError`. What is no error of a service or of the
+    way to it stays as it is.
     """
     try:
         yield
     except Exception as error:  # each provider has its own kinds
         refusal = image_refusal(error) if has_images else None
-        if refusal is None:
+        if refusal is None and not is_provider_error(error):
             raise
-        raise refusal from error
+        raise refusal or typed_error(error, model) from error

@@ -16,6 +16,7 @@ from mmrerank.errors import InvalidInputError
 from mmrerank.retrieval.embedders import EMBEDDERS, embedder_name
 
 __all__ = [
+    "READ_WORDS",
     "add_embedder",
     "add_reranker",
     "add_store",
@@ -25,7 +26,8 @@ __all__ = [
     "selected_reranker",
 ]
 
-_READ_WORDS = ("ocr", "ocr-minilm")
+READ_WORDS = ("ocr", "ocr-minilm")
+"""The rerankers that `--no-ocr` is for."""
 
 
 def add_store(command: argparse.ArgumentParser) -> None:
@@ -103,7 +105,7 @@ def selected_reranker(options: argparse.Namespace) -> AbstractContextManager[Rer
         states=os.path.join(options.store, "states"),
         model=options.model,
         base_url=options.base_url,
-        ocr=False if options.no_ocr and options.reranker in _READ_WORDS else None,
+        ocr=False if options.no_ocr and options.reranker in READ_WORDS else None,
     )
 
 

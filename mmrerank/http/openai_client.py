@@ -6,7 +6,7 @@ import os
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from mmrerank.errors import InvalidInputError, RerankError
+from mmrerank.errors import AuthenticationError, InvalidInputError, RerankError
 from mmrerank.http.credentials import Secret, check_base_url, find_key
 from mmrerank.http.masking import Mask
 from mmrerank.http.provider_errors import typed_error
@@ -75,4 +75,11 @@ class OpenAIClient:
 
     def _typed(self, error: Exception) -> RerankError:
         """An error of the package, or of its http client, as one of ours, without the key."""
-        return typed_error(error, self.model, Mask([self._key.reveal() or ""]))
+        key = self._key.reveal()
+        typed = typed_error(error, self.model, Mask([key or ""]))
+        if isinstance(typed, AuthenticationError) and not key:
+            return AuthenticationError(
+                f"{self.model}: {self.base_url} wants an API key, and none was sent: pass "
+                f"api_key=..., or set {_KEY_NAME} in the environment"
+            )
+        return typed

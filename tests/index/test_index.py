@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import sqlite3
@@ -301,3 +302,14 @@ def test_words_of_an_older_tokenizer_are_cut_anew_when_it_is_opened(folder):
     database.close()
     with Index(folder / "store") as index:
         assert names(index.search("machines", routes=["words"])) == ["b.pdf"]
+
+
+def test_both_stages_without_blocking(store):
+    plain = store.stages("turbine torque", OCRReranker())
+    awaited = asyncio.run(store.astages("turbine torque", OCRReranker()))
+    assert (awaited.found, awaited.results) == (plain.found, plain.results)
+    assert awaited.is_reranked
+    assert awaited.search_time > 0 < awaited.rerank_time
+    unranked = asyncio.run(store.astages("turbine torque", top_n=2))
+    assert unranked.results == unranked.found == store.search("turbine torque", top_n=2)
+    assert (unranked.is_reranked, unranked.rerank_time) == (False, 0.0)
