@@ -10,10 +10,10 @@ from langchain_core.messages import AIMessage, HumanMessage
 
 from mmrerank.captioning.caption import CAPTION_SCHEMA
 from mmrerank.captioning.model import CaptionReply, CaptionRequest
-from mmrerank.captioning.provider_errors import typed_error
 from mmrerank.errors import InvalidInputError
+from mmrerank.http.provider_errors import typed_error
 
-__all__ = ["ChatModelCaptions"]
+__all__ = ["ChatModelCaptions", "model_name"]
 
 _CUT = ("length", "max_tokens", "MAX_TOKENS")
 """How providers name the end of an answer that reached its limit."""
@@ -39,7 +39,7 @@ class ChatModelCaptions:
             raise InvalidInputError(
                 f"model must be a chat model of LangChain, not {type(model).__name__}"
             )
-        self._name = name or _name(model)
+        self._name = name or model_name(model)
         self._model = model
         self._structured: Any = None
         if structured:
@@ -75,7 +75,8 @@ class ChatModelCaptions:
         return _reply(answer["raw"], answer["parsed"])
 
 
-def _name(model: BaseChatModel) -> str:
+def model_name(model: object) -> str:
+    """The name of a model as its class keeps it, or that of the class."""
     for field in ("model_name", "model", "model_id"):
         if isinstance(name := getattr(model, field, None), str) and name:
             return name

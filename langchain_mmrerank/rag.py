@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractContextManager
 from typing import Any, Literal, Unpack
 
 from langchain_core.documents import Document
@@ -12,6 +13,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.runnables import Runnable
 
 from langchain_mmrerank.answers import ImagePrompt, ImagePromptValue
+from langchain_mmrerank.captions import model_name
 from langchain_mmrerank.retriever import MultimodalRetriever
 from mmrerank.answers.prompt import PromptOptions
 from mmrerank.answers.rag import (
@@ -19,10 +21,10 @@ from mmrerank.answers.rag import (
     AnswerStream,
     AsyncAnswerStream,
     IndexAndReranker,
-    Timer,
+    Measured,
     answer_of,
 )
-from mmrerank.answers.refusals import refusals_named
+from mmrerank.answers.refusals import model_errors
 from mmrerank.base import Reranker
 from mmrerank.index.index import Index
 
@@ -46,8 +48,9 @@ class MultimodalRAG(IndexAndReranker):
     indexed, or "warn" and go on. `options` are those of `PromptOptions`.
 
     `ask`, `aask`, `stream` and `astream` raise `StoreError` for an empty index, `ImageError`, what
-    the reranker and the model's client raise, and `UnsupportedModalityError` where the model
-    refuses images: it then needs `images="words"`.
+    the reranker raises, `UnsupportedModalityError` where the model refuses images (it then needs
+    `images="words"`), and where it cannot be asked an `APIError` such as `AuthenticationError`, or
+    `InvalidInputError` for an unknown model, with the error of its client as the cause.
     """
 
     def __init__(
@@ -75,65 +78,68 @@ class MultimodalRAG(IndexAndReranker):
 
     def ask(self, question: str) -> Answer[Document]:
         """The answer to a question. Raises the errors that the class names."""
-        documents, value, timer = self._prompted(question)
-        with timer.stage("answer"), refusals_named(has_images=bool(value.image_count)):
+        documents, value, measured = self._prompted(question)
+        with measured.stage("answer"), self._errors(value):
             message = self.model.invoke(value)
-        return _answer(str(message.text), documents, value, timer, message)
+        return _answer(str(message.text), documents, value, measured, message)
 
     async def aask(self, question: str) -> Answer[Document]:
         """As `ask`, without blocking the event loop."""
-        documents, value, timer = await self._aprompted(question)
-        with timer.stage("answer"), refusals_named(has_images=bool(value.image_count)):
+        documents, value, measured = await self._aprompted(question)
+        with measured.stage("answer"), self._errors(value):
             message = await self.model.ainvoke(value)
-        return _answer(str(message.text), documents, value, timer, message)
+        return _answer(str(message.text), documents, value, measured, message)
 
     def stream(self, question: str) -> AnswerStream[Document]:
         """The answer in pieces; its `result` when they have been read. Raises as `ask`."""
-        documents, value, timer = self._prompted(question)
+        documents, value, measured = self._prompted(question)
         whole: list[Any] = []
 
         def pieces() -> Iterator[str]:
-            with timer.stage("answer"), refusals_named(has_images=bool(value.image_count)):
+            with measured.stage("answer"), self._errors(value):
                 for chunk in self.model.stream(value):
                     whole.append(chunk)
                     if text := str(chunk.text):
                         yield text
 
         return AnswerStream(
-            pieces(), lambda text: _answer(text, documents, value, timer, _sum(whole))
+            pieces(), lambda text: _answer(text, documents, value, measured, _sum(whole))
         )
 
     async def astream(self, question: str) -> AsyncAnswerStream[Document]:
         """As `stream`: `async for piece in (stream := await rag.astream(question))`."""
-        documents, value, timer = await self._aprompted(question)
+        documents, value, measured = await self._aprompted(question)
         whole: list[Any] = []
 
         async def pieces() -> AsyncIterator[str]:
-            with timer.stage("answer"), refusals_named(has_images=bool(value.image_count)):
+            with measured.stage("answer"), self._errors(value):
                 async for chunk in self.model.astream(value):
                     whole.append(chunk)
                     if text := str(chunk.text):
                         yield text
 
         return AsyncAnswerStream(
-            pieces(), lambda text: _answer(text, documents, value, timer, _sum(whole))
+            pieces(), lambda text: _answer(text, documents, value, measured, _sum(whole))
         )
 
-    def _prompted(self, question: str) -> tuple[list[Document], ImagePromptValue, Timer]:
-        timer = Timer()
-        with timer.stage("search"):
-            documents = self.retriever.invoke(question)
-        with timer.stage("prompt"):
-            value = self.prompt.invoke({"context": documents, "question": question})
-        return documents, value, timer
+    def _errors(self, value: ImagePromptValue) -> AbstractContextManager[None]:
+        return model_errors(model_name(self.model), has_images=bool(value.image_count))
 
-    async def _aprompted(self, question: str) -> tuple[list[Document], ImagePromptValue, Timer]:
-        timer = Timer()
-        with timer.stage("search"):
+    def _prompted(self, question: str) -> tuple[list[Document], ImagePromptValue, Measured]:
+        measured = Measured()
+        with measured.searching():
+            documents = self.retriever.invoke(question)
+        with measured.stage("prompt"):
+            value = self.prompt.invoke({"context": documents, "question": question})
+        return documents, value, measured
+
+    async def _aprompted(self, question: str) -> tuple[list[Document], ImagePromptValue, Measured]:
+        measured = Measured()
+        with measured.searching():
             documents = await self.retriever.ainvoke(question)
-        with timer.stage("prompt"):
+        with measured.stage("prompt"):
             value = await self.prompt.ainvoke({"context": documents, "question": question})
-        return documents, value, timer
+        return documents, value, measured
 
 
 def _sum(chunks: list[AIMessageChunk]) -> AIMessageChunk | None:
@@ -145,7 +151,7 @@ def _answer(
     text: str,
     documents: list[Document],
     value: ImagePromptValue,
-    timer: Timer,
+    measured: Measured,
     message: AIMessage | None,
 ) -> Answer[Document]:
     usage = message.usage_metadata if message is not None else None
@@ -154,6 +160,6 @@ def _answer(
         documents,
         value.citations,
         left_out=value.left_out,
-        timings=timer.timings,
+        measured=measured,
         usage={**usage} if usage else {},
     )

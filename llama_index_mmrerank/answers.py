@@ -27,7 +27,7 @@ from mmrerank.answers.chunks import Chunk, read_chunk
 from mmrerank.answers.images import ImageBudget, ImagePicker, PickedImage
 from mmrerank.answers.parts import ImagePart, Prompt
 from mmrerank.answers.prompt import PromptBuilder, PromptOptions
-from mmrerank.answers.rendering import image_labels, quoted_words
+from mmrerank.answers.rendering import generated_lines, image_labels, quoted_words
 from mmrerank.errors import InvalidInputError
 from mmrerank.images.encode import EncodedImage
 from mmrerank.images.refs import IMAGES_KEY, write_refs
@@ -250,6 +250,7 @@ def _with_words(
         page = f" on page {chunk.images[j].page}" if chunk.images[j].page else ""
         lines += ["", f"What was read in {labels[j]}, an image{page}:"]
         lines += quoted_words(chunk.images[j], one.words)
+        lines += generated_lines(f"{labels[j]}:", chunk.images[j])
     copied = item.node.model_copy()
     copied.set_content("\n".join([chunk.text, *lines]))
     return NodeWithScore(node=copied, score=item.score)

@@ -8,8 +8,8 @@ from llama_index.core.base.llms.types import ChatMessage, ImageBlock, TextBlock
 from llama_index.core.llms import LLM
 
 from mmrerank.captioning.model import CaptionReply, CaptionRequest
-from mmrerank.captioning.provider_errors import typed_error
 from mmrerank.errors import InvalidInputError
+from mmrerank.http.provider_errors import typed_error
 
 __all__ = ["LLMCaptions"]
 

@@ -20,6 +20,7 @@ from mmrerank.errors import InvalidInputError
 from mmrerank.frameworks import LLAMA_INDEX, wrong_type
 from mmrerank.images.refs import (
     BEST_IMAGE_KEY,
+    GENERATED_CAPTIONS_KEY,
     IMAGES_KEY,
     IS_SCORED_KEY,
     RELEVANCE_KEY,
@@ -55,6 +56,7 @@ OUR_KEYS = (
     RETRIEVAL_SCORE_KEY,
     BEST_IMAGE_KEY,
     IS_SCORED_KEY,
+    GENERATED_CAPTIONS_KEY,
 )
 """Metadata keys for programs, hidden from LLMs and embedders."""
 

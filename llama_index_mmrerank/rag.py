@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AbstractContextManager
 from typing import Any, Literal, Unpack
 
 from llama_index.core.base.llms.types import ChatResponse
@@ -20,10 +21,10 @@ from mmrerank.answers.rag import (
     AnswerStream,
     AsyncAnswerStream,
     IndexAndReranker,
-    Timer,
+    Measured,
     answer_of,
 )
-from mmrerank.answers.refusals import refusals_named
+from mmrerank.answers.refusals import model_errors
 from mmrerank.base import Reranker
 from mmrerank.frameworks import LLAMA_INDEX, wrong_type
 from mmrerank.index.index import Index
@@ -48,8 +49,9 @@ class MultimodalRAG(IndexAndReranker):
     on. `options` are those of `PromptOptions`.
 
     `ask`, `aask`, `stream` and `astream` raise `StoreError` for an empty index, `ImageError`, what
-    the reranker and the LLM's client raise, and `UnsupportedModalityError` where the LLM refuses
-    images: it then needs `images="words"`.
+    the reranker raises, `UnsupportedModalityError` where the LLM refuses images (it then needs
+    `images="words"`), and where it cannot be asked an `APIError` such as `AuthenticationError`, or
+    `InvalidInputError` for an unknown model, with the error of its client as the cause.
     """
 
     def __init__(
@@ -79,61 +81,66 @@ class MultimodalRAG(IndexAndReranker):
 
     def ask(self, question: str) -> Answer[NodeWithScore]:
         """The answer to a question. Raises the errors that the class names."""
-        nodes, prompt, timer = self._prompted(question)
-        with timer.stage("answer"), refusals_named(has_images=bool(prompt.images)):
+        nodes, prompt, measured = self._prompted(question)
+        with measured.stage("answer"), self._errors(prompt):
             response = self.llm.chat([to_chat_message(prompt)])
-        return _answer(response.message.content or "", nodes, prompt, timer, response)
+        return _answer(response.message.content or "", nodes, prompt, measured, response)
 
     async def aask(self, question: str) -> Answer[NodeWithScore]:
         """As `ask`, without blocking the event loop."""
-        nodes, prompt, timer = await self._aprompted(question)
-        with timer.stage("answer"), refusals_named(has_images=bool(prompt.images)):
+        nodes, prompt, measured = await self._aprompted(question)
+        with measured.stage("answer"), self._errors(prompt):
             response = await self.llm.achat([to_chat_message(prompt)])
-        return _answer(response.message.content or "", nodes, prompt, timer, response)
+        return _answer(response.message.content or "", nodes, prompt, measured, response)
 
     def stream(self, question: str) -> AnswerStream[NodeWithScore]:
         """The answer in pieces; its `result` when they have been read. Raises as `ask`."""
-        nodes, prompt, timer = self._prompted(question)
+        nodes, prompt, measured = self._prompted(question)
         last: list[ChatResponse] = []
 
         def pieces() -> Iterator[str]:
-            with timer.stage("answer"), refusals_named(has_images=bool(prompt.images)):
+            with measured.stage("answer"), self._errors(prompt):
                 for response in self.llm.stream_chat([to_chat_message(prompt)]):
                     last[:] = [response]
                     if response.delta:
                         yield response.delta
 
-        return AnswerStream(pieces(), lambda text: _answer(text, nodes, prompt, timer, *last))
+        return AnswerStream(pieces(), lambda text: _answer(text, nodes, prompt, measured, *last))
 
     async def astream(self, question: str) -> AsyncAnswerStream[NodeWithScore]:
         """As `stream`: `async for piece in (stream := await rag.astream(question))`."""
-        nodes, prompt, timer = await self._aprompted(question)
+        nodes, prompt, measured = await self._aprompted(question)
         last: list[ChatResponse] = []
 
         async def pieces() -> AsyncIterator[str]:
-            with timer.stage("answer"), refusals_named(has_images=bool(prompt.images)):
+            with measured.stage("answer"), self._errors(prompt):
                 async for response in await self.llm.astream_chat([to_chat_message(prompt)]):
                     last[:] = [response]
                     if response.delta:
                         yield response.delta
 
-        return AsyncAnswerStream(pieces(), lambda text: _answer(text, nodes, prompt, timer, *last))
+        return AsyncAnswerStream(
+            pieces(), lambda text: _answer(text, nodes, prompt, measured, *last)
+        )
 
-    def _prompted(self, question: str) -> tuple[list[NodeWithScore], Prompt, Timer]:
-        timer = Timer()
-        with timer.stage("search"):
+    def _errors(self, prompt: Prompt) -> AbstractContextManager[None]:
+        return model_errors(self.llm.metadata.model_name, has_images=bool(prompt.images))
+
+    def _prompted(self, question: str) -> tuple[list[NodeWithScore], Prompt, Measured]:
+        measured = Measured()
+        with measured.searching():
             nodes = self.retriever.retrieve(QueryBundle(question))
-        with timer.stage("prompt"):
+        with measured.stage("prompt"):
             prompt = self._build(nodes, question)
-        return nodes, prompt, timer
+        return nodes, prompt, measured
 
-    async def _aprompted(self, question: str) -> tuple[list[NodeWithScore], Prompt, Timer]:
-        timer = Timer()
-        with timer.stage("search"):
+    async def _aprompted(self, question: str) -> tuple[list[NodeWithScore], Prompt, Measured]:
+        measured = Measured()
+        with measured.searching():
             nodes = await self.retriever.aretrieve(QueryBundle(question))
-        with timer.stage("prompt"):
+        with measured.stage("prompt"):
             prompt = await asyncio.to_thread(self._build, nodes, question)
-        return nodes, prompt, timer
+        return nodes, prompt, measured
 
     def _build(self, nodes: list[NodeWithScore], question: str) -> Prompt:
         return build_prompt(
@@ -149,7 +156,7 @@ def _answer(
     text: str,
     nodes: list[NodeWithScore],
     prompt: Prompt,
-    timer: Timer,
+    measured: Measured,
     response: ChatResponse | None = None,
 ) -> Answer[NodeWithScore]:
     told: Mapping[str, Any] = response.additional_kwargs if response is not None else {}
@@ -158,6 +165,6 @@ def _answer(
         nodes,
         prompt.citations,
         left_out=prompt.left_out,
-        timings=timer.timings,
+        measured=measured,
         usage={name: count for name, count in told.items() if name.endswith("_tokens")},
     )

@@ -17,7 +17,7 @@ from mmrerank.types import Content, Modalities, RerankResult, Scored, Usage
 
 __all__ = ["Reranker", "collected_usage", "rank"]
 
-_collecting: ContextVar[list[Usage] | None] = ContextVar("mmrerank_usage", default=None)
+_collecting: ContextVar[tuple[list[Usage], ...]] = ContextVar("mmrerank_usage", default=())
 
 Documents = Sequence[str | Content]
 
@@ -144,8 +144,8 @@ class Reranker(ABC):
         return contents, check_scores(scored, len(contents), self.model)
 
     def _report(self, usage: Usage) -> None:
-        if (collecting := _collecting.get()) is not None:
-            collecting.append(usage)
+        for collected in _collecting.get():
+            collected.append(usage)
         if self.on_usage is not None:
             self.on_usage(usage)
 
@@ -158,7 +158,7 @@ def collected_usage() -> Iterator[list[Usage]]:
     others use the same reranker.
     """
     collected: list[Usage] = []
-    token = _collecting.set(collected)
+    token = _collecting.set((*_collecting.get(), collected))
     try:
         yield collected
     finally:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mmrerank.images.refs import (
     BEST_IMAGE_KEY,
+    GENERATED_CAPTIONS_KEY,
     IS_SCORED_KEY,
     RELEVANCE_KEY,
     RETRIEVAL_RANK_KEY,
@@ -68,7 +70,8 @@ def hit_metadata(hit: Hit, *, reranked: bool) -> dict[str, Any]:
     """The metadata of an index's result: the loader's, and the same keys as `scored_metadata`.
 
     `relevance_score` is missing where no reranker was asked. `best_image` is also set where a
-    figure's own entry was found, by its words or vector.
+    figure's own entry was found, by its words or vector. `generated_captions` holds what models
+    said of the images (`GENERATED_CAPTIONS_KEY`), where they were asked.
     """
     metadata = {
         **hit.metadata,
@@ -81,7 +84,18 @@ def hit_metadata(hit: Hit, *, reranked: bool) -> dict[str, Any]:
         metadata[IS_SCORED_KEY] = False
     if hit.best_image is not None:
         metadata[BEST_IMAGE_KEY] = hit.best_image
+    if said := _generated_captions(hit):
+        metadata[GENERATED_CAPTIONS_KEY] = said
     return metadata
+
+
+def _generated_captions(hit: Hit) -> str | None:
+    said = {
+        image.path: {"caption": image.generated_caption, "model": image.generated_by}
+        for image in hit.images
+        if image.generated_caption
+    }
+    return json.dumps(said, ensure_ascii=False) if said else None
 
 
 @dataclass(frozen=True, slots=True)

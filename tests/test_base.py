@@ -56,3 +56,11 @@ def test_usage_is_collected_beside_the_callback():
     reranker.score("q", ["a"])
     assert [one.documents for one in usage] == [1]
     assert len(reported) == 2
+
+
+def test_usage_within_another_collection_counts_in_both():
+    with collected_usage() as outer:
+        with collected_usage() as inner:
+            Scripted(1.0).score("q", ["a"])
+        Scripted(1.0).score("q", ["a"])
+    assert (len(outer), len(inner)) == (2, 1)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmrerank.images.refs import BEST_IMAGE_KEY
+from mmrerank.images.refs import BEST_IMAGE_KEY, GENERATED_CAPTIONS_KEY
 from mmrerank.ocr.words import loader_facts
+from mmrerank.result_metadata import hit_metadata
 from mmrerank.types import Image
 
 if TYPE_CHECKING:
@@ -32,7 +34,8 @@ class ChunkImage:
 
     `ref` is its reference in the chunk's metadata, `label` its number in the caption ("Figure 3";
     "" without one), `page` counts from 1, `box` is (x0, y0, x1, y1) in points from the page's top
-    left. `is_best` marks the image that scored best.
+    left. `is_best` marks the image that scored best. `generated_caption` is what the model
+    `generated_by` said of the image; it is not the document's text.
     """
 
     image: Image
@@ -43,6 +46,8 @@ class ChunkImage:
     caption: str = ""
     kind: str = ""
     is_best: bool = False
+    generated_caption: str = ""
+    generated_by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +72,7 @@ def read_chunk(
     """
     source = _first(metadata, _SOURCE_KEYS)
     best = metadata.get(BEST_IMAGE_KEY)
+    generated = _generated_captions(metadata)
     return Chunk(
         text=text,
         source=source,
@@ -74,7 +80,8 @@ def read_chunk(
         section=_first(metadata, ("section",)),
         kind=_first(metadata, ("kind",)) or "text",
         images=tuple(
-            _chunk_image(image, ref, source, is_best=ref == best) for ref, image in images
+            _chunk_image(image, ref, source, generated.get(ref, ("", "")), is_best=ref == best)
+            for ref, image in images
         ),
     )
 
@@ -82,17 +89,34 @@ def read_chunk(
 def hit_chunk(hit: Hit, image_root: Path) -> Chunk:
     """A result of an index as a chunk; `image_root` is the index's own."""
     metadata = {
-        **hit.metadata,
+        **hit_metadata(hit, reranked=False),
         "source": hit.source,
         "page": hit.page,
         "kind": hit.kind,
-        BEST_IMAGE_KEY: hit.best_image,
     }
     images = [(one.path, Image(path=image_root / one.path, root=image_root)) for one in hit.images]
     return read_chunk(hit.text, metadata, images)
 
 
-def _chunk_image(image: Image, ref: str, source: str, *, is_best: bool) -> ChunkImage:
+def _generated_captions(metadata: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    """Captions and the names of their models, by reference; what is not in the form is left out."""
+    value = metadata.get(GENERATED_CAPTIONS_KEY)
+    try:
+        said = json.loads(value) if isinstance(value, str) else None
+    except (ValueError, RecursionError):
+        return {}
+    if not isinstance(said, dict):
+        return {}
+    return {
+        ref: (str(one["caption"]), str(one.get("model") or ""))
+        for ref, one in said.items()
+        if isinstance(one, dict) and isinstance(one.get("caption"), str)
+    }
+
+
+def _chunk_image(
+    image: Image, ref: str, source: str, generated: tuple[str, str], *, is_best: bool
+) -> ChunkImage:
     facts = loader_facts(image, source or None)
     label = str(facts.get("label") or "")
     page = facts.get("page")
@@ -105,6 +129,8 @@ def _chunk_image(image: Image, ref: str, source: str, *, is_best: bool) -> Chunk
         caption=str(facts.get("caption") or ""),
         kind=str(facts.get("kind") or ""),
         is_best=is_best,
+        generated_caption=generated[0],
+        generated_by=generated[1],
     )
 
 

@@ -34,7 +34,8 @@ class Citation:
 
     `number` is the chunk's number in the prompt, from 1 in the order it was given. `figure` is the
     image's label ("Figure 3", "Image 1"); it is "" for the chunk itself, and so are `image` (its
-    reference), `file` (its path, if it is a file) and `caption`. `page` is the page of what is
+    reference), `file` (its path, if it is a file), `caption` and `generated_caption`, what the
+    model `generated_by` said of the image. `page` is the page of what is
     cited, `box` the image's place on it in points from the page's top left.
     """
 
@@ -47,6 +48,8 @@ class Citation:
     image: str = ""
     file: str = ""
     caption: str = ""
+    generated_caption: str = ""
+    generated_by: str = ""
     box: Box | None = None
 
     @property

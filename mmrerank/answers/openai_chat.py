@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import base64
-import os
 from collections.abc import Callable, Iterator
-from typing import Any, Self
-from urllib.parse import urlsplit
+from typing import Any
 
 from mmrerank.answers.parts import ImagePart, Prompt, TextPart
 from mmrerank.answers.refusals import image_refusal
-from mmrerank.captioning.provider_errors import typed_error
-from mmrerank.errors import APIConnectionError, InvalidInputError, InvalidResponseError, warn
-from mmrerank.http.credentials import Secret, check_base_url, find_key
+from mmrerank.errors import APIConnectionError, InvalidResponseError, warn
 from mmrerank.http.masking import Mask
-from mmrerank.optional import require
+from mmrerank.http.openai_client import OpenAIClient
 
 __all__ = ["OpenAIChat", "chat_content"]
 
-_OPENAI = "https://api.openai.com/v1"
-_KEY_NAME = "OPENAI_API_KEY"
 
-
-class OpenAIChat:
+class OpenAIChat(OpenAIClient):
     """A chat model behind an address that speaks OpenAI's chat completions.
 
     ::
@@ -31,57 +24,9 @@ class OpenAIChat:
             for piece in chat.stream(prompt):
                 print(piece, end="")
 
-    `api_key` is a str or pydantic's `SecretStr`; None reads `OPENAI_API_KEY`, "" sends none. It is
-    shown nowhere. `base_url` None reads `OPENAI_BASE_URL`, or else is OpenAI's. `timeout` is in
-    seconds for each attempt; `max_retries` counts attempts after the first. Other `options` go to
-    `openai.OpenAI`.
-
-    Raises `MissingDependencyError` without the extra `openai`, `AuthenticationError` where OpenAI's
-    own address has no key, and `InvalidInputError` for an address that would expose the key.
+    Options, and the errors that they raise, are those of
+    `mmrerank.http.openai_client.OpenAIClient`.
     """
-
-    def __init__(
-        self,
-        model: str,
-        *,
-        base_url: str | None = None,
-        api_key: object = None,
-        timeout: float = 120.0,
-        max_retries: int = 2,
-        allow_http_key: bool = False,
-        **options: Any,
-    ) -> None:
-        if not isinstance(model, str) or not model.strip():
-            raise InvalidInputError("the name of the chat model is missing")
-        address = base_url or os.environ.get("OPENAI_BASE_URL") or _OPENAI
-        is_openai = urlsplit(address).hostname == urlsplit(_OPENAI).hostname
-        key = find_key(api_key, (_KEY_NAME,), "OpenAIChat" if is_openai else None)
-        self.model = model
-        self.base_url = check_base_url(
-            address, has_key=key is not None, allow_http_key=allow_http_key
-        )
-        self._key = Secret(key)
-        # No http client is passed: one of httpx fits version 2 of the package, of httpx2 version 3.
-        self._client = require("openai").OpenAI(
-            api_key=key or "no-key",
-            base_url=self.base_url,
-            timeout=timeout,
-            max_retries=max_retries,
-            **options,
-        )
-
-    def __repr__(self) -> str:
-        return f"OpenAIChat({self.model!r}, base_url={self.base_url!r})"
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the client's connections."""
-        self._client.close()
 
     def stream(
         self, prompt: Prompt, on_usage: Callable[[dict[str, int]], object] | None = None
@@ -98,7 +43,7 @@ class OpenAIChat:
         except Exception as error:  # the package's own kinds, and those of its http client
             mask = Mask([self._key.reveal() or ""])
             refusal = image_refusal(error, mask) if prompt.images else None
-            raise refusal or typed_error(error, self.model, mask) from None
+            raise refusal or self._typed(error) from None
 
     def _pieces(
         self, prompt: Prompt, on_usage: Callable[[dict[str, int]], object] | None

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Generic, Self, TypeVar
 
 from mmrerank.answers.citations import Citation, Citations
-from mmrerank.base import Reranker
+from mmrerank.base import Reranker, collected_usage
 from mmrerank.errors import InvalidInputError
 from mmrerank.index.index import Index
 from mmrerank.index.report import SyncReport
 from mmrerank.index.scan import Paths
 from mmrerank.ocr.engine import has_ocr
 from mmrerank.ocr.reranker import OCRReranker
+from mmrerank.timing import Timer
+from mmrerank.types import Usage
 
-__all__ = ["Answer", "AnswerStream", "AsyncAnswerStream", "IndexAndReranker", "Timer", "answer_of"]
+__all__ = [
+    "Answer",
+    "AnswerStream",
+    "AsyncAnswerStream",
+    "IndexAndReranker",
+    "Measured",
+    "answer_of",
+]
 
 T = TypeVar("T")
 
@@ -31,8 +39,9 @@ class Answer(Generic[T]):
     the chunks and images that the answer refers to, in the order of their first mention, `unknown`
     its references to nothing that the model was given. `left_out` are the references of images for
     which the prompt had no room, or which could not be used. `timings` are in seconds: "search",
-    which includes reranking, "prompt" and "answer". `usage` is what the model's client tells of
-    tokens, by its own names; {} if it tells nothing.
+    "rerank", "prompt" and "answer" (those of "load" and "index" are in the report of `add`).
+    `usage` is what the model's client tells of tokens, by its own names; {} if it tells nothing.
+    `rerank_usage` is that of each call of a reranker that counts.
     """
 
     text: str
@@ -42,6 +51,7 @@ class Answer(Generic[T]):
     left_out: tuple[str, ...] = ()
     timings: Mapping[str, float] = field(default_factory=dict)
     usage: Mapping[str, Any] = field(default_factory=dict)
+    rerank_usage: tuple[Usage, ...] = ()
 
     @property
     def cited(self) -> list[T]:
@@ -49,20 +59,21 @@ class Answer(Generic[T]):
         return [self.documents[i] for i in dict.fromkeys(one.index for one in self.citations)]
 
 
-class Timer:
-    """Measures the stages of one answer, one after the other, in seconds."""
+class Measured(Timer):
+    """The stages of one answer in seconds, and what the reranker used."""
 
     def __init__(self) -> None:
-        self.timings: dict[str, float] = {}
+        super().__init__()
+        self.rerank_usage: list[Usage] = []
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """The time that the block takes, under `name`."""
-        started = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.timings[name] = time.perf_counter() - started
+    def searching(self) -> Iterator[None]:
+        """Measures a search of the index in the block: its stages and its reranking."""
+        with self.collecting(), collected_usage() as usage:
+            try:
+                yield
+            finally:
+                self.rerank_usage += usage
 
 
 class AnswerStream(Generic[T]):
@@ -127,7 +138,7 @@ class IndexAndReranker:
     def add(self, paths: Paths, *, show_progress: bool = False) -> SyncReport:
         """Read new and changed files, and folders of them, into the index.
 
-        The report names the files that could not be read. Raises the errors of `Index.add`.
+        The report names the files that could not be read, and has the `timings`. Raises the errors of `Index.add`.
         """
         return self.index.add(paths, show_progress=show_progress)
 
@@ -148,7 +159,7 @@ def answer_of(
     citations: Citations,
     *,
     left_out: tuple[str, ...],
-    timings: Mapping[str, float],
+    measured: Measured,
     usage: Mapping[str, Any],
 ) -> Answer[T]:
     """An answer with its references looked up."""
@@ -159,6 +170,7 @@ def answer_of(
         citations=cited.citations,
         unknown=cited.unknown,
         left_out=left_out,
-        timings=dict(timings),
+        timings=dict(measured.timings),
         usage=dict(usage),
+        rerank_usage=tuple(measured.rerank_usage),
     )

@@ -1,4 +1,4 @@
-"""The error for a model that was sent images and reads text only, whatever client was asked."""
+"""The errors of a model that answers, whatever client was asked; above all, of one for text only."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from mmrerank.errors import UnsupportedModalityError
+from mmrerank.http.provider_errors import is_provider_error, provider_message, typed_error
 
-__all__ = ["image_refusal", "refusals_named"]
+__all__ = ["image_refusal", "model_errors"]
 
 # OpenAI, vLLM and Ollama answer 400, OpenRouter 404, DeepSeek 422, llama.cpp 500.
 _STATUSES = (400, 404, 415, 422, 500, 501)
@@ -31,7 +32,7 @@ def image_refusal(
     """
     response = getattr(error, "response", None)
     status = getattr(error, "status_code", None) or getattr(response, "status_code", None)
-    message = " ".join(mask(str(error)).split())
+    message = " ".join(mask(provider_message(error)).split())
     if status not in _STATUSES or not _ABOUT_IMAGES.search(message):
         return None
     if _NO_SUCH_MODEL.search(message):
@@ -44,15 +45,16 @@ def image_refusal(
 
 
 @contextmanager
-def refusals_named(*, has_images: bool) -> Iterator[None]:
-    """Within the block, a provider's refusal of images becomes an `UnsupportedModalityError`.
+def model_errors(model: str, *, has_images: bool) -> Iterator[None]:
+    """Within the block, the errors of a model's client become ours, with the original as the cause.
 
-    All other errors stay as they are, and so do all if the prompt has no images.
+    A refusal of images is an `UnsupportedModalityError`. What is no error of a service or of the
+    way to it stays as it is.
     """
     try:
         yield
     except Exception as error:  # each provider has its own kinds
         refusal = image_refusal(error) if has_images else None
-        if refusal is None:
+        if refusal is None and not is_provider_error(error):
             raise
-        raise refusal from error
+        raise refusal or typed_error(error, model) from error

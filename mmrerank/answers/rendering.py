@@ -1,7 +1,8 @@
-"""The lines of a prompt: labels of ours, and lines that were read in documents, marked as such.
+"""The lines of a prompt: labels of ours, and lines that others wrote, marked as such.
 
 Documents are untrusted: every line that was read in one begins with "| ", so that no document can
-end its own passage, or begin another one's.
+end its own passage, or begin another one's. So are generated captions, whose model has read what is
+in the image: each of their lines begins with "~ ".
 """
 
 from __future__ import annotations
@@ -16,7 +17,14 @@ from mmrerank.answers.images import Picked, Place
 from mmrerank.answers.parts import ImagePart
 from mmrerank.terminal import clean
 
-__all__ = ["chunk_lines", "citations_of", "image_labels", "image_parts", "quoted_words"]
+__all__ = [
+    "chunk_lines",
+    "citations_of",
+    "generated_lines",
+    "image_labels",
+    "image_parts",
+    "quoted_words",
+]
 
 _NAME_LENGTH = 160  # characters of a file's name or a section in a label
 
@@ -46,10 +54,12 @@ def image_parts(
         if one.encoded is not None or one.url is not None:
             yield f"{citation.label} an image{page}"
             yield from quoted(image.caption)
+            yield from generated_lines(citation.label, image, is_whole=False)
             yield ImagePart(citation, one.encoded, one.url)
         else:
             yield f"{citation.label} what was read in an image{page}"
             yield from quoted_words(image, one.words)
+            yield from generated_lines(citation.label, image)
 
 
 def quoted_words(image: ChunkImage, words: str) -> list[str]:
@@ -57,6 +67,19 @@ def quoted_words(image: ChunkImage, words: str) -> list[str]:
     words = " ".join(words.split())  # the engine leaves wide gaps
     caption = "" if image.caption in words else image.caption
     return quoted(f"{caption}\n{words}".strip()) or ["(no words were found in it)"]
+
+
+def generated_lines(label: str, image: ChunkImage, *, is_whole: bool = True) -> list[str]:
+    """What a model said of an image, marked as that; [] where none was asked.
+
+    Beside an image that is sent, its first sentence is enough (`is_whole=False`).
+    """
+    said = image.generated_caption.strip()
+    if not said:
+        return []
+    lines = _marked("~", said if is_whole else said.splitlines()[0])
+    model = f" by {_name(image.generated_by)}" if image.generated_by else ""
+    return [f"{label} a caption generated{model}, which is not in the document", *lines]
 
 
 def image_labels(chunk: Chunk) -> list[str]:
@@ -109,13 +132,19 @@ def _image_citation(i: int, chunk: Chunk, image: ChunkImage, label: str) -> Cita
         image=image.ref,
         file=str(image.image.path or ""),
         caption=image.caption,
+        generated_caption=image.generated_caption,
+        generated_by=image.generated_by,
         box=image.box,
     )
 
 
 def quoted(text: str) -> list[str]:
     """The lines of an untrusted text, marked; without invisible characters, which could hide some."""
-    return [f"| {line}" for line in clean("\n".join(text.splitlines())).splitlines()]
+    return _marked("|", text)
+
+
+def _marked(mark: str, text: str) -> list[str]:
+    return [f"{mark} {line}" for line in clean("\n".join(text.splitlines())).splitlines()]
 
 
 def _name(text: str) -> str:

@@ -16,6 +16,9 @@ _TEXTS = {"brief": 400, "detailed": 6000}
 _LISTS = {"text_in_image": (300, 600), "data_points": (200, 400), "keywords": (50, 100)}
 """The most items of each list, and the most characters of an item."""
 
+_LONGEST_BOUND = 1900
+"""The largest bound of a schema. llama.cpp, and Ollama with it, refuses those from 2000 on."""
+
 _MEANINGS = {
     "text_in_image": "every piece of text in the image, exactly as it is printed",
     "data_points": "values that can be read from charts and tables, each with what it is a value of",
@@ -92,7 +95,7 @@ def caption_schema(*, bounded: bool) -> dict[str, Any]:
     properties: dict[str, Any] = {}
     for name, meaning in _MEANINGS.items():
         if name in _TEXTS:
-            limit = {"maxLength": _TEXTS[name]} if bounded else {}
+            limit = {"maxLength": min(_TEXTS[name], _LONGEST_BOUND)} if bounded else {}
             properties[name] = {"type": "string", "description": meaning, **limit}
         else:
             items, length = _LISTS[name]

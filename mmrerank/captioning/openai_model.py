@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import base64
-import os
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 from mmrerank.captioning.caption import caption_schema
 from mmrerank.captioning.model import CaptionReply, CaptionRequest
-from mmrerank.captioning.provider_errors import typed_error
 from mmrerank.errors import InvalidInputError
-from mmrerank.http.credentials import Secret, check_base_url, find_key
-from mmrerank.http.masking import Mask
-from mmrerank.optional import require
+from mmrerank.http.openai_client import OpenAIClient
 
 __all__ = ["DIALECTS", "Dialect", "OpenAICaptions"]
 
@@ -21,11 +16,8 @@ Dialect = Literal["openai", "vllm", "ollama", "text"]
 
 DIALECTS: tuple[Dialect, ...] = ("openai", "vllm", "ollama", "text")
 
-_OPENAI = "https://api.openai.com/v1"
-_KEY_NAME = "OPENAI_API_KEY"
 
-
-class OpenAICaptions:
+class OpenAICaptions(OpenAIClient):
     """A vision model behind an address that speaks OpenAI's chat completions.
 
     ::
@@ -35,61 +27,22 @@ class OpenAICaptions:
 
     `dialect`: how the server wants to be asked for JSON. "openai": a strict JSON schema; "vllm" and
     "ollama": one with bounds of lengths, and temperature 0; "text": by the prompt alone.
-    `api_key` is a str or pydantic's `SecretStr`; None reads `OPENAI_API_KEY`, "" sends none. It is
-    shown nowhere. `base_url` None reads `OPENAI_BASE_URL`, or else is OpenAI's. `timeout` is in
-    seconds for each attempt; `max_retries` counts attempts after the first. Other `options` go to
-    `openai.OpenAI`.
-
-    Raises `MissingDependencyError` without the extra `openai`, `AuthenticationError` where OpenAI's
-    own address has no key, and `InvalidInputError` for an address that would expose the key.
+    The other options, and the errors that they raise, are those of
+    `mmrerank.http.openai_client.OpenAIClient`.
     """
 
-    def __init__(
-        self,
-        model: str,
-        *,
-        base_url: str | None = None,
-        api_key: object = None,
-        dialect: Dialect = "openai",
-        timeout: float = 120.0,
-        max_retries: int = 3,
-        allow_http_key: bool = False,
-        **options: Any,
-    ) -> None:
+    def __init__(self, model: str, *, dialect: Dialect = "openai", **options: Any) -> None:
         if dialect not in DIALECTS:
             raise InvalidInputError(
                 f"dialect must be one of {', '.join(DIALECTS)}, not {dialect!r}"
             )
-        if not isinstance(model, str) or not model.strip():
-            raise InvalidInputError("the name of the caption model is missing")
-        address = base_url or os.environ.get("OPENAI_BASE_URL") or _OPENAI
-        is_openai = urlsplit(address).hostname == urlsplit(_OPENAI).hostname
-        key = find_key(api_key, (_KEY_NAME,), "OpenAICaptions" if is_openai else None)
-        self.model, self.dialect = model, dialect
-        self.base_url = check_base_url(
-            address, has_key=key is not None, allow_http_key=allow_http_key
-        )
-        self._key = Secret(key)
-        # No http client is passed: one of httpx fits version 2 of the package, of httpx2 version 3.
-        self._client = require("openai").OpenAI(
-            api_key=key or "no-key",
-            base_url=self.base_url,
-            timeout=timeout,
-            max_retries=max_retries,
-            **options,
-        )
+        self.dialect = dialect
+        super().__init__(model, **options)
 
     @property
     def name(self) -> str:
         """The model's name."""
         return self.model
-
-    def __repr__(self) -> str:
-        return f"OpenAICaptions({self.model!r}, base_url={self.base_url!r})"
-
-    def close(self) -> None:
-        """Close the client's connections."""
-        self._client.close()
 
     def caption(self, request: CaptionRequest) -> CaptionReply:
         """See `CaptionModel`."""
@@ -106,7 +59,7 @@ class OpenAICaptions:
                 **self._form(request.max_tokens),
             )
         except Exception as error:  # the package's own kinds, and those of its http client
-            raise typed_error(error, self.model, Mask([self._key.reveal() or ""])) from None
+            raise self._typed(error) from None
         return _reply(answer)
 
     def _form(self, max_tokens: int) -> dict[str, Any]:

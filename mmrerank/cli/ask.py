@@ -15,8 +15,15 @@ from rich.console import Console
 from mmrerank.answers.chunks import hit_chunk
 from mmrerank.answers.openai_chat import OpenAIChat
 from mmrerank.answers.prompt import ImagesMode, PromptBuilder
+from mmrerank.answers.rag import Measured
 from mmrerank.cli.messages import say
-from mmrerank.cli.options import add_reranker, add_store, positive, selected_reranker
+from mmrerank.cli.options import (
+    add_embedder,
+    add_reranker,
+    add_store,
+    positive,
+    selected_reranker,
+)
 from mmrerank.display.terminal_sources import print_sources
 from mmrerank.ocr.engine import has_ocr
 from mmrerank.ocr.words import ImageReader, default_cache_dir
@@ -40,6 +47,7 @@ def add_command(commands: Any) -> None:
     )
     command.add_argument("question")
     add_store(command)
+    add_embedder(command)
     command.add_argument("--model", required=True, metavar="NAME", help="the model that answers")
     command.add_argument(
         "--base-url", metavar="URL", help="its address, if not OPENAI_BASE_URL or OpenAI's own"
@@ -72,26 +80,30 @@ def run(options: argparse.Namespace) -> int:
 
     Raises `RerankError` if the index cannot be searched, or the model does not answer.
     """
-    timings: dict[str, float] = {}
+    measured = Measured()
     usage: dict[str, int] = {}
     with OpenAIChat(options.model, base_url=options.base_url) as chat:
-        started = time.perf_counter()
-        prompt = _prompt(options)
-        timings["search"] = time.perf_counter() - started
+        prompt = _prompt(options, measured)
         pieces: list[str] = []
-        for piece in chat.stream(prompt, usage.update):
-            timings.setdefault("first_piece", time.perf_counter() - started)
-            pieces.append(piece)
-            if not options.json:
-                sys.stdout.write(clean(piece))
-                sys.stdout.flush()
-        timings["answer"] = time.perf_counter() - started - timings["search"]
-    facts = {"timings": timings, "usage": usage}
+        with measured.stage("answer"):
+            started = time.perf_counter()
+            for piece in chat.stream(prompt, usage.update):
+                if not pieces:
+                    measured.add("first_piece", time.perf_counter() - started)
+                pieces.append(piece)
+                if not options.json:
+                    sys.stdout.write(clean(piece))
+                    sys.stdout.flush()
+    facts = {
+        "timings": measured.timings,
+        "usage": usage,
+        "rerank_usage": [dataclasses.asdict(one) for one in measured.rerank_usage],
+    }
     _show_sources(prompt, "".join(pieces), facts if options.json else None)
     return 0
 
 
-def _prompt(options: argparse.Namespace) -> Prompt:
+def _prompt(options: argparse.Namespace, measured: Measured) -> Prompt:
     """The prompt of what the index has about the question."""
     from mmrerank.index.index import Index
 
@@ -103,16 +115,18 @@ def _prompt(options: argparse.Namespace) -> Prompt:
         reader=ImageReader(default_cache_dir(), ocr=ocr),
     )
     with (
-        Index(options.store, create=False) as index,
+        Index(options.store, create=False, embedder=options.embedder) as index,
         selected_reranker(options, _PREFIX) as reranker,
     ):
-        hits = index.search(
-            options.question, reranker, top_n=options.top_n, fetch_k=options.fetch_k
-        )
+        with measured.searching():
+            hits = index.search(
+                options.question, reranker, top_n=options.top_n, fetch_k=options.fetch_k
+            )
         if not hits:
             say("nothing was found")
-        chunks = [hit_chunk(hit, index.image_root) for hit in hits]
-    return builder.build(options.question, chunks)
+        with measured.stage("prompt"):
+            chunks = [hit_chunk(hit, index.image_root) for hit in hits]
+            return builder.build(options.question, chunks)
 
 
 def _show_sources(prompt: Prompt, answer: str, facts: dict[str, Any] | None) -> None:

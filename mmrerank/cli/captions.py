@@ -6,20 +6,21 @@ import argparse
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmrerank.captioning.openai_model import DIALECTS
-from mmrerank.cli.messages import counted, say
+from mmrerank.cli.messages import counted, say, say_error
 from mmrerank.cli.options import positive
-from mmrerank.errors import InvalidInputError
+from mmrerank.errors import InvalidInputError, RerankError
 
 if TYPE_CHECKING:
     from mmrerank.captioning import Captioner
     from mmrerank.index.captions import CaptionReport
     from mmrerank.index.index import Index
 
-__all__ = ["add_captions", "caption_images", "selected_captioner"]
+__all__ = ["CaptionWatch", "add_captions", "caption_images", "selected_captioner"]
 
 
 def add_captions(command: argparse.ArgumentParser) -> None:
@@ -87,6 +88,31 @@ def caption_images(index: Index, captioner: Captioner | None, *, dry_run: bool) 
     report = index.caption(captioner, show_progress=True)
     _say_report(report)
     return len(report.failed)
+
+
+class CaptionWatch:
+    """Captions of what is new after each sync of a watch. An error is said, and ends nothing."""
+
+    def __init__(self, index: Index, captioner: Captioner | None, *, dry_run: bool) -> None:
+        self._index, self._captioner, self._dry_run = index, captioner, dry_run
+        self._said: set[tuple[str, str]] = set()  # failures
+
+    def caption(self) -> None:
+        """Ask about images without a caption, those that failed before among them."""
+        if self._captioner is None:
+            return
+        try:
+            if self._dry_run:
+                caption_images(self._index, self._captioner, dry_run=True)
+                return
+            report = self._index.caption(self._captioner, show_progress=True)
+        except RerankError as error:
+            say_error(error)
+            return
+        failed = [one for one in report.failed if (one[0], str(one[1])) not in self._said]
+        if report.written or report.left or failed:
+            _say_report(replace(report, unchanged=0, failed=failed))
+        self._said.update((ref, str(error)) for ref, error in failed)
 
 
 def _say_report(report: CaptionReport) -> None:

@@ -12,7 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmrerank.base import Reranker
-from mmrerank.cli.captions import add_captions, caption_images, selected_captioner
+from mmrerank.cli.captions import (
+    CaptionWatch,
+    add_captions,
+    caption_images,
+    selected_captioner,
+)
 from mmrerank.cli.messages import counted, say, say_error
 from mmrerank.cli.options import (
     add_embedder,
@@ -103,17 +108,23 @@ def run(options: argparse.Namespace) -> int:
         report = index.sync(paths, verify=options.verify, show_progress=True)
         _warm(index, report, reranker)
         failures = _say_report(report, missing)
-        failures += caption_images(index, captioner, dry_run=options.dry_run)
+        if not options.watch:  # else after its first sync, which is at once
+            failures += caption_images(index, captioner, dry_run=options.dry_run)
         totals = counted(len(index.files()), "file"), counted(len(index), "entry", "entries")
         say(f"{options.store}: {' and '.join(totals)} in all")
         if options.watch:
-            _keep_in_step(index, paths, report, reranker)
+            captions = CaptionWatch(index, captioner, dry_run=options.dry_run)
+            _keep_in_step(index, paths, report, reranker, captions)
             return 0
     return 1 if failures else 0
 
 
 def _keep_in_step(
-    index: Index, paths: Sequence[str], before: SyncReport, reranker: Reranker | None
+    index: Index,
+    paths: Sequence[str],
+    before: SyncReport,
+    reranker: Reranker | None,
+    captions: CaptionWatch,
 ) -> None:
     """Index again at each change until Ctrl-C, and say what is new."""
     say("watching for changes; Ctrl-C ends it")
@@ -121,6 +132,7 @@ def _keep_in_step(
         for report in index.watch(paths, on_error=say_error):
             _warm(index, report, reranker)
             _say_report(_news(report, before))
+            captions.caption()
             before = report
     except KeyboardInterrupt:  # the one way to end; within a sync it leaves a whole index too
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # a second one ends what is still running

@@ -18,6 +18,14 @@ __all__ = ["print_sources"]
 _INDENT = "    "
 
 
+def _about_image(one: Citation) -> str:
+    """The caption in the document, or else what a model said, called that."""
+    if one.caption or not one.generated_caption:
+        return snippet(one.caption, width=200)
+    said = snippet(one.generated_caption.partition("\n")[0], width=200)
+    return f"generated caption ({clean(one.generated_by)}): {said}"
+
+
 def print_sources(console: Console, citations: Sequence[Citation]) -> None:
     """What an answer cites: its label, file and page, and of an image its caption and path.
 
@@ -30,7 +38,7 @@ def print_sources(console: Console, citations: Sequence[Citation]) -> None:
         name = clean(re.split(r"[/\\]", one.source)[-1])
         page = f", page {clean(str(one.page))}" if one.page not in (None, "") else ""
         console.print(Text(f"{one.label} {name}{page}", style="bold"))
-        about = snippet(one.caption, width=200) if one.figure else clean(one.section)
+        about = _about_image(one) if one.figure else clean(one.section)
         if about:
             console.print(Padding(Text(about), (0, 0, 0, len(_INDENT)), expand=False))
         if one.file:

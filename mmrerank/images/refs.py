@@ -18,6 +18,7 @@ from mmrerank.errors import InvalidInputError
 
 __all__ = [
     "BEST_IMAGE_KEY",
+    "GENERATED_CAPTIONS_KEY",
     "IMAGES_KEY",
     "IS_SCORED_KEY",
     "MAX_REFS",
@@ -39,6 +40,10 @@ RETRIEVAL_RANK_KEY = "retrieval_rank"
 RETRIEVAL_SCORE_KEY = "retrieval_score"
 
 BEST_IMAGE_KEY = "best_image"
+
+GENERATED_CAPTIONS_KEY = "generated_captions"
+"""What models said of a chunk's images: `{reference: {"caption": ..., "model": ...}}` as JSON in a
+string. It is not the document's text."""
 
 IS_SCORED_KEY = "is_scored"
 """Set only if it is False: a failed call left the documents in their original order."""

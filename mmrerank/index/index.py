@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -25,11 +24,19 @@ from mmrerank.index.filters import Where
 from mmrerank.index.hits import ROUTES, Hit, Stages
 from mmrerank.index.indexer import Indexer
 from mmrerank.index.ledger import Entry, FileRecord
-from mmrerank.index.parts import IMAGES, Parts, has_ledger, indexing, open_parts, typed_errors
+from mmrerank.index.parts import (
+    IMAGES,
+    Parts,
+    empty_index,
+    has_ledger,
+    indexing,
+    open_parts,
+    typed_errors,
+)
 from mmrerank.index.reading import FileReader
 from mmrerank.index.report import SyncReport
 from mmrerank.index.scan import Paths, absolute, known_files, named_paths, scan
-from mmrerank.index.search import Search, SearchOptions, SearchSettings, searchable
+from mmrerank.index.search import Query, Search, SearchOptions, SearchSettings, searchable
 from mmrerank.index.words import renew_words
 from mmrerank.retrieval.base import TextEmbedder
 from mmrerank.retrieval.embedders import embedder_name
@@ -230,7 +237,7 @@ class Index:
 
     def search(
         self,
-        query: str | Content,
+        query: Query,
         reranker: Reranker | None = None,
         *,
         top_n: int = 5,
@@ -253,42 +260,32 @@ class Index:
         return self._search(query, reranker, settings).hits()
 
     async def asearch(
-        self,
-        query: str | Content,
-        reranker: Reranker | None = None,
-        **options: Unpack[SearchOptions],
+        self, query: Query, reranker: Reranker | None = None, **options: Unpack[SearchOptions]
     ) -> list[Hit]:
         """As `search`, without blocking the event loop."""
         settings = SearchSettings(**options)
         return await (await asyncio.to_thread(self._search, query, reranker, settings)).ahits()
 
     def stages(
-        self,
-        query: str | Content,
-        reranker: Reranker | None = None,
-        **options: Unpack[SearchOptions],
+        self, query: Query, reranker: Reranker | None = None, **options: Unpack[SearchOptions]
     ) -> Stages:
         """As `search`, with what was found before reranking, and the time of each stage."""
         return self._search(query, reranker, SearchSettings(**options)).stages()
 
-    def _search(
-        self, query: str | Content, reranker: Reranker | None, settings: SearchSettings
-    ) -> Search:
+    async def astages(
+        self, query: Query, reranker: Reranker | None = None, **options: Unpack[SearchOptions]
+    ) -> Stages:
+        """As `stages`, without blocking the event loop."""
+        settings = SearchSettings(**options)
+        return await (await asyncio.to_thread(self._search, query, reranker, settings)).astages()
+
+    def _search(self, query: Query, reranker: Reranker | None, settings: SearchSettings) -> Search:
         """A search with its candidates, before reranking."""
         content = searchable(query)
         if not len(self):
-            raise StoreError(
-                f"the index in {self._name} is empty; "
-                f"add files with: mmrerank index FILES... --store {self._name}"
-            )
-        searcher = self._open().searcher
-        begun = time.perf_counter()
+            raise empty_index(self._name)
         with typed_errors(self._name, "searched"):
-            found = searcher.candidates(
-                content, settings.candidates, where=settings.where, routes=settings.routes
-            )
-        seconds = time.perf_counter() - begun
-        return searcher.prepare(content, found, settings, reranker, search_time=seconds)
+            return self._open().searcher.search(content, settings, reranker)
 
     def contents(self, entries: Iterable[Entry]) -> list[Content]:
         """Entries as `search` passes them to a reranker, so that it can be warmed with them."""

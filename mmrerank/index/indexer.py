@@ -35,6 +35,7 @@ from mmrerank.ocr.words import loader_facts
 from mmrerank.progress import progress
 from mmrerank.retrieval.base import TextEmbedder, embedded_documents
 from mmrerank.retrieval.vector_store import Record, VectorStore
+from mmrerank.timing import Timer
 from mmrerank.types import Image
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ class Indexer:
     ) -> None:
         self._ledger, self._writer, self._store = ledger, writer, store
         self._embedder, self._read, self._options = embedder, read, options
+        self._timer = Timer()
 
     def recover(self) -> None:
         """Delete what killed writers left in the vector store. Raises `StoreError`."""
@@ -83,7 +85,8 @@ class Indexer:
         first such error, since Chroma does not return from the write after a full disk.
         """
         require_ledger(self._ledger, self._writer, self._store)
-        report = SyncReport(skipped=[(str(path), reason) for path, reason in scan.skipped])
+        skipped = [(str(path), reason) for path, reason in scan.skipped]
+        report = SyncReport(skipped=skipped, timings=self._timer.timings)
         known = {record.path: record for record in self._ledger.files()}
         several = len(scan.files) > 1  # one bar at a time: for the files, or within the only one
         with self._read.reading_ahead(p for p in scan.files if not self._is_same(p, known)):
@@ -141,10 +144,12 @@ class Indexer:
             self._writer.touch(current)
             report.unchanged.append(str(path))
             return
-        chunks = self._read(path, show_progress=show_progress)
+        with self._timer.stage("load"):
+            chunks = self._read(path, show_progress=show_progress)
         if size_and_time(path) != (size, modified):
             raise DocumentError(str(path), "changed while it was read; index it again")
-        self.write(current, chunks)
+        with self._timer.stage("index"):
+            self.write(current, chunks)
         (report.added if record is None else report.changed).append(str(path))
 
     def write(self, record: FileRecord, chunks: Sequence[Chunk]) -> None:

@@ -23,6 +23,7 @@ __all__ = [
     "IMAGES",
     "LEDGER",
     "Parts",
+    "empty_index",
     "has_ledger",
     "indexing",
     "open_parts",
@@ -81,6 +82,13 @@ def open_parts(folder: Path, name: str, embedder: TextEmbedder | str | None) -> 
         ledger.close()
         raise
     return Parts(ledger, store, own, Searcher(ledger, store, own, folder / IMAGES))
+
+
+def empty_index(name: str) -> StoreError:
+    """The error for an index without entries."""
+    return StoreError(
+        f"the index in {name} is empty; add files with: mmrerank index FILES... --store {name}"
+    )
 
 
 @contextmanager

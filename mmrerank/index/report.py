@@ -16,7 +16,10 @@ __all__ = ["SyncReport", "report_folders"]
 
 @dataclass(slots=True)
 class SyncReport:
-    """What a `sync` did, by path: `failed` and `skipped` have a reason for each file."""
+    """What a `sync` did, by path: `failed` and `skipped` have a reason for each file.
+
+    `timings` are in seconds: "load" is the reading of files, "index" the writing of what they hold.
+    """
 
     added: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
@@ -25,6 +28,7 @@ class SyncReport:
     failed: list[tuple[str, RerankError]] = field(default_factory=list)
     skipped: list[tuple[str, str]] = field(default_factory=list)
     images_removed: int = 0
+    timings: Mapping[str, float] = field(default_factory=dict)
 
 
 def report_folders(scan: Scan, known: Mapping[str, FileRecord], report: SyncReport) -> None:

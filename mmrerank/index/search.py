@@ -16,9 +16,13 @@ from mmrerank.index.filters import Where
 from mmrerank.index.hits import ROUTES, Hit, Stages
 from mmrerank.index.ledger import Entry
 from mmrerank.index.results import Results
+from mmrerank.timing import Timer, report_time
 from mmrerank.types import Content, RerankResult
 
-__all__ = ["Search", "SearchOptions", "SearchSettings", "searchable"]
+__all__ = ["Query", "Search", "SearchOptions", "SearchSettings", "searchable"]
+
+
+Query = str | Content
 
 
 class SearchOptions(TypedDict, total=False):
@@ -51,7 +55,7 @@ class SearchSettings:
         return max(self.top_n, self.fetch_k)
 
 
-def searchable(query: str | Content) -> Content:
+def searchable(query: Query) -> Content:
     """A query whose halves of surrogate pairs are question marks. Raises `InvalidInputError`."""
     content = check_query(query)
     if content.text is None:
@@ -80,14 +84,21 @@ class Search:
         """The best `top_n` results. Raises what the reranker raises."""
         if self.reranker is None:
             return self.found()
-        return self._hits(self._reranked(self.reranker.rerank(self.query, self.contents)))
+        begun = time.perf_counter()
+        results = self.reranker.rerank(self.query, self.contents)
+        hits = self._hits(self._reranked(results))
+        report_time("rerank", time.perf_counter() - begun)
+        return hits
 
     async def ahits(self) -> list[Hit]:
         """As `hits`, without blocking the event loop."""
         if self.reranker is None:
             return await asyncio.to_thread(self.found)
+        begun = time.perf_counter()
         results = await self.reranker.arerank(self.query, self.contents)
-        return await asyncio.to_thread(self._hits, self._reranked(results))
+        hits = await asyncio.to_thread(self._hits, self._reranked(results))
+        report_time("rerank", time.perf_counter() - begun)
+        return hits
 
     def found(self) -> list[Hit]:
         """The best `top_n` candidates, in the order of the routes' fusion."""
@@ -97,12 +108,22 @@ class Search:
 
     def stages(self) -> Stages:
         """What was found and what came of it, with the time of each stage."""
-        found = self.found()
+        timer = Timer()
+        with timer.collecting():
+            hits = self.hits()
+        return self._stages(hits, timer)
+
+    async def astages(self) -> Stages:
+        """As `stages`, without blocking the event loop."""
+        timer = Timer()
+        with timer.collecting():
+            hits = await self.ahits()
+        return await asyncio.to_thread(self._stages, hits, timer)
+
+    def _stages(self, hits: list[Hit], timer: Timer) -> Stages:
         if self.reranker is None:
-            return Stages(found, found, False, self.search_time, 0.0)
-        begun = time.perf_counter()
-        hits = self.hits()
-        return Stages(found, hits, True, self.search_time, time.perf_counter() - begun)
+            return Stages(hits, hits, False, self.search_time, 0.0)
+        return Stages(self.found(), hits, True, self.search_time, timer.timings["rerank"])
 
     def _hits(self, ranked: Sequence[Ranked[Entry]]) -> list[Hit]:
         return self.results.hits(self.query, self.candidates, ranked, self.top_n)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from mmrerank.ocr.bm25 import WordStatistics
 from mmrerank.ocr.reranker import OCRReranker
 from mmrerank.retrieval.base import TextEmbedder
 from mmrerank.retrieval.vector_store import VectorStore
+from mmrerank.timing import report_time
 from mmrerank.types import Content
 
 __all__ = ["Searcher"]
@@ -71,16 +73,14 @@ class Searcher:
             self._epoch = epoch
         return epoch
 
-    def prepare(
-        self,
-        query: Content,
-        candidates: Sequence[Found],
-        settings: SearchSettings,
-        reranker: Reranker | None,
-        *,
-        search_time: float,
-    ) -> Search:
+    def search(self, query: Content, settings: SearchSettings, reranker: Reranker | None) -> Search:
         """A search that has only to be reranked, by `hits` or `ahits`."""
+        begun = time.perf_counter()
+        candidates = self.candidates(
+            query, settings.candidates, where=settings.where, routes=settings.routes
+        )
+        search_time = time.perf_counter() - begun
+        report_time("search", search_time)
         search = Search(
             results=self._results,
             query=query,

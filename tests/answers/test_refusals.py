@@ -5,7 +5,8 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from mmrerank.answers.refusals import image_refusal
+from mmrerank import APIConnectionError, AuthenticationError, ImageError
+from mmrerank.answers.refusals import image_refusal, model_errors
 
 
 class ProviderError(Exception):
@@ -57,3 +58,23 @@ def test_secrets_are_taken_out_of_the_message():
     error = ProviderError("image refused for key geheim-0123", 400)
     refusal = image_refusal(error, lambda text: text.replace("geheim-0123", "***"))
     assert "key ***" in str(refusal)
+
+
+def test_a_missing_model_is_no_refusal_whatever_its_name():
+    assert image_refusal(ProviderError("The model `gpt-vision` does not exist", 404)) is None
+    assert image_refusal(ProviderError('model "image-7b" not found, try pulling it', 404)) is None
+
+
+def test_errors_of_a_model_become_ours_and_others_stay():
+    with (
+        pytest.raises(AuthenticationError, match="m: no key") as caught,
+        model_errors("m", has_images=True),
+    ):
+        raise ProviderError("no key", 401)
+    assert isinstance(caught.value.__cause__, ProviderError)
+    with pytest.raises(APIConnectionError, match="m: gone"), model_errors("m", has_images=True):
+        raise ConnectionResetError("gone")
+    with pytest.raises(KeyError), model_errors("m", has_images=True):
+        raise KeyError("of the caller's own code")
+    with pytest.raises(ImageError), model_errors("m", has_images=True):
+        raise ImageError("a.png", "is gone")

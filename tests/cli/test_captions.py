@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import re
+import signal
+import subprocess
+import sys
+
 import pytest
 from cli_helpers import make_pdf, search
 from helpers import image_file
@@ -72,3 +78,31 @@ def test_without_a_key_nothing_is_indexed(index, monkeypatch, capsys):
     monkeypatch.delenv("OPENAI_API_KEY")
     assert main([*index.fixed, "--captions", "gpt"]) == 1
     assert "OPENAI_API_KEY" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_watching_captions_what_is_new_and_goes_on_after_errors(tmp_path, own_cache):
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    make_pdf(docs / "a.pdf", "The hall is old.", image=image_file((300, 100), "red"))
+    asked = ["--captions", "teller", "--store", str(tmp_path / "store"), "--no-ocr", "--watch"]
+    with LocalChatServer(SAID, faults=[401]) as server:  # the key is wrong at first
+        environment = {**os.environ, "OPENAI_API_KEY": server.api_key}
+        command = [sys.executable, "-m", "mmrerank", "index", str(docs), *asked]
+        with subprocess.Popen(
+            [*command, "--base-url", server.base_url],
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509
+        ) as process:
+            said = []
+            for line in process.stderr:
+                said.append(line)
+                if "status 401" in line:
+                    make_pdf(docs / "b.pdf", "A wrench.", image=image_file((310, 100), "blue"))
+                described = re.findall(r"^captions: ([12]) image", "".join(said), re.MULTILINE)
+                if line.startswith("captions: ") and sum(map(int, described)) == 2:
+                    process.send_signal(signal.SIGINT)
+        assert process.returncode == 0, said
+        assert len({call.images[0].hash for call in server.calls}) == 2 == len(server.calls)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import sqlite3
@@ -343,3 +344,14 @@ def test_images_in_a_folder_are_read_ahead_and_damaged_ones_are_failures(tmp_pat
         ahead.clear()
         assert len(index.sync(folder).unchanged) == 4
         assert ahead[0] <= 1  # the damaged one is tried again
+
+
+def test_both_stages_without_blocking(store):
+    plain = store.stages("turbine torque", OCRReranker())
+    awaited = asyncio.run(store.astages("turbine torque", OCRReranker()))
+    assert (awaited.found, awaited.results) == (plain.found, plain.results)
+    assert awaited.is_reranked
+    assert awaited.search_time > 0 < awaited.rerank_time
+    unranked = asyncio.run(store.astages("turbine torque", top_n=2))
+    assert unranked.results == unranked.found == store.search("turbine torque", top_n=2)
+    assert (unranked.is_reranked, unranked.rerank_time) == (False, 0.0)

@@ -137,6 +137,8 @@ def read_chat(
     schema = _schema(checked)
     if dialect == "openai" and schema is not None and _asks_strictly(checked):
         _check_strict(schema, "schema")
+    if dialect == "ollama":
+        _check_bounds(schema)
     return ChatRequest(body, path, messages, schema), ignored
 
 
@@ -195,6 +197,14 @@ def _check_strict(schema: Any, place: str) -> None:
             raise RefusedError(f"{place}: 'required' must list every key of properties")
     for name, value in schema.items():
         _check_strict(value, f"{place}.{name}")
+
+
+def _check_bounds(schema: Any) -> None:
+    """llama.cpp, on which Ollama stands, compiles no repetition of 2000 times or more."""
+    for name, value in schema.items() if isinstance(schema, dict) else ():
+        if name in ("maxLength", "maxItems") and isinstance(value, int) and value >= 2000:
+            raise RefusedError(f"failed to parse grammar: {name} of {value} is too large")
+        _check_bounds(value)
 
 
 def _parts(content: Any, dialect: ChatDialect) -> list[str | SentImage]:

@@ -45,7 +45,8 @@ class LocalChatServer(LocalServer):
 
     A request is checked against the published schema, images included, and refused with 400 as the
     service would. `dialect` is "openai", "vllm" (which also reads `structured_outputs`) or "ollama"
-    (which reads inline images only); the last two ignore unknown fields, listed in `ignored`. With
+    (which reads inline images only, and
+    no schema with bounds from 2000 on); the last two ignore unknown fields, listed in `ignored`. With
     `takes_images=False` the model reads text only. `pause` is the time in seconds between two
     events of a stream. An embedding of the same words is the same vector, of `dimensions` numbers.
     The other options are those of `LocalServer`.

@@ -101,3 +101,11 @@ def test_inputs_of_embeddings():
     assert read_embeddings({"model": "m", "input": "a"}) == ["a"]
     assert read_embeddings({"model": "m", "input": [1, 2]}) == ["[1, 2]"]
     assert read_embeddings({"model": "m", "input": [[1], [2]]}) == ["[1]", "[2]"]
+
+
+def test_ollama_compiles_no_large_bounds():
+    long = {"type": "object", "properties": {"a": {"type": "string", "maxLength": 2000}}}
+    asked = user(text(), response_format=with_schema(long))
+    assert read(asked, "vllm").schema == long
+    with pytest.raises(RefusedError, match="grammar: maxLength of 2000"):
+        read(asked, "ollama")

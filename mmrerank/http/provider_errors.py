@@ -17,7 +17,7 @@ from mmrerank.errors import (
     UnsupportedModalityError,
 )
 
-__all__ = ["typed_error"]
+__all__ = ["is_provider_error", "provider_message", "typed_error"]
 
 _NO_IMAGES = (
     "image_url is only supported",  # OpenAI
@@ -29,7 +29,13 @@ _NO_IMAGES = (
 )
 """What services answer when a text-only model is sent an image."""
 
-_NO_SCHEMA = ("response_format", "json_schema", "structured output")
+_NO_SCHEMA = (
+    "response_format",
+    "json_schema",
+    "structured output",
+    "grammar",
+    "required for format",
+)
 _LONGEST = 500  # characters of a provider's message
 
 
@@ -43,7 +49,7 @@ def typed_error(
     """
     if isinstance(error, RerankError):
         return error
-    message = f"{model}: {mask(str(error))[:_LONGEST]}"
+    message = f"{model}: {mask(provider_message(error))[:_LONGEST]}"
     status = getattr(error, "status_code", None)
     if not isinstance(status, int):
         return _without_status(error, message)
@@ -58,6 +64,21 @@ def typed_error(
     return _refused(status, message) or APIError(message, status_code=status, **facts)
 
 
+def provider_message(error: BaseException) -> str:
+    """What the service said, on one line, without the JSON around it if the package has read it."""
+    body = getattr(error, "body", None)
+    if isinstance(body, dict) and isinstance(body.get("error"), dict):  # as Anthropic's has it
+        body = body["error"]
+    said = body.get("message") if isinstance(body, dict) else None
+    return " ".join((said if isinstance(said, str) and said.strip() else str(error)).split())
+
+
+def is_provider_error(error: Exception) -> bool:
+    """Is it an error of a service, or of the way to it? Others come from the caller's own code."""
+    has_status = isinstance(getattr(error, "status_code", None), int)
+    return has_status or _is_timeout(error) or _is_connection_error(error)
+
+
 def _refused(status: int, message: str) -> RerankError | None:
     """An error that every request would have."""
     lower = message.lower()
@@ -65,18 +86,34 @@ def _refused(status: int, message: str) -> RerankError | None:
         return UnsupportedModalityError(f"{message}: the model does not read images")
     if status == 404:
         return InvalidInputError(f"{message}: there is no such model or address")
-    if status in (400, 422) and any(words in lower for words in _NO_SCHEMA):
+    if status in (400, 422, 500) and any(words in lower for words in _NO_SCHEMA):
         return InvalidInputError(f'{message}: for a server without JSON schemas use dialect="text"')
     return None
 
 
 def _without_status(error: Exception, message: str) -> RerankError:
-    name = type(error).__name__
-    if "Timeout" in name:
-        return APITimeoutError(message)
-    if "Connection" in name or "Connect" in name or isinstance(error, OSError):
-        return APIConnectionError(message)
-    return APIError(f"{message} ({name})")
+    if _is_timeout(error):
+        return APITimeoutError(f"{message}{_address(error)}")
+    if _is_connection_error(error):
+        return APIConnectionError(f"{message}{_address(error)}")
+    return APIError(f"{message} ({type(error).__name__})")
+
+
+def _is_timeout(error: Exception) -> bool:
+    return "Timeout" in type(error).__name__
+
+
+def _is_connection_error(error: Exception) -> bool:
+    return "Connect" in type(error).__name__ or isinstance(error, OSError)
+
+
+def _address(error: Exception) -> str:
+    """The address that was asked, without a query; "" if the error does not tell it."""
+    try:
+        url = getattr(error, "request").url  # noqa: B009 - a property, which raises without one
+    except (AttributeError, RuntimeError):
+        return ""
+    return f" ({str(url).partition('?')[0]})"
 
 
 def _text(value: object) -> str | None:

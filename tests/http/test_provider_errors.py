@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 
 from mmrerank import (
@@ -14,7 +15,7 @@ from mmrerank import (
     RateLimitError,
     UnsupportedModalityError,
 )
-from mmrerank.captioning.provider_errors import typed_error
+from mmrerank.http.provider_errors import typed_error
 
 
 class ProviderError(Exception):
@@ -65,3 +66,23 @@ def test_what_is_ours_stays_and_facts_are_kept():
 def test_secrets_are_masked():
     typed = typed_error(ProviderError("wrong key sk-1234", 401), "m", lambda t: t.replace("sk-1234", "***"))  # fmt: skip
     assert "sk-1234" not in str(typed)
+
+
+def test_the_message_of_the_service_is_taken_out_of_its_json():
+    error = ProviderError("Error code: 400 - {...}", 400)
+    for body in ({"message": "too\nodd"}, {"type": "error", "error": {"message": "too odd"}}):
+        error.body = body
+        assert str(typed_error(error, "m")).startswith("m: too odd (status 400")
+    error.body = {"message": None}
+    assert str(typed_error(error, "m")).startswith("m: Error code: 400")
+
+
+def test_an_address_that_does_not_answer_is_named_without_its_query():
+    error = httpx.ConnectError("refused", request=httpx.Request("POST", "http://h:1/v1?key=k"))
+    assert str(typed_error(error, "m")) == "m: refused (http://h:1/v1)"
+    assert str(typed_error(httpx.ConnectError("refused"), "m")) == "m: refused"
+
+
+def test_a_schema_that_a_server_cannot_compile_names_the_way_out():
+    for status, message in [(400, "failed to parse grammar"), (500, "required for format")]:
+        assert 'dialect="text"' in str(typed_error(ProviderError(message, status), "m"))
