@@ -25,6 +25,7 @@ from mmrerank.loaders.docx_xml import (
 from mmrerank.loaders.element_loader import ElementLoader
 from mmrerank.loaders.elements import Element
 from mmrerank.loaders.html_reader import HTMLReader
+from mmrerank.loaders.mail import mail_elements
 from mmrerank.loaders.office import check_archive, part_chart, part_image, part_texts
 from mmrerank.loaders.text import decoded, paragraphs
 from mmrerank.optional import require
@@ -124,7 +125,7 @@ class DOCXLoader(ElementLoader):
                         yield from self._block(related, node, {})
 
     def _alt_chunk(self, part: Any, relation: str | None, depth: int) -> Iterator[Element]:
-        """Another file that Word shows as a part of this one: HTML, text or a Word file."""
+        """Another file that Word shows as a part of this one: HTML, text, or a Word file."""
         try:
             related = part.rels[relation].target_part
             kind, data = str(related.content_type), bytes(related.blob)
@@ -145,6 +146,8 @@ class DOCXLoader(ElementLoader):
         """The elements of an embedded file; None for a kind that is not read."""
         if "html" in kind:
             return HTMLReader(self).elements(data)
+        if kind in ("message/rfc822", "application/x-mimearchive"):
+            return list(mail_elements(self, data))
         if kind.startswith("text/plain"):
             return list(paragraphs(decoded(self.path, data)))
         if "wordprocessingml" in kind and depth < _MAX_DEPTH:

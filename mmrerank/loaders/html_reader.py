@@ -40,7 +40,7 @@ class HTMLReader:
 
     def __init__(self, loader: ElementLoader, find_image: FindImage | None = None) -> None:
         self._loader = loader
-        self._find_image = find_image or Assets(loader.path, "none", urls="refuse").find
+        self.find_image = find_image or Assets(loader.path, "none", urls="refuse").find
 
     def elements(self, markup: bytes | str) -> list[Element]:
         """The parts of the body in order, also of fragments and damaged HTML."""
@@ -167,7 +167,7 @@ class HTMLReader:
         if not source:
             return
         try:
-            name, image = self._find_image(source)
+            name, image = self.find_image(source)
         except ImageError as error:
             if not source.lower().startswith(("http:", "https:", "//")):
                 self._warn(f"an image is left out: {error}")
