@@ -30,6 +30,7 @@ DIAGRAM = "{http://schemas.openxmlformats.org/drawingml/2006/diagram}relIds"
 
 _FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
 _BLIP = "{http://schemas.openxmlformats.org/drawingml/2006/main}blip"
+_MATH = "{http://schemas.openxmlformats.org/officeDocument/2006/math}t"
 _VML = "{urn:schemas-microsoft-com:vml}imagedata"
 
 
@@ -67,10 +68,10 @@ def alt_text(node: Any) -> str:
 def paragraph_text(node: Any) -> str:
     """The text of a paragraph or cell and of the text boxes in it, each once."""
     words: list[str] = []
-    for part in node.iter(f"{W}t", f"{W}tab", f"{W}br", f"{W}p"):
+    for part in node.iter(f"{W}t", _MATH, f"{W}tab", f"{W}br", f"{W}p"):
         if is_within(part, node, _FALLBACK, f"{W}moveFrom"):
             continue
-        if part.tag == f"{W}t":
+        if part.tag in (f"{W}t", _MATH):
             words.append(part.text or "")
         elif words:
             words.append("\t" if part.tag == f"{W}tab" else "\n")

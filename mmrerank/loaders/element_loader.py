@@ -132,7 +132,9 @@ class ElementLoader(Configurable, ABC):
         for position, chunk in enumerate(pack_elements(elements, sizes)):
             yield self._chunk(chunk, position, labelled)
         if position < 0:
-            warn(f"{self.path}: has no text and no images; it gives no chunks")
+            warn(
+                f"{self.path}: has no text and no images of {self._min_size} pixels or more; it gives no chunks"
+            )
 
     def table_elements(self, rows: Sequence[Row], *, page: int = 0) -> Iterator[Element]:
         """A table as text, in pieces that fit a chunk; nothing for a table without text."""

@@ -117,7 +117,7 @@ class _Mail:
                 yield element
         elif kind in _LAYOUT:
             return
-        elif part.get_content_maintype() == "text":
+        elif part.get_content_maintype() in ("text", "multipart"):  # without a boundary it is text
             yield from self._text(part)
         elif _payload(part) or kind == "message/rfc822":
             warn(f"{self._loader.path}: the attachment {_name(part)!r:.100} is left out")

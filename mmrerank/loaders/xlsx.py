@@ -10,7 +10,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from mmrerank.errors import warn
+from mmrerank.errors import DocumentError, warn
 from mmrerank.loaders.charts import chart_text, parse_xml, xml_texts
 from mmrerank.loaders.element_loader import ElementLoader
 from mmrerank.loaders.elements import Element
@@ -46,6 +46,8 @@ class XLSXLoader(ElementLoader):
             closing(load(self.path, read_only=True, data_only=True, keep_links=False)) as values,
             closing(load(self.path, read_only=True, keep_links=False)) as formulas,
         ):
+            if not values.sheetnames:  # openpyxl passes over those in other namespaces
+                raise DocumentError(self.path, "has no sheets, or is saved as Strict Open XML")
             for name, path, kind in _sheets(archive):
                 found: list[Element] = []
                 if kind == "worksheet" and name in values.sheetnames:

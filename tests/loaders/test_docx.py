@@ -237,3 +237,15 @@ def test_an_empty_document_says_so(tmp_path, root):
     docx.Document().save(tmp_path / "a.docx")
     with pytest.warns(RerankWarning, match="a.docx: has no text and no images"):
         assert load_file(tmp_path / "a.docx", root) == []
+
+
+def test_words_of_equations(tmp_path, root):
+    import docx
+    from lxml import etree
+
+    document = docx.Document()
+    math = "http://schemas.openxmlformats.org/officeDocument/2006/math"
+    equation = f'<m:oMath xmlns:m="{math}"><m:r><m:t>v = 7</m:t></m:r></m:oMath>'
+    document.add_paragraph("Speed: ")._p.append(etree.fromstring(equation))
+    document.save(tmp_path / "a.docx")
+    assert load_file(tmp_path / "a.docx", root)[0].text == "Speed: v = 7"

@@ -83,3 +83,8 @@ def test_charsets(tmp_path, root):
     assert chunk.text == "B\u00e4nder\n\n\u00fcber"
     (chunk,) = load(tmp_path, head + b"klingon\n\n\xc3\xbcber\n", root)
     assert chunk.text.endswith("\u00fcber")
+
+
+def test_parts_without_a_boundary_are_text(tmp_path, root):
+    broken = b"Subject: Belts\nContent-Type: multipart/alternative\n\nWords.\n"
+    assert load(tmp_path, broken, root)[0].text == "Belts\n\nWords."

@@ -120,3 +120,15 @@ def test_empty_and_damaged_files(tmp_path, root):
         archive.writestr("xl/workbook.xml", "<workbook/>")
     with pytest.raises(DocumentError, match=r"b\.xlsx"):
         load_file(tmp_path / "b.xlsx", root)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:openpyxl")  # that it leaves sheets out
+def test_strict_open_xml_is_an_error_that_says_so(tmp_path, root):
+    plain = save(tmp_path / "plain.xlsx", ["words"])
+    with zipfile.ZipFile(plain) as old, zipfile.ZipFile(tmp_path / "a.xlsx", "w") as new:
+        for name in old.namelist():
+            transitional = b"http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+            strict = b"http://purl.oclc.org/ooxml/spreadsheetml/main"
+            new.writestr(name, old.read(name).replace(transitional, strict))
+    with pytest.raises(DocumentError, match="Strict Open XML"):
+        load_file(tmp_path / "a.xlsx", root)
