@@ -15,6 +15,12 @@ from mmrerank.loaders import xlsx
 openpyxl = pytest.importorskip("openpyxl")
 pytest.importorskip("lxml")
 
+STRICT = {
+    b"http://schemas.openxmlformats.org/spreadsheetml/2006/main": b"http://purl.oclc.org/ooxml/spreadsheetml/main",
+    b"http://schemas.openxmlformats.org/officeDocument/2006/relationships": b"http://purl.oclc.org/ooxml/officeDocument/relationships",
+}
+"""The namespaces of a usual XLSX file, and of one saved as Strict Open XML."""
+
 
 def save(path, *rows, **others):
     book = openpyxl.Workbook()
@@ -127,8 +133,9 @@ def test_strict_open_xml_is_an_error_that_says_so(tmp_path, root):
     plain = save(tmp_path / "plain.xlsx", ["words"])
     with zipfile.ZipFile(plain) as old, zipfile.ZipFile(tmp_path / "a.xlsx", "w") as new:
         for name in old.namelist():
-            transitional = b"http://schemas.openxmlformats.org/spreadsheetml/2006/main"
-            strict = b"http://purl.oclc.org/ooxml/spreadsheetml/main"
-            new.writestr(name, old.read(name).replace(transitional, strict))
+            data = old.read(name)
+            for transitional, strict in STRICT.items():
+                data = data.replace(transitional, strict)
+            new.writestr(name, data)
     with pytest.raises(DocumentError, match="Strict Open XML"):
         load_file(tmp_path / "a.xlsx", root)
