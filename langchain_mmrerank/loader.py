@@ -55,8 +55,8 @@ class MultimodalPDFLoader(BaseLoader):
 class MultimodalLoader(BaseLoader):
     """A file, or a folder of files, as documents (see `MultimodalPDFLoader`).
 
-    Formats: PDF, PPTX, DOCX, HTML, Markdown and images. `options` are those of
-    `FileOptions`; a folder takes those of `FolderOptions` too. Loading raises `DocumentError` for a
+    Formats: PDF, PPTX, DOCX, XLSX, HTML, Markdown, EPUB, EML, text, CSV and images. `options`
+    are those of `FileOptions`; a folder takes those of `FolderOptions` too. Loading raises `DocumentError` for a
     file that cannot be read.
     """
 

@@ -75,8 +75,8 @@ class MultimodalPDFReader(_ChunkReader):
 class MultimodalReader(_ChunkReader):
     """A file, or a folder of files, as documents (see `MultimodalPDFReader`).
 
-    Formats: PDF, PPTX, DOCX, HTML, Markdown and images. `options` are those of
-    `FileOptions`; a folder takes those of `FolderOptions` too. Works as `file_extractor` of
+    Formats: PDF, PPTX, DOCX, XLSX, HTML, Markdown, EPUB, EML, text, CSV and images. `options`
+    are those of `FileOptions`; a folder takes those of `FolderOptions` too. Works as `file_extractor` of
     `SimpleDirectoryReader` for any of their suffixes.
     """
 

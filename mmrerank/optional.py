@@ -35,6 +35,7 @@ _PACKAGES = {
     "openvino": ("openvino", "reading the words in images faster"),
     "numpy": ("ocr", "reading the words in images"),
     "openai": ("openai", "a model behind OpenAI's API"),
+    "openpyxl": ("office", "loading an XLSX file"),
     "pillow_heif": ("heif", "loading a HEIC image"),
     "pptx": ("office", "loading a PPTX file"),
     "pymupdf": ("pdf", "loading a PDF"),

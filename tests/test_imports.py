@@ -30,7 +30,7 @@ def test_every_name_is_there_without_any_extra():
     code = (
         "import sys\n"
         "missing = 'numpy torch transformers sentence_transformers sklearn chromadb pymupdf scipy"
-        " rapidocr onnxruntime pptx docx lxml bs4 markdown_it pillow_heif'\n"
+        " rapidocr onnxruntime pptx docx openpyxl lxml bs4 markdown_it pillow_heif'\n"
         "sys.modules |= dict.fromkeys(missing.split())\n"
         "from mmrerank import *"
     )

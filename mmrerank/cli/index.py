@@ -51,7 +51,7 @@ def add_command(commands: Any) -> None:
         "files",
         nargs="+",
         metavar="FILE",
-        help="PDF, PPTX, DOCX, HTML, Markdown, images, and folders of them",
+        help="PDF, office, HTML, Markdown, EPUB, EML, text and image files, and folders of them",
     )
     add_store(command)
     add_embedder(command)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, TypedDict, Unpack
 
@@ -26,6 +26,7 @@ from mmrerank.loaders.elements import (
 from mmrerank.loaders.figure_chunks import with_figure_chunks
 from mmrerank.loaders.saving import image_folder, save_facts, save_image
 from mmrerank.loaders.splitting import Sizes
+from mmrerank.loaders.table_text import Row, table_pieces
 from mmrerank.ocr.words import ImageReader
 from mmrerank.options import Configurable
 from mmrerank.types import Image
@@ -127,8 +128,18 @@ class ElementLoader(Configurable, ABC):
         self._save_facts([element.figure for element in elements if element.figure])
         labelled = figures_by_label(elements)
         sizes = None if self.one_chunk_per_page else self._sizes
+        position = -1
         for position, chunk in enumerate(pack_elements(elements, sizes)):
             yield self._chunk(chunk, position, labelled)
+        if position < 0:
+            warn(
+                f"{self.path}: has no text and no images of {self._min_size} pixels or more; it gives no chunks"
+            )
+
+    def table_elements(self, rows: Sequence[Row], *, page: int = 0) -> Iterator[Element]:
+        """A table as text, in pieces that fit a chunk; nothing for a table without text."""
+        sizes = None if self.one_chunk_per_page else self._sizes
+        yield from (Element(text, page=page) for text in table_pieces(rows, sizes))
 
     def _read_elements(self) -> list[Element]:
         try:

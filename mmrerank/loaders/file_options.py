@@ -20,6 +20,9 @@ class FileOptions(PDFOptions, total=False):
     assets: AssetsOption
     """HTML and Markdown: the files that may be images, see `HTMLOptions`. Default "beside"."""
 
+    encoding: str | None
+    """Text, CSV and TSV: the file's encoding. Default: None, see `TextOptions`."""
+
 
 class FolderOptions(FileOptions, total=False):
     """The keywords of `FileOptions`, and those that only a folder takes."""

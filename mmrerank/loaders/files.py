@@ -25,10 +25,17 @@ __all__ = [
 
 LOADERS = {
     ".pdf": "mmrerank.loaders.pdf.loader:PDFLoader",
-    ".pptx": "mmrerank.loaders.pptx:PPTXLoader",
-    ".docx": "mmrerank.loaders.docx:DOCXLoader",
+    **dict.fromkeys(
+        [".pptx", ".pptm", ".ppsx", ".ppsm", ".potx", ".potm"], "mmrerank.loaders.pptx:PPTXLoader"
+    ),
+    **dict.fromkeys([".docx", ".docm", ".dotx", ".dotm"], "mmrerank.loaders.docx:DOCXLoader"),
     **dict.fromkeys([".html", ".htm", ".xhtml"], "mmrerank.loaders.html:HTMLLoader"),
     **dict.fromkeys([".md", ".markdown"], "mmrerank.loaders.html:MarkdownLoader"),
+    **dict.fromkeys([".xlsx", ".xlsm", ".xltx", ".xltm"], "mmrerank.loaders.xlsx:XLSXLoader"),
+    ".epub": "mmrerank.loaders.epub:EPUBLoader",
+    **dict.fromkeys([".eml", ".mht", ".mhtml"], "mmrerank.loaders.mail:MailLoader"),
+    **dict.fromkeys([".txt", ".text"], "mmrerank.loaders.text:TextLoader"),
+    **dict.fromkeys([".csv", ".tsv", ".tab"], "mmrerank.loaders.text:CSVLoader"),
     **dict.fromkeys(
         [".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".gif", ".bmp", ".heic", ".heif"],
         "mmrerank.loaders.image:ImageLoader",

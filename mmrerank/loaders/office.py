@@ -1,4 +1,4 @@
-"""Shared by PPTX and DOCX: checks of the archive, parts, charts, diagrams, LibreOffice if installed."""
+"""Shared by office files: checks of the archive, parts, diagrams, LibreOffice if installed."""
 
 from __future__ import annotations
 
@@ -9,25 +9,26 @@ import shutil
 import subprocess
 import tempfile
 import zipfile
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from PIL import Image as Pillow
 from PIL import ImageChops
 
 from mmrerank.environment import clean_environment
 from mmrerank.errors import DocumentError
+from mmrerank.loaders.charts import chart_text, xml_texts
 from mmrerank.optional import require
 from mmrerank.types import Image
 
 __all__ = [
-    "chart_text",
     "check_archive",
     "find_office",
+    "part_chart",
     "part_image",
     "part_texts",
+    "picture",
     "rendered_pages",
 ]
 
@@ -45,10 +46,13 @@ _DTD = re.compile(rb"<\0?!\0?(?:D\0?O\0?C\0?T\0?Y\0?P\0?E|E\0?N\0?T\0?I\0?T\0?Y)
 _BLOCK = 2**20
 
 
-def check_archive(path: str) -> None:
-    """Raise `DocumentError` unless `path` is a ZIP archive of bounded size without XML entities."""
+def check_archive(path: str, file: BinaryIO | None = None) -> None:
+    """Raise `DocumentError` unless `path` is a ZIP archive of bounded size without XML entities.
+
+    `file` is the archive itself where it is within the file that `path` names.
+    """
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(file or path) as archive:
             _check_sizes(path, archive.infolist())
             for info in archive.infolist():
                 if info.filename.lower().endswith((".xml", ".rels", ".vml")):
@@ -56,7 +60,7 @@ def check_archive(path: str) -> None:
     except DocumentError:
         raise
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError) as error:
-        raise DocumentError(path, f"is not a readable office file ({error})") from error
+        raise DocumentError(path, f"is not a readable archive ({error})") from error
     except Exception as error:  # zlib.error and others on damaged archives
         raise DocumentError(path, f"is damaged ({error})") from error
 
@@ -137,9 +141,14 @@ def part_image(part: Any, relation: str) -> tuple[str, Image]:
         name, data = Path(str(related.partname)).name, bytes(related.blob)
     except (KeyError, AttributeError, ValueError):  # linked from elsewhere, or missing
         return f"picture {relation} that is not in the file", Image.from_bytes(b"")
+    return name, picture(name, data)
+
+
+def picture(name: str, data: bytes) -> Image:
+    """The image in a file of that name; a metafile becomes PNG if LibreOffice is installed."""
     if name.lower().endswith(_METAFILES) and _is_metafile(data):
         data = _rasterize(name, data) or data
-    return name, Image.from_bytes(data)
+    return Image.from_bytes(data)
 
 
 def _is_metafile(data: bytes) -> bool:
@@ -166,38 +175,17 @@ def _trim(png: bytes) -> bytes:
 
 
 def part_texts(part: Any, relation: str | None) -> str:
-    """The texts in a related part of XML (a diagram, a chart), one per line; "" if it is missing."""
+    """The texts in a related part of XML (a diagram), one per line; "" if it is missing."""
+    return xml_texts(_related(part, relation))
+
+
+def part_chart(part: Any, relation: str | None) -> str:
+    """A related native chart as text, see `chart_text`; "" if it is missing."""
+    return chart_text(_related(part, relation))
+
+
+def _related(part: Any, relation: str | None) -> bytes:
     try:
-        return _xml_texts(bytes(part.rels[relation].target_part.blob))
+        return bytes(part.rels[relation].target_part.blob)
     except (KeyError, AttributeError, ValueError):  # missing, or linked from elsewhere
-        return ""
-
-
-def _xml_texts(data: bytes) -> str:
-    etree = require("lxml.etree")
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False)
-    try:
-        root = etree.fromstring(data, parser)
-    except etree.XMLSyntaxError:
-        return ""
-    words = ((node.text or "").strip() for node in root.iter("{*}t", "{*}v"))
-    return "\n".join(word for word in words if word)
-
-
-def chart_text(chart: Any) -> str:
-    """The title of a native chart, and each series with its categories and values."""
-    lines: list[str] = []
-    with suppress(Exception):  # a chart without data, or of a kind that is not modelled
-        if chart.has_title and chart.chart_title.has_text_frame:
-            lines.append(chart.chart_title.text_frame.text)
-        for plot in chart.plots:
-            lines.extend(_series_lines(plot))
-    return "\n".join(lines) or _xml_texts(bytes(chart.part.blob))
-
-
-def _series_lines(plot: Any) -> Iterator[str]:
-    categories = [str(category) for category in plot.categories]
-    for series in plot.series:
-        pairs = zip(categories, series.values, strict=False)
-        values = ", ".join(f"{category}: {value}" for category, value in pairs)
-        yield f"{series.name}: {values}"
+        return b""

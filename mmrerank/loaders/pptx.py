@@ -7,15 +7,17 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, ClassVar
 
+from mmrerank.errors import DocumentError
+from mmrerank.loaders.charts import chart_text
 from mmrerank.loaders.element_loader import ElementLoader
 from mmrerank.loaders.elements import Element
 from mmrerank.loaders.office import (
-    chart_text,
     check_archive,
     part_image,
     part_texts,
     rendered_pages,
 )
+from mmrerank.loaders.table_text import Cell
 from mmrerank.optional import require
 from mmrerank.types import Image
 
@@ -24,12 +26,20 @@ __all__ = ["PPTXLoader"]
 _DIAGRAM = "{http://schemas.openxmlformats.org/drawingml/2006/diagram}relIds"
 _RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
 _BACKGROUND = "{http://schemas.openxmlformats.org/presentationml/2006/main}bg"
+_NEW_CHART = "{http://schemas.microsoft.com/office/drawing/2014/chartex}chart"
+_CHOICE = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Choice"
+_LINE, _TEXT = (f"{{http://schemas.openxmlformats.org/drawingml/2006/main}}{tag}" for tag in "pt")
+_SLIDE_SHOW = "application/vnd.openxmlformats-officedocument.presentationml.slideshow.main+xml"
+_MACRO_TYPES = [
+    f"application/vnd.ms-powerpoint.{kind}.macroEnabled.main+xml"
+    for kind in ("slideshow", "template")
+]
 _COMMON_SHARE, _COMMON_SLIDES = 0.25, 3  # of all slides, and at least so many slides
 _BLIP = "{http://schemas.openxmlformats.org/drawingml/2006/main}blip"
 
 
 class PPTXLoader(ElementLoader):
-    """Loads a PPTX file: text, tables, notes, and images, also in groups, fills and backgrounds.
+    """Loads a PPTX file, a slide show or a template: text, tables, notes, and images, also in groups, fills and backgrounds.
 
     LibreOffice, if installed, renders the slides. Without it, native charts and SmartArt, which
     have no image inside, become text, their words and numbers, and are named under
@@ -42,8 +52,7 @@ class PPTXLoader(ElementLoader):
     def elements(self) -> Iterator[Element]:
         """The parts of all slides, slide by slide."""
         check_archive(self.path)
-        pptx = require("pptx")
-        slides = pptx.Presentation(self.path).slides
+        slides = _presentation(self.path).slides
         renderings = rendered_pages(self.path)
         rare = _rare_layouts(slides)
         for number, slide in enumerate(slides, start=1):
@@ -51,7 +60,7 @@ class PPTXLoader(ElementLoader):
             if rendering is not None:
                 yield self._rendering(rendering, number)
             yield from _title(slide, number)
-            yield from _shapes(slide, number, rendered=rendering is not None)
+            yield from self._shapes(slide, number, rendered=rendering is not None)
             yield from _diagrams(slide, number, rendered=rendering is not None)
             yield from self._images([*_blips(slide), *_inherited_blips(slide, rare)], number)
             yield from _notes(slide, number)
@@ -60,6 +69,19 @@ class PPTXLoader(ElementLoader):
         image, name = Image.from_bytes(png), f"slide {number}"
         element = self.image_element(image, name=name, page=number, kind="page")
         return element or Element(page=number)
+
+    def _shapes(self, slide: Any, number: int, *, rendered: bool) -> Iterator[Element]:
+        """The texts, tables and charts of a slide without its title, from top to bottom."""
+        title = slide.shapes.title
+        for shape in _from_the_top(slide.shapes):
+            is_title = title is not None and shape.shape_id == title.shape_id
+            if getattr(shape, "has_table", False):
+                yield from self.table_elements(_table(shape.table), page=number)
+            elif shape.has_text_frame and not is_title:
+                yield Element(str(shape.text_frame.text).strip(), page=number)
+            if getattr(shape, "has_chart", False):
+                text = chart_text(bytes(shape.chart.part.blob))
+                yield _native(text, "chart", number, rendered=rendered)
 
     def _images(self, blips: Iterable[tuple[Any, Any]], number: int) -> Iterator[Element]:
         """Images that a slide shows: alone, in groups, as a fill or as its background."""
@@ -83,21 +105,42 @@ def _title(slide: Any, number: int) -> Iterator[Element]:
         yield Element(title.text_frame.text, level=1, page=number)
 
 
-def _shapes(slide: Any, number: int, *, rendered: bool) -> Iterator[Element]:
-    """The texts, tables and charts of a slide without its title, from top to bottom."""
-    title = slide.shapes.title
-    for shape in _from_the_top(slide.shapes):
-        is_title = title is not None and shape.shape_id == title.shape_id
-        if not is_title and (text := _text(shape)):
-            yield Element(text, page=number)
-        if getattr(shape, "has_chart", False):
-            yield _native(chart_text(shape.chart), "chart", number, rendered=rendered)
+def _presentation(path: str) -> Any:
+    """The presentation; also a slide show or a template, which differ by their content type only."""
+    package = require("pptx.package")
+    types = require("pptx.opc.package").PartFactory.part_type_for
+    for macros in _MACRO_TYPES:
+        types.setdefault(macros, types[_SLIDE_SHOW])
+    main = package.Package.open(path).main_document_part
+    if types.get(main.content_type) is not types[_SLIDE_SHOW]:
+        raise DocumentError(path, f"is no presentation, but {main.content_type!r:.100}")
+    return main.presentation
+
+
+def _table(table: Any) -> list[list[Cell]]:
+    return [
+        [
+            Cell(cell.text.replace("\v", "\n"), cell.span_height, cell.span_width)
+            for cell in row.cells
+            if not cell.is_spanned
+        ]
+        for row in table.rows
+    ]
 
 
 def _diagrams(slide: Any, number: int, *, rendered: bool) -> Iterator[Element]:
+    """SmartArt, charts of the newer kinds, and the words in shapes of newer kinds."""
     for diagram in slide.element.iter(_DIAGRAM):
         text = part_texts(slide.part, diagram.get(f"{_RELATION}dm"))
         yield _native(text, "SmartArt", number, rendered=rendered)
+    for chart in slide.element.iter(_NEW_CHART):
+        text = part_texts(slide.part, chart.get(f"{_RELATION}id"))
+        yield _native(text, "chart", number, rendered=rendered)
+    for choice in slide.element.iter(_CHOICE):  # python-pptx passes over these
+        lines = (
+            "".join(text.text or "" for text in line.iter(_TEXT)) for line in choice.iter(_LINE)
+        )
+        yield Element("\n".join(filter(None, lines)), page=number)
 
 
 def _native(text: str, kind: str, number: int, *, rendered: bool) -> Element:
@@ -152,15 +195,6 @@ def _from_the_top(shapes: Any) -> list[Any]:
     for shape in shapes:
         flat.extend(_from_the_top(shape.shapes) if hasattr(shape, "shapes") else [shape])
     return sorted(flat, key=lambda shape: (shape.top or 0, shape.left or 0))
-
-
-def _text(shape: Any) -> str:
-    if getattr(shape, "has_table", False):
-        rows = (" | ".join(cell.text for cell in row.cells) for row in shape.table.rows)
-        return "\n".join(rows)
-    if shape.has_text_frame:
-        return str(shape.text_frame.text).strip()
-    return ""
 
 
 def _alt_text(blip: Any) -> str:

@@ -70,7 +70,7 @@ def test_a_folder_without_a_file_to_read_is_an_error(tmp_path, capsys):
     good = make_pdf(tmp_path / "good.pdf", "Some words.")
     bare = tmp_path / "bare"
     bare.mkdir()
-    (bare / "notes.txt").write_text("not read")
+    (bare / "notes.xyz").write_text("not read")
     folder = str(tmp_path / "store")
     assert main(["index", str(bare), "--store", folder]) == 1
     shown = capsys.readouterr().err
@@ -121,7 +121,7 @@ def test_watching_goes_on_until_ctrl_c(tmp_path, capsys):
     docs = tmp_path / "docs"
     docs.mkdir()
     (docs / "a.md").write_text("The harbour.")
-    (docs / "notes.txt").write_text("passed over, which is said once")
+    (docs / "notes.xyz").write_text("passed over, which is said once")
     store = str(tmp_path / "store")
     command = [sys.executable, "-m", "mmrerank", "index", str(docs), "--store", store]
     with subprocess.Popen(
@@ -139,7 +139,7 @@ def test_watching_goes_on_until_ctrl_c(tmp_path, capsys):
                 process.send_signal(signal.SIGINT)
     assert process.returncode == 0
     assert said[-1] == "stopped watching\n"
-    assert sum("notes.txt" in line for line in said) == 1
+    assert sum("notes.xyz" in line for line in said) == 1
     capsys.readouterr()
     (hit,) = search(capsys, "castle", "--store", store, "--no-ocr", "--routes", "words")
     assert hit["text"] == "The castle."

@@ -13,6 +13,7 @@ from mmrerank.errors import InvalidInputError, RerankWarning
 from mmrerank.loaders.html import HTMLLoader
 
 pytest.importorskip("bs4")
+pytest.importorskip("lxml")
 
 
 def write_html(folder, body):
@@ -33,7 +34,8 @@ def test_html_with_its_images(tmp_path, root):
     )
     (chunk,) = load_file(path, root)
     assert chunk.text == (
-        "Belts\n\nSome bold text.\n\nFigure 2: A belt\n\nMore, see Figure 2.\n\na | b"
+        "Belts\n\nSome bold text.\n\nFigure 2: A belt\n\nMore, see Figure 2.\n\n"
+        "| a | b |\n| --- | --- |"
     )
     found = {(link.kind, link.figure.caption) for link in chunk.links}
     assert found == {("reference", "Figure 2: A belt"), ("caption", "a hall")}
@@ -76,7 +78,7 @@ def test_markdown(tmp_path, root):
     assert chunk.links[0].figure.label == "figure 1"
     assert "[[img:" in chunk.text
     assert "code" in chunk.text
-    assert chunk.text.endswith("a | b\n1 | 2")
+    assert chunk.text.endswith("| a | b |\n| --- | --- |\n| 1 | 2 |")
 
 
 def test_blocks_and_the_text_between_them(tmp_path, root):

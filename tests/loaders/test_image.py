@@ -6,7 +6,7 @@ import pytest
 from helpers import DATA, image_file, load_file, not_rendered
 from PIL import Image
 
-from mmrerank.errors import DocumentError
+from mmrerank.errors import DocumentError, RerankWarning
 from mmrerank.ocr.engine import ReadLine
 
 
@@ -47,4 +47,5 @@ def test_a_small_image_stays_unless_it_is_below_min_size(tmp_path, root):
     (chunk,) = load_file(path, root)
     assert len(chunk.links) == 1
     assert not not_rendered(chunk)
-    assert load_file(path, root, min_size=3) == []
+    with pytest.warns(RerankWarning, match="no images of 3 pixels or more"):
+        assert load_file(path, root, min_size=3) == []

@@ -77,7 +77,7 @@ def test_zip_bombs_are_refused(tmp_path, root):
 def test_what_is_not_an_archive_is_refused(tmp_path):
     path = tmp_path / "a.docx"
     path.write_text("words")
-    with pytest.raises(DocumentError, match="is not a readable office file"):
+    with pytest.raises(DocumentError, match="is not a readable archive"):
         office.check_archive(str(path))
 
 

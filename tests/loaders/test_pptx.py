@@ -10,7 +10,7 @@ import pytest
 from helpers import DATA, image_file, load_file, not_rendered, tall_png
 from PIL import Image
 
-from mmrerank.errors import RerankWarning
+from mmrerank.errors import DocumentError, RerankWarning
 from mmrerank.loaders import office
 
 pytest.importorskip("pptx")
@@ -23,7 +23,7 @@ FIND_OFFICE = office.find_office
 def test_charts_of_slides_are_words_and_numbers(root):
     first, second = load_file(DATA / "office" / "chart.pptx", root)
     assert (first.page, second.page) == (1, 2)
-    assert "2019: 120.0" in first.text
+    assert "| 2019 | 120 | 80 |" in first.text
     assert first.metadata["section"] == "Quarterly Duck Survey"
     assert not_rendered(first) == ["chart on slide 1: native, no image"]
     assert [
@@ -65,7 +65,7 @@ def slides(tmp_path):
 
 def test_a_slide_is_a_chunk(slides, root):
     (chunk,) = load_file(slides, root)
-    assert chunk.text == "Belts\n\nspeed | 7 m/s\n\nNotes: Say it slowly."
+    assert chunk.text == "Belts\n\n| speed | 7 m/s |\n| --- | --- |\n\nNotes: Say it slowly."
     assert len(chunk.links) == 2
     assert (chunk.page, chunk.section) == (1, "Belts")
 
@@ -142,3 +142,53 @@ def test_one_image_that_cannot_be_saved_costs_nothing_else(tmp_path, root):
     assert chunk.text == "Belts"
     assert len(chunk.links) == 1
     assert [name[:12] for name in not_rendered(chunk)] == ["image1.png: "]
+
+
+@pytest.mark.parametrize("name", ["show.ppsx", "template.potx", "show.ppsm", "template.potm"])
+def test_slide_shows_and_templates(tmp_path, root, name):
+    import pptx
+
+    deck = pptx.Presentation()
+    deck.slides.add_slide(deck.slide_layouts[5]).shapes.title.text = "Belts"
+    kind = {
+        "show.ppsx": "openxmlformats-officedocument.presentationml.slideshow",
+        "template.potx": "openxmlformats-officedocument.presentationml.template",
+        "show.ppsm": "ms-powerpoint.slideshow.macroEnabled",
+        "template.potm": "ms-powerpoint.template.macroEnabled",
+    }[name]
+    deck.part._content_type = f"application/vnd.{kind}.main+xml"
+    deck.save(tmp_path / name)
+    assert [chunk.text for chunk in load_file(tmp_path / name, root)] == ["Belts"]
+
+
+def test_another_office_file_is_not_a_presentation(tmp_path, root):
+    docx = pytest.importorskip("docx")
+    docx.Document().save(tmp_path / "a.pptx")
+    with pytest.raises(DocumentError, match="is no presentation"):
+        load_file(tmp_path / "a.pptx", root)
+
+
+def test_merged_cells_of_a_slide(tmp_path, root):
+    import pptx
+
+    deck = pptx.Presentation()
+    slide = deck.slides.add_slide(deck.slide_layouts[6])
+    table = slide.shapes.add_table(2, 2, 0, 0, 99999, 99999).table
+    table.cell(0, 0).merge(table.cell(0, 1))
+    for row, column, text in ((0, 0, "wide"), (1, 0, "a"), (1, 1, "b")):
+        table.cell(row, column).text = text
+    deck.save(tmp_path / "deck.pptx")
+    (chunk,) = load_file(tmp_path / "deck.pptx", root)
+    assert chunk.text == (
+        '<table>\n<tr><th colspan="2">wide</th></tr>\n<tr><td>a</td><td>b</td></tr>\n</table>'
+    )
+
+
+def test_slides_without_anything_say_so(tmp_path, root):
+    import pptx
+
+    deck = pptx.Presentation()
+    deck.slides.add_slide(deck.slide_layouts[6])
+    deck.save(tmp_path / "deck.pptx")
+    with pytest.warns(RerankWarning, match="deck.pptx: has no text and no images"):
+        assert load_file(tmp_path / "deck.pptx", root) == []
