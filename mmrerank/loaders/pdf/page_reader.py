@@ -216,9 +216,12 @@ def _open(path: str, password: str | None) -> Any:
         raise DocumentError(path, f"cannot be read as a PDF ({error})") from None
     try:
         _check_document(document, path, password)
-    except BaseException:
+    except DocumentError:
         document.close()
         raise
+    except Exception as error:  # a damaged file may open, and fail at the number of its pages
+        document.close()
+        raise DocumentError(path, f"cannot be read as a PDF ({error})") from None
     return document
 
 

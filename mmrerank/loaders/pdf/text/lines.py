@@ -201,7 +201,7 @@ def is_panel_caption(text: str) -> bool:
 
 def is_prose(block: Block, body_size: float) -> bool:
     """True for long lines in the size of body text: not a label, a heading or a caption."""
-    if block.caption or abs(block.size - body_size) > 0.12 * body_size:
+    if block.caption or not block.is_of_size(body_size):
         return False
     if is_panel_caption(block.text) or not all(line.upright for line in block.lines):
         return False
