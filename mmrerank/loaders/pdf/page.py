@@ -86,6 +86,11 @@ class Block:
             sizes[round(line.size * 2) / 2] += len(line.text)
         return sizes.most_common(1)[0][0] if sizes else 0.0
 
+    @property
+    def upright(self) -> bool:
+        """False if any of its lines is set sideways."""
+        return all(line.upright for line in self.lines)
+
     def is_of_size(self, body_size: float) -> bool:
         """Whether it is set in the size of body text, give or take an eighth."""
         return abs(self.size - body_size) <= 0.12 * body_size

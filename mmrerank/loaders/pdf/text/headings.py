@@ -36,7 +36,7 @@ class Headings:
 
     def is_heading(self, block: Block, page: int = 0) -> bool:
         """True if a block of text on this page is a heading."""
-        if not _is_short(block) or block.in_figure or block.caption:
+        if not _is_short(block) or block.in_figure or block.caption or not block.upright:
             return False
         if _plain(block.text) in self._outline.get(page, ()):
             return True

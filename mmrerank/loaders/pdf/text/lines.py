@@ -11,7 +11,7 @@ from mmrerank.loaders.boxes import Box, union
 from mmrerank.loaders.captions import find_caption
 from mmrerank.loaders.pdf.page import Block, Line
 from mmrerank.loaders.pdf.rotation import as_shown, turn_of
-from mmrerank.loaders.pdf.text.reading_order import in_reading_order
+from mmrerank.loaders.pdf.text.reading_order import in_reading_order, with_sideways
 from mmrerank.optional import require
 
 __all__ = ["is_panel_caption", "is_prose", "joined", "make_block", "read_blocks", "words_of"]
@@ -42,7 +42,17 @@ def read_blocks(page: Any) -> list[Block]:
     for raw in page.get_text("dict", flags=flags)["blocks"]:
         lines = [line for part in raw.get("lines", ()) if (line := _line(part, turn))]
         blocks.extend(make_block(part) for part in _cut_at_captions(lines))
-    return in_reading_order(_with_titles(blocks))
+    return _ordered(_with_titles(blocks))
+
+
+def _ordered(blocks: Sequence[Block]) -> list[Block]:
+    """The blocks in reading order; sideways ones apart, unless the whole page is set sideways."""
+    upright = [block for block in blocks if block.upright]
+    if sum(len(block.text) for block in upright) < 0.5 * sum(len(block.text) for block in blocks):
+        return in_reading_order(blocks)
+    return with_sideways(
+        in_reading_order(upright), [block for block in blocks if not block.upright]
+    )
 
 
 def _with_titles(blocks: Sequence[Block]) -> list[Block]:

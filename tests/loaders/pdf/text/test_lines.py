@@ -9,6 +9,7 @@ from pdf_pages import (
     texts,
 )
 
+from mmrerank.loaders.pdf.text.headings import Headings
 from mmrerank.loaders.pdf.text.lines import (
     is_panel_caption,
     is_prose,
@@ -103,3 +104,16 @@ def test_text_of_a_turned_page_is_where_a_reader_sees_it():
         (found,) = read_blocks(page)
     assert found.box[0] > 600
     assert not found.lines[0].upright
+
+
+def test_a_stamp_does_not_join_columns_nor_name_a_section(tmp_path):
+    with pymupdf.open() as document:
+        page = document.new_page()
+        for x in (72, 310):
+            for y in (100, 300):
+                page.insert_textbox((x, y, x + 210, y + 120), "Belts carry the parts. " * 12)
+        page.insert_text((30, 600), "archive:2101.01234 [belts] 1 Jan", fontsize=20, rotate=90)
+        read = read_blocks(page)
+    assert [round(one.box[0]) for one in read[:-1]] == [72, 72, 310, 310]
+    assert read[-1].text.startswith("archive")
+    assert not Headings(10.0).is_heading(read[-1])
