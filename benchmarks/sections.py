@@ -2,8 +2,8 @@
 
     python benchmarks/sections.py FILE.pdf... [--pages 20] [--missed] [--json FILE]
 
-Truth is the outline (bookmarks) that the author's program wrote; titles that do not stand on the page
-they name are left out. A title is found if a section of a chunk on its page or the next contains it,
+Truth is the outline (bookmarks) that the author's program wrote; captions, and titles that do not stand
+on the page they name, are left out. A title is found if a section of a chunk on its page or the next contains it,
 compared by letters and digits and without the number before it. "Blind" is the same without the
 outline: headings by type alone, as in documents that have none. "Sections" are the different
 headings that the loader gives, and "in outline" those among them that the outline has too.
@@ -18,15 +18,14 @@ import tempfile
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
-from unittest.mock import patch
 
 import pymupdf
 
 from mmrerank.loaders.base import Chunk
 from mmrerank.loaders.pdf.loader import PDFLoader
-from mmrerank.loaders.pdf.page_reader import OpenPDF
 
-NUMBER = re.compile(r"^\s*(?:(?:[A-Z]\.)?\d+(?:\.\d+)*|[A-Z]|[IVX]+)[.):]?\s+")
+NUMBER = re.compile(r"^\s*(?:(?:[A-Z]\.)?\d+(?:\.\d+)*|[A-Z]|[IVX]+)(?:[.):]\s*|\s+)(?=\S)")
+CAPTION = re.compile(r"\s*(?:figure|fig\.|table)\s*\d", re.IGNORECASE)
 MIN_TITLES = 4
 
 
@@ -40,7 +39,11 @@ def outline_titles(path: Path, pages: int) -> list[tuple[int, str]]:
         words: dict[int, str] = {}
         found = []
         for _, title, page in document.get_toc():
-            if not 1 <= page <= min(pages, document.page_count) or not plain(title):
+            if (
+                not 1 <= page <= min(pages, document.page_count)
+                or not plain(title)
+                or CAPTION.match(title)
+            ):
                 continue
             if page not in words:
                 words[page] = "".join(re.findall(r"[^\W_]+", document[page - 1].get_text()))
@@ -57,15 +60,11 @@ def load(path: Path, pages: int) -> list[Chunk]:
 
 
 def load_blind(path: Path, pages: int) -> list[Chunk]:
-    """The chunks of the same file as if it had no outline."""
-    read = OpenPDF.info
-
-    def without_outline(self: OpenPDF) -> object:
-        info = read(self)
-        return type(info)(info.page_count, {}, info.repaired)
-
-    with patch.object(OpenPDF, "info", without_outline):
-        return load(path, pages)
+    """The chunks of the same file without its outline."""
+    with tempfile.TemporaryDirectory() as folder, pymupdf.open(path) as document:
+        document.set_toc([])
+        document.save(Path(folder) / path.name)
+        return load(Path(folder) / path.name, pages)
 
 
 def headings(chunks: Iterable[Chunk]) -> dict[int, set[str]]:

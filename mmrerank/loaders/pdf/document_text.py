@@ -104,6 +104,7 @@ class _Collected:
         self._words: set[str] = set()
         self._font_sizes: Counter[float] = Counter()
         self._images: Counter[ImageKey] = Counter()
+        self._letters, self._bold_letters = 0, 0
 
     def add(self, text: PageText) -> None:
         number = text.number
@@ -114,6 +115,8 @@ class _Collected:
         for block in text.blocks:
             self._font_sizes[block.size] += len(block.text)
             self._words |= words_of(block.lines)
+            self._letters += len(block.text)
+            self._bold_letters += sum(len(line.text) for line in block.lines if line.bold)
             if block.caption:
                 self._captions.setdefault(block.caption.label, []).append(number)
         self.compressed[number] = zlib.compress(pickle.dumps(text), 1)
@@ -125,7 +128,7 @@ class _Collected:
         repeated = frozenset(key for key, count in self._images.items() if count >= least)
         heads = find_running_heads(self._edges, body_size)
         return DocumentText(
-            profile=Profile(body_size, repeated),
+            profile=Profile(body_size, repeated, self._bold_letters > 0.5 * self._letters),
             labels=self._labels,
             sizes=self._sizes,
             captions=self._captions,

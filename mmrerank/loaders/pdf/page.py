@@ -117,10 +117,14 @@ class PageText:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What the pages of a document share: the size of body text, and images that many repeat."""
+    """What the pages of a document share: the size of body text, and images that many repeat.
+
+    `body_bold` is True where most of the text is in heavy type.
+    """
 
     body_size: float = 0.0
     repeated: frozenset[ImageKey] = frozenset()
+    body_bold: bool = False
 
 
 @dataclass(frozen=True, slots=True)

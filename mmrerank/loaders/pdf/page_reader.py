@@ -7,6 +7,7 @@ import pickle
 import zlib
 from collections import defaultdict
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from mmrerank.loaders.pdf.page import (
     Region,
 )
 from mmrerank.loaders.pdf.text.lines import read_blocks
+from mmrerank.loaders.pdf.text.titles import title_forms
 from mmrerank.loaders.saving import save_image
 from mmrerank.optional import require
 
@@ -88,12 +90,17 @@ class OpenPDF:
 
     def info(self) -> PDFInfo:
         """The number of pages, and the outline."""
+        document = self._document
+        return PDFInfo(document.page_count, self._outline, document.is_repaired)
+
+    @cached_property
+    def _outline(self) -> dict[int, list[str]]:
+        """The titles of the outline by page number from 1."""
         outline: defaultdict[int, list[str]] = defaultdict(list)
         with suppress(Exception):  # a damaged outline is left out
             for _, title, page in self._document.get_toc():
                 outline[page].append(title)
-        document = self._document
-        return PDFInfo(document.page_count, dict(outline), document.is_repaired)
+        return dict(outline)
 
     def text(self, number: int) -> PageText:
         """The text of a page. Raises what PyMuPDF raises for a damaged page."""
@@ -122,7 +129,8 @@ class OpenPDF:
         page = self._document.load_page(number - 1)
         size = (float(page.rect.width), float(page.rect.height))
         images = list(read_images(page, (0.0, 0.0, *size)))
-        return PageText(number, _label(page), size, read_blocks(page), images)
+        blocks = read_blocks(page, title_forms(self._outline.get(number, ())))
+        return PageText(number, _label(page), size, blocks, images)
 
     def _link_targets(self, page: Any) -> list[LinkTarget]:
         """The links within the document that may lead to figures and tables."""

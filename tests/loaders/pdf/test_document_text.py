@@ -113,10 +113,10 @@ def test_a_missing_package_is_not_a_page_that_cannot_be_read():
 def test_a_page_that_cannot_be_read_is_reported_and_costs_no_other(report, root, monkeypatch):
     original = page_reader.read_blocks
 
-    def broken(page):
+    def broken(page, titles):
         if page.number == 0:
             raise RuntimeError("broken stream")
-        return original(page)
+        return original(page, titles)
 
     monkeypatch.setattr(page_reader, "read_blocks", broken)
     with pytest.warns(RerankWarning, match="page 1: cannot be read"):
@@ -126,7 +126,7 @@ def test_a_page_that_cannot_be_read_is_reported_and_costs_no_other(report, root,
 
 @pytest.mark.filterwarnings("ignore::mmrerank.errors.RerankWarning")
 def test_a_file_without_a_readable_page_is_an_error(report, root, monkeypatch):
-    monkeypatch.setattr(page_reader, "read_blocks", lambda page: 1 / 0)
+    monkeypatch.setattr(page_reader, "read_blocks", lambda page, titles: 1 / 0)
     with pytest.raises(DocumentError, match=", page 1: none of its pages"):
         load(report, root)
 

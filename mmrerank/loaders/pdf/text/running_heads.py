@@ -123,9 +123,8 @@ class _Heads:
     def of_page(self, number: int) -> set[Box]:
         """The boxes of a page's running heads."""
         lines = self._pages[number]
-        repeated = [line for line in lines if self._is_repeated(line)]
-        repeated += [
-            line for line in lines if line not in repeated and self._has_likes(line, number)
+        repeated = [
+            line for line in lines if self._is_repeated(line) or self._has_likes(line, number)
         ]
         rows = [line.box for line in repeated if line.upright]
         return {line.box for line in repeated} | {
