@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from mmrerank.errors import DocumentError, MissingDependencyError
-from mmrerank.loaders.boxes import Box, part_inside
+from mmrerank.loaders.boxes import Box, area, part_inside
 from mmrerank.loaders.pdf.figures.find import find_regions
-from mmrerank.loaders.pdf.figures.paths import read_images
+from mmrerank.loaders.pdf.figures.paths import read_images, shows_text
 from mmrerank.loaders.pdf.figures.render import rendered
+from mmrerank.loaders.pdf.figures.settings import DEFAULT_SETTINGS
 from mmrerank.loaders.pdf.page import (
     Crop,
     LinkTarget,
@@ -27,6 +28,7 @@ from mmrerank.loaders.pdf.page import (
     Region,
 )
 from mmrerank.loaders.pdf.text.lines import read_blocks
+from mmrerank.loaders.pdf.text.ocr_paragraphs import layer_blocks
 from mmrerank.loaders.pdf.text.titles import title_forms
 from mmrerank.loaders.saving import save_image
 from mmrerank.optional import require
@@ -34,6 +36,8 @@ from mmrerank.optional import require
 __all__ = ["OpenPDF", "TextCache"]
 
 _SHRINK_EVERY = 8  # pages
+
+_SCAN_SHARE = 0.85  # of the page: a larger image may be a scan
 
 _TEXT_CACHE_BYTES = 16_000_000  # thousands of pages, compressed
 
@@ -130,6 +134,8 @@ class OpenPDF:
         size = (float(page.rect.width), float(page.rect.height))
         images = list(read_images(page, (0.0, 0.0, *size)))
         blocks = read_blocks(page, title_forms(self._outline.get(number, ())))
+        if blocks and _is_scan(page, size, [box for box, _ in images]):
+            blocks = layer_blocks(blocks)
         return PageText(number, _label(page), size, blocks, images)
 
     def _link_targets(self, page: Any) -> list[LinkTarget]:
@@ -153,6 +159,13 @@ class OpenPDF:
         self._pages_drawn += 1
         if self._pages_drawn % _SHRINK_EVERY == 0:
             require("pymupdf").TOOLS.store_shrink(100)
+
+
+def _is_scan(page: Any, size: tuple[float, float], images: list[Box]) -> bool:
+    """Whether a page shows an image that fills it, and no text: its text layer is from OCR."""
+    whole: Box = (0.0, 0.0, *size)
+    fills = any(area(box) > _SCAN_SHARE * area(whole) for box in images)
+    return fills and not shows_text(page, whole, DEFAULT_SETTINGS)
 
 
 def _regions(

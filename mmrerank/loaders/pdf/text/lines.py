@@ -13,6 +13,7 @@ from mmrerank.loaders.pdf.page import Block, Line
 from mmrerank.loaders.pdf.rotation import as_shown, turn_of
 from mmrerank.loaders.pdf.text.cuts import cut_at_captions, cut_at_headings
 from mmrerank.loaders.pdf.text.fonts import is_heavy
+from mmrerank.loaders.pdf.text.hyphens import HYPHENS, WORD, with_next_line
 from mmrerank.loaders.pdf.text.reading_order import in_reading_order, with_sideways
 from mmrerank.loaders.pdf.text.side_heads import side_heads
 from mmrerank.loaders.pdf.text.titles import is_title
@@ -24,13 +25,7 @@ _FULL_LINE = 0.8  # of the block's width: a line that is so long was wrapped, no
 
 _PANEL_CAPTION = re.compile(r"\([a-z]\)\s")
 
-_WORD = re.compile(r"[^\W_]+(?:[-\u2010\u2011][^\W_]+)*")
-
-_LAST_WORD = re.compile(r"[^\W_]+(?:[-\u2010][^\W_]+)*[-\u2010]$")
-
 _TITLE_GAP, _TITLE_LINES = 1.5, 6  # of a line's height; a longer block is not a title
-
-_HYPHENS = "-\u00ad\u2010"
 
 _BOLD = 16  # a bit of PyMuPDF's span flags
 
@@ -176,37 +171,19 @@ def joined(lines: Sequence[Line], known: Collection[str] = ()) -> str:
             text += " " + line.text  # in the same row
         else:
             wrapped = before.box[2] - left >= _FULL_LINE * width
-            text = _with_next_line(text, line.text, known, wrapped=wrapped)
+            text = with_next_line(text, line.text, known, wrapped=wrapped)
     return text
 
 
-def _with_next_line(text: str, following: str, known: Collection[str], *, wrapped: bool) -> str:
-    """The text so far and a line below it; `wrapped` if the text fills its last line."""
-    hyphenated = len(text) > 1 and text[-1] in _HYPHENS and text[-2].isalpha()
-    if hyphenated and following[0].islower():
-        return _whole_word(text, following, known)
-    if hyphenated and wrapped:  # "Anglo-" "American": the hyphen belongs to the word
-        return text + following
-    return text + (" " if wrapped else "\n") + following
-
-
-def _whole_word(text: str, following: str, known: Collection[str]) -> str:
-    """Two parts of a word joined, with the hyphen if the document writes the word with it."""
-    start, end = _LAST_WORD.search(text), _WORD.match(following)
-    if text[-1] != "\u00ad" and start and end:
-        first, second = start[0][:-1].lower(), end[0].lower()
-        if f"{first}-{second}" in known and first + second not in known:
-            return text + following
-    return text[:-1] + following
-
-
 def words_of(lines: Iterable[Line]) -> set[str]:
-    """The words of lines in small letters; a hyphen at the end of a line is left out."""
-    return {
-        word.lower().replace("\u2010", "-")
-        for line in lines
-        for word in _WORD.findall(line.text.rstrip(_HYPHENS))
-    }
+    """The words of lines in small letters, without those that the end of a line cuts in two."""
+    words: set[str] = set()
+    is_cut = False
+    for line in lines:
+        found = WORD.findall(line.text)[1 if is_cut else 0 :]
+        is_cut = line.text[-1] in HYPHENS
+        words.update(found[:-1] if is_cut else found)
+    return {word.lower().replace("\u2010", "-") for word in words}
 
 
 def _overlap_in_height(first: Box, second: Box) -> float:

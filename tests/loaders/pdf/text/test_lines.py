@@ -49,7 +49,7 @@ def lines(*parts):
         ("self-", "locking", 200, ["self-locking", "selflocking"], "selflocking"),
         ("Anglo-", "American", 200, (), "Anglo-American"),
         ("Anglo-", "American", 100, (), "Anglo-\nAmerican"),
-        ("from 3-", "4 hours", 200, (), "from 3- 4 hours"),
+        ("from 3-", "4 hours", 200, (), "from 3-4 hours"),
     ],
 )
 def test_the_end_of_a_line(first, second, width, known, text):
@@ -61,7 +61,8 @@ def test_lines_in_one_row_are_one_line_of_text():
 
 
 def test_words_of_lines_are_those_that_no_line_end_cut():
-    assert words_of([line("The Self\u2010locking nut-")]) == {"the", "self-locking", "nut"}
+    lines = [line("The Self\u2010locking inde-"), line("pendent nut")]
+    assert words_of(lines) == {"the", "self-locking", "nut"}
 
 
 def test_prose_is_long_and_in_the_size_of_the_body():
