@@ -18,6 +18,7 @@ __all__ = [
     "find_mentions",
     "find_references",
     "is_contents",
+    "open_reference",
     "panel_base",
     "without_contents",
 ]
@@ -25,9 +26,21 @@ __all__ = [
 _FIGURE_WORD = r"figures?|figuras?|figuur|figs?\.?|abbildung(?:en)?|abb\.?|рис(?:унки|унок|\.)"
 _TABLE_WORD = r"tables?|tab\.|tabell?en?|tabelle|tablas?|tabelas?|tabella|tableau|таблица"
 _NOT_IN_WORD = r"(?<![^\W_])"
-_NUMBER = r"(?:[A-Z]{1,2}[.\-]?)?\d{1,4}(?:[.\-\u2010\u2011\u2013]\d{1,3}(?!\d)){0,3}"
-# "(a)", "(a, b)" and "a" or "b-d" right behind the number name panels of the same figure.
-_PANEL = r"(?:\s?\([a-zA-Z](?:\s?[-\u2013,]\s?[a-zA-Z])*\)|[a-zA-Z](?:[-\u2013,][a-z](?![a-z]))?)?"
+_HYPHEN = (
+    r"\u2010\u2011\u2012\u2013\u2212"  # signs that are typed for "-", within a number or a range
+)
+_NUMBER = rf"(?:[A-Z]{{1,2}}[.\-]?)?\d{{1,4}}(?:[.\-{_HYPHEN}]\d{{1,3}}(?!\d)){{0,3}}"
+# "(a)", "(a, b)", "(a) and (b)" and "a", "b-d" or "a, b and c" right behind the number name panels of
+# the same figure.
+_JOIN = rf"\s?[-{_HYPHEN}~\u223c\uff5e,&/]\s?|,?\s(?:and|und|et|or|oder|to)\s"
+_ALONE = r"(?![^\W\d_])"
+_PANEL = (
+    rf"(?:\s?\([a-zA-Z](?:(?:{_JOIN})[a-zA-Z])*\)(?:(?:{_JOIN})\([a-zA-Z]\))*"
+    # "Figure 3b and a second one": "a" and "I" are words there
+    rf"|[a-zA-Z]{_ALONE}(?:(?:{_JOIN})[b-hj-zB-HJ-Z]{_ALONE})*)?"
+)
+_LETTER = re.compile(r"(?<![a-zA-Z])[a-zA-Z](?![a-zA-Z])")
+_PANEL_RANGE = re.compile(rf"[-{_HYPHEN}~\u223c\uff5e]|\bto\b")
 _END = r"(?![a-zA-ZÀ-ɏЀ-ӿ])"  # Chinese and Japanese go on without a space
 
 _CAPTION = re.compile(
@@ -45,10 +58,24 @@ _FIRST = {
 _PLURALS = ("figures", "figs", "figuras", "abbildungen", "tables", "tabellen", "tablas", "")
 _NEXT = re.compile(
     r"\s*(?P<join>,\s*(?:and|und|et|y|e)\b|,|、|and\b|und\b|et\b|y\b|e\b|or\b|oder\b|&|和|及|与|と|"
-    r"to\b|through\b|bis\b|a\b|[-\u2013\u2014~至])\s*"
+    rf"to\b|through\b|thru\b|bis\b|a\b|à\b|[-{_HYPHEN}\u2014\u2015~\u223c\u301c\uff5e至])\s*"
     rf"(?P<number>{_NUMBER})(?P<panel>{_PANEL}){_END}"
 )
-_RANGE_JOINS = {"to", "through", "bis", "a", "-", "\u2013", "\u2014", "~", "至"}
+_RANGE_JOINS = {
+    "to",
+    "through",
+    "thru",
+    "bis",
+    "a",
+    "à",
+    "至",
+    *"-\u2010\u2011\u2012\u2013\u2212",
+} | {*"\u2014\u2015~\u223c\u301c\uff5e"}
+_OPEN_WORD = re.compile(rf"{_NOT_IN_WORD}(?i:{_FIGURE_WORD}|{_TABLE_WORD})\s*$|[图圖図表]\s*$")
+_OPEN_END = re.compile(
+    r"\s*(?:,|、|(?:,\s*)?\b(?:and|und|et|y|e|or|oder|to|bis)|&|[-\u2013~])?\s*$"
+)
+_OPEN_CHARACTERS = 80  # at the end of a text: the longest list of figures that is followed
 _MAX_RANGE = 50  # "Figures 1-2000" is a catalogue number, not two thousand references
 _LEADERS = re.compile(r"(?:\.\s?){4,}\s*[\divxlc]+\s*$", re.IGNORECASE)
 
@@ -108,6 +135,22 @@ def find_mentions(text: str, known: Collection[str]) -> list[tuple[int, str]]:
     return sorted(mentions, key=lambda mention: mention[0])
 
 
+def open_reference(text: str) -> str:
+    """The reference at the end of a text that the next page or column may go on with; or "".
+
+    "Figs. 3", "Figs. 3 and" and "Fig." may be followed by "and 4", "4" and "3".
+    """
+    end = text.rstrip()[-_OPEN_CHARACTERS:]
+    for first in (match for pattern in _FIRST.values() for match in pattern.finditer(end)):
+        at = first.end()
+        while following := _NEXT.match(end, at):
+            at = following.end()
+        if _OPEN_END.match(end, at):
+            return end[first.start() :]
+    word = _OPEN_WORD.search(end)
+    return word[0] if word else ""
+
+
 def _panels(numbers: Collection[str]) -> dict[str, list[str]]:
     """The captioned panels of each figure, in their order."""
     panels: dict[str, list[str]] = {}
@@ -153,14 +196,29 @@ def _mentions(text: str, known: Collection[str], kind: str) -> Iterator[tuple[in
 
 def _numbers(number: str, panel: str, known: Collection[str]) -> list[tuple[str, str]]:
     """A number as written, with its panel; or, if its hyphen joins known numbers, their range."""
-    letter = panel.strip(" ()")[:1].lower()
-    if number in known or number + letter in known:
-        return [(number, letter)]
+    letters = _panel_letters(panel)
+    if own := [(number, letter) for letter in letters if number + letter in known]:
+        return own
+    if number in known:
+        return [(number, letters[0] if letters else "")]
     for hyphen in re.finditer("-", number):
         left, right = number[: hyphen.start()], number[hyphen.end() :]
         if left in known or right in known:
             return [(between, "") for between in _between(left, right)]
-    return [(number, letter)]
+    return [(number, letters[0] if letters else "")]
+
+
+def _panel_letters(panel: str) -> list[str]:
+    """The small letters of the panels that "(a)", "a-c" or "a, b and d" name, ranges written out."""
+    letters: list[str] = []
+    end = 0
+    for match in _LETTER.finditer(panel):
+        letter = match[0].lower()
+        if letters and _PANEL_RANGE.search(panel[end : match.start()]):
+            letters += map(chr, range(ord(letters[-1]) + 1, ord(letter)))
+        letters.append(letter)
+        end = match.end()
+    return letters
 
 
 def _between(first: str, last: str) -> list[str]:
@@ -175,4 +233,4 @@ def _between(first: str, last: str) -> list[str]:
 
 
 def _with_hyphens(number: str) -> str:
-    return re.sub("[\u2010\u2011\u2013]", "-", number)
+    return re.sub(f"[{_HYPHEN}]", "-", number)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from mmrerank.loaders.captions import (
     find_caption,
     find_references,
+    open_reference,
     panel_base,
     without_contents,
 )
@@ -99,6 +100,17 @@ KNOWN = [f"figure {number}" for number in "1 2 3 4 5 3.1 3.2 3.3 1-2 1-3 A.1 6a 
         ("configure 3", ""),
         ("Table 3", ""),
         ("Figures 1-100000", "1"),
+        ("Figures 3\u223c5", "3 4 5"),
+        ("Figures 3\uff5e5", "3 4 5"),
+        ("Figures 3 \u2212 5", "3 4 5"),
+        ("Figures 3\u20125", "3 4 5"),
+        ("Figs. 3a, b and 4c", "3 4"),
+        ("Figures 3a and b, and 5", "3 5"),
+        ("Figures 3A\u2013C and 4", "3 4"),
+        ("Fig. 2(a)\u2013(c) and 3", "2 3"),
+        ("Fig. 6a and b", "6a 6b"),
+        ("Fig. 6a and a nut", "6a"),
+        ("Fig. 6a\u2013c", "6a 6b"),
     ],
 )
 def test_references_are_read(text, numbers):
@@ -108,6 +120,21 @@ def test_references_are_read(text, numbers):
 def test_a_hyphen_is_a_range_only_where_the_document_has_no_such_label():
     assert find_references("Figure 1-2", ["figure 1-2", "figure 1", "figure 2"]) == ["figure 1-2"]
     assert find_references("Figure 1-2", ["figure 1", "figure 2"]) == ["figure 1", "figure 2"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("are large (see Figs. 3", "Figs. 3"),
+        ("Both (Figures 3, 4 and", "Figures 3, 4 and"),
+        ("It is shown in Fig.", "Fig."),
+        ("Figure 3 shows that", ""),
+        ("the configuration", ""),
+        ("", ""),
+    ],
+)
+def test_a_reference_may_be_open_at_the_end(text, words):
+    assert open_reference(text) == words
 
 
 def test_a_list_of_figures_refers_to_nothing():

@@ -72,7 +72,8 @@ class ChunkBuilder:
             ocr_figures=options.ocr_figures,
         )
         self._linker = Linker(document)
-        self._headings = Headings(document.profile.body_size, document.outline)
+        profile = document.profile
+        self._headings = Headings(profile.body_size, document.outline, body_bold=profile.body_bold)
 
     def figures(self) -> Iterator[Figure]:
         """All figures of the document, in page order."""

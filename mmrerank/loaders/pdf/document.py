@@ -132,9 +132,12 @@ class PDFDocument:
             self._calls[number] = self._call(number, self.options)
         return self._calls[number]
 
-    def _call(self, number: int, options: PageOptions) -> Future[PageFigures]:
+    def _call(
+        self, number: int, options: PageOptions, *, retry: bool = False
+    ) -> Future[PageFigures]:
         scan_image = self._draw_scans and self._has_running_heads_only(number)
-        return self._pages.figures(number, self.profile, replace(options, scan_image=scan_image))
+        options = replace(options, scan_image=scan_image)
+        return self._pages.figures(number, self.profile, options, retry=retry)
 
     def _result(self, number: int) -> PageFigures:
         try:
@@ -147,7 +150,8 @@ class PDFDocument:
     def _without_figures(self, number: int, reason: str) -> PageFigures:
         """Call once more for a page that failed, for its links and its own image only."""
         try:
-            figures = self._call(number, replace(self.options, figures=False)).result()
+            options = replace(self.options, figures=False)
+            figures = self._call(number, options, retry=True).result()
         except Exception:  # as above
             figures = PageFigures()
         return replace(figures, problem=reason)

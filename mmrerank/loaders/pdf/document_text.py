@@ -28,7 +28,8 @@ class DocumentText:
 
     `captions` has the numbers of the pages on which a label ("figure 3") begins a caption.
     `line_counts` are lines of text as read, `running_heads` the boxes of those lines that other
-    pages repeat. `words` are the words of the document in small letters.
+    pages repeat; `with_heads` are pages without other text, whose lines are not above or below the
+    text of any page: they are that text. `words` are the words of the document in small letters.
     """
 
     profile: Profile
@@ -38,6 +39,7 @@ class DocumentText:
     line_counts: Mapping[int, int]
     running_heads: Mapping[int, set[Box]]
     words: Collection[str]
+    with_heads: Collection[int]
     compressed: Mapping[int, bytes]
 
     @property
@@ -46,8 +48,13 @@ class DocumentText:
         return list(self.compressed)
 
     def blocks(self, number: int) -> list[Block]:
-        """The text of a page without running heads, hyphenated words whole."""
+        """The text of a page without running heads, hyphenated words whole.
+
+        They stay on the pages `with_heads`.
+        """
         text: PageText = pickle.loads(zlib.decompress(self.compressed[number]))  # noqa: S301 - ours
+        if number in self.with_heads:
+            return text.blocks
         cleaned = [self.clean(number, block) for block in text.blocks]
         return [block for block in cleaned if block]
 
@@ -97,16 +104,19 @@ class _Collected:
         self._words: set[str] = set()
         self._font_sizes: Counter[float] = Counter()
         self._images: Counter[ImageKey] = Counter()
+        self._letters, self._bold_letters = 0, 0
 
     def add(self, text: PageText) -> None:
         number = text.number
         self._labels[number], self._sizes[number] = text.label, text.size
         self._line_counts[number] = sum(len(block.lines) for block in text.blocks)
-        self._edges[number] = edge_lines(text.blocks, text.size[1])
+        self._edges[number] = edge_lines(text.blocks, text.size)
         self._images.update({key for _, key in text.images})
         for block in text.blocks:
             self._font_sizes[block.size] += len(block.text)
             self._words |= words_of(block.lines)
+            self._letters += len(block.text)
+            self._bold_letters += sum(len(line.text) for line in block.lines if line.bold)
             if block.caption:
                 self._captions.setdefault(block.caption.label, []).append(number)
         self.compressed[number] = zlib.compress(pickle.dumps(text), 1)
@@ -116,13 +126,25 @@ class _Collected:
         body_size = sizes[0][0] if sizes else _DEFAULT_BODY_SIZE
         least = max(_REPEATED_PAGES, _REPEATED_SHARE * len(self.compressed))
         repeated = frozenset(key for key, count in self._images.items() if count >= least)
+        heads = find_running_heads(self._edges, body_size)
         return DocumentText(
-            profile=Profile(body_size, repeated),
+            profile=Profile(body_size, repeated, self._bold_letters > 0.5 * self._letters),
             labels=self._labels,
             sizes=self._sizes,
             captions=self._captions,
             line_counts=self._line_counts,
-            running_heads=find_running_heads(self._edges, body_size),
+            running_heads=heads,
             words=self._words,
+            with_heads=self._pages_of_heads(heads),
             compressed=self.compressed,
         )
+
+    def _pages_of_heads(self, heads: Mapping[int, set[Box]]) -> set[int]:
+        """The pages without text but running heads, some of which are on no page with other text."""
+        texts = {
+            number: {line.text for line in self._edges[number] if line.box in boxes and line.words}
+            for number, boxes in heads.items()
+        }
+        bare = {number for number in heads if self._line_counts[number] <= len(heads[number])}
+        known = set().union(*(texts[number] for number in heads if number not in bare))
+        return {number for number in bare if texts[number] - known}

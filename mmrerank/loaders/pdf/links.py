@@ -13,6 +13,7 @@ from mmrerank.loaders.captions import (
     find_mentions,
     find_references,
     is_contents,
+    open_reference,
     panel_base,
     without_contents,
 )
@@ -58,6 +59,7 @@ class Linker:
         self._labels = [
             label for label in document.captions if tables or not label.startswith("table")
         ]
+        self._open_references: dict[int, str] = {}
 
     def links_on_page(
         self, number: int, chunks: Sequence[PageChunk], sections: Sequence[str]
@@ -67,8 +69,9 @@ class Linker:
         `sections` has the section of each chunk. Errors and warnings as `PDFDocument.figures`.
         """
         regions = self._document.regions(number)
+        started = self._continued(chunks, number)
         links = [
-            [*self._mentions(chunk, number, regions), *links_of_captions(chunk, regions)]
+            [*self._mentions(chunk, number, regions, started), *links_of_captions(chunk, regions)]
             for chunk in chunks
         ]
         for index, link in self._by_targets(chunks, self._document.figures(number).targets):
@@ -78,18 +81,45 @@ class Linker:
             links[index].append(link)
         return [sorted(chunk_links, key=lambda link: -link.score) for chunk_links in links]
 
+    def _continued(self, chunks: Sequence[PageChunk], number: int) -> dict[int, str]:
+        """By the identity of a piece, the words of a reference that began before it.
+
+        "(see Figs. 3" may end a column or a page, and "and 4)" begin the next. Called page by page,
+        it keeps what the end of each page leaves open.
+        """
+        open_words = self._open_references.get(number - 1, "")
+        started = {}
+        for _, piece in (item for chunk in chunks for item in _pieces(chunk)):
+            if (
+                piece.block.caption
+                or piece.block.in_figure
+                or not piece.block.is_of_size(self._document.profile.body_size)
+            ):
+                continue
+            if open_words:
+                started[id(piece)] = open_words
+            open_words = open_reference(piece.text)
+        self._open_references[number] = open_words
+        return started
+
     def _mentions(
-        self, chunk: PageChunk, number: int, regions: Mapping[FigureKey, Region]
+        self,
+        chunk: PageChunk,
+        number: int,
+        regions: Mapping[FigureKey, Region],
+        started: Mapping[int, str],
     ) -> Iterator[FigureLink]:
-        """The figures that a chunk's text names, on any page."""
+        """The figures that a chunk's text names, on any page; `started` as in `_continued`."""
         captions = [region.caption for region in regions.values()]
         for start, piece in _pieces(chunk):
             caption = piece.block.caption
             # A caption does not refer to itself, nor does a list of figures to all of them.
             skip = caption.title if piece.first and caption and piece.block in captions else 0
-            text = " " * skip + _blank_contents(piece.text[skip:])
-            for offset, label in find_mentions(text, self._labels):
-                if key := self._labelled(label, number):
+            before = started.get(id(piece), "")
+            text = f"{before} {' ' * skip}{_blank_contents(piece.text[skip:])}"
+            for end, label in find_mentions(text, self._labels):
+                offset = end - len(before) - 1
+                if offset > 0 and (key := self._labelled(label, number)):
                     yield FigureLink(key, "reference", start + offset)
 
     def _labelled(self, label: str, page: int) -> FigureKey | None:

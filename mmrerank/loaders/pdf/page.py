@@ -86,6 +86,15 @@ class Block:
             sizes[round(line.size * 2) / 2] += len(line.text)
         return sizes.most_common(1)[0][0] if sizes else 0.0
 
+    @property
+    def upright(self) -> bool:
+        """False if any of its lines is set sideways."""
+        return all(line.upright for line in self.lines)
+
+    def is_of_size(self, body_size: float) -> bool:
+        """Whether it is set in the size of body text, give or take an eighth."""
+        return abs(self.size - body_size) <= 0.12 * body_size
+
 
 @dataclass(frozen=True, slots=True)
 class PageText:
@@ -108,10 +117,14 @@ class PageText:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What the pages of a document share: the size of body text, and images that many repeat."""
+    """What the pages of a document share: the size of body text, and images that many repeat.
+
+    `body_bold` is True where most of the text is in heavy type.
+    """
 
     body_size: float = 0.0
     repeated: frozenset[ImageKey] = frozenset()
+    body_bold: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,16 @@ import pickle
 import zlib
 from collections import defaultdict
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from mmrerank.errors import DocumentError, MissingDependencyError
-from mmrerank.loaders.boxes import Box, part_inside
+from mmrerank.loaders.boxes import Box, area, part_inside
 from mmrerank.loaders.pdf.figures.find import find_regions
-from mmrerank.loaders.pdf.figures.paths import read_images
+from mmrerank.loaders.pdf.figures.paths import read_images, shows_text
 from mmrerank.loaders.pdf.figures.render import rendered
+from mmrerank.loaders.pdf.figures.settings import DEFAULT_SETTINGS
 from mmrerank.loaders.pdf.page import (
     Crop,
     LinkTarget,
@@ -26,12 +28,16 @@ from mmrerank.loaders.pdf.page import (
     Region,
 )
 from mmrerank.loaders.pdf.text.lines import read_blocks
+from mmrerank.loaders.pdf.text.ocr_paragraphs import layer_blocks
+from mmrerank.loaders.pdf.text.titles import title_forms
 from mmrerank.loaders.saving import save_image
 from mmrerank.optional import require
 
 __all__ = ["OpenPDF", "TextCache"]
 
 _SHRINK_EVERY = 8  # pages
+
+_SCAN_SHARE = 0.85  # of the page: a larger image may be a scan
 
 _TEXT_CACHE_BYTES = 16_000_000  # thousands of pages, compressed
 
@@ -88,12 +94,17 @@ class OpenPDF:
 
     def info(self) -> PDFInfo:
         """The number of pages, and the outline."""
+        document = self._document
+        return PDFInfo(document.page_count, self._outline, document.is_repaired)
+
+    @cached_property
+    def _outline(self) -> dict[int, list[str]]:
+        """The titles of the outline by page number from 1."""
         outline: defaultdict[int, list[str]] = defaultdict(list)
         with suppress(Exception):  # a damaged outline is left out
             for _, title, page in self._document.get_toc():
                 outline[page].append(title)
-        document = self._document
-        return PDFInfo(document.page_count, dict(outline), document.is_repaired)
+        return dict(outline)
 
     def text(self, number: int) -> PageText:
         """The text of a page. Raises what PyMuPDF raises for a damaged page."""
@@ -122,7 +133,10 @@ class OpenPDF:
         page = self._document.load_page(number - 1)
         size = (float(page.rect.width), float(page.rect.height))
         images = list(read_images(page, (0.0, 0.0, *size)))
-        return PageText(number, _label(page), size, read_blocks(page), images)
+        blocks = read_blocks(page, title_forms(self._outline.get(number, ())))
+        if blocks and _is_scan(page, size, [box for box, _ in images]):
+            blocks = layer_blocks(blocks)
+        return PageText(number, _label(page), size, blocks, images)
 
     def _link_targets(self, page: Any) -> list[LinkTarget]:
         """The links within the document that may lead to figures and tables."""
@@ -145,6 +159,13 @@ class OpenPDF:
         self._pages_drawn += 1
         if self._pages_drawn % _SHRINK_EVERY == 0:
             require("pymupdf").TOOLS.store_shrink(100)
+
+
+def _is_scan(page: Any, size: tuple[float, float], images: list[Box]) -> bool:
+    """Whether a page shows an image that fills it, and no text: its text layer is from OCR."""
+    whole: Box = (0.0, 0.0, *size)
+    fills = any(area(box) > _SCAN_SHARE * area(whole) for box in images)
+    return fills and not shows_text(page, whole, DEFAULT_SETTINGS)
 
 
 def _regions(
@@ -216,9 +237,12 @@ def _open(path: str, password: str | None) -> Any:
         raise DocumentError(path, f"cannot be read as a PDF ({error})") from None
     try:
         _check_document(document, path, password)
-    except BaseException:
+    except DocumentError:
         document.close()
         raise
+    except Exception as error:  # a damaged file may open, and fail at the number of its pages
+        document.close()
+        raise DocumentError(path, f"cannot be read as a PDF ({error})") from None
     return document
 
 

@@ -18,6 +18,8 @@ from mmrerank.loaders.pdf.worker import PDFFile, PDFWorker, spare_workers
 
 __all__ = ["InThisProcess", "InWorkers", "Pages", "in_order", "open_pages"]
 
+_RETRY_SHARE = 0.2  # of a page's time limit is kept for its own image and links, if it is too slow
+
 _AHEAD = 8  # calls that are started before the result of the first one is used
 
 P = ParamSpec("P")
@@ -36,15 +38,21 @@ class Pages(ABC):
 
     def info(self) -> Future[PDFInfo]:
         """The number of pages, and the outline."""
-        return self._submit(None, OpenPDF.info)
+        return self._submit(None, 1.0, OpenPDF.info)
 
     def text(self, number: int) -> Future[PageText]:
         """The text of a page."""
-        return self._submit(number, OpenPDF.text, number)
+        return self._submit(number, 1.0, OpenPDF.text, number)
 
-    def figures(self, number: int, profile: Profile, options: PageOptions) -> Future[PageFigures]:
-        """The figures and links of a page, drawn and saved if the options name a root."""
-        return self._submit(number, OpenPDF.figures, number, profile, options)
+    def figures(
+        self, number: int, profile: Profile, options: PageOptions, *, retry: bool = False
+    ) -> Future[PageFigures]:
+        """The figures and links of a page, drawn and saved if the options name a root.
+
+        The first call and a `retry` share the time limit, which a page costs once.
+        """
+        share = _RETRY_SHARE if retry else 1 - _RETRY_SHARE
+        return self._submit(number, share, OpenPDF.figures, number, profile, options)
 
     @abstractmethod
     def close(self) -> None:
@@ -54,11 +62,15 @@ class Pages(ABC):
     def _submit(
         self,
         page: int | None,
+        share: float,
         method: Callable[Concatenate[OpenPDF, P], T],
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> Future[T]:
-        """Start a call of a method of the PDF, about a page or about the whole document."""
+        """Start a call of a method of the PDF, about a page or about the whole document.
+
+        It may take `share` (0 to 1) of the time limit.
+        """
 
 
 def open_pages(path: str, password: str | None, *, workers: int, timeout: float) -> Pages:
@@ -85,6 +97,7 @@ class InThisProcess(Pages):
     def _submit(
         self,
         page: int | None,
+        share: float,
         method: Callable[Concatenate[OpenPDF, P], T],
         *args: P.args,
         **kwargs: P.kwargs,
@@ -135,13 +148,14 @@ class InWorkers(Pages):
     def _submit(
         self,
         page: int | None,
+        share: float,
         method: Callable[Concatenate[OpenPDF, P], T],
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> Future[T]:
         def run(worker: PDFWorker) -> T:
             worker.open(self._file)
-            return worker.call(method, self._timeout, *args, **kwargs)
+            return worker.call(method, share * self._timeout, *args, **kwargs)
 
         call = _Call(page, run)
         with self._lock:

@@ -61,8 +61,9 @@ def test_figures_that_cannot_be_read_are_reported_and_the_text_stays(report, roo
 def test_a_page_that_takes_too_long_loses_its_figures_only(book, root, monkeypatch):
     original = InThisProcess.figures
 
-    def slow(self, number, profile, options):
+    def slow(self, number, profile, options, *, retry=False):
         future = original(self, number, profile, options)
+        assert retry == (not options.figures)
         if number == 2 and options.figures:
             future = Future()
             future.set_exception(WorkerLostError("took longer than 30 s"))
@@ -79,9 +80,9 @@ def test_figures_are_looked_for_page_by_page(root, monkeypatch):
     numbers = []
     original = InThisProcess.figures
 
-    def figures(self, number, profile, options):
+    def figures(self, number, profile, options, **kwargs):
         numbers.append(number)
-        return original(self, number, profile, options)
+        return original(self, number, profile, options, **kwargs)
 
     monkeypatch.setattr(InThisProcess, "figures", figures)
     loader = PDFLoader(PDF / "geotopo.pdf", image_root=root, pages=range(5, 60), workers=0)
@@ -118,7 +119,7 @@ def test_warnings_name_the_document_and_the_page(document):
 
 
 def test_a_full_disk_is_not_a_page_without_figures(report, root, monkeypatch):
-    def full(self, number, profile, options):
+    def full(self, number, profile, options, **kwargs):
         future = Future()
         future.set_exception(ImageError("a.png", "cannot be written"))
         return future

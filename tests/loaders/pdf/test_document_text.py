@@ -69,6 +69,19 @@ def test_what_pages_share():
     assert texts(text.blocks(2)) == [body.text, figure.text]
 
 
+def test_text_that_is_all_repeated_stays():
+    def sheet(number):
+        lines = ["Parcel of belts", "To the hall, please", f"Sheet {number}"]
+        places = enumerate(lines)
+        return [[make_block([line(text, y=20.0 + 14.0 * row)]) for row, text in places], []]
+
+    text = read_text(Texts(*map(sheet, (1, 2, 3))), "a.pdf", [1, 2, 3])
+    assert [len(text.blocks(number)) for number in (1, 2, 3)] == [3, 3, 3]
+    body = make_block([line("Body text of a page", y=200.0)])
+    text = read_text(Texts(page(1, body), page(2), page(3, body)), "a.pdf", [1, 2, 3])
+    assert [len(text.blocks(number)) for number in (1, 2, 3)] == [1, 0, 1]
+
+
 def test_hyphens_are_those_of_the_documents_own_words():
     parts = make_block([line("The self-", y=200.0), line("locking nut", y=212.0)])
     whole = make_block([line("a self-locking nut", y=240.0)])
@@ -100,10 +113,10 @@ def test_a_missing_package_is_not_a_page_that_cannot_be_read():
 def test_a_page_that_cannot_be_read_is_reported_and_costs_no_other(report, root, monkeypatch):
     original = page_reader.read_blocks
 
-    def broken(page):
+    def broken(page, titles):
         if page.number == 0:
             raise RuntimeError("broken stream")
-        return original(page)
+        return original(page, titles)
 
     monkeypatch.setattr(page_reader, "read_blocks", broken)
     with pytest.warns(RerankWarning, match="page 1: cannot be read"):
@@ -113,7 +126,7 @@ def test_a_page_that_cannot_be_read_is_reported_and_costs_no_other(report, root,
 
 @pytest.mark.filterwarnings("ignore::mmrerank.errors.RerankWarning")
 def test_a_file_without_a_readable_page_is_an_error(report, root, monkeypatch):
-    monkeypatch.setattr(page_reader, "read_blocks", lambda page: 1 / 0)
+    monkeypatch.setattr(page_reader, "read_blocks", lambda page, titles: 1 / 0)
     with pytest.raises(DocumentError, match=", page 1: none of its pages"):
         load(report, root)
 

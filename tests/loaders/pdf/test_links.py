@@ -17,6 +17,7 @@ from mmrerank.loaders.pdf.page import (
     PageFigures,
     PageOptions,
     Piece,
+    Profile,
     Region,
 )
 from mmrerank.loaders.pdf.text.lines import (
@@ -87,6 +88,7 @@ class Document:
     """A document of figures, by page."""
 
     options = PageOptions()
+    profile = Profile(body_size=10.0)
 
     def __init__(self, regions, targets=()):
         self._regions, self._targets = regions, targets
@@ -130,6 +132,17 @@ def test_a_panel_links_to_its_figure_and_tables_only_where_they_are_figures():
     assert links(document, text) == [[((2, 0), "reference", 12)]]
     document.options = PageOptions(tables=True)
     assert [key for key, _, _ in links(document, text)[0]] == [(2, 0), (2, 1)]
+
+
+def test_a_reference_goes_on_after_a_footnote_on_the_next_page():
+    document = Document({3: [figure("Figure 3"), figure("Figure 4", y=400.0)]})
+    linker = Linker(document)
+    footnote = block("1 A note, with 7 nuts", size=7.0)
+    first = linker.links_on_page(1, [chunk(block("Belts (see Figs. 3"), footnote)], [""])
+    second = linker.links_on_page(2, [chunk(block("and 4) are quick"))], [""])
+    assert [link.key for link in first[0]] == [(3, 0)]
+    assert [(link.key, link.kind, link.offset) for link in second[0]] == [((3, 1), "reference", 5)]
+    assert linker.links_on_page(5, [chunk(block("and 4) are quick"))], [""]) == [[]]
 
 
 def test_a_caption_is_not_a_mention_of_itself():

@@ -181,3 +181,15 @@ def test_a_cache_without_room_keeps_nothing():
     cache = TextCache(0)
     cache.add(PageText(1, "", (600.0, 800.0), [], []))
     assert cache.get(1) is None
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_number_of_pages_that_cannot_be_is_a_typed_error(tmp_path, root, workers):
+    pymupdf = pytest.importorskip("pymupdf")
+    with pymupdf.open() as document:
+        document.new_page()
+        content = document.tobytes()
+    path = tmp_path / "count.pdf"
+    path.write_bytes(content.replace(b"/Count 1", b"/Count 9999999999"))
+    with pytest.raises(DocumentError, match=r"count.pdf.*cannot be read as a PDF"):
+        load(path, root, workers=workers)

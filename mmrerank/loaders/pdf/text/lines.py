@@ -11,7 +11,12 @@ from mmrerank.loaders.boxes import Box, union
 from mmrerank.loaders.captions import find_caption
 from mmrerank.loaders.pdf.page import Block, Line
 from mmrerank.loaders.pdf.rotation import as_shown, turn_of
-from mmrerank.loaders.pdf.text.reading_order import in_reading_order
+from mmrerank.loaders.pdf.text.cuts import cut_at_captions, cut_at_headings
+from mmrerank.loaders.pdf.text.fonts import is_heavy
+from mmrerank.loaders.pdf.text.hyphens import HYPHENS, WORD, with_next_line
+from mmrerank.loaders.pdf.text.reading_order import in_reading_order, with_sideways
+from mmrerank.loaders.pdf.text.side_heads import side_heads
+from mmrerank.loaders.pdf.text.titles import is_title
 from mmrerank.optional import require
 
 __all__ = ["is_panel_caption", "is_prose", "joined", "make_block", "read_blocks", "words_of"]
@@ -20,19 +25,16 @@ _FULL_LINE = 0.8  # of the block's width: a line that is so long was wrapped, no
 
 _PANEL_CAPTION = re.compile(r"\([a-z]\)\s")
 
-_WORD = re.compile(r"[^\W_]+(?:[-\u2010\u2011][^\W_]+)*")
-
-_LAST_WORD = re.compile(r"[^\W_]+(?:[-\u2010][^\W_]+)*[-\u2010]$")
-
 _TITLE_GAP, _TITLE_LINES = 1.5, 6  # of a line's height; a longer block is not a title
-
-_HYPHENS = "-\u00ad\u2010"
 
 _BOLD = 16  # a bit of PyMuPDF's span flags
 
 
-def read_blocks(page: Any) -> list[Block]:
-    """The text blocks of a PyMuPDF page, in reading order, in the coordinates of the page shown."""
+def read_blocks(page: Any, titles: Collection[str] = ()) -> list[Block]:
+    """The text blocks of a PyMuPDF page, in reading order, in the coordinates of the page shown.
+
+    `titles` are those of the outline on this page, as `title_forms` gives them.
+    """
     pymupdf = require("pymupdf")
     # Without TEXT_PRESERVE_IMAGES, or every image would be copied; without ligatures, so that
     # "figure" is found where the page sets one glyph for "fi".
@@ -40,9 +42,31 @@ def read_blocks(page: Any) -> list[Block]:
     turn = turn_of(page)
     blocks: list[Block] = []
     for raw in page.get_text("dict", flags=flags)["blocks"]:
-        lines = [line for part in raw.get("lines", ()) if (line := _line(part, turn))]
-        blocks.extend(make_block(part) for part in _cut_at_captions(lines))
-    return in_reading_order(_with_titles(blocks))
+        lines = [line for part in raw.get("lines", ()) for line in _lines(part, turn, titles)]
+        for part in cut_at_captions(lines):
+            blocks.extend(make_block(cut) for cut in cut_at_headings(part, titles))
+    return _ordered(_with_titles(blocks))
+
+
+def _ordered(blocks: Sequence[Block]) -> list[Block]:
+    """The blocks in reading order; sideways ones apart, unless the whole page is set sideways."""
+    upright = [block for block in blocks if block.upright]
+    if _characters(upright) < 0.5 * _characters(blocks):
+        return in_reading_order(blocks)
+    sideways = [block for block in blocks if not block.upright]
+    return with_sideways(_with_side_heads(upright), sideways)
+
+
+def _characters(blocks: Sequence[Block]) -> int:
+    return sum(len(block.text) for block in blocks)
+
+
+def _with_side_heads(blocks: Sequence[Block]) -> list[Block]:
+    """The blocks in reading order, headings in the margin before the text that they open."""
+    heads = side_heads(blocks)
+    beside = {id(head) for opened in heads.values() for head in opened}
+    text = in_reading_order([block for block in blocks if id(block) not in beside])
+    return [one for block in text for one in (*heads.get(id(block), ()), block)]
 
 
 def _with_titles(blocks: Sequence[Block]) -> list[Block]:
@@ -77,62 +101,54 @@ def _is_title_of(caption: Block, block: Block) -> bool:
     )
 
 
-def _line(raw: dict[str, Any], turn: Any) -> Line | None:
-    """A line as PyMuPDF describes it, on the page as it is shown; None for white space only."""
-    text = "".join(span["text"] for span in raw["spans"])
-    if not text.strip():
-        return None
-    box, direction = raw["bbox"], raw["dir"]
+def _lines(raw: dict[str, Any], turn: Any, titles: Collection[str]) -> Iterator[Line]:
+    """A line as PyMuPDF describes it, on the page as it is shown; nothing for white space only.
+
+    It is two lines where a title of the outline begins it, and the text goes on in other type.
+    """
+    spans = raw["spans"]
+    head = _run_in_head(spans, titles) if titles and len(spans) > 1 else 0
+    for part in (spans[:head], spans[head:]):
+        text = "".join(span["text"] for span in part).strip()
+        if text:
+            box = union(*(span["bbox"] for span in part)) if head else raw["bbox"]
+            yield _line(text, [span for span in part if span["text"].strip()], box, raw, turn)
+
+
+def _run_in_head(spans: Sequence[dict[str, Any]], titles: Collection[str]) -> int:
+    """How many spans of a line are a title; 0 if none are, or all."""
+    text = ""
+    for index, span in enumerate(spans[:-1]):
+        text += span["text"]
+        after = next((other for other in spans[index + 1 :] if other["text"].strip()), None)
+        if after is None:
+            return 0
+        if text.strip() and _is_set_apart(span, after) and is_title(text, titles):
+            return index + 1
+    return 0
+
+
+def _is_set_apart(span: dict[str, Any], after: dict[str, Any]) -> bool:
+    """Whether the next span of a line is in other type, or at a distance."""
+    gap = after["bbox"][0] - span["bbox"][2]
+    same = after["font"] == span["font"] and after["size"] == span["size"]
+    return not same or bool(gap > span["size"])
+
+
+def _line(
+    text: str, spans: Sequence[dict[str, Any]], box: Box, raw: dict[str, Any], turn: Any
+) -> Line:
+    """A line of these spans, none of them white."""
+    direction = raw["dir"]
     if turn is not None:  # PyMuPDF reads text in the coordinates of the page before it is turned
         box = as_shown(box, turn)
         direction = (
             direction[0] * turn.a + direction[1] * turn.c,
             direction[0] * turn.b + direction[1] * turn.d,
         )
-    spans = [span for span in raw["spans"] if span["text"].strip()]
     size = max(span["size"] for span in spans)
-    bold = all(span["flags"] & _BOLD or "bold" in span["font"].lower() for span in spans)
-    return Line(tuple(box), text.strip(), size, upright=direction[0] > 0.9, bold=bold)
-
-
-def _cut_at_captions(lines: Sequence[Line]) -> Iterator[list[Line]]:
-    """The lines of one block of PyMuPDF, cut where a caption begins.
-
-    PyMuPDF reads captions side by side, or a caption and the label above it, as one block. A line
-    after a caption belongs to it only if it is not beside it.
-    """
-    starts = [index for index, line in enumerate(lines) if _begins_caption(lines, index)]
-    parts: list[list[Line]] = [[] for _ in range(len(starts) + 1)]
-    for index, line in enumerate(lines):
-        reached = sum(start <= index for start in starts)
-        under = [
-            number
-            for number in range(reached, 0, -1)
-            if _share_width(lines[starts[number - 1]].box, line.box)
-        ]
-        parts[under[0] if under else reached].append(line)
-    yield from (part for part in parts if part)
-
-
-def _begins_caption(lines: Sequence[Line], index: int) -> bool:
-    """True if a line of a block begins a caption, and not just a line of prose."""
-    caption = find_caption(lines[index].text)
-    if caption is None or index == 0:
-        return caption is not None
-    before = lines[index - 1]
-    beside = before.box[3] - lines[index].box[1] > 0.5 * (before.box[3] - before.box[1])
-    wrapped = before.box[2] >= max(line.box[2] for line in lines) - 0.1 * (
-        before.box[2] - before.box[0]
-    )
-    if beside and find_caption(lines[0].text):  # two captions in one row
-        return True
-    # Prose wraps before "Figure 3." too; a caption follows a line that has ended.
-    return caption.sure and (beside or not wrapped or before.text[-1] in ".:;!?)")
-
-
-def _share_width(first: Box, second: Box) -> bool:
-    """True if one box is above the other, at least in part."""
-    return min(first[2], second[2]) > max(first[0], second[0])
+    bold = all(span["flags"] & _BOLD or is_heavy(span["font"]) for span in spans)
+    return Line((box[0], box[1], box[2], box[3]), text, size, upright=direction[0] > 0.9, bold=bold)
 
 
 def make_block(lines: Sequence[Line], known: Collection[str] = ()) -> Block:
@@ -155,37 +171,19 @@ def joined(lines: Sequence[Line], known: Collection[str] = ()) -> str:
             text += " " + line.text  # in the same row
         else:
             wrapped = before.box[2] - left >= _FULL_LINE * width
-            text = _with_next_line(text, line.text, known, wrapped=wrapped)
+            text = with_next_line(text, line.text, known, wrapped=wrapped)
     return text
 
 
-def _with_next_line(text: str, following: str, known: Collection[str], *, wrapped: bool) -> str:
-    """The text so far and a line below it; `wrapped` if the text fills its last line."""
-    hyphenated = len(text) > 1 and text[-1] in _HYPHENS and text[-2].isalpha()
-    if hyphenated and following[0].islower():
-        return _whole_word(text, following, known)
-    if hyphenated and wrapped:  # "Anglo-" "American": the hyphen belongs to the word
-        return text + following
-    return text + (" " if wrapped else "\n") + following
-
-
-def _whole_word(text: str, following: str, known: Collection[str]) -> str:
-    """Two parts of a word joined, with the hyphen if the document writes the word with it."""
-    start, end = _LAST_WORD.search(text), _WORD.match(following)
-    if text[-1] != "\u00ad" and start and end:
-        first, second = start[0][:-1].lower(), end[0].lower()
-        if f"{first}-{second}" in known and first + second not in known:
-            return text + following
-    return text[:-1] + following
-
-
 def words_of(lines: Iterable[Line]) -> set[str]:
-    """The words of lines in small letters; a hyphen at the end of a line is left out."""
-    return {
-        word.lower().replace("\u2010", "-")
-        for line in lines
-        for word in _WORD.findall(line.text.rstrip(_HYPHENS))
-    }
+    """The words of lines in small letters, without those that the end of a line cuts in two."""
+    words: set[str] = set()
+    is_cut = False
+    for line in lines:
+        found = WORD.findall(line.text)[1 if is_cut else 0 :]
+        is_cut = line.text[-1] in HYPHENS
+        words.update(found[:-1] if is_cut else found)
+    return {word.lower().replace("\u2010", "-") for word in words}
 
 
 def _overlap_in_height(first: Box, second: Box) -> float:
@@ -201,7 +199,7 @@ def is_panel_caption(text: str) -> bool:
 
 def is_prose(block: Block, body_size: float) -> bool:
     """True for long lines in the size of body text: not a label, a heading or a caption."""
-    if block.caption or abs(block.size - body_size) > 0.12 * body_size:
+    if block.caption or not block.is_of_size(body_size):
         return False
     if is_panel_caption(block.text) or not all(line.upright for line in block.lines):
         return False

@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 
 from mmrerank.loaders.boxes import Box
 
-__all__ = ["in_reading_order", "text_columns"]
+__all__ = ["in_reading_order", "text_columns", "with_sideways"]
 
 _MIN_GUTTER = 5.0  # points of white between two columns
 
@@ -23,6 +23,33 @@ class Boxed(Protocol):
 
 
 T = TypeVar("T", bound=Boxed)
+
+
+def with_sideways(ordered: Sequence[T], sideways: Iterable[T]) -> list[T]:
+    """Blocks in reading order, with sideways ones put in: they must not take part in columns.
+
+    Text along the left or right edge (a stamp) comes last; a label within the text, such as that of
+    an axis, comes after the block nearest to it.
+    """
+    if not ordered:
+        return in_reading_order(list(sideways))
+    left, right = min(block.box[0] for block in ordered), max(block.box[2] for block in ordered)
+    after: dict[int, list[T]] = {}
+    for block in in_reading_order(list(sideways)):
+        outside = block.box[0] >= right or block.box[2] <= left
+        place = len(ordered) - 1 if outside else _nearest(block, ordered)
+        after.setdefault(place, []).append(block)
+    return [one for i, block in enumerate(ordered) for one in (block, *after.get(i, ()))]
+
+
+def _nearest(block: Boxed, others: Sequence[Boxed]) -> int:
+    """The index of the block that is nearest to another."""
+    gaps = [
+        max(other.box[0] - block.box[2], block.box[0] - other.box[2], 0.0)
+        + max(other.box[1] - block.box[3], block.box[1] - other.box[3], 0.0)
+        for other in others
+    ]
+    return gaps.index(min(gaps))
 
 
 def in_reading_order(blocks: Sequence[T]) -> list[T]:

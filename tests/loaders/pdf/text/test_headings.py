@@ -52,3 +52,33 @@ def test_smaller_type_opens_a_section_within():
     ]:
         headings.enter(block(text, size=size))
         assert headings.section == section
+
+
+def test_numbers_say_which_section_is_within_which():
+    headings = Headings(10.0)
+    for text, section in [
+        ("The hall", "The hall"),
+        ("2 Methods", "2 Methods"),
+        ("2.1 Belts", "2 Methods > 2.1 Belts"),
+        ("2.1.1 Rubber", "2 Methods > 2.1 Belts > 2.1.1 Rubber"),
+        ("2.2 Nuts", "2 Methods > 2.2 Nuts"),
+        ("3. Results", "3. Results"),
+    ]:
+        headings.enter(block(text))
+        assert headings.section == section
+
+
+def test_heavy_type_says_nothing_where_all_text_is_heavy():
+    bold = make_block([line("Bold", bold=True)])
+    assert not Headings(10.0, body_bold=True).is_heading(bold)
+    assert Headings(11.0).is_heading(bold)  # capitals are often a little smaller
+
+
+def test_an_outline_without_numbers_names_numbered_headings():
+    headings = Headings(10.0, {3: ["Methods", "4.2 Results"]})
+    assert headings.is_heading(block("2.1 Methods"), 3)
+    assert headings.is_heading(block("Results"), 3)
+
+
+def test_sideways_text_is_not_a_heading():
+    assert not Headings(10.0).is_heading(make_block([line("Stamp", size=20.0, upright=False)]))

@@ -9,6 +9,7 @@ from pdf_pages import (
     texts,
 )
 
+from mmrerank.loaders.pdf.text.headings import Headings
 from mmrerank.loaders.pdf.text.lines import (
     is_panel_caption,
     is_prose,
@@ -48,7 +49,7 @@ def lines(*parts):
         ("self-", "locking", 200, ["self-locking", "selflocking"], "selflocking"),
         ("Anglo-", "American", 200, (), "Anglo-American"),
         ("Anglo-", "American", 100, (), "Anglo-\nAmerican"),
-        ("from 3-", "4 hours", 200, (), "from 3- 4 hours"),
+        ("from 3-", "4 hours", 200, (), "from 3-4 hours"),
     ],
 )
 def test_the_end_of_a_line(first, second, width, known, text):
@@ -60,7 +61,8 @@ def test_lines_in_one_row_are_one_line_of_text():
 
 
 def test_words_of_lines_are_those_that_no_line_end_cut():
-    assert words_of([line("The Self\u2010locking nut-")]) == {"the", "self-locking", "nut"}
+    lines = [line("The Self\u2010locking inde-"), line("pendent nut")]
+    assert words_of(lines) == {"the", "self-locking", "nut"}
 
 
 def test_prose_is_long_and_in_the_size_of_the_body():
@@ -103,3 +105,16 @@ def test_text_of_a_turned_page_is_where_a_reader_sees_it():
         (found,) = read_blocks(page)
     assert found.box[0] > 600
     assert not found.lines[0].upright
+
+
+def test_a_stamp_does_not_join_columns_nor_name_a_section(tmp_path):
+    with pymupdf.open() as document:
+        page = document.new_page()
+        for x in (72, 310):
+            for y in (100, 300):
+                page.insert_textbox((x, y, x + 210, y + 120), "Belts carry the parts. " * 12)
+        page.insert_text((30, 600), "archive:2101.01234 [belts] 1 Jan", fontsize=20, rotate=90)
+        read = read_blocks(page)
+    assert [round(one.box[0]) for one in read[:-1]] == [72, 72, 310, 310]
+    assert read[-1].text.startswith("archive")
+    assert not Headings(10.0).is_heading(read[-1])

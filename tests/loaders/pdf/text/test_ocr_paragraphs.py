@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 from pdf_pages import (
+    picture,
     texts,
 )
 
+from mmrerank.loaders.pdf.page_reader import OpenPDF
+from mmrerank.loaders.pdf.text.headings import Headings
 from mmrerank.loaders.pdf.text.ocr_paragraphs import scan_blocks
 from mmrerank.ocr.engine import ReadLine
 
@@ -34,3 +37,26 @@ def test_boxes_and_sizes_are_in_points():
 def test_a_scan_without_lines_has_no_paragraphs():
     assert scan_blocks([]) == []
     assert scan_blocks([read(" ", 0.1)]) == []
+
+
+def test_a_text_layer_under_a_scan_is_read_like_our_own_ocr(tmp_path):
+    pymupdf = pytest.importorskip("pymupdf")
+    with pymupdf.open() as document:
+        page = document.new_page()
+        page.insert_image(page.rect, stream=picture(), keep_proportion=False)
+        page.insert_text((72, 60), "The hall of belts", fontsize=24, render_mode=3)
+        for x in (72, 320):
+            for row in range(4):  # each word by itself, in sizes that OCR guessed
+                for index, word in enumerate(["Belts", "carry", "parts", f"{x}"]):
+                    size = 10 + (row + index) % 3 * 0.4
+                    page.insert_text(
+                        (x + 34 * index, 120 + 13 * row), word, fontsize=size, render_mode=3
+                    )
+        document.save(tmp_path / "scan.pdf")
+    blocks = OpenPDF(str(tmp_path / "scan.pdf")).text(1).blocks
+    assert [one.text.split()[0] for one in blocks] == ["The", "Belts", "Belts"]
+    assert [one.text.count("carry parts") for one in blocks] == [0, 4, 4]
+    assert "72" in blocks[1].text
+    assert "320" in blocks[2].text
+    assert Headings(10.0).is_heading(blocks[0])
+    assert {one.size for one in blocks[1:]} == {10.0}

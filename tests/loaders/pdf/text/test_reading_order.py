@@ -7,7 +7,7 @@ from pdf_pages import (
     texts,
 )
 
-from mmrerank.loaders.pdf.text.reading_order import in_reading_order, text_columns
+from mmrerank.loaders.pdf.text.reading_order import in_reading_order, text_columns, with_sideways
 
 
 def test_reading_order_of_a_title_over_two_columns():
@@ -36,3 +36,12 @@ def test_columns_are_where_lines_of_text_are():
     title = [(72.0, 50.0, 520.0, 60.0)]
     assert text_columns(title + left + right, 600.0) == [(72.0, 281.0), (310.0, 520.0)]
     assert text_columns([], 600.0) == [(0.0, 600.0)]
+
+
+def test_sideways_text_comes_last_or_after_its_neighbour():
+    ordered = [block(f"left {row}", y=100.0 + 20 * row) for row in range(3)]
+    stamp, axis = block("stamp", x=20.0, width=14.0), block("axis", x=80.0, y=114.0, width=10.0)
+    assert texts(with_sideways(ordered, [stamp, axis])) == [
+        "left 0", "left 1", "axis", "left 2", "stamp",
+    ]  # fmt: skip
+    assert texts(with_sideways([], [stamp])) == ["stamp"]
