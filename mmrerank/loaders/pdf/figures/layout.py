@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from mmrerank.loaders.boxes import (
     Box,
@@ -22,6 +23,7 @@ from mmrerank.loaders.pdf.figures.backgrounds import (
     without_backgrounds,
     without_rules,
 )
+from mmrerank.loaders.pdf.figures.charts import find_charts, with_charts
 from mmrerank.loaders.pdf.figures.components import (
     Component,
     components,
@@ -32,7 +34,7 @@ from mmrerank.loaders.pdf.figures.pictures import merged_pictures
 from mmrerank.loaders.pdf.figures.settings import FigureSettings
 from mmrerank.loaders.pdf.figures.text_layout import TextLayout, lines_inside, read_text_layout
 from mmrerank.loaders.pdf.page import Block, Line
-from mmrerank.loaders.pdf.text.lines import is_panel_caption
+from mmrerank.loaders.pdf.text.lines import is_panel_caption, make_block
 
 __all__ = ["PageLayout", "read_layout"]
 
@@ -45,7 +47,9 @@ class PageLayout:
     `columns` are the (x0, x1) of its text. `captions` and `body` (prose) bound figures; `labels` are
     the other lines, which may be part of one. `drawings` may be figures or parts of them.
     `text_boxes` are drawings that prose covers, `panels` the frames and tinted areas that hold text
-    or pictures; `frames` are both, without those that go around the page.
+    or pictures; `frames` are both, without those that go around the page. `charts`
+    are the boxes around the bars or dots of charts that have no axes; they lie in `drawings`. `titles`
+    are the bold lines that blocks begin with, where there are such charts.
     """
 
     whole: Box
@@ -58,6 +62,8 @@ class PageLayout:
     text_boxes: tuple[Box, ...] = ()
     panels: tuple[Box, ...] = ()
     frames: tuple[Box, ...] = ()
+    charts: tuple[Box, ...] = ()
+    titles: tuple[Block, ...] = ()
 
 
 def read_layout(
@@ -70,7 +76,8 @@ def read_layout(
     """The layout of a page: `whole` is its box, `blocks` its text, `drawing` what else it draws."""
     text = read_text_layout(whole, blocks, body_size, settings)
     pictures = find_pictures(drawing.images, text, settings)
-    paths = without_rules(drawing.paths, text, settings)
+    charts = find_charts(drawing.paths, text, settings)
+    paths = with_charts(without_rules(drawing.paths, text, settings), charts)
     panels = find_panels(paths, pictures, text, settings)
     paths = without_backgrounds(paths, panels, pictures, whole, settings)
     barriers = find_barriers(paths, text, settings)
@@ -92,6 +99,8 @@ def read_layout(
         tuple(text_boxes),
         tuple(panels),
         (*text_boxes, *(box for box in panels if is_content(box, whole, settings))),
+        tuple(charts),
+        tuple(bold_heads(blocks) if charts else ()),
     )
 
 
@@ -208,3 +217,18 @@ def label_lines(blocks: Iterable[Block]) -> Iterator[Line]:
             yield Line(block.box, block.text, block.size)
         else:
             yield from block.lines
+
+
+def bold_heads(blocks: Iterable[Block]) -> Iterator[Block]:
+    """The bold lines that each block begins with, which may be the title of a chart.
+
+    Lines side by side are the heads of columns.
+    """
+    for block in blocks:
+        lines = list(takewhile(lambda line: line.bold and line.upright, block.lines))
+        middles = ((line.box[1] + line.box[3]) / 2 for line in lines)
+        stacked = all(
+            line.box[1] > middle for line, middle in zip(lines[1:], middles, strict=False)
+        )
+        if lines and stacked and not block.caption:
+            yield block if len(lines) == len(block.lines) else make_block(lines)
