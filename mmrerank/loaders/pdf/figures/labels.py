@@ -94,11 +94,14 @@ def _text_outside(layout: PageLayout) -> list[Box]:
 
 
 def with_rows(layout: PageLayout, drawn: Box, reach: float, settings: FigureSettings) -> Box:
-    """The box of a drawing with the lines up to `reach` left and right of it, if there are several."""
+    """The box of a drawing with the lines left and right of it, where several stand there.
+
+    `reach` is in points, to the left; names of rows stand farther out than what is on the right.
+    """
     text = _text_outside(layout)
     lines = _lines_beside(layout, drawn, settings)
     left = [line for line in lines if 0.0 < drawn[0] - line[2] < reach]
-    right = [line for line in lines if 0.0 < line[0] - drawn[2] < reach]
+    right = [line for line in lines if 0.0 < line[0] - drawn[2] < settings.max_row_gap]
     box = drawn
     for rows in (left, right):
         if len(rows) >= settings.min_rows:

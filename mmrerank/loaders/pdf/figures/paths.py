@@ -131,11 +131,31 @@ def _marks(path: dict[str, Any], settings: FigureSettings, *, straight: bool) ->
         return []
     least, most = settings.min_mark, settings.max_dot
     if straight:
-        boxes = [item[1] for item in path["items"] if item[0] == "re"]
-        return [box for box in boxes if min(width(box), height(box)) >= least]
+        return [
+            box for box in _filled_boxes(path["items"]) if min(width(box), height(box)) >= least
+        ]
     shorter, longer = sorted((width(path["rect"]), height(path["rect"])))
     is_dot = least <= shorter and longer <= min(most, settings.max_dot_ratio * shorter)
     return [path["rect"]] if is_dot else []
+
+
+def _filled_boxes(items: Sequence[tuple[Any, ...]]) -> Iterator[Box]:
+    """The rectangles of a straight path; on pages set sideways they are four lines each."""
+    corners: list[tuple[float, float]] = []
+    for kind, *points in items:
+        if kind == "re":
+            yield points[0]
+            corners = []
+            continue
+        start, end = points
+        if not corners or corners[-1] != start:
+            corners = [start]
+        corners.append(end)
+        if corners[0] == end:
+            if len(corners) == 5:
+                xs, ys = zip(*corners, strict=True)
+                yield min(xs), min(ys), max(xs), max(ys)
+            corners = []
 
 
 def _is_filled(path: dict[str, Any], settings: FigureSettings) -> bool:
