@@ -31,26 +31,40 @@ def find_charts(
     paths: Sequence[DrawnPath], text: TextLayout, settings: FigureSettings
 ) -> list[Box]:
     """The box around the bars or dots of each chart on a page that is drawn of little else."""
-    bars = [mark for path in paths if path.straight for mark in path.marks]
-    dots = [mark for path in paths if not path.straight for mark in path.marks]
-    if max(len(bars), len(dots)) < settings.min_marks:
+    if sum(len(path.marks) for path in paths) < settings.min_marks:
         return []
-    rules = tuple(path.box for path in paths if height(path.box) < settings.rule_thickness)
-    upright = tuple(line for line in text.lines if line.upright)
-    turned = tuple(replace(line, box=transposed(line.box)) for line in upright)
-    lying, standing = MarkRows(upright, rules), MarkRows(turned)
-    gutters = [(x0, x1) for x0, _, x1, _ in text.gutters]
-    charts = [
-        *_charts(bars, lying, gutters, settings),
-        *_charts(dots, replace(lying, dots=True), gutters, settings),
-        *map(transposed, _charts(list(map(transposed, bars)), standing, [], settings)),
-    ]
     prose = [line.box for line in text.prose_lines]
-    free = [box for box in charts if not _is_on_text(box, prose, settings)]
-    return [
-        union(*group)
-        for group in connected_groups(free, lambda a, b: _are_one_chart(a, b, settings))
+    charts = [
+        box
+        for box in (*_lying_charts(paths, text, settings), *_standing_charts(paths, text, settings))
+        if covered_area(box, prose) <= settings.table_text_share * area(box)
     ]
+    groups = connected_groups(charts, lambda one, other: _are_one_chart(one, other, settings))
+    return [union(*group) for group in groups]
+
+
+def _lying_charts(
+    paths: Sequence[DrawnPath], text: TextLayout, settings: FigureSettings
+) -> Iterator[Box]:
+    """The boxes of charts whose bars lie, and of those whose dots stand in rows."""
+    rules = tuple(path.box for path in paths if height(path.box) < settings.rule_thickness)
+    page = MarkRows(tuple(line for line in text.lines if line.upright), rules)
+    gutters = [(x0, x1) for x0, _, x1, _ in text.gutters]
+    yield from _charts(_marks(paths, dots=False), page, gutters, settings)
+    yield from _charts(_marks(paths, dots=True), replace(page, dots=True), gutters, settings)
+
+
+def _standing_charts(
+    paths: Sequence[DrawnPath], text: TextLayout, settings: FigureSettings
+) -> Iterator[Box]:
+    """The boxes of charts whose bars stand: they lie where x and y are exchanged."""
+    lines = (replace(line, box=transposed(line.box)) for line in text.lines if line.upright)
+    bars = map(transposed, _marks(paths, dots=False))
+    return map(transposed, _charts(bars, MarkRows(tuple(lines)), [], settings))
+
+
+def _marks(paths: Iterable[DrawnPath], *, dots: bool) -> Iterator[Box]:
+    return (mark for path in paths if path.straight != dots for mark in path.marks)
 
 
 def with_charts(paths: Iterable[DrawnPath], charts: Sequence[Box]) -> list[DrawnPath]:
@@ -103,10 +117,6 @@ def _are_near(
         return False
     left, right = sorted((first, second))
     return not any(left[2] <= x0 and right[0] >= x1 for x0, x1 in gutters)
-
-
-def _is_on_text(box: Box, prose: Iterable[Box], settings: FigureSettings) -> bool:
-    return covered_area(box, prose) > settings.table_text_share * area(box)
 
 
 def _are_one_chart(first: Box, second: Box, settings: FigureSettings) -> bool:

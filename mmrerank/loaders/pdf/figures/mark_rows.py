@@ -7,10 +7,18 @@ columns. Numbers stand at bars; fields of forms and redacted words have none.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from mmrerank.loaders.boxes import Box, area, covered_area, height, shared_height, union
+from mmrerank.loaders.boxes import (
+    Box,
+    area,
+    covered_area,
+    height,
+    part_inside,
+    shared_height,
+    union,
+)
 from mmrerank.loaders.pdf.figures.settings import FigureSettings
 from mmrerank.loaders.pdf.page import Line
 
@@ -67,14 +75,21 @@ def _values_vary(marks: MarkRows, settings: FigureSettings) -> bool:
     varying = {number for _, number in own}
     if len(varying) < max(settings.min_varying_rows, settings.varying_share * len(marks.rows)):
         return False
-    if marks.dots:
-        return True
-    bars = [(mark, number, row) for number, row in enumerate(marks.rows) for mark in row]
-    based = sum(
-        not {(mark[0], number), (mark[2], number)} <= own or _touches(mark, row, settings)
-        for mark, number, row in bars
-    )
-    return based >= settings.based_share * len(bars)
+    return marks.dots or _have_base(marks, own, settings)
+
+
+def _have_base(
+    marks: MarkRows, own: Collection[tuple[float, int]], settings: FigureSettings
+) -> bool:
+    """Whether nearly all bars start where others do, or touch; `own` are edges that do not."""
+    based = [
+        (mark[0], number) not in own
+        or (mark[2], number) not in own
+        or _touches(mark, row, settings)
+        for number, row in enumerate(marks.rows)
+        for mark in row
+    ]
+    return sum(based) >= settings.based_share * len(based)
 
 
 def _edges(row: Sequence[Box], *, dots: bool) -> list[float]:
@@ -101,11 +116,14 @@ def _touches(mark: Box, row: Iterable[Box], settings: FigureSettings) -> bool:
 
 
 def _hold_text(marks: MarkRows, settings: FigureSettings) -> bool:
-    """Whether text fills the bars, as it fills cells, headings and words that are marked."""
-    text = [line.box for line in marks.lines]
+    """Whether text fills the bars, or words stand in many, as in cells, headings and marked text."""
     bars = [mark for row in marks.rows for mark in row]
-    covered = sum(covered_area(bar, text) for bar in bars)
-    return covered > settings.mark_text_share * sum(map(area, bars))
+    covered = sum(covered_area(bar, (line.box for line in marks.lines)) for bar in bars)
+    if covered > settings.mark_text_share * sum(map(area, bars)):
+        return True
+    words = [line.box for line in marks.lines if not _is_number(line.text)]
+    inside = sum(part_inside(word, bar) > settings.inside_share for bar in bars for word in words)
+    return inside > settings.mark_words_share * len(bars)
 
 
 def _have_numbers(marks: MarkRows, settings: FigureSettings) -> bool:
@@ -119,7 +137,7 @@ def _have_numbers(marks: MarkRows, settings: FigureSettings) -> bool:
     numbers = [line for line in near if _is_number(line.text)]
     in_rows = sum(_beside(row, numbers) != [] for row in marks.rows)
     if in_rows >= settings.numbered_share * len(marks.rows):
-        return True
+        return in_rows >= settings.min_varying_rows
     outside = [line for line in numbers if 0.0 < -shared_height(line.box, box) < reach]
     return sum(len(_NUMBER.findall(line.text)) for line in outside) >= settings.min_axis_numbers
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mmrerank.loaders.pdf.figures.chart_settings import ChartSettings
+
 __all__ = ["DEFAULT_SETTINGS", "FigureSettings"]
 
 
 @dataclass(frozen=True, slots=True)
-class FigureSettings:
+class FigureSettings(ChartSettings):
     """The thresholds of figure finding, grouped by pass in the order in which the passes run.
 
     Lengths are in points (1/72 inch) and areas in square points unless a comment says otherwise;
@@ -58,13 +60,6 @@ class FigureSettings:
     """Vertical or horizontal lines on a page: more are a table or the grid of a chart."""
     corner_gap: float = 3.0
     """Between the ends of two lines that meet in a corner of a frame."""
-
-    min_mark: float = 3.0
-    """A filled box that is thinner is a line; others may be bars of a chart."""
-    max_dot: float = 15.0
-    """Of a dot in a chart: larger round things are drawings of their own."""
-    max_dot_ratio: float = 1.3
-    """Of a dot's longer side to its shorter one."""
 
     # -- The page as it looks (render) -----------------------------------------------------------
     preview_scale: float = 0.5
@@ -136,44 +131,6 @@ class FigureSettings:
     gutter_margin: float = 6.0
     """Figures stick out of their column, and frames touch their neighbours, by this much."""
 
-    # -- Charts of bars or dots alone (charts, mark_rows) ----------------------------------------
-    min_marks: int = 3
-    """Bars or dots: fewer are no chart."""
-    max_marks: int = 400
-    """Bars or dots of one thickness: more are a pattern, a bar code or a screen of dots."""
-    mark_tolerance: float = 1.0
-    """Between the edges of two bars that stand on one line, touch or are equally thick."""
-    mark_gap: float = 26.0
-    """Between two rows of bars; headings of groups stand in wider ones."""
-    mark_gap_ratio: float = 2.0
-    """The same as a multiple of the thickness of the bars, if that is more."""
-    panel_gap: float = 60.0
-    """Between two bars in a row: charts are repeated side by side."""
-    min_varying_rows: int = 2
-    """Rows in which a bar ends where no other does: fewer are shaded headings of a table."""
-    varying_share: float = 0.34
-    """Of the rows, the same: values may be equal, the edges of cells mostly are."""
-    based_share: float = 0.8
-    """Of the bars: so many start on a common line, or where another one ends."""
-    mark_text_share: float = 0.5
-    """Of the bars' area: where text covers more, they are shaded cells or marked words."""
-    number_reach: float = 30.0
-    """Around the bars of a chart: its numbers stand so near."""
-    numbered_share: float = 0.5
-    """Of the rows: in so many of a chart without an axis there is a number."""
-    min_axis_numbers: int = 3
-    """Numbers above or below a chart that are an axis."""
-    table_rows_share: float = 0.5
-    """Of the rows: text or rules beside so many are the cells of a table."""
-    max_chart_columns: int = 2
-    """Texts in a row beside its bars: its name and a total; more are the cells of a table."""
-    value_gap: float = 15.0
-    """Between the end of a bar and its value."""
-    same_chart_gap: float = 40.0
-    """Between two groups of bars in one chart: a heading stands there."""
-    same_chart_share: float = 0.5
-    """Of the wider of the two: groups of one chart share so much width."""
-
     # -- Paths and images that touch are one component (components) ------------------------------
     cell: float = 3.0
     """Side of a grid cell: the precision with which paths touch."""
@@ -227,20 +184,6 @@ class FigureSettings:
     """A caption may reach into its listing's frame by this much."""
     frame_width_share: float = 0.5
     """Of the narrower of the two: a caption and its frame share more width than this."""
-
-    # -- Titles and notes of charts without axes (chart_zones) -----------------------------------
-    max_chart_head: float = 110.0
-    """Between the title of a chart and its first bar: a subtitle, a legend, column heads."""
-    max_name_gap: float = 160.0
-    """Between the bars of a chart and the names of its rows; points of a dot plot stand far out."""
-    title_indent: float = 16.0
-    """Between the left edges of a chart and of its title."""
-    title_width_share: float = 0.5
-    """Of a chart's width: a title that covers more may be centred; column heads cover less."""
-    max_subtitle_lines: int = 3
-    """Lines of a subtitle between title and chart: more are body text."""
-    max_axis_title: int = 60
-    """Characters: a longer line under a chart is a note."""
 
     # -- Drawings without a caption (uncaptioned) ------------------------------------------------
     same_figure_share: float = 0.02
