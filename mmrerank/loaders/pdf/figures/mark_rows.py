@@ -136,8 +136,10 @@ def _have_numbers(marks: MarkRows, settings: FigureSettings) -> bool:
     ]
     numbers = [line for line in near if _is_number(line.text)]
     in_rows = sum(_beside(row, numbers) != [] for row in marks.rows)
-    if in_rows >= settings.numbered_share * len(marks.rows):
-        return in_rows >= settings.min_varying_rows
+    if in_rows >= max(settings.min_varying_rows, settings.numbered_share * len(marks.rows)):
+        return True
+    if len(marks.rows) <= settings.min_varying_rows:
+        return False
     outside = [line for line in numbers if 0.0 < -shared_height(line.box, box) < reach]
     return sum(len(_NUMBER.findall(line.text)) for line in outside) >= settings.min_axis_numbers
 
