@@ -26,7 +26,7 @@ class ChartSettings:
     """Bars or dots of one thickness: more are a pattern, a bar code or a screen of dots."""
     mark_tolerance: float = 1.0
     """Between the edges of two bars that stand on one line, touch or are equally thick."""
-    mark_gap: float = 26.0
+    mark_gap: float = 40.0
     """Between two rows of bars; headings of groups stand in wider ones."""
     mark_gap_ratio: float = 2.0
     """The same as a multiple of the thickness of the bars, if that is more."""
@@ -65,7 +65,9 @@ class ChartSettings:
     max_name_gap: float = 160.0
     """Between the bars of a chart and the names of its rows; points of a dot plot stand far out."""
     title_indent: float = 16.0
-    """Between the left edges of a chart and of its title."""
+    """To the right of a chart's left edge: its title starts no farther in, as column heads do."""
+    title_outdent: float = 80.0
+    """To the left of it: names of rows may be short, and set at their bars."""
     title_width_share: float = 0.5
     """Of a chart's width: a title that covers more may be centred; column heads cover less."""
     max_subtitle_lines: int = 3

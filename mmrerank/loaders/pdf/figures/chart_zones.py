@@ -35,7 +35,7 @@ def chart_zone(
     part = replace(layout, labels=tuple(inside))
     box = box_with_labels(part, drawing, settings.label_reach, settings, far=True)
     box = union(box, rows)
-    return (union(box, *_heads(inside, box, settings)) if title else box), title
+    return (union(box, *_heads(inside, title.box, box, settings)) if title else box), title
 
 
 def _own_labels(layout: PageLayout, drawing: Box, settings: FigureSettings) -> Iterator[Line]:
@@ -66,20 +66,21 @@ def _may_be_title(title: Box, rows: Box, settings: FigureSettings) -> bool:
     gap = rows[1] - title[3]
     if not -settings.title_overlap < gap < settings.max_chart_head:
         return False
-    at_left = abs(title[0] - rows[0]) < settings.title_indent
+    at_left = -settings.title_outdent < title[0] - rows[0] < settings.title_indent
     wide = shared_width(title, rows) > settings.title_width_share * width(rows)
     return at_left or wide
 
 
-def _heads(labels: Iterable[Line], box: Box, settings: FigureSettings) -> list[Box]:
-    """The boxes of the lines over a chart, below its title: legend, subtitle, column heads."""
+def _heads(labels: Iterable[Line], title: Box, box: Box, settings: FigureSettings) -> list[Box]:
+    """The boxes of the lines between a title and its chart: legend, subtitle, column heads."""
+    left, right = min(title[0], box[0]), max(title[2], box[2])
     indent = settings.title_indent
     return [
         line.box
         for line in labels
         if line.box[3] < box[1] + settings.title_overlap
-        and line.box[0] > box[0] - indent
-        and line.box[2] < box[2] + indent
+        and line.box[0] > left - indent
+        and line.box[2] < right + indent
     ]
 
 
