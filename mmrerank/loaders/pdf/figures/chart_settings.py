@@ -1,4 +1,4 @@
-"""The thresholds of the charts that have no axes; `FigureSettings` has all others."""
+"""The thresholds of charts without axes and of diagrams; `FigureSettings` has all others."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["ChartSettings"]
 
 @dataclass(frozen=True, slots=True)
 class ChartSettings:
-    """The thresholds of charts of bars or dots alone, in the units of `FigureSettings`."""
+    """The thresholds of charts of bars or dots and of diagrams, in the units of `FigureSettings`."""
 
     # -- What may be a bar or a dot (paths) ------------------------------------------------------
     min_mark: float = 3.0
@@ -74,3 +74,13 @@ class ChartSettings:
     """Lines of a subtitle between title and chart: more are body text."""
     max_axis_title: int = 60
     """Characters: a longer line under a chart is a note."""
+
+    # -- Boxes that lines connect (diagrams) -----------------------------------------------------
+    min_blocks: int = 3
+    """Connected boxes: fewer are no diagram."""
+    max_blocks: int = 150
+    """Boxes on a page: more are a table or a form."""
+    min_block_side: float = 12.0
+    """Of a box: smaller ones hold no word."""
+    max_block_share: float = 0.25
+    """Of the page: larger boxes are frames around a diagram."""

@@ -67,15 +67,18 @@ def _marks(paths: Iterable[DrawnPath], *, dots: bool) -> Iterator[Box]:
     return (mark for path in paths if path.straight != dots for mark in path.marks)
 
 
-def with_charts(paths: Iterable[DrawnPath], charts: Sequence[Box]) -> list[DrawnPath]:
-    """The paths, the bars of charts as shapes, and each chart's box as one more.
+def with_charts(
+    paths: Iterable[DrawnPath], charts: Sequence[Box], diagrams: Sequence[Box] = ()
+) -> list[DrawnPath]:
+    """The paths, the bars of charts and the boxes of diagrams as shapes, and the area of each.
 
-    So bars that stand apart become one drawing, which is not taken for a table.
+    So what stands apart becomes one drawing, which is not taken for a table or for text boxes.
     """
-    found = [DrawnPath(box, straight=False, frames=False) for box in charts]
+    found = [DrawnPath(box, straight=False, frames=False) for box in (*charts, *diagrams)]
     for path in paths:
-        in_chart = path.marks and any(overlap(chart, path.box) == path.box for chart in charts)
-        found.append(replace(path, straight=False, frames=False) if in_chart else path)
+        part = path.marks and any(overlap(chart, path.box) == path.box for chart in charts)
+        part = part or any(overlap(diagram, path.box) == path.box for diagram in diagrams)
+        found.append(replace(path, straight=False, frames=False) if part else path)
     return found
 
 

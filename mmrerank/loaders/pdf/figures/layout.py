@@ -15,6 +15,7 @@ from mmrerank.loaders.boxes import (
     height,
     overlap,
     part_inside,
+    shared_width,
     width,
 )
 from mmrerank.loaders.pdf.figures.backgrounds import (
@@ -27,8 +28,10 @@ from mmrerank.loaders.pdf.figures.charts import find_charts, with_charts
 from mmrerank.loaders.pdf.figures.components import (
     Component,
     components,
+    is_big,
     is_content,
 )
+from mmrerank.loaders.pdf.figures.diagrams import find_diagrams
 from mmrerank.loaders.pdf.figures.paths import DrawnPath, PageDrawing
 from mmrerank.loaders.pdf.figures.pictures import merged_pictures
 from mmrerank.loaders.pdf.figures.settings import FigureSettings
@@ -77,7 +80,8 @@ def read_layout(
     text = read_text_layout(whole, blocks, body_size, settings)
     pictures = find_pictures(drawing.images, text, settings)
     charts = find_charts(drawing.paths, text, settings)
-    paths = with_charts(without_rules(drawing.paths, text, settings), charts)
+    diagrams = find_diagrams(drawing.paths, whole, settings)
+    paths = with_charts(without_rules(drawing.paths, text, settings), charts, diagrams)
     panels = find_panels(paths, pictures, text, settings)
     paths = without_backgrounds(paths, panels, pictures, whole, settings)
     barriers = find_barriers(paths, text, settings)
@@ -177,7 +181,9 @@ def _images_of_text(
 
 
 def _is_text_box(part: Component, text: TextLayout, settings: FigureSettings) -> bool:
-    """Whether body text covers so much of a component that it is not a drawing."""
+    """Whether body text covers so much of a component that it is not a drawing, nor a map."""
+    if part.shapes > settings.max_text_box_shapes:
+        return False
     photograph = part.image_area >= settings.photograph_share * area(part.box)
     share = settings.text_photograph_share if photograph else settings.text_box_share
     covered = covered_area(part.box, (line.box for line in text.prose_lines))
@@ -201,13 +207,33 @@ def _is_ornament(
 def prose_outside(
     drawings: Sequence[Component], text: TextLayout, settings: FigureSettings
 ) -> list[Block]:
-    """The blocks of body text that do not stand in a drawing."""
+    """The blocks of body text that do not stand in a drawing, nor as sentences beside one."""
     share = settings.body_in_drawing_share
+    figures = [part.box for part in drawings if is_big(part.box, settings)]
     return [
         block
         for block in text.prose
         if not any(part_inside(block.box, part.box) > share for part in drawings)
+        and not _is_sentence_in_figure(block, figures, text, settings)
     ]
+
+
+def _is_sentence_in_figure(
+    block: Block, figures: Sequence[Box], text: TextLayout, settings: FigureSettings
+) -> bool:
+    """Whether a few lines that no column begins or ends with stand at the height of a drawing."""
+    if len(block.lines) > settings.max_sentence_lines:
+        return False
+    x0, top, x1, bottom = block.box
+    edge = settings.heading_edge
+    inner = any(left + edge < x0 and x1 < right - edge for left, right in text.columns)
+    if not inner or any(abs(left - x0) < edge for left, _ in text.columns):
+        return False
+    return any(
+        box[1] < (top + bottom) / 2 < box[3]
+        and -shared_width(box, block.box) < settings.sentence_gap
+        for box in figures
+    )
 
 
 def label_lines(blocks: Iterable[Block]) -> Iterator[Line]:

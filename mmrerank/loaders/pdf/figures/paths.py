@@ -30,13 +30,14 @@ class DrawnPath:
     `straight`: it consists of rectangles and of horizontal and vertical lines. `frames`: it is the
     outline of its box, with round corners or without, as frames and tinted areas are. `marks` are
     the filled boxes that it consists of, or its own box if it is a dot, without thin ones: what
-    may be the bars and points of a chart.
+    may be the bars and points of a chart. `outline` is as `frames`, but true of small boxes too.
     """
 
     box: Box
     straight: bool
     frames: bool
     marks: tuple[Box, ...] = field(default=(), compare=False)  # a panel is filled, then outlined
+    outline: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +92,12 @@ def read_paths(page: Any, whole: Box, budget: int, settings: FigureSettings) -> 
         if shown:
             items = path["items"]
             large = area(shown) > settings.min_outline_share * area(whole)
-            frames = large and _is_outline(items, path["rect"], settings)
+            seen = large or area(shown) > settings.min_area
+            outline = seen and _is_outline(items, path["rect"], settings)
             straight = _is_straight(items, settings)
             marks = _marks(path, settings, straight=straight)
             cut = tuple(mark for box in marks if (mark := overlap(as_shown(box, turn), shown)))
-            yield DrawnPath(shown, straight, frames, cut)
+            yield DrawnPath(shown, straight, large and outline, cut, outline)
 
 
 def _visible_paths(
