@@ -22,7 +22,7 @@ class ChartSettings:
     # -- Charts of bars or dots alone (charts, mark_rows) ----------------------------------------
     min_marks: int = 3
     """Bars or dots: fewer are no chart."""
-    max_marks: int = 400
+    max_marks: int = 200
     """Bars or dots of one thickness: more are a pattern, a bar code or a screen of dots."""
     mark_tolerance: float = 1.0
     """Between the edges of two bars that stand on one line, touch or are equally thick."""
@@ -78,7 +78,7 @@ class ChartSettings:
     # -- Boxes that lines connect (diagrams) -----------------------------------------------------
     min_blocks: int = 3
     """Connected boxes: fewer are no diagram."""
-    max_blocks: int = 150
+    max_blocks: int = 60
     """Boxes on a page: more are a table or a form."""
     min_block_side: float = 12.0
     """Of a box: smaller ones hold no word."""

@@ -22,10 +22,14 @@ __all__ = ["find_diagrams"]
 
 def find_diagrams(paths: Sequence[DrawnPath], whole: Box, settings: FigureSettings) -> list[Box]:
     """The box around each group of boxes on a page that straight lines connect."""
-    boxes = _blocks(paths, whole, settings)
-    if not settings.min_blocks <= len(boxes) <= settings.max_blocks:
+    lines = [path.box for path in paths if path.straight and not path.outline]
+    lines = [line for line in lines if min(width(line), height(line)) < settings.rule_thickness]
+    if len(lines) < settings.min_blocks - 1:
         return []
-    links = set(_links(paths, boxes, settings))
+    boxes = _blocks(paths, whole, settings)
+    if len(boxes) < settings.min_blocks:
+        return []
+    links = set(_links(lines, boxes, settings))
     groups = connected_groups(
         range(len(boxes)), lambda one, other: (one, other) in links or (other, one) in links
     )
@@ -54,19 +58,13 @@ def _blocks(paths: Iterable[DrawnPath], whole: Box, settings: FigureSettings) ->
 
 
 def _links(
-    paths: Iterable[DrawnPath], boxes: Sequence[Box], settings: FigureSettings
+    lines: Iterable[Box], boxes: Sequence[Box], settings: FigureSettings
 ) -> Iterator[tuple[int, int]]:
     """The indices of two boxes for each line from the side of one to the side of the other."""
     turned = [transposed(box) for box in boxes]
-    for path in paths:
-        if not path.straight or path.outline:
-            continue
-        if height(path.box) < settings.rule_thickness:
-            ends = _ends(path.box, boxes, settings)
-        elif width(path.box) < settings.rule_thickness:
-            ends = _ends(transposed(path.box), turned, settings)
-        else:
-            continue
+    for line in lines:
+        level = height(line) < settings.rule_thickness
+        ends = _ends(line, boxes, settings) if level else _ends(transposed(line), turned, settings)
         if ends is not None:
             yield ends
 

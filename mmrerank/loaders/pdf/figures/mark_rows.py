@@ -61,9 +61,9 @@ def are_chart(marks: MarkRows, settings: FigureSettings) -> bool:
     return (
         sum(map(len, marks.rows)) >= settings.min_marks
         and _values_vary(marks, settings)
-        and not _hold_text(marks, settings)
         and _have_numbers(marks, settings)
         and not _are_in_table(marks, settings)
+        and not _hold_text(marks, settings)
     )
 
 
