@@ -20,6 +20,7 @@ __all__ = [
     "read_box",
     "shared_height",
     "shared_width",
+    "transposed",
     "union",
     "width",
     "write_box",
@@ -96,6 +97,11 @@ def shared_width(first: Box, second: Box) -> float:
 def shared_height(first: Box, second: Box) -> float:
     """Points of height that two boxes share at any width; below 0, the gap between them."""
     return min(first[3], second[3]) - max(first[1], second[1])
+
+
+def transposed(box: Box) -> Box:
+    """The box with x and y exchanged: what stands lies then."""
+    return (box[1], box[0], box[3], box[2])
 
 
 def grown(box: Box, right_and_left: float, up_and_down: float) -> Box:

@@ -215,7 +215,24 @@ def frame_of_caption(
         over = shared_width(frame, caption.box) > share
         if fits and over and frame not in taken and is_big(frame, settings):
             near.append((frame[1] > caption.box[1], gap, frame))
-    return min(near)[2] if near else None
+    return _with_stacked(layout, min(near)[2], taken, settings) if near else None
+
+
+def _with_stacked(
+    layout: PageLayout, frame: Box, taken: Sequence[Box], settings: FigureSettings
+) -> Box:
+    """A frame with its title bar, and with the equally wide frames on it or under it."""
+    others = [*layout.frames, *(item.box for item in layout.drawings if not item.images)]
+    same = settings.corner_gap
+    stack = [
+        box
+        for box in others
+        if abs(box[0] - frame[0]) < same and abs(box[2] - frame[2]) < same and box not in taken
+    ]
+    for box in sorted(stack, key=lambda box: abs(box[1] - frame[1])):
+        if -shared_height(box, frame) < settings.stacked_frame_gap:
+            frame = union(frame, box)
+    return frame
 
 
 def zone_of_caption(

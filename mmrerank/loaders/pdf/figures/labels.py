@@ -22,7 +22,7 @@ from mmrerank.loaders.pdf.figures.settings import FigureSettings
 from mmrerank.loaders.pdf.page import Line
 from mmrerank.loaders.pdf.text.lines import is_panel_caption
 
-__all__ = ["box_with_labels"]
+__all__ = ["box_with_labels", "with_rows"]
 
 
 def box_with_labels(
@@ -34,11 +34,11 @@ def box_with_labels(
     stands in the same rows farther away, as the names of long bars do. The box is cut back from
     body text, captions and the next column.
     """
-    text = [line.box for block in layout.body + layout.captions for line in block.lines]
+    text = _text_outside(layout)
     stops = [grown(stop, 0.0, settings.stop_margin) for stop in text]
     drawn = box = cut_back(drawing, stops, settings.min_cut_kept)
     if far:
-        box = _with_rows(layout, box, drawn, text, settings)
+        box = with_rows(layout, drawn, settings.max_row_gap, settings)
     for _ in range(settings.label_rounds):
         box = _with_near_labels(layout, box, drawn, text, reach, settings, titles=far)
     return _with_margin(layout, box, stops, settings)
@@ -88,13 +88,21 @@ def _with_margin(
     return overlap(union(box, margin), layout.whole) or box
 
 
-def _with_rows(
-    layout: PageLayout, box: Box, drawn: Box, text: Sequence[Box], settings: FigureSettings
-) -> Box:
-    """The box with the lines left and right of the drawing, where several stand there."""
+def _text_outside(layout: PageLayout) -> list[Box]:
+    """The lines of body text and captions, which are no labels."""
+    return [line.box for block in layout.body + layout.captions for line in block.lines]
+
+
+def with_rows(layout: PageLayout, drawn: Box, reach: float, settings: FigureSettings) -> Box:
+    """The box of a drawing with the lines left and right of it, where several stand there.
+
+    `reach` is in points, to the left; names of rows stand farther out than what is on the right.
+    """
+    text = _text_outside(layout)
     lines = _lines_beside(layout, drawn, settings)
-    left = [line for line in lines if 0.0 < drawn[0] - line[2] < settings.max_row_gap]
+    left = [line for line in lines if 0.0 < drawn[0] - line[2] < reach]
     right = [line for line in lines if 0.0 < line[0] - drawn[2] < settings.max_row_gap]
+    box = drawn
     for rows in (left, right):
         if len(rows) >= settings.min_rows:
             box = _widened(box, rows, text, settings)

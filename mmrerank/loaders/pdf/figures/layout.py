@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from mmrerank.loaders.boxes import (
     Box,
@@ -14,6 +15,7 @@ from mmrerank.loaders.boxes import (
     height,
     overlap,
     part_inside,
+    shared_width,
     width,
 )
 from mmrerank.loaders.pdf.figures.backgrounds import (
@@ -22,17 +24,20 @@ from mmrerank.loaders.pdf.figures.backgrounds import (
     without_backgrounds,
     without_rules,
 )
+from mmrerank.loaders.pdf.figures.charts import find_charts, with_charts
 from mmrerank.loaders.pdf.figures.components import (
     Component,
     components,
+    is_big,
     is_content,
 )
+from mmrerank.loaders.pdf.figures.diagrams import find_diagrams
 from mmrerank.loaders.pdf.figures.paths import DrawnPath, PageDrawing
 from mmrerank.loaders.pdf.figures.pictures import merged_pictures
 from mmrerank.loaders.pdf.figures.settings import FigureSettings
 from mmrerank.loaders.pdf.figures.text_layout import TextLayout, lines_inside, read_text_layout
 from mmrerank.loaders.pdf.page import Block, Line
-from mmrerank.loaders.pdf.text.lines import is_panel_caption
+from mmrerank.loaders.pdf.text.lines import is_panel_caption, make_block
 
 __all__ = ["PageLayout", "read_layout"]
 
@@ -45,7 +50,9 @@ class PageLayout:
     `columns` are the (x0, x1) of its text. `captions` and `body` (prose) bound figures; `labels` are
     the other lines, which may be part of one. `drawings` may be figures or parts of them.
     `text_boxes` are drawings that prose covers, `panels` the frames and tinted areas that hold text
-    or pictures; `frames` are both, without those that go around the page.
+    or pictures; `frames` are both, without those that go around the page. `charts`
+    are the boxes around the bars or dots of charts that have no axes; they lie in `drawings`. `titles`
+    are the bold lines that blocks begin with, where there are such charts.
     """
 
     whole: Box
@@ -58,6 +65,8 @@ class PageLayout:
     text_boxes: tuple[Box, ...] = ()
     panels: tuple[Box, ...] = ()
     frames: tuple[Box, ...] = ()
+    charts: tuple[Box, ...] = ()
+    titles: tuple[Block, ...] = ()
 
 
 def read_layout(
@@ -70,7 +79,9 @@ def read_layout(
     """The layout of a page: `whole` is its box, `blocks` its text, `drawing` what else it draws."""
     text = read_text_layout(whole, blocks, body_size, settings)
     pictures = find_pictures(drawing.images, text, settings)
-    paths = without_rules(drawing.paths, text, settings)
+    charts = find_charts(drawing.paths, text, settings)
+    diagrams = find_diagrams(drawing.paths, whole, settings)
+    paths = with_charts(without_rules(drawing.paths, text, settings), charts, diagrams)
     panels = find_panels(paths, pictures, text, settings)
     paths = without_backgrounds(paths, panels, pictures, whole, settings)
     barriers = find_barriers(paths, text, settings)
@@ -92,6 +103,8 @@ def read_layout(
         tuple(text_boxes),
         tuple(panels),
         (*text_boxes, *(box for box in panels if is_content(box, whole, settings))),
+        tuple(charts),
+        tuple(bold_heads(blocks) if charts else ()),
     )
 
 
@@ -168,7 +181,9 @@ def _images_of_text(
 
 
 def _is_text_box(part: Component, text: TextLayout, settings: FigureSettings) -> bool:
-    """Whether body text covers so much of a component that it is not a drawing."""
+    """Whether body text covers so much of a component that it is not a drawing, nor a map."""
+    if part.shapes > settings.max_text_box_shapes:
+        return False
     photograph = part.image_area >= settings.photograph_share * area(part.box)
     share = settings.text_photograph_share if photograph else settings.text_box_share
     covered = covered_area(part.box, (line.box for line in text.prose_lines))
@@ -192,13 +207,33 @@ def _is_ornament(
 def prose_outside(
     drawings: Sequence[Component], text: TextLayout, settings: FigureSettings
 ) -> list[Block]:
-    """The blocks of body text that do not stand in a drawing."""
+    """The blocks of body text that do not stand in a drawing, nor as sentences beside one."""
     share = settings.body_in_drawing_share
+    figures = [part.box for part in drawings if is_big(part.box, settings)]
     return [
         block
         for block in text.prose
         if not any(part_inside(block.box, part.box) > share for part in drawings)
+        and not _is_sentence_in_figure(block, figures, text, settings)
     ]
+
+
+def _is_sentence_in_figure(
+    block: Block, figures: Sequence[Box], text: TextLayout, settings: FigureSettings
+) -> bool:
+    """Whether a few lines that no column begins or ends with stand at the height of a drawing."""
+    if len(block.lines) > settings.max_sentence_lines:
+        return False
+    x0, top, x1, bottom = block.box
+    edge = settings.heading_edge
+    inner = any(left + edge < x0 and x1 < right - edge for left, right in text.columns)
+    if not inner or any(abs(left - x0) < edge for left, _ in text.columns):
+        return False
+    return any(
+        box[1] < (top + bottom) / 2 < box[3]
+        and -shared_width(box, block.box) < settings.sentence_gap
+        for box in figures
+    )
 
 
 def label_lines(blocks: Iterable[Block]) -> Iterator[Line]:
@@ -208,3 +243,18 @@ def label_lines(blocks: Iterable[Block]) -> Iterator[Line]:
             yield Line(block.box, block.text, block.size)
         else:
             yield from block.lines
+
+
+def bold_heads(blocks: Iterable[Block]) -> Iterator[Block]:
+    """The bold lines that each block begins with, which may be the title of a chart.
+
+    Lines side by side are the heads of columns.
+    """
+    for block in blocks:
+        lines = list(takewhile(lambda line: line.bold and line.upright, block.lines))
+        middles = ((line.box[1] + line.box[3]) / 2 for line in lines)
+        stacked = all(
+            line.box[1] > middle for line, middle in zip(lines[1:], middles, strict=False)
+        )
+        if lines and stacked and not block.caption:
+            yield block if len(lines) == len(block.lines) else make_block(lines)

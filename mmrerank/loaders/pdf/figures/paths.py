@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
 
@@ -28,12 +28,16 @@ class DrawnPath:
     """One visible path; its box is cut to the clip.
 
     `straight`: it consists of rectangles and of horizontal and vertical lines. `frames`: it is the
-    outline of its box, with round corners or without, as frames and tinted areas are.
+    outline of its box, with round corners or without, as frames and tinted areas are. `marks` are
+    the filled boxes that it consists of, or its own box if it is a dot, without thin ones: what
+    may be the bars and points of a chart. `outline` is as `frames`, but true of small boxes too.
     """
 
     box: Box
     straight: bool
     frames: bool
+    marks: tuple[Box, ...] = field(default=(), compare=False)  # a panel is filled, then outlined
+    outline: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +92,12 @@ def read_paths(page: Any, whole: Box, budget: int, settings: FigureSettings) -> 
         if shown:
             items = path["items"]
             large = area(shown) > settings.min_outline_share * area(whole)
-            frames = large and _is_outline(items, path["rect"], settings)
-            yield DrawnPath(shown, _is_straight(items, settings), frames)
+            seen = large or area(shown) > settings.min_area
+            outline = seen and _is_outline(items, path["rect"], settings)
+            straight = _is_straight(items, settings)
+            marks = _marks(path, settings, straight=straight)
+            cut = tuple(mark for box in marks if (mark := overlap(as_shown(box, turn), shown)))
+            yield DrawnPath(shown, straight, large and outline, cut, outline)
 
 
 def _visible_paths(
@@ -119,11 +127,49 @@ def _within_budget(page: Any, budget: int) -> Iterable[dict[str, Any]]:
     return paths
 
 
+def _marks(path: dict[str, Any], settings: FigureSettings, *, straight: bool) -> list[Box]:
+    """The filled boxes of a path that are not thin; or its own box if it is a dot."""
+    if not _is_filled(path, settings):
+        return []
+    least, most = settings.min_mark, settings.max_dot
+    if straight:
+        return [
+            box for box in _filled_boxes(path["items"]) if min(width(box), height(box)) >= least
+        ]
+    shorter, longer = sorted((width(path["rect"]), height(path["rect"])))
+    is_dot = least <= shorter and longer <= min(most, settings.max_dot_ratio * shorter)
+    return [path["rect"]] if is_dot else []
+
+
+def _filled_boxes(items: Sequence[tuple[Any, ...]]) -> Iterator[Box]:
+    """The rectangles of a straight path; on pages set sideways they are four lines each."""
+    corners: list[tuple[float, float]] = []
+    for kind, *points in items:
+        if kind == "re":
+            yield points[0]
+            corners = []
+            continue
+        start, end = points
+        if not corners or corners[-1] != start:
+            corners = [start]
+        corners.append(end)
+        if corners[0] == end:
+            if len(corners) == 5:
+                xs, ys = zip(*corners, strict=True)
+                yield min(xs), min(ys), max(xs), max(ys)
+            corners = []
+
+
+def _is_filled(path: dict[str, Any], settings: FigureSettings) -> bool:
+    """Whether a path fills its area with anything but white."""
+    filled = path.get("fill")
+    return bool(filled and min(filled) < settings.white and path.get("fill_opacity", 1.0) > 0.0)
+
+
 def _is_visible(path: dict[str, Any], settings: FigureSettings) -> bool:
     """False for what leaves white paper white: clear paths, and white areas without an outline."""
-    filled, drawn = path.get("fill"), path.get("color")
-    dark = filled and min(filled) < settings.white and path.get("fill_opacity", 1.0) > 0.0
-    return bool(dark or (drawn and path.get("stroke_opacity", 1.0) > 0.0))
+    drawn = path.get("color") and path.get("stroke_opacity", 1.0) > 0.0
+    return bool(drawn) or _is_filled(path, settings)
 
 
 def _is_straight(items: Sequence[tuple[Any, ...]], settings: FigureSettings) -> bool:

@@ -12,6 +12,7 @@ from mmrerank.loaders.boxes import (
     overlap,
     shared_height,
     shared_width,
+    transposed,
     union,
     width,
 )
@@ -26,14 +27,10 @@ def merged_strips(images: Sequence[Box], settings: FigureSettings) -> list[Box]:
 
     def are_strips(first: Box, second: Box) -> bool:
         return _are_stacked(first, second, settings) or _are_stacked(
-            _transposed(first), _transposed(second), settings
+            transposed(first), transposed(second), settings
         )
 
     return [union(*group) for group in connected_groups(images, are_strips)]
-
-
-def _transposed(box: Box) -> Box:
-    return (box[1], box[0], box[3], box[2])
 
 
 def _are_stacked(first: Box, second: Box, settings: FigureSettings) -> bool:

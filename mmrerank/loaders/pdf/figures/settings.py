@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mmrerank.loaders.pdf.figures.chart_settings import ChartSettings
+
 __all__ = ["DEFAULT_SETTINGS", "FigureSettings"]
 
 
 @dataclass(frozen=True, slots=True)
-class FigureSettings:
+class FigureSettings(ChartSettings):
     """The thresholds of figure finding, grouped by pass in the order in which the passes run.
 
     Lengths are in points (1/72 inch) and areas in square points unless a comment says otherwise;
@@ -152,12 +154,19 @@ class FigureSettings:
     """Longer lines of text are not labels."""
     text_box_share: float = 0.25
     """Of a component: where body text covers more, it is a text box."""
+    max_text_box_shapes: int = 100
+    """Paths that are not straight: a component with more is a map or a drawing with text on it."""
     text_photograph_share: float = 0.4
     """The same for a component that is mostly image: captions are set on photographs."""
     photograph_share: float = 0.5
     """Of a component: images that cover this much make it mostly image."""
     body_in_drawing_share: float = 0.8
     """Of a block: prose that lies so far in a drawing is part of it, not an obstacle."""
+
+    max_sentence_lines: int = 3
+    """Lines of a sentence that is a label in a drawing: more are body text."""
+    sentence_gap: float = 40.0
+    """Between a drawing and a sentence at its side that is part of it."""
 
     # -- Drawings, listings and frames of captions (captioned) -----------------------------------
     max_caption_gap: float = 150.0
@@ -176,6 +185,8 @@ class FigureSettings:
     """Between a caption and a listing, or between two of its lines: an empty line."""
     heading_ratio: float = 1.15
     """Times the size of body text: a line in larger type is a heading and ends a listing."""
+    stacked_frame_gap: float = 12.0
+    """Between two framed parts of one listing, or its title bar and its frame."""
     max_frame_gap: float = 40.0
     """Between a caption and a framed listing."""
     frame_gap_tolerance: float = 5.0

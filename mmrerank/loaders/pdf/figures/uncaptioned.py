@@ -14,11 +14,12 @@ from mmrerank.loaders.boxes import (
     part_inside,
     union,
 )
+from mmrerank.loaders.pdf.figures.chart_zones import chart_zone
 from mmrerank.loaders.pdf.figures.components import Component, is_big, kind_of
 from mmrerank.loaders.pdf.figures.labels import box_with_labels
 from mmrerank.loaders.pdf.figures.layout import PageLayout
 from mmrerank.loaders.pdf.figures.settings import FigureSettings
-from mmrerank.loaders.pdf.page import Region
+from mmrerank.loaders.pdf.page import Block, Region
 from mmrerank.loaders.pdf.text.lines import is_panel_caption
 
 __all__ = ["uncaptioned_regions"]
@@ -34,13 +35,15 @@ def uncaptioned_regions(
         if not any(mostly_inside(item.box, box) for box in taken)
         and _is_figure(layout, item, settings)
     ]
-    boxes = [_box_of(layout, item, settings) for item in figures]
-    boxes = _with_panels_joined(layout, boxes)
+    zones = [_zone_of(layout, item, settings) for item in figures]
+    boxes = _with_panels_joined(layout, [box for box, _ in zones])
     regions = []
     for group in _overlapping(boxes, figures, settings):
         box = union(*(boxes[index] for index in group))
         kind = kind_of([figures[index] for index in group], settings)
-        regions.append(Region(_with_frame(layout, box, taken, settings), kind))
+        titles = [title for index in group if (title := zones[index][1])]
+        title = min(titles, key=lambda title: title.box[1], default=None)
+        regions.append(Region(_with_frame(layout, box, taken, settings), kind, title))
     return regions
 
 
@@ -59,11 +62,18 @@ def _is_photograph(item: Component, settings: FigureSettings) -> bool:
     return kind_of([item], settings) == "raster"
 
 
-def _box_of(layout: PageLayout, item: Component, settings: FigureSettings) -> Box:
-    """The box of a figure with its labels; the text around a photograph is not its label."""
+def _zone_of(
+    layout: PageLayout, item: Component, settings: FigureSettings
+) -> tuple[Box, Block | None]:
+    """The box of a figure with its labels, and the title of a chart that has one.
+
+    The text around a photograph is not its label.
+    """
     if _is_photograph(item, settings):
-        return item.box
-    return box_with_labels(layout, item.box, settings.free_label_reach, settings)
+        return item.box, None
+    if any(mostly_inside(chart, item.box) for chart in layout.charts):
+        return chart_zone(layout, item.box, settings)
+    return box_with_labels(layout, item.box, settings.free_label_reach, settings), None
 
 
 def _with_panels_joined(layout: PageLayout, boxes: Sequence[Box]) -> list[Box]:

@@ -100,6 +100,15 @@ def test_only_a_near_frame_belongs_to_a_caption(y, near):
     assert frame_of_caption(page, CAPTION, [frame], DEFAULT_SETTINGS) is None
 
 
+def test_a_frame_brings_its_title_bar_and_the_frames_stacked_on_it():
+    frame, over = (72.0, 320.0, 540.0, 390.0), (72.0, 240.0, 540.0, 312.0)
+    bar, narrow = Component((72.0, 220.0, 540.0, 240.0), straight=1), (90.0, 150.0, 500.0, 215.0)
+    page = layout(captions=(CAPTION,), frames=(narrow, over, frame), drawings=(bar,))
+    box = frame_of_caption(page, CAPTION, [], DEFAULT_SETTINGS)
+    assert box == (72.0, 220.0, 540.0, 390.0)
+    assert frame_of_caption(page, CAPTION, [over], DEFAULT_SETTINGS) == frame
+
+
 def test_tables_without_lines_are_found_only_on_request():
     lines = tuple(Line((80, y, 250, y + 10), "belt 7", 8.0) for y in (420, 432, 444, 456))
     page = layout(captions=(TABLE,), labels=lines)

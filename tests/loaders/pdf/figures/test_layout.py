@@ -6,6 +6,7 @@ import pytest
 
 from mmrerank.loaders.pdf.figures.components import Component
 from mmrerank.loaders.pdf.figures.layout import (
+    bold_heads,
     find_barriers,
     find_pictures,
     label_lines,
@@ -101,3 +102,29 @@ def test_the_caption_of_a_panel_stays_in_one_piece():
     assert [line.box for line in label_lines([panel])] == [panel.box]
     plain = make_block(rows[1:])
     assert list(label_lines([plain])) == rows[1:]
+
+
+def test_a_sentence_beside_a_drawing_is_part_of_it_and_a_paragraph_is_not():
+    drawing = Component((120, 300, 170, 400), shapes=9)
+    sentence, paragraph = prose(190, 340, 400, lines=1), prose(72, 420, 540, lines=1)
+    page = text(TEXT, sentence, paragraph)
+    assert prose_outside([drawing], page, DEFAULT_SETTINGS) == [TEXT, paragraph]
+    long = prose(190, 310, 400, lines=5)
+    assert prose_outside([drawing], text(TEXT, long), DEFAULT_SETTINGS) == [TEXT, long]
+
+
+def test_a_map_with_much_text_on_it_is_a_drawing():
+    roads = [path(60 + i, 90, 552, 160 - i % 9, straight=False) for i in range(120)]
+    page = read_layout(WHOLE, [TEXT], 10.0, PageDrawing(paths=tuple(roads)), DEFAULT_SETTINGS)
+    assert len(page.drawings) == 1
+    few = PageDrawing(paths=tuple(roads[:9]))
+    assert read_layout(WHOLE, [TEXT], 10.0, few, DEFAULT_SETTINGS).drawings == ()
+
+
+def test_bold_lines_at_the_top_of_a_block_may_be_a_title():
+    title = Line((72, 100, 200, 110), "Belts are quieter now", 10.0, bold=True)
+    under = Line((72, 112, 200, 122), "% who say so", 8.0)
+    heads = [Line((x, 130, x + 40, 140), "Men", 8.0, bold=True) for x in (72, 150)]
+    blocks = [make_block([title, under]), make_block(heads), make_block([title])]
+    assert [block.text for block in bold_heads(blocks)] == [title.text, title.text]
+    assert next(iter(bold_heads(blocks[2:]))) is blocks[2]

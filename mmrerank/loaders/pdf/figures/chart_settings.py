@@ -1,0 +1,86 @@
+"""The thresholds of charts without axes and of diagrams; `FigureSettings` has all others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["ChartSettings"]
+
+
+@dataclass(frozen=True, slots=True)
+class ChartSettings:
+    """The thresholds of charts of bars or dots and of diagrams, in the units of `FigureSettings`."""
+
+    # -- What may be a bar or a dot (paths) ------------------------------------------------------
+    min_mark: float = 3.0
+    """A filled box that is thinner is a line; others may be bars of a chart."""
+    max_dot: float = 15.0
+    """Of a dot in a chart: larger round things are drawings of their own."""
+    max_dot_ratio: float = 1.3
+    """Of a dot's longer side to its shorter one."""
+
+    # -- Charts of bars or dots alone (charts, mark_rows) ----------------------------------------
+    min_marks: int = 3
+    """Bars or dots: fewer are no chart."""
+    max_marks: int = 200
+    """Bars or dots of one thickness: more are a pattern, a bar code or a screen of dots."""
+    mark_tolerance: float = 1.0
+    """Between the edges of two bars that stand on one line, touch or are equally thick."""
+    mark_gap: float = 40.0
+    """Between two rows of bars; headings of groups stand in wider ones."""
+    mark_gap_ratio: float = 2.0
+    """The same as a multiple of the thickness of the bars, if that is more."""
+    panel_gap: float = 60.0
+    """Between two bars in a row: charts are repeated side by side."""
+    min_varying_rows: int = 2
+    """Rows in which a bar ends where no other does: fewer are shaded headings of a table."""
+    varying_share: float = 0.34
+    """Of the rows, the same: values may be equal, the edges of cells mostly are."""
+    based_share: float = 0.8
+    """Of the bars: so many start on a common line, or where another one ends."""
+    mark_text_share: float = 0.5
+    """Of the bars' area: where text covers more, they are shaded cells or marked words."""
+    mark_words_share: float = 0.5
+    """Times the number of bars: where more lines of words stand in them, they are cells."""
+    number_reach: float = 30.0
+    """Around the bars of a chart: its numbers stand so near."""
+    numbered_share: float = 0.5
+    """Of the rows: in so many of a chart without an axis there is a number."""
+    min_axis_numbers: int = 3
+    """Numbers above or below a chart that are an axis."""
+    table_rows_share: float = 0.5
+    """Of the rows: text or rules beside so many are the cells of a table."""
+    max_chart_columns: int = 2
+    """Texts in a row beside its bars: its name and a total; more are the cells of a table."""
+    value_gap: float = 15.0
+    """Between the end of a bar and its value."""
+    same_chart_gap: float = 40.0
+    """Between two groups of bars in one chart: a heading stands there."""
+    same_chart_share: float = 0.5
+    """Of the wider of the two: groups of one chart share so much width."""
+
+    # -- Titles and notes of charts without axes (chart_zones) -----------------------------------
+    max_chart_head: float = 110.0
+    """Between the title of a chart and its first bar: a subtitle, a legend, column heads."""
+    max_name_gap: float = 160.0
+    """Between the bars of a chart and the names of its rows; points of a dot plot stand far out."""
+    title_indent: float = 16.0
+    """To the right of a chart's left edge: its title starts no farther in, as column heads do."""
+    title_outdent: float = 80.0
+    """To the left of it: names of rows may be short, and set at their bars."""
+    title_width_share: float = 0.5
+    """Of a chart's width: a title that covers more may be centred; column heads cover less."""
+    max_subtitle_lines: int = 3
+    """Lines of a subtitle between title and chart: more are body text."""
+    max_axis_title: int = 60
+    """Characters: a longer line under a chart is a note."""
+
+    # -- Boxes that lines connect (diagrams) -----------------------------------------------------
+    min_blocks: int = 3
+    """Connected boxes: fewer are no diagram."""
+    max_blocks: int = 60
+    """Boxes on a page: more are a table or a form."""
+    min_block_side: float = 12.0
+    """Of a box: smaller ones hold no word."""
+    max_block_share: float = 0.25
+    """Of the page: larger boxes are frames around a diagram."""
