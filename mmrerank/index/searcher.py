@@ -90,6 +90,8 @@ class Searcher:
         )
         if reranker is None:
             return search
+        if not isinstance(reranker, Reranker):
+            raise InvalidInputError(f"reranker is a {type(reranker).__name__}, not a Reranker")
         if isinstance(reranker, OCRReranker):  # rare words are rare in the index, not among 50
             pages = pages_of(self._ledger, [c.entry for c in candidates], query.text or "")
             reranker = reranker.with_statistics(self.word_statistics).with_pages(pages)

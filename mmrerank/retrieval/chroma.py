@@ -28,6 +28,8 @@ _LOCK_TIMEOUT = 300.0  # seconds; a batch of the writer takes one or two
 
 _one_client_at_a_time = threading.Lock()
 
+_process: int | None = None  # the one that has used Chroma
+
 _BATCH = 500  # records per call; Chroma refuses more than some thousands at once
 
 
@@ -104,6 +106,7 @@ class ChromaStore:
 
     def _loaded(self) -> Any:
         """The collection, after its files were read."""
+        _check_process()
         if self._seen is None:
             with self._locked():
                 self._load()
@@ -135,11 +138,12 @@ class ChromaStore:
     def _state(self) -> str:
         """A value that changes with each change of the files."""
         try:
-            return (self._folder / _STATE).read_text("ascii")
+            return (self._folder / _STATE).read_text("ascii", errors="replace")
         except FileNotFoundError:
             return ""
 
     def _locked(self) -> AbstractContextManager[None]:
+        _check_process()
         return process_lock(
             self._folder / _LOCK,
             timeout=_LOCK_TIMEOUT,
@@ -172,6 +176,20 @@ def _open(folder: Path, *, create: bool) -> Any:
     return client.get_or_create_collection(
         COLLECTION, embedding_function=None, metadata={"hnsw:space": "cosine"}
     )
+
+
+def _check_process() -> None:
+    """Raise `StoreError` in a fork of a process that has used Chroma.
+
+    Chroma would wait there for its threads, which a fork does not have, without end.
+    """
+    global _process  # noqa: PLW0603 - of a process there is one
+    _process = _process or os.getpid()
+    if _process != os.getpid():
+        raise StoreError(
+            "an index cannot be used in a fork of a process that has used one: start the process "
+            'with the method "spawn" of multiprocessing, or fork it before the index is opened'
+        )
 
 
 def _own_client(folder: Path) -> Any:

@@ -83,7 +83,10 @@ class MiniLMEmbedder:
         return self.embed_documents([text])[0]
 
     def _compute(self, texts: Sequence[str]) -> list[list[float]]:
-        encoded = self._tokenizer.encode_batch(list(texts))
+        # Halves of surrogate pairs become question marks: the tokenizer takes none.
+        encoded = self._tokenizer.encode_batch(
+            [t.encode("utf-8", "replace").decode() for t in texts]
+        )
         order = sorted(range(len(texts)), key=lambda i: len(encoded[i].ids))
         vectors: dict[int, list[float]] = {}
         for start in range(0, len(order), _BATCH):

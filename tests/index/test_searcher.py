@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from mmrerank import InvalidInputError
 from mmrerank.index.index import Index
 
 
@@ -40,3 +43,11 @@ def test_files_that_are_replaced_again_and_again_are_found(tmp_path):
         assert busy.times == 0
         assert len(hits) == 3
         assert all("version 4" in hit.text for hit in hits)
+
+
+def test_what_is_no_reranker_is_refused(tmp_path):
+    (tmp_path / "a.md").write_text("The pump.")
+    with Index(tmp_path / "store", embedder=Busy(), ocr=False) as index:
+        index.sync(tmp_path / "a.md")
+        with pytest.raises(InvalidInputError, match="int, not a Reranker"):
+            index.search("pump", 5)

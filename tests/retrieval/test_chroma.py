@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import multiprocessing
 import subprocess
 import sys
 
@@ -129,3 +130,36 @@ def test_other_clients_of_the_process_keep_what_they_have(store, tmp_path):
     assert chromadb.EphemeralClient().get_collection("mine").count() == 0
     assert beside.get_collection(COLLECTION).count() == 4
     memory.delete_collection("mine")
+
+
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="needs fork")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_fork_is_told_that_it_cannot_use_it(tmp_path):
+    store = ChromaStore(tmp_path, create=True)
+    store.upsert([Record(id="a", vector=[1.0, 0.0], text="x", metadata={"n": 1})])
+    context = multiprocessing.get_context("fork")
+    answers = context.Queue()
+
+    def ask():
+        for use in (lambda: store.query([1.0, 0.0], 1), lambda: ChromaStore(tmp_path)):
+            try:
+                answers.put(str(use()))
+            except StoreError as error:
+                answers.put(str(error))
+
+    child = context.Process(target=ask)
+    child.start()
+    try:
+        assert "in a fork" in answers.get(timeout=20)
+        assert "in a fork" in answers.get(timeout=20)
+    finally:
+        child.kill()
+        child.join()
+    assert [match.id for match in store.query([1.0, 0.0], 1)] == ["a"]
+
+
+def test_a_damaged_note_of_the_state_is_another_state(tmp_path):
+    store = ChromaStore(tmp_path, create=True)
+    store.upsert([Record(id="a", vector=[1.0, 0.0], text="x", metadata={"n": 1})])
+    (tmp_path / "vectors.state").write_bytes(b"\xff\xfe")
+    assert ChromaStore(tmp_path).ids() == {"a"}

@@ -89,3 +89,7 @@ def test_without_common_words_meaning_decides(embedder):
     results = reranker.rerank("cancel my contract", ["a bridge", "end of an agreement"])
     assert results[0].index == 1
     assert 0 < reranker.score("a bridge", ["a bridge"])[0] < 1  # nothing to compare with
+
+
+def test_half_of_a_surrogate_pair_is_a_question_mark(embedder):
+    assert embedder.embed_query("a \ud800 dog") == embedder.embed_query("a ? dog")
