@@ -25,7 +25,7 @@ from mmrerank.errors import InvalidInputError
 from mmrerank.frameworks import LANGCHAIN, wrong_type
 from mmrerank.images.refs import RETRIEVAL_RANK_KEY, RETRIEVAL_SCORE_KEY
 from mmrerank.index.filters import Where
-from mmrerank.index.hits import ROUTES, Hit
+from mmrerank.index.hits import ROUTES, Hit, Routes
 from mmrerank.index.index import Index
 
 __all__ = ["MultimodalRetriever", "RetrieverOptions"]
@@ -53,8 +53,12 @@ class RetrieverOptions(TypedDict, total=False):
     where: Where | None
     """With `index`: conditions for the entries, such as `{"file": "report.pdf", "page": (3, 9)}`."""
 
-    routes: Sequence[str]
-    """With `index`: some of "words", "vectors" and "captions". Default: all of them."""
+    routes: Routes
+    """With `index`: some of "words", "vectors" and "captions", or a mapping with the weight of each.
+    Default: all of them, with equal weights."""
+
+    rerank_captions: bool
+    """With `index`: the reranker reads generated captions of figures, too. Default: False."""
 
     tags: list[str] | None
     """LangChain's own: tags of the retriever's runs."""
@@ -94,7 +98,8 @@ class MultimodalRetriever(BaseRetriever):
     k: int | None = Field(default=None, ge=1)
     search_kwargs: dict[str, Any] = Field(default_factory=dict)
     where: dict[str, Any] | None = None
-    routes: Sequence[str] = ROUTES
+    routes: Routes = ROUTES
+    rerank_captions: bool = False
 
     model_config = ConfigDict(
         hide_input_in_errors=True,  # it may be a key, given under another name
@@ -147,7 +152,9 @@ class MultimodalRetriever(BaseRetriever):
         if self.index is None and (self.vector_store is None or self.compressor is None):
             raise InvalidInputError("pass index=..., or vector_store=... with compressor=...")
         others = {"vector_store", "compressor", "search_kwargs"}
-        foreign = others if self.index is not None else {"reranker", "where", "routes"}
+        foreign = (
+            others if self.index is not None else {"reranker", "where", "routes", "rerank_captions"}
+        )
         if wrong := sorted(foreign & self.model_fields_set):
             searched = "an index" if self.index is not None else "a vector_store"
             raise InvalidInputError(f"{', '.join(wrong)}: not for a retriever over {searched}")
@@ -162,7 +169,7 @@ class MultimodalRetriever(BaseRetriever):
         k: int | None = None,
         fetch_k: int | None = None,
         where: Where | None = None,
-        routes: Sequence[str] | None = None,
+        routes: Routes | None = None,
     ) -> list[Document]:
         limit = self._limit(top_n, k, fetch_k)
         callbacks = run_manager.get_child()
@@ -187,7 +194,7 @@ class MultimodalRetriever(BaseRetriever):
         k: int | None = None,
         fetch_k: int | None = None,
         where: Where | None = None,
-        routes: Sequence[str] | None = None,
+        routes: Routes | None = None,
     ) -> list[Document]:
         limit = self._limit(top_n, k, fetch_k)
         callbacks = run_manager.get_child()
@@ -217,13 +224,14 @@ class MultimodalRetriever(BaseRetriever):
         top_n: int | None,
         fetch_k: int | None,
         where: Where | None,
-        routes: Sequence[str] | None,
+        routes: Routes | None,
     ) -> dict[str, Any]:
         return {
             "top_n": _TOP_N if top_n is None else top_n,
             "fetch_k": self.fetch_k if fetch_k is None else fetch_k,
             "where": self.where if where is None else where,
             "routes": self.routes if routes is None else routes,
+            "rerank_captions": self.rerank_captions,
         }
 
     def _documents(self, hits: Sequence[Hit]) -> list[Document]:
@@ -237,7 +245,7 @@ class MultimodalRetriever(BaseRetriever):
     # -- from a vector store
 
     def _compressor(
-        self, top_n: int | None, where: Where | None, routes: Sequence[str] | None
+        self, top_n: int | None, where: Where | None, routes: Routes | None
     ) -> MultimodalRerank:
         if where is not None or routes is not None:
             raise InvalidInputError("where and routes are for a retriever over an index")

@@ -17,7 +17,7 @@ from mmrerank.base import Reranker
 from mmrerank.errors import InvalidInputError
 from mmrerank.frameworks import LLAMA_INDEX, wrong_type
 from mmrerank.index.filters import Where
-from mmrerank.index.hits import Hit
+from mmrerank.index.hits import Hit, Routes
 from mmrerank.index.index import Index
 
 __all__ = ["MultimodalRetriever"]
@@ -34,7 +34,8 @@ class MultimodalRetriever(BaseRetriever):
     `index` is a `mmrerank.index.Index` or the folder of one, which stays open; its images lie under
     `retriever.index.image_root`. `similarity_top_k` candidates (50 unless given) are found by
     `routes` ("words", "vectors" and "captions" unless given) among the entries that meet `where`,
-    such as `{"file": "report.pdf", "page": (3, 9)}`; `top_n` nodes (5) come back. Without a
+    such as `{"file": "report.pdf", "page": (3, 9)}`; `top_n` nodes (5) come back. With
+    `rerank_captions` the reranker reads generated captions of figures, too. Without a
     `reranker`, they come in the order in which the index found them. Their metadata is the loader's,
     with the keys that `MultimodalRerank` writes. `with_images` gives the nodes their images, for
     engines with `multimodal=True`: True, or one of the other ways of `ImagePostprocessor`. A query
@@ -58,7 +59,8 @@ class MultimodalRetriever(BaseRetriever):
         similarity_top_k: int | None = None,
         top_n: int | None = None,
         where: Where | None = None,
-        routes: Sequence[str] | None = None,
+        routes: Routes | None = None,
+        rerank_captions: bool = False,
         with_images: bool | Literal["separate", "words"] = False,
         **options: Any,
     ) -> None:
@@ -70,6 +72,7 @@ class MultimodalRetriever(BaseRetriever):
             "top_n": top_n,
             "where": where,
             "routes": routes,
+            "rerank_captions": rerank_captions or None,
             "with_images": with_images or None,
         }
         given = {name: value for name, value in given.items() if value is not None}

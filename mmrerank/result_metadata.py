@@ -12,6 +12,7 @@ from mmrerank.images.refs import (
     GENERATED_CAPTIONS_KEY,
     IS_SCORED_KEY,
     RELEVANCE_KEY,
+    RESULT_KEYS,
     RETRIEVAL_RANK_KEY,
     RETRIEVAL_SCORE_KEY,
     ImageKey,
@@ -25,14 +26,6 @@ if TYPE_CHECKING:
     from mmrerank.index.hits import Hit
 
 __all__ = ["Shown", "hit_metadata", "merged_figures", "scored_metadata", "with_result_of"]
-
-_RESULT_KEYS = (
-    RETRIEVAL_RANK_KEY,
-    RETRIEVAL_SCORE_KEY,
-    RELEVANCE_KEY,
-    BEST_IMAGE_KEY,
-    IS_SCORED_KEY,
-)
 
 
 def scored_metadata(
@@ -149,6 +142,6 @@ def with_result_of(
     scored: Mapping[str, Any], metadata: Mapping[str, Any], best_image: str | None
 ) -> dict[str, Any]:
     """A copy of `metadata` with the result in `scored`, the metadata of another document."""
-    kept = {key: value for key, value in metadata.items() if key not in _RESULT_KEYS}
-    result = {key: scored[key] for key in _RESULT_KEYS if key in scored}
+    kept = {key: value for key, value in metadata.items() if key not in RESULT_KEYS}
+    result = {key: scored[key] for key in RESULT_KEYS if key in scored}
     return {**kept, **result, **({} if best_image is None else {BEST_IMAGE_KEY: best_image})}

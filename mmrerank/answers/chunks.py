@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmrerank.images.refs import BEST_IMAGE_KEY, GENERATED_CAPTIONS_KEY
+from mmrerank.loaders.base import BOX_KEY
+from mmrerank.loaders.boxes import Box, read_box
 from mmrerank.ocr.words import loader_facts
 from mmrerank.result_metadata import hit_metadata
 from mmrerank.types import Image
@@ -18,8 +20,6 @@ if TYPE_CHECKING:
     from mmrerank.index.hits import Hit
 
 __all__ = ["Box", "Chunk", "ChunkImage", "hit_chunk", "read_chunk"]
-
-Box = tuple[float, float, float, float]
 
 _SOURCE_KEYS = ("source", "file_path", "path", "file_name", "filename")
 
@@ -59,6 +59,7 @@ class Chunk:
     page: int | str | None = None
     section: str = ""
     kind: str = "text"
+    box: Box | None = None
     images: tuple[ChunkImage, ...] = ()
 
 
@@ -79,6 +80,7 @@ def read_chunk(
         page=_page(metadata),
         section=_first(metadata, ("section",)),
         kind=_first(metadata, ("kind",)) or "text",
+        box=read_box(metadata.get(BOX_KEY)),
         images=tuple(
             _chunk_image(image, ref, source, generated.get(ref, ("", "")), is_best=ref == best)
             for ref, image in images
@@ -125,7 +127,7 @@ def _chunk_image(
         ref=ref,
         label=label[:1].upper() + label[1:] if _LABEL.fullmatch(label) else "",
         page=page if isinstance(page, int) and page > 0 else None,
-        box=_box(facts.get("box")),
+        box=read_box(facts.get("box")),
         caption=str(facts.get("caption") or ""),
         kind=str(facts.get("kind") or ""),
         is_best=is_best,
@@ -149,12 +151,3 @@ def _page(metadata: Mapping[str, Any]) -> int | str | None:
         if isinstance(value, str) and value.strip():
             return value
     return None
-
-
-def _box(value: object) -> Box | None:
-    if not isinstance(value, (list, tuple)) or len(value) != 4:
-        return None
-    if not all(isinstance(number, (int, float)) for number in value):
-        return None
-    x0, y0, x1, y1 = (float(number) for number in value)
-    return x0, y0, x1, y1

@@ -36,7 +36,7 @@ class Citation:
     image's label ("Figure 3", "Image 1"); it is "" for the chunk itself, and so are `image` (its
     reference), `file` (its path, if it is a file), `caption` and `generated_caption`, what the
     model `generated_by` said of the image. `page` is the page of what is
-    cited, `box` the image's place on it in points from the page's top left.
+    cited, `box` its place there, (x0, y0, x1, y1) in points from the page's top left.
     """
 
     number: int

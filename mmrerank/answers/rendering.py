@@ -109,6 +109,7 @@ def citations_of(chunks: Sequence[Chunk], picked: Picked) -> Citations:
                 page=chunk.page,
                 section=chunk.section,
                 kind=chunk.kind,
+                box=chunk.box,
             )
         )
         for j, image in enumerate(chunk.images):

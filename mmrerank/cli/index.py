@@ -55,11 +55,7 @@ def add_command(commands: Any) -> None:
     )
     add_store(command)
     add_embedder(command)
-    command.add_argument("--password", help="for PDFs that need one")
-    command.add_argument("--no-ocr", action="store_true", help="do not read words in images")
-    command.add_argument(
-        "--verify", action="store_true", help="compare contents, not sizes and times"
-    )
+    _add_reading(command)
     add_lock_timeout(command)
     command.add_argument(
         "--watch",
@@ -74,6 +70,31 @@ def add_command(commands: Any) -> None:
     add_reranker(command)
     add_captions(command)
     command.set_defaults(run=run)
+
+
+def _add_reading(command: argparse.ArgumentParser) -> None:
+    """How files are read."""
+    command.add_argument("--password", help="for PDFs that need one")
+    command.add_argument("--no-ocr", action="store_true", help="do not read words in images")
+    command.add_argument(
+        "--verify", action="store_true", help="compare contents, not sizes and times"
+    )
+    command.add_argument(
+        "--metadata",
+        type=_pair,
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="metadata of your own for these files, for search --where; may be given several times",
+    )
+
+
+def _pair(value: str) -> tuple[str, str]:
+    """A key and a value. Raises `ArgumentTypeError` for anything else."""
+    key, equals, own = value.partition("=")
+    if not (key.strip() and equals):
+        raise argparse.ArgumentTypeError(f"{value!r} is not KEY=VALUE")
+    return key.strip(), own
 
 
 def run(options: argparse.Namespace) -> int:
@@ -94,6 +115,7 @@ def run(options: argparse.Namespace) -> int:
         Index(
             options.store,
             embedder=options.embedder,
+            metadata=lambda _: dict(options.metadata),
             ocr=False if options.no_ocr else None,
             lock_timeout=options.lock_timeout,
             on_wait=say_waiting,

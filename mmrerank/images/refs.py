@@ -23,6 +23,7 @@ __all__ = [
     "IS_SCORED_KEY",
     "MAX_REFS",
     "RELEVANCE_KEY",
+    "RESULT_KEYS",
     "RETRIEVAL_RANK_KEY",
     "RETRIEVAL_SCORE_KEY",
     "ImageKey",
@@ -47,6 +48,15 @@ string. It is not the document's text."""
 
 IS_SCORED_KEY = "is_scored"
 """Set only if it is False: a failed call left the documents in their original order."""
+
+RESULT_KEYS = (
+    RETRIEVAL_RANK_KEY,
+    RETRIEVAL_SCORE_KEY,
+    RELEVANCE_KEY,
+    BEST_IMAGE_KEY,
+    IS_SCORED_KEY,
+)
+"""What a reranker writes into metadata."""
 
 ImageKey = str | Sequence[str] | Callable[[Mapping[str, Any]], object]
 """Where to find a document's image references: a metadata key, several, or a function of the

@@ -9,10 +9,13 @@ from typing import Any
 
 from mmrerank.loaders.boxes import Box
 
-__all__ = ["ROUTES", "Hit", "HitImage", "Stages"]
+__all__ = ["ROUTES", "Hit", "HitImage", "Routes", "Stages"]
 
 ROUTES = ("words", "vectors", "captions")
 """The names of the routes. A search uses all of them by default."""
+
+Routes = Sequence[str] | Mapping[str, float]
+"""Names of routes; in a mapping, with the weight of each in the fusion of their ranks."""
 
 
 _NAMES = {"table": "table", "text": "listing"}

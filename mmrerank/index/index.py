@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +21,7 @@ from mmrerank.errors import InvalidInputError, RerankError, StoreError
 from mmrerank.index.captions import CaptionReport, ask_for_captions, images_without_caption
 from mmrerank.index.check import Problem
 from mmrerank.index.filters import Where
-from mmrerank.index.hits import ROUTES, Hit, Stages
+from mmrerank.index.hits import ROUTES, Hit, Routes, Stages
 from mmrerank.index.indexer import Indexer
 from mmrerank.index.ledger import Entry, FileRecord
 from mmrerank.index.parts import (
@@ -33,7 +33,7 @@ from mmrerank.index.parts import (
     open_parts,
     typed_errors,
 )
-from mmrerank.index.reading import FileReader
+from mmrerank.index.reading import FileReader, MetadataOf
 from mmrerank.index.report import SyncReport
 from mmrerank.index.scan import Paths, absolute, known_files, named_paths, scan
 from mmrerank.index.search import Query, Search, SearchOptions, SearchSettings, searchable
@@ -56,8 +56,10 @@ class Index:
     was given by name; None stands for that one, or for the default, which needs no model. `ocr`:
     read words in images, and pages without a text layer; None does so if OCR is installed.
     `figures=False` makes no entries for figures. `lock_timeout` is how many seconds to wait for
-    another process that writes; `on_wait` is called when the wait begins. `loader_options` go to
-    the loaders that take them.
+    another process that writes; `on_wait` is called when the wait begins. `metadata` is called
+    with the path of each file, and returns metadata of your own (text, numbers, booleans) for
+    `where`; a file whose metadata changed is read again. `loader_options` go to the loaders that
+    take them.
 
     The folder is made when something is written. Raises `StoreError` if there is no index in the
     folder and `create` is False, or if it cannot be opened; `MissingDependencyError` if the extra
@@ -74,6 +76,7 @@ class Index:
         figures: bool = True,
         lock_timeout: float = 60.0,
         on_wait: Callable[[], object] | None = None,
+        metadata: MetadataOf | None = None,
         **loader_options: Any,
     ) -> None:
         if not isinstance(folder, (str, os.PathLike)):
@@ -82,7 +85,9 @@ class Index:
         self.folder = Path(os.path.abspath(folder))  # noqa: PTH100 - a link keeps its own name
         self.image_root = self.folder / IMAGES
         self._given_embedder = embedder_name(embedder) if isinstance(embedder, str) else embedder
-        self._reader = FileReader(self.image_root, ocr=ocr, figures=figures, options=loader_options)
+        self._reader = FileReader(
+            self.image_root, ocr=ocr, figures=figures, metadata=metadata, options=loader_options
+        )
         self._lock_timeout, self._on_wait = lock_timeout, on_wait
         self._parts: Parts | None = None
         self._is_closed = False
@@ -243,14 +248,15 @@ class Index:
         top_n: int = 5,
         fetch_k: int = 50,
         where: Where | None = None,
-        routes: Sequence[str] = ROUTES,
+        routes: Routes = ROUTES,
         rerank_captions: bool = False,
     ) -> list[Hit]:
         """The best `top_n` of the `fetch_k` candidates that the routes find.
 
         Without a reranker, the candidates in the order of the routes' fused ranks. A figure and the
         chunk that cites it are one result. `where`: see `mmrerank.index.filters`. `routes`:
-        "words", "vectors" and "captions" (see `caption`). A missing image is left out with a
+        "words", "vectors" and "captions" (see `caption`); a mapping gives them weights other than 1,
+        as `{"words": 2, "vectors": 1}`. A missing image is left out with a
         `RerankWarning`. `rerank_captions` lets the reranker read generated captions of figures too.
 
         Raises `InvalidInputError` for an empty query or options that cannot be used, `StoreError`

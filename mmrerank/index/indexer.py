@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -67,7 +67,7 @@ class Indexer:
         embedder: TextEmbedder,
         *,
         read: Read,
-        options: str,
+        options: Callable[[Path], str],
     ) -> None:
         self._ledger, self._writer, self._store = ledger, writer, store
         self._embedder, self._read, self._options = embedder, read, options
@@ -105,7 +105,7 @@ class Indexer:
     def _is_same(self, path: Path, known: Mapping[str, FileRecord]) -> bool:
         """Whether a file has the size, time and options that the index knows; if it is gone, too."""
         record = known.get(str(path))
-        if record is None or record.options != self._options:
+        if record is None or record.options != self._options(path):
             return False
         try:
             return (record.size, record.modified) == size_and_time(path)
@@ -135,11 +135,12 @@ class Indexer:
         if not has_text_name(path):
             raise DocumentError(ascii(str(path)), "has a name that is not UTF-8")
         size, modified = size_and_time(path)
-        old = record if record is not None and record.options == self._options else None
+        options = self._options(path)
+        old = record if record is not None and record.options == options else None
         if old is not None and not verify and (old.size, old.modified) == (size, modified):
             report.unchanged.append(str(path))
             return
-        current = FileRecord(str(path), size, modified, self._options, _digest(path))
+        current = FileRecord(str(path), size, modified, options, _digest(path))
         if old is not None and old.digest == current.digest:
             self._writer.touch(current)
             report.unchanged.append(str(path))

@@ -107,9 +107,13 @@ def indexing(
     nothing is changed before the block. Raises `StoreError`.
     """
     with writing(parts.ledger, timeout=timeout, on_wait=on_wait) as writer:
-        options = options_hash(reader.facts())
         indexer = Indexer(
-            parts.ledger, writer, parts.store, parts.embedder, read=reader, options=options
+            parts.ledger,
+            writer,
+            parts.store,
+            parts.embedder,
+            read=reader,
+            options=lambda path: options_hash(reader.facts(path)),
         )
         if recover:
             parts.embedder.remember(writer)

@@ -13,7 +13,7 @@ from mmrerank.errors import InvalidInputError
 from mmrerank.index.duplicates import Found
 from mmrerank.index.figure_results import Ranked
 from mmrerank.index.filters import Where
-from mmrerank.index.hits import ROUTES, Hit, Stages
+from mmrerank.index.hits import ROUTES, Hit, Routes, Stages
 from mmrerank.index.ledger import Entry
 from mmrerank.index.results import Results
 from mmrerank.timing import Timer, report_time
@@ -31,7 +31,7 @@ class SearchOptions(TypedDict, total=False):
     top_n: int
     fetch_k: int
     where: Where | None
-    routes: Sequence[str]
+    routes: Routes
     rerank_captions: bool
 
 
@@ -42,7 +42,7 @@ class SearchSettings:
     top_n: int = 5
     fetch_k: int = 50
     where: Where | None = None
-    routes: Sequence[str] = ROUTES
+    routes: Routes = ROUTES
     rerank_captions: bool = False
 
     def __post_init__(self) -> None:

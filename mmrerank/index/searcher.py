@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,12 +13,12 @@ from mmrerank.images.resolve import ImageResolver
 from mmrerank.index.captions import CaptionRoute, generated_captions
 from mmrerank.index.duplicates import Found
 from mmrerank.index.filters import Where, matcher, unknown_fields
-from mmrerank.index.hits import ROUTES
+from mmrerank.index.hits import ROUTES, Routes
 from mmrerank.index.ledger import Entry, Ledger
 from mmrerank.index.lexical import LexicalRoute
 from mmrerank.index.pages import pages_of
 from mmrerank.index.results import Results
-from mmrerank.index.routes import Route, TextVectorRoute, WordRoute, find
+from mmrerank.index.routes import WEIGHTS, Route, TextVectorRoute, WordRoute, find
 from mmrerank.index.search import Search, SearchSettings
 from mmrerank.ocr.bm25 import WordStatistics
 from mmrerank.ocr.reranker import OCRReranker
@@ -49,16 +49,20 @@ class Searcher:
         }
 
     def candidates(
-        self, query: Content, k: int, *, where: Where | None, routes: Sequence[str]
+        self, query: Content, k: int, *, where: Where | None, routes: Routes
     ) -> list[Found]:
-        """The best `k` candidates of the routes. Raises `InvalidInputError` for unknown routes."""
+        """The best `k` candidates of the routes, which may have weights other than `WEIGHTS`.
+
+        Raises `InvalidInputError` for unknown routes and weights that are not above 0.
+        """
         if wrong := [name for name in routes if name not in self._routes]:
             raise InvalidInputError(f"routes are {', '.join(ROUTES)}, not {wrong[0]!r}")
         chosen = {name: self._routes[name] for name in routes}
+        weights = _weights(routes)
         keep = matcher(where)
         for _ in range(_TRIES):
             epoch = self._up_to_date()
-            found = find(chosen, query, k, self._ledger, keep=keep)
+            found = find(chosen, query, k, self._ledger, keep=keep, weights=weights)
             if len(found) >= k or self._ledger.epoch() == epoch:
                 break  # otherwise files were replaced meanwhile, and candidates lost with them
         if not found and (unknown := unknown_fields(where, self._ledger)):
@@ -125,3 +129,11 @@ class Searcher:
     def word_statistics(self, words: Sequence[str]) -> WordStatistics:
         """How often words occur in the whole index, for a lexical reranker."""
         return self._lexical.statistics(words)
+
+
+def _weights(routes: Routes) -> Mapping[str, float]:
+    if not isinstance(routes, Mapping):
+        return WEIGHTS
+    if wrong := [one for one in routes.values() if not isinstance(one, (int, float)) or one <= 0]:
+        raise InvalidInputError(f"the weights of routes are numbers above 0, not {wrong[0]!r}")
+    return {**WEIGHTS, **routes}

@@ -269,3 +269,10 @@ def test_odd_generated_captions_in_metadata_are_left_out(tmp_path, value):
     image = figure(tmp_path, "x").image
     chunk = read_chunk("text", {"generated_captions": value}, [("x.png", image)])
     assert chunk.images[0].generated_caption == ""
+
+
+def test_a_citation_says_where_the_text_is_on_its_page():
+    chunk = read_chunk("text", {"source": "a.pdf", "page": 3, "box": "[72.0, 90.5, 523.0, 310.0]"})
+    prompt = PromptBuilder().build("?", [chunk])
+    assert prompt.citations[0].box == (72.0, 90.5, 523.0, 310.0)
+    assert read_chunk("text", {"box": "[1, 2"}).box is None

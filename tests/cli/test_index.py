@@ -153,3 +153,12 @@ def test_an_index_is_not_put_into_itself(tmp_path, capsys):
     for path in (store, f"{store}/images"):
         assert main(["index", path, "--store", store]) == 1
         assert f"error: {path}: is part of the index itself" in capsys.readouterr().err
+
+
+def test_own_metadata_is_searched_by_where(folder, capsys):
+    store = str(folder / "own")
+    assert main(["index", str(folder / "a.pdf"), "--store", store, "--metadata", "team=works"]) == 0
+    capsys.readouterr()
+    assert search(capsys, "turbine", "--store", store, "--where", "team=works")
+    with pytest.raises(SystemExit):
+        main(["index", str(folder / "a.pdf"), "--store", store, "--metadata", "works"])
