@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -19,12 +18,11 @@ from mmrerank.answers.prompt import ImagesMode, PromptBuilder
 from mmrerank.answers.rag import Measured
 from mmrerank.cli.messages import say
 from mmrerank.cli.options import (
-    READ_WORDS,
     add_embedder,
     add_reranker,
     add_store,
-    make_reranker,
     positive,
+    selected_reranker,
 )
 from mmrerank.display.terminal_sources import print_sources
 from mmrerank.ocr.engine import has_ocr
@@ -35,6 +33,8 @@ if TYPE_CHECKING:
     from mmrerank.answers.parts import Prompt
 
 __all__ = ["add_command", "run"]
+
+_PREFIX = "reranker-"  # of the reranker's options: --model is the language model here
 
 
 def add_command(commands: Any) -> None:
@@ -67,7 +67,7 @@ def add_command(commands: Any) -> None:
         command.add_argument(
             name, type=positive, default=default, metavar="N", help=f"{what} (default: {default})"
         )
-    add_reranker(command, "reranker-")
+    add_reranker(command, _PREFIX)
     command.add_argument(
         "--no-ocr", action="store_true", help="do not read words in images that are not known yet"
     )
@@ -114,15 +114,9 @@ def _prompt(options: argparse.Namespace, measured: Measured) -> Prompt:
         on_image_error="warn",
         reader=ImageReader(default_cache_dir(), ocr=ocr),
     )
-    reranker_options = {
-        "model": options.reranker_model,
-        "base_url": options.reranker_base_url,
-        "ocr": False if options.no_ocr and options.reranker in READ_WORDS else None,
-    }
-    states = os.path.join(options.store, "states")
     with (
         Index(options.store, create=False, embedder=options.embedder) as index,
-        make_reranker(options.reranker, states=states, **reranker_options) as reranker,
+        selected_reranker(options, _PREFIX) as reranker,
     ):
         with measured.searching():
             hits = index.search(

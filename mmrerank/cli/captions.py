@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mmrerank.captioning.openai_model import DIALECTS
 from mmrerank.cli.messages import counted, say, say_error
 from mmrerank.cli.options import positive
 from mmrerank.errors import InvalidInputError, RerankError
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from mmrerank.index.index import Index
 
 __all__ = ["CaptionWatch", "add_captions", "caption_images", "selected_captioner"]
-
-_DIALECTS = ("openai", "vllm", "ollama", "text")
 
 
 def add_captions(command: argparse.ArgumentParser) -> None:
@@ -38,7 +37,7 @@ def add_captions(command: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--caption-dialect",
-        choices=_DIALECTS,
+        choices=DIALECTS,
         default="openai",
         help="how the server is asked for JSON: text is by the prompt alone (default: openai)",
     )

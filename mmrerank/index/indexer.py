@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import stat
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -20,7 +19,8 @@ from mmrerank.index.captions import caption_rows
 from mmrerank.index.check import Problem, adopt, find_problems
 from mmrerank.index.ledger import Entry, FileRecord, Ledger
 from mmrerank.index.pictures import Picture, describe
-from mmrerank.index.scan import Scan, has_text_name
+from mmrerank.index.scan import Scan, has_text_name, size_and_time
+from mmrerank.index.sync_report import SyncReport
 from mmrerank.index.writer import Writer
 from mmrerank.loaders.base import Chunk
 from mmrerank.loaders.files import LOADERS
@@ -46,22 +46,8 @@ class Read(Protocol):
     def __call__(self, path: Path, *, show_progress: bool) -> list[Chunk]:
         """The chunks of one file. Raises `RerankError`."""
 
-
-@dataclass(slots=True)
-class SyncReport:
-    """What a `sync` did, by path: `failed` and `skipped` have a reason for each file.
-
-    `timings` are in seconds: "load" is the reading of files, "index" the writing of what they hold.
-    """
-
-    added: list[str] = field(default_factory=list)
-    changed: list[str] = field(default_factory=list)
-    unchanged: list[str] = field(default_factory=list)
-    removed: list[str] = field(default_factory=list)
-    failed: list[tuple[str, RerankError]] = field(default_factory=list)
-    skipped: list[tuple[str, str]] = field(default_factory=list)
-    images_removed: int = 0
-    timings: Mapping[str, float] = field(default_factory=dict)
+    def reading_ahead(self, paths: Iterable[Path]) -> AbstractContextManager[None]:
+        """Within it, files that are images are read in processes before they are asked for."""
 
 
 class Indexer:
@@ -96,16 +82,28 @@ class Indexer:
         report = SyncReport(skipped=skipped, timings=self._timer.timings)
         known = {record.path: record for record in self._ledger.files()}
         several = len(scan.files) > 1  # one bar at a time: for the files, or within the only one
-        for path in progress(scan.files, "Indexing", show=show_progress and several):
-            try:
-                self._sync_file(path, known.get(str(path)), report, verify, show_progress > several)
-            except StoreError:
-                raise
-            except RerankError as error:
-                report.failed.append((str(path), error))
+        with self._read.reading_ahead(p for p in scan.files if not self._is_same(p, known)):
+            for path in progress(scan.files, "Indexing", show=show_progress and several):
+                try:
+                    record = known.get(str(path))
+                    self._sync_file(path, record, report, verify, show_progress > several)
+                except StoreError:
+                    raise
+                except RerankError as error:
+                    report.failed.append((str(path), error))
         self._remove_missing(scan, known, report)
         _report_folders(scan, known, report)
         return report
+
+    def _is_same(self, path: Path, known: Mapping[str, FileRecord]) -> bool:
+        """Whether a file has the size, time and options that the index knows; if it is gone, too."""
+        record = known.get(str(path))
+        if record is None or record.options != self._options:
+            return False
+        try:
+            return (record.size, record.modified) == size_and_time(path)
+        except DocumentError:
+            return True
 
     def _remove_missing(
         self, scan: Scan, known: Mapping[str, FileRecord], report: SyncReport
@@ -129,7 +127,7 @@ class Indexer:
     ) -> None:
         if not has_text_name(path):
             raise DocumentError(ascii(str(path)), "has a name that is not UTF-8")
-        size, modified = _size_and_time(path)
+        size, modified = size_and_time(path)
         old = record if record is not None and record.options == self._options else None
         if old is not None and not verify and (old.size, old.modified) == (size, modified):
             report.unchanged.append(str(path))
@@ -141,7 +139,7 @@ class Indexer:
             return
         with self._timer.stage("load"):
             chunks = self._read(path, show_progress=show_progress)
-        if _size_and_time(path) != (size, modified):
+        if size_and_time(path) != (size, modified):
             raise DocumentError(str(path), "changed while it was read; index it again")
         with self._timer.stage("index"):
             self.write(current, chunks)
@@ -199,15 +197,14 @@ class Indexer:
         if new:
             self._writer.add_pictures(new)
 
-    def check(self, image_root: Path, *, mend: bool, adopt_vectors: bool) -> list[Problem]:
-        """What is wrong; see `Index.check`. `adopt_vectors`: the ledger is new, the vectors not."""
+    def check(self, image_root: Path, *, mend: bool) -> list[Problem]:
+        """What is wrong; see `Index.check`."""
         problems: list[Problem] = []
-        if adopt_vectors and (records := self._store.records()):
+        if records := self._records_without_ledger():
             problems.append(Problem(f"there is no ledger for {len(records)} vectors"))
-            if mend:
-                adopt(records, self._writer)
-        if adopt_vectors and not mend:
-            return problems
+            if not mend:
+                return problems
+            adopt(records, self._writer)
         problems += find_problems(self._ledger, self._writer, self._store, image_root)
         if mend:
             for problem in problems:
@@ -215,6 +212,16 @@ class Indexer:
                 for path in problem.files:
                     self._writer.touch(FileRecord(path, -1, -1, "", ""))
         return problems
+
+    def _records_without_ledger(self) -> list[Record]:
+        """The records of the vector store, if the ledger is a new one that replaces a lost one.
+
+        Not decided by whether the ledger's file exists: opening an index creates it.
+        """
+        if self._ledger.epoch():
+            return []
+        left_over = set(self._writer.left_over())  # by a first `sync` that was killed
+        return [record for record in self._store.records() if record.id not in left_over]
 
     def _delete_vectors(self, vector_ids: Sequence[str]) -> None:
         if vector_ids:
@@ -257,16 +264,6 @@ def _report_folders(scan: Scan, known: Mapping[str, FileRecord], report: SyncRep
         if not any(path.is_relative_to(folder) for path in below):
             reason = f"has no file that can be loaded ({', '.join(LOADERS)})"
             report.failed.append((str(folder), DocumentError(str(folder), reason)))
-
-
-def _size_and_time(path: Path) -> tuple[int, int]:
-    try:
-        status = path.stat()
-    except OSError as error:
-        raise DocumentError(str(path), f"cannot be opened ({error})") from error
-    if not stat.S_ISREG(status.st_mode):  # opening a FIFO would wait for its writer
-        raise DocumentError(str(path), "is not a regular file")
-    return status.st_size, status.st_mtime_ns
 
 
 def _digest(path: Path) -> str:
