@@ -27,6 +27,7 @@ from mmrerank.index.ledger import Entry, FileRecord, Ledger
 from mmrerank.index.pictures import Picture, describe
 from mmrerank.index.report import SyncReport, report_folders
 from mmrerank.index.scan import Scan, has_text_name, size_and_time
+from mmrerank.index.sync_report import SyncReport
 from mmrerank.index.writer import Writer
 from mmrerank.loaders.base import Chunk
 from mmrerank.loaders.saving import is_saved_name
