@@ -40,8 +40,8 @@ clients: .venv-clients/installed
 	.venv-clients/bin/python -m pytest tests/testing/test_clients.py
 
 # What uses the openai package once more with version 3, where .venv has 2.
-OPENAI3_TESTS := tests/captioning tests/testing/chat tests/langchain/test_captions.py \
-	tests/llama_index/test_captions.py
+OPENAI3_TESTS := tests/captioning tests/answers/test_openai_chat.py tests/testing/chat \
+	tests/langchain/test_captions.py tests/llama_index/test_captions.py
 
 openai3: .venv-openai3/installed
 	.venv-openai3/bin/python -m pytest -m "not slow" $(OPENAI3_TESTS)

@@ -28,7 +28,7 @@ from mmrerank.images.refs import (
 )
 from mmrerank.images.resolve import ImageResolver
 from mmrerank.index.hits import Hit
-from mmrerank.loaders.base import Chunk
+from mmrerank.loaders.base import BOX_KEY, Chunk
 from mmrerank.loaders.figure_chunks import CITED_BY_KEY, KIND_KEY
 from mmrerank.result_metadata import hit_metadata, scored_metadata
 from mmrerank.types import Content, Image, RerankResult
@@ -191,7 +191,7 @@ def _document(id_: str, text: str, metadata: dict[str, Any]) -> ChunkDocument:
     they would blur an embedding. A chunk without text is embedded by page and section all the
     same, since LlamaIndex drops nodes that have nothing to embed.
     """
-    hidden = [*OUR_KEYS, "source", "position", "not_rendered", KIND_KEY, CITED_BY_KEY]
+    hidden = [*OUR_KEYS, "source", "position", "not_rendered", BOX_KEY, KIND_KEY, CITED_BY_KEY]
     unembedded = [*hidden, "page", "section"] if text.strip() else hidden
     fields: dict[str, Any] = {
         "id_": id_,

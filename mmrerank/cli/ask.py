@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from mmrerank.answers.chunks import hit_chunk
 from mmrerank.answers.openai_chat import OpenAIChat
 from mmrerank.answers.prompt import ImagesMode, PromptBuilder
 from mmrerank.cli.messages import say
-from mmrerank.cli.options import add_reranker, add_store, make_reranker, positive
+from mmrerank.cli.options import add_reranker, add_store, positive, selected_reranker
 from mmrerank.display.terminal_sources import print_sources
 from mmrerank.ocr.engine import has_ocr
 from mmrerank.ocr.words import ImageReader, default_cache_dir
@@ -27,6 +26,8 @@ if TYPE_CHECKING:
     from mmrerank.answers.parts import Prompt
 
 __all__ = ["add_command", "run"]
+
+_PREFIX = "reranker-"  # of the reranker's options: --model is the language model here
 
 
 def add_command(commands: Any) -> None:
@@ -58,7 +59,7 @@ def add_command(commands: Any) -> None:
         command.add_argument(
             name, type=positive, default=default, metavar="N", help=f"{what} (default: {default})"
         )
-    add_reranker(command, "reranker-")
+    add_reranker(command, _PREFIX)
     command.add_argument(
         "--no-ocr", action="store_true", help="do not read words in images that are not known yet"
     )
@@ -101,15 +102,9 @@ def _prompt(options: argparse.Namespace) -> Prompt:
         on_image_error="warn",
         reader=ImageReader(default_cache_dir(), ocr=ocr),
     )
-    reranker_options = {
-        "model": options.reranker_model,
-        "base_url": options.reranker_base_url,
-        "ocr": False if options.no_ocr and options.reranker == "ocr" else None,
-    }
-    states = os.path.join(options.store, "states")
     with (
         Index(options.store, create=False) as index,
-        make_reranker(options.reranker, states=states, **reranker_options) as reranker,
+        selected_reranker(options, _PREFIX) as reranker,
     ):
         hits = index.search(
             options.question, reranker, top_n=options.top_n, fetch_k=options.fetch_k

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mmrerank.captioning.openai_model import DIALECTS
 from mmrerank.cli.messages import counted, say
 from mmrerank.cli.options import positive
 from mmrerank.errors import InvalidInputError
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from mmrerank.index.index import Index
 
 __all__ = ["add_captions", "caption_images", "selected_captioner"]
-
-_DIALECTS = ("openai", "vllm", "ollama", "text")
 
 
 def add_captions(command: argparse.ArgumentParser) -> None:
@@ -37,7 +36,7 @@ def add_captions(command: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--caption-dialect",
-        choices=_DIALECTS,
+        choices=DIALECTS,
         default="openai",
         help="how the server is asked for JSON: text is by the prompt alone (default: openai)",
     )

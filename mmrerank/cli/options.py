@@ -25,7 +25,7 @@ __all__ = [
     "selected_reranker",
 ]
 
-_READ_WORDS = ("ocr", "ocr-minilm")
+_USE_OCR = ("ocr", "ocr-minilm")
 
 
 def add_store(command: argparse.ArgumentParser) -> None:
@@ -93,17 +93,21 @@ def folder(value: str) -> str:
     return value
 
 
-def selected_reranker(options: argparse.Namespace) -> AbstractContextManager[Reranker | None]:
-    """The reranker of `--reranker`; a local one keeps its states in the index's folder.
+def selected_reranker(
+    options: argparse.Namespace, prefix: str = ""
+) -> AbstractContextManager[Reranker | None]:
+    """The reranker that the options of `add_reranker` name; `prefix` is the same as there.
 
-    `--no-ocr` is for the rerankers `ocr` and `ocr-minilm`; others read no words. Raises the errors of `make_reranker`.
+    A local reranker keeps its states in the index's folder. `--no-ocr` is passed only to rerankers
+    that use OCR. Raises the errors of `make_reranker`.
     """
+    named = prefix.replace("-", "_")
     return make_reranker(
         options.reranker,
         states=os.path.join(options.store, "states"),
-        model=options.model,
-        base_url=options.base_url,
-        ocr=False if options.no_ocr and options.reranker in _READ_WORDS else None,
+        model=getattr(options, f"{named}model"),
+        base_url=getattr(options, f"{named}base_url"),
+        ocr=False if options.no_ocr and options.reranker in _USE_OCR else None,
     )
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from mmrerank.index.hits import Hit, HitImage, Stages
+    from mmrerank.loaders.boxes import Box
 
 __all__ = [
     "image_lines",
@@ -75,8 +76,16 @@ def _text(hit: Hit) -> str:
 
 
 def place_line(hit: Hit) -> str:
-    """The file and the page of a result."""
-    return _place((hit.source, hit.page))
+    """The file of a result, its page, and its box there unless it is the best image's."""
+    image = _best_image(hit)
+    shows_box = hit.page and hit.box and not (hit.kind == "figure" and image and image.box)
+    place = _place((hit.source, hit.page))
+    return f"{place}, {_box_name(hit.box)}" if shows_box and hit.box else place
+
+
+def _box_name(box: Box) -> str:
+    x0, y0, x1, y1 = (f"{edge:.0f}" for edge in box)
+    return f"box {x0},{y0} to {x1},{y1}"
 
 
 def _place(place: tuple[str, int | None]) -> str:
@@ -107,14 +116,13 @@ def image_lines(hit: Hit) -> list[str]:
 
 
 def image_name(image: HitImage) -> str:
-    """Caption or name, page and box of an image: "Figure 1: The turbine. (page 3, at 72,90-…)"."""
+    """Caption or name, page and box of an image: "Figure 1: Turbine (page 3, box 72,90 to 300,200)"."""
     name = snippet(image.name)
     places = []
     if image.page and name == snippet(image.caption):  # otherwise the name says the page
         places.append(f"page {image.page}")
     if image.page and image.box:
-        x0, y0, x1, y1 = (f"{edge:.0f}" for edge in image.box)
-        places.append(f"box {x0},{y0} to {x1},{y1}")
+        places.append(_box_name(image.box))
     return f"{name} ({', '.join(places)})" if places else name
 
 

@@ -18,6 +18,7 @@ from mmrerank.errors import RerankError
 from mmrerank.index.ledger import MAX_VARIABLES, Ledger
 from mmrerank.index.lexical import LexicalRoute
 from mmrerank.index.rank_fusion import fuse_ranks
+from mmrerank.index.routes import Keep, best_kept
 from mmrerank.ocr.bm25 import tokenize
 from mmrerank.optional import require
 from mmrerank.retrieval.base import TextEmbedder, embedded_documents, embedded_query
@@ -146,17 +147,20 @@ class CaptionRoute:
         self._lock = threading.Lock()
         self._vectors: tuple[int, list[int], Any] | None = None  # epoch, numbers, a row for each
 
-    def search(self, query: Content, k: int, keep: Any) -> list[int]:
+    def search(self, query: Content, k: int, keep: Keep) -> list[int]:
         """See `mmrerank.index.routes.Route`; [] where there are no captions. Raises `StoreError`."""
         if not self._lexical.count():
             return []
         text = query.text or ""
-        words = [number for number, _ in self._lexical.search(text, k)]
-        ranked = fuse_ranks({"words": words, "vectors": self._nearest(text, k)})
-        numbers = list(
-            dict.fromkeys(n for number, _ in ranked for n in self._entries(number, keep))
-        )
-        return numbers[:k]
+
+        def best(count: int) -> tuple[list[int], bool]:
+            words = [number for number, _ in self._lexical.search(text, count)]
+            vectors = self._nearest(text, count)
+            ranked = fuse_ranks({"words": words, "vectors": vectors})
+            entries = dict.fromkeys(n for number, _ in ranked for n in self._entries(number))
+            return list(entries), max(len(words), len(vectors)) < count
+
+        return best_kept(best, k, keep, self._ledger)
 
     def _nearest(self, text: str, k: int) -> list[int]:
         numpy = require("numpy")
@@ -179,8 +183,8 @@ class CaptionRoute:
                 self._vectors = epoch, [int(number) for number, _ in rows], matrix
             return self._vectors[1:]
 
-    def _entries(self, number: int, keep: Any) -> list[int]:
-        """The figures with the image of a caption; where there are none, the chunks with it."""
+    def _entries(self, number: int) -> list[int]:
+        """The figures that show the image of a caption; if there are none, the chunks with it."""
         rows = self._ledger.rows(
             "SELECT images.entry FROM images JOIN captions ON images.ref = captions.ref "
             "WHERE captions.number = ? ORDER BY images.entry",
@@ -188,4 +192,4 @@ class CaptionRoute:
         )
         entries = list(self._ledger.numbered([int(row[0]) for row in rows]).values())
         entries = [entry for entry in entries if entry.kind == "figure"] or entries
-        return [entry.number for entry in entries if keep is None or keep(entry)]
+        return [entry.number for entry in entries]

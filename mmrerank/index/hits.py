@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from mmrerank.loaders.boxes import Box
+
 __all__ = ["ROUTES", "Hit", "HitImage", "Stages"]
 
 ROUTES = ("words", "vectors", "captions")
@@ -34,7 +36,7 @@ class HitImage:
     page: int | None
     caption: str
     file: str = ""
-    box: tuple[float, ...] | None = None
+    box: Box | None = None
     kind: str = ""
     generated_caption: str = ""
     generated_by: str = ""
@@ -56,9 +58,10 @@ class Hit:
     """One search result. Ranks count from 1.
 
     `matched_in_text`, `matched_in_image` and `matched_in_caption` are the words of the query that
-    the text, the best image and its generated caption have. `retrieval_rank` and `retrieval_score` are those of the routes' fusion; `routes` has the rank on
-    each route that found the entry. `best_image` is the path of the image that scored best.
+    the text, the best image and its generated caption have. `retrieval_rank` and `retrieval_score`
+    are those of the routes' fusion; `routes` has the rank on each route that found the entry. `best_image` is the path of the image that scored best.
     `also_in` has the file and page of each other entry with the same text or the same picture.
+    `box` is where the text or figure is on its page, as `HitImage.box`; None where it is not known.
     `id` and `metadata` are those that the loader gave the chunk. `is_scored` is False if a failed
     call of the reranker left the candidates in the order of the routes.
     """
@@ -78,6 +81,7 @@ class Hit:
     matched_in_image: Sequence[str] = ()
     matched_in_caption: Sequence[str] = ()
     also_in: Sequence[tuple[str, int | None]] = ()
+    box: Box | None = None
     id: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
     is_scored: bool = True

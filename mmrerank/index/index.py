@@ -201,9 +201,8 @@ class Index:
         marks files whose vectors or images are missing, so that the next `sync` reads them again.
         Raises `StoreError` if the index cannot be read or written at all.
         """
-        is_lost = not has_ledger(self.folder, self._name)
         with self._writing(recover=mend) as indexer:
-            return indexer.check(self.image_root, mend=mend, adopt_vectors=is_lost)
+            return indexer.check(self.image_root, mend=mend)
 
     def caption(self, captioner: Captioner, *, show_progress: bool = False) -> CaptionReport:
         """Ask for captions of all images that have none of this captioner, after a `sync`.

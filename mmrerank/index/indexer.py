@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import stat
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -20,11 +20,11 @@ from mmrerank.index.captions import caption_rows
 from mmrerank.index.check import Problem, adopt, find_problems
 from mmrerank.index.ledger import Entry, FileRecord, Ledger
 from mmrerank.index.pictures import Picture, describe
-from mmrerank.index.scan import Scan, has_text_name
+from mmrerank.index.scan import Scan, has_text_name, size_and_time
 from mmrerank.index.writer import Writer
 from mmrerank.loaders.base import Chunk
 from mmrerank.loaders.files import LOADERS
-from mmrerank.loaders.saving import is_saved_name
+from mmrerank.loaders.saving import remove_unused
 from mmrerank.ocr.bm25 import tokenize
 from mmrerank.ocr.words import loader_facts
 from mmrerank.progress import progress
@@ -45,6 +45,9 @@ class Read(Protocol):
 
     def __call__(self, path: Path, *, show_progress: bool) -> list[Chunk]:
         """The chunks of one file. Raises `RerankError`."""
+
+    def reading_ahead(self, paths: Iterable[Path]) -> AbstractContextManager[None]:
+        """Within it, files that are images are read in processes before they are asked for."""
 
 
 @dataclass(slots=True)
@@ -90,16 +93,28 @@ class Indexer:
         report = SyncReport(skipped=[(str(path), reason) for path, reason in scan.skipped])
         known = {record.path: record for record in self._ledger.files()}
         several = len(scan.files) > 1  # one bar at a time: for the files, or within the only one
-        for path in progress(scan.files, "Indexing", show=show_progress and several):
-            try:
-                self._sync_file(path, known.get(str(path)), report, verify, show_progress > several)
-            except StoreError:
-                raise
-            except RerankError as error:
-                report.failed.append((str(path), error))
+        with self._read.reading_ahead(p for p in scan.files if not self._is_same(p, known)):
+            for path in progress(scan.files, "Indexing", show=show_progress and several):
+                try:
+                    record = known.get(str(path))
+                    self._sync_file(path, record, report, verify, show_progress > several)
+                except StoreError:
+                    raise
+                except RerankError as error:
+                    report.failed.append((str(path), error))
         self._remove_missing(scan, known, report)
         _report_folders(scan, known, report)
         return report
+
+    def _is_same(self, path: Path, known: Mapping[str, FileRecord]) -> bool:
+        """Whether a file has the size, time and options that the index knows; if it is gone, too."""
+        record = known.get(str(path))
+        if record is None or record.options != self._options:
+            return False
+        try:
+            return (record.size, record.modified) == size_and_time(path)
+        except DocumentError:
+            return True
 
     def _remove_missing(
         self, scan: Scan, known: Mapping[str, FileRecord], report: SyncReport
@@ -123,7 +138,7 @@ class Indexer:
     ) -> None:
         if not has_text_name(path):
             raise DocumentError(ascii(str(path)), "has a name that is not UTF-8")
-        size, modified = _size_and_time(path)
+        size, modified = size_and_time(path)
         old = record if record is not None and record.options == self._options else None
         if old is not None and not verify and (old.size, old.modified) == (size, modified):
             report.unchanged.append(str(path))
@@ -134,7 +149,7 @@ class Indexer:
             report.unchanged.append(str(path))
             return
         chunks = self._read(path, show_progress=show_progress)
-        if _size_and_time(path) != (size, modified):
+        if size_and_time(path) != (size, modified):
             raise DocumentError(str(path), "changed while it was read; index it again")
         self.write(current, chunks)
         (report.added if record is None else report.changed).append(str(path))
@@ -165,7 +180,7 @@ class Indexer:
     def remove_unused_images(self, image_root: Path) -> int:
         """Remove images that no entry refers to, and their captions; how many images."""
         self._writer.remove_unused_captions()
-        return _remove_unused_images(image_root, self._ledger.images())
+        return remove_unused(image_root, self._ledger.images())
 
     def remove(self, path: str) -> None:
         """Remove a file and all that the index has of it. Raises `StoreError`."""
@@ -191,15 +206,14 @@ class Indexer:
         if new:
             self._writer.add_pictures(new)
 
-    def check(self, image_root: Path, *, mend: bool, adopt_vectors: bool) -> list[Problem]:
-        """What is wrong; see `Index.check`. `adopt_vectors`: the ledger is new, the vectors not."""
+    def check(self, image_root: Path, *, mend: bool) -> list[Problem]:
+        """What is wrong; see `Index.check`."""
         problems: list[Problem] = []
-        if adopt_vectors and (records := self._store.records()):
+        if records := self._records_without_ledger():
             problems.append(Problem(f"there is no ledger for {len(records)} vectors"))
-            if mend:
-                adopt(records, self._writer)
-        if adopt_vectors and not mend:
-            return problems
+            if not mend:
+                return problems
+            adopt(records, self._writer)
         problems += find_problems(self._ledger, self._writer, self._store, image_root)
         if mend:
             for problem in problems:
@@ -207,6 +221,16 @@ class Indexer:
                 for path in problem.files:
                     self._writer.touch(FileRecord(path, -1, -1, "", ""))
         return problems
+
+    def _records_without_ledger(self) -> list[Record]:
+        """The records of the vector store, if the ledger is a new one that replaces a lost one.
+
+        Not decided by whether the ledger's file exists: opening an index creates it.
+        """
+        if self._ledger.epoch():
+            return []
+        left_over = set(self._writer.left_over())  # by a first `sync` that was killed
+        return [record for record in self._store.records() if record.id not in left_over]
 
     def _delete_vectors(self, vector_ids: Sequence[str]) -> None:
         if vector_ids:
@@ -251,16 +275,6 @@ def _report_folders(scan: Scan, known: Mapping[str, FileRecord], report: SyncRep
             report.failed.append((str(folder), DocumentError(str(folder), reason)))
 
 
-def _size_and_time(path: Path) -> tuple[int, int]:
-    try:
-        status = path.stat()
-    except OSError as error:
-        raise DocumentError(str(path), f"cannot be opened ({error})") from error
-    if not stat.S_ISREG(status.st_mode):  # opening a FIFO would wait for its writer
-        raise DocumentError(str(path), "is not a regular file")
-    return status.st_size, status.st_mtime_ns
-
-
 def _digest(path: Path) -> str:
     try:
         with path.open("rb") as file:
@@ -272,19 +286,3 @@ def _digest(path: Path) -> str:
 def options_hash(options: dict[str, Any]) -> str:
     """A short hash of options that a file's chunks depend on; they must be JSON."""
     return hashlib.sha256(json.dumps(options, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _remove_unused_images(image_root: Path, used: Iterable[str]) -> int:
-    """Delete saved images and the facts beside them that no entry refers to; how many images.
-
-    Other files stay: the folder may have been somebody's own before.
-    """
-    keep = {Path(ref).stem for ref in used}
-    removed = 0
-    if not image_root.is_dir():
-        return 0
-    for path in image_root.iterdir():
-        if is_saved_name(path.name) and path.stem not in keep and path.is_file():
-            removed += path.suffix != ".json"
-            path.unlink(missing_ok=True)
-    return removed

@@ -94,17 +94,18 @@ def indexing(
 ) -> Iterator[Indexer]:
     """An indexer, which is the one writer of the index until the end of the block.
 
-    `timeout` and `on_wait` as for `mmrerank.index.writer.writing`. `recover` removes first what a
-    killed process has left behind. Raises `StoreError`.
+    `timeout` and `on_wait` as for `mmrerank.index.writer.writing`. With `recover`, the notes of a
+    new ledger are written and what a killed process left behind is removed first; without it,
+    nothing is changed before the block. Raises `StoreError`.
     """
     with writing(parts.ledger, timeout=timeout, on_wait=on_wait) as writer:
-        parts.embedder.remember(writer)
-        name_tokenizer(parts.ledger, writer)
         options = options_hash(reader.facts())
         indexer = Indexer(
             parts.ledger, writer, parts.store, parts.embedder, read=reader, options=options
         )
         if recover:
+            parts.embedder.remember(writer)
+            name_tokenizer(parts.ledger, writer)
             indexer.recover()
         yield indexer
 

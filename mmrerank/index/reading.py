@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from mmrerank.errors import DocumentError
+from mmrerank.errors import DocumentError, ImageError
 from mmrerank.loaders.base import Chunk
 from mmrerank.ocr.engine import has_ocr
 from mmrerank.ocr.words import ImageReader, default_cache_dir, remove_unused_words
 from mmrerank.progress import progress
 from mmrerank.terminal import clean
+from mmrerank.types import Image
 
 __all__ = ["FileReader"]
 
-_VERSION = 2  # raised when the same file gives other entries than before
+_IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".gif")
+
+_VERSION = 3  # raised when the same file gives other entries than before
 
 
 class FileReader:
@@ -41,6 +45,22 @@ class FileReader:
     def remove_unused_words() -> None:
         """Remove words of images from the user's cache that nobody has used for long."""
         remove_unused_words(default_cache_dir())
+
+    @contextlib.contextmanager
+    def reading_ahead(self, paths: Iterable[Path]) -> Iterator[None]:
+        """Within it, OCR reads those of the files that are images in several processes.
+
+        Images that are converted when they are loaded are not read ahead: their words belong to the
+        converted file. What cannot be read is left to the loader, which says why.
+        """
+        images: list[Image] = []
+        for path in paths if self._ocr else ():
+            if path.suffix.lower() in _IMAGES:
+                image = Image(path=path, root=path.parent)
+                with contextlib.suppress(ImageError):
+                    images += [] if self._words.is_known(image) else [image]
+        with self._words.reading_ahead(images):
+            yield
 
     def __call__(self, path: Path, *, show_progress: bool) -> list[Chunk]:
         """The chunks of a file, then its figures. Raises `RerankError`."""

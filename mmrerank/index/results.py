@@ -13,6 +13,8 @@ from mmrerank.index.duplicates import Found, originals
 from mmrerank.index.figure_results import Ranked, one_per_figure
 from mmrerank.index.hits import Hit, HitImage
 from mmrerank.index.ledger import Entry, Ledger
+from mmrerank.loaders.base import BOX_KEY
+from mmrerank.loaders.boxes import read_box
 from mmrerank.ocr.bm25 import tokenize
 from mmrerank.ocr.words import loader_facts
 from mmrerank.types import Content, Image
@@ -88,6 +90,7 @@ class Results:
             source=entry.path,
             page=entry.page or None,
             text=entry.text,
+            box=read_box(entry.metadata.get(BOX_KEY)),
             images=[self._hit_image(ref, entry.path, captions.get(ref)) for ref in shown],
             best_image=one.best_image,
             kind=entry.kind,
@@ -106,7 +109,7 @@ class Results:
             page=page if isinstance(page, int) and page > 0 else None,
             caption=str(facts.get("caption") or ""),
             file=str(self._image_root / ref),
-            box=_box(facts.get("box")),
+            box=read_box(facts.get("box")),
             kind=str(facts.get("kind") or ""),
             generated_caption=said.caption.text if said is not None else "",
             generated_by=said.model if said is not None else "",
@@ -120,13 +123,6 @@ def _other_places(one: Ranked[Entry], found: Found) -> list[tuple[str, int | Non
         (other.path, other.page or None) for other in (*found.also_in, *elsewhere)
     )
     return [place for place in places if place != (one.entry.path, one.entry.page or None)]
-
-
-def _box(value: object) -> tuple[float, ...] | None:
-    """A box as a loader wrote it; None for anything else."""
-    if not isinstance(value, (list, tuple)) or len(value) != 4:
-        return None
-    return tuple(map(float, value)) if all(isinstance(one, (int, float)) for one in value) else None
 
 
 def _matched(words: Mapping[str, set[str]], tokens: set[str]) -> list[str]:

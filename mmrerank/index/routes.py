@@ -15,14 +15,15 @@ from mmrerank.retrieval.base import TextEmbedder, embedded_query
 from mmrerank.retrieval.vector_store import VectorStore
 from mmrerank.types import Content
 
-__all__ = ["WEIGHTS", "Route", "TextVectorRoute", "WordRoute", "find"]
+__all__ = ["WEIGHTS", "Keep", "Route", "TextVectorRoute", "WordRoute", "best_kept", "find"]
 
 WEIGHTS = {"words": 1.0, "vectors": 1.0, "captions": 1.0}
 """The weight of each route in the fusion of ranks."""
 
-_WIDER = 4  # times more candidates are asked for where a filter or a stale entry left too few
+_WIDER = 4  # times as many candidates are asked for if filters or stale entries left too few
 
 Keep = Callable[[Entry], bool] | None
+"""A filter: whether an entry may be a result. None accepts all."""
 
 
 class Route(Protocol):
@@ -38,8 +39,8 @@ class Route(Protocol):
 class WordRoute:
     """BM25 over the words of the ledger's entries."""
 
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger, self._lexical = ledger, LexicalRoute(ledger)
+    def __init__(self, ledger: Ledger, lexical: LexicalRoute) -> None:
+        self._ledger, self._lexical = ledger, lexical
 
     def search(self, query: Content, k: int, keep: Keep) -> list[int]:
         """See `Route`. Raises `StoreError`."""
@@ -48,7 +49,7 @@ class WordRoute:
             matches = self._lexical.search(query.text or "", count)
             return [number for number, _ in matches], len(matches) < count
 
-        return _kept(best, k, keep, self._ledger)
+        return best_kept(best, k, keep, self._ledger)
 
 
 class TextVectorRoute:
@@ -67,16 +68,16 @@ class TextVectorRoute:
             live = [numbers[match.id] for match in matches if match.id in numbers]
             return live, len(matches) < count
 
-        return _kept(best, k, keep, self._ledger)
+        return best_kept(best, k, keep, self._ledger)
 
 
-def _kept(
+def best_kept(
     best: Callable[[int], tuple[list[int], bool]], k: int, keep: Keep, ledger: Ledger
 ) -> list[int]:
-    """The best `k` that pass: more and more are asked for until there are enough, or no more.
+    """The best `k` entries that `keep` accepts: `best` is asked for more until there are enough.
 
-    `best` returns the best so many, and whether there are no others. Only a filter needs to read
-    the entries.
+    `best(count)` returns about the `count` best entries, and whether these are all. Entries are
+    read from the ledger only if there is a filter.
     """
     count = k
     while True:

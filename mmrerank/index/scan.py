@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,7 @@ __all__ = [
     "named_paths",
     "scan",
     "several",
+    "size_and_time",
 ]
 
 Paths = Iterable[str | os.PathLike[str]]
@@ -84,6 +86,17 @@ def named_paths(paths: str | os.PathLike[str] | Paths, *, exclude: Path) -> list
             )
         named.append(path)
     return named
+
+
+def size_and_time(path: Path) -> tuple[int, int]:
+    """Bytes of a file, and nanoseconds of its last change. Raises `DocumentError`."""
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise DocumentError(str(path), f"cannot be opened ({error})") from error
+    if not stat.S_ISREG(status.st_mode):  # opening a FIFO would wait for its writer
+        raise DocumentError(str(path), "is not a regular file")
+    return status.st_size, status.st_mtime_ns
 
 
 def known_files(paths: str | os.PathLike[str] | Paths, known: Sequence[str]) -> list[str]:

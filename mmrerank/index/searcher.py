@@ -39,8 +39,9 @@ class Searcher:
         self._ledger, self._store, self._image_root = ledger, store, image_root
         self._results = Results(ledger, image_root)
         self._epoch = ledger.epoch()
+        self._lexical = LexicalRoute(ledger)
         self._routes: dict[str, Route] = {
-            "words": WordRoute(ledger),
+            "words": WordRoute(ledger, self._lexical),
             "vectors": TextVectorRoute(ledger, store, embedder),
             "captions": CaptionRoute(ledger, embedder),
         }
@@ -123,4 +124,4 @@ class Searcher:
 
     def word_statistics(self, words: Sequence[str]) -> WordStatistics:
         """How often words occur in the whole index, for a lexical reranker."""
-        return LexicalRoute(self._ledger).statistics(words)
+        return self._lexical.statistics(words)

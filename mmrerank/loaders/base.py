@@ -11,6 +11,7 @@ from mmrerank.images.refs import IMAGES_KEY, write_refs
 from mmrerank.loaders.boxes import Box
 
 __all__ = [
+    "BOX_KEY",
     "PAGE_LABEL_KEY",
     "SCORES",
     "Chunk",
@@ -24,6 +25,9 @@ __all__ = [
 
 PAGE_LABEL_KEY = "page_label"
 """Metadata: what the document itself calls the page ("iv"), where that is not its number."""
+
+BOX_KEY = "box"
+"""Metadata: where on its page the text or figure is, as `mmrerank.loaders.boxes.write_box` has it."""
 
 FigureKind = Literal["raster", "vector", "mixed", "text", "table", "page"]
 """What a figure is made of; "text" is a listing, "page" a scan or a page's own rendering."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
@@ -16,16 +17,38 @@ __all__ = [
     "mostly_inside",
     "overlap",
     "part_inside",
+    "read_box",
     "shared_height",
     "shared_width",
     "union",
     "width",
+    "write_box",
 ]
 
 T = TypeVar("T")
 
 Box = tuple[float, float, float, float]
 """(x0, y0, x1, y1) in points from the top left of the page as it is shown; y grows downwards."""
+
+
+def write_box(box: Box) -> str:
+    """A box for metadata, which vector stores take only flat: "[72.0, 90.5, 523.0, 310.0]"."""
+    return json.dumps([round(float(edge), 1) for edge in box])
+
+
+def read_box(value: object) -> Box | None:
+    """A box as `write_box` or JSON has it; None for anything else."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            return None
+    if not isinstance(value, (list, tuple)) or len(value) != 4:
+        return None
+    if not all(isinstance(edge, (int, float)) for edge in value):
+        return None
+    x0, y0, x1, y1 = map(float, value)
+    return x0, y0, x1, y1
 
 
 def width(box: Box) -> float:

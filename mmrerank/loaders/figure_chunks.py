@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from mmrerank.errors import ImageError, warn
-from mmrerank.loaders.base import PAGE_LABEL_KEY, Chunk, Figure, Link, chunk_id
+from mmrerank.loaders.base import BOX_KEY, PAGE_LABEL_KEY, Chunk, Figure, Link, chunk_id
+from mmrerank.loaders.boxes import write_box
 from mmrerank.ocr.engine import has_ocr
 from mmrerank.ocr.words import ImageReader, default_cache_dir, is_readable
 from mmrerank.types import Image
@@ -96,5 +97,6 @@ def _figure_chunk(figure: Figure, citing: Sequence[Chunk], words: str, position:
             KIND_KEY: "figure",
             CITED_BY_KEY: json.dumps([chunk.id for chunk in citing]),
             **({PAGE_LABEL_KEY: label} if label else {}),
+            **({BOX_KEY: write_box(figure.box)} if figure.page else {}),
         },
     )

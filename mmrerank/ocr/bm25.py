@@ -23,6 +23,10 @@ _UNSPACED = (
 # Vowel signs of Indic scripts are part of a word, though Unicode does not count them as letters.
 _RUN = re.compile(rf"([{_UNSPACED}]+)|((?:[^\W_{_UNSPACED}]|[\u0900-\u0dff])+)")
 
+# What may be a number of a part, a drawing or a standard: "4471-C", "EN 10204/3.1b", "COVID-19".
+_PIECE = rf"[^\W_{_UNSPACED}]+"
+_CODE = re.compile(rf"{_PIECE}(?:[-\u2010\u2013/._]{_PIECE}){{1,5}}")
+
 # Words without meaning of their own: among few candidates their idf alone does not show it.
 # Those of other languages are listed only if they do not spell an English content word ("die").
 _STOP_WORDS = frozenset(
@@ -37,25 +41,36 @@ _STOP_WORDS = frozenset(
 )
 
 
-TOKENIZER = "2"
+TOKENIZER = "3"
 """Raised when the same text gives other tokens than before; an index remembers it."""
 
 
-def tokenize(text: str, *, stop_words: bool = False) -> list[str]:
+def tokenize(text: str, *, stop_words: bool = False, codes: bool = True) -> list[str]:
     """Lower-case words without accents; pairs of characters in scripts without word spaces.
 
     A single character of such a script is a token of its own. Stop words are left out unless
-    `stop_words` is True; the plural s of a word is dropped.
+    `stop_words` is True; the plural s of a word is dropped. The codes in the text, such as 4471-C,
+    follow as tokens of their own ("4471c"), since their parts occur in many others; not so with
+    `codes=False`.
     """
     folded = unicodedata.normalize("NFKD", text.casefold())
     plain = "".join(c for c in folded if not unicodedata.combining(c) or c in "\u3099\u309a")
+    plain = unicodedata.normalize("NFKC", plain)
     tokens: list[str] = []
-    for match in _RUN.finditer(unicodedata.normalize("NFKC", plain)):
+    for match in _RUN.finditer(plain):
         if run := match[1]:
             tokens += [run[i : i + 2] for i in range(len(run) - 1)] or [run]
         elif stop_words or match[2] not in _STOP_WORDS:
             tokens.append(_singular(match[2]))
-    return tokens
+    return tokens + _codes(plain) if codes else tokens
+
+
+def _codes(text: str) -> list[str]:
+    """The codes in a text, in one piece: letters and digits that are joined by signs."""
+    pieces = (re.sub(r"[\W_]", "", match[0]) for match in _CODE.finditer(text))
+    return [
+        piece for piece in pieces if any(map(str.isdigit, piece)) and any(map(str.isalpha, piece))
+    ]
 
 
 def _singular(word: str) -> str:

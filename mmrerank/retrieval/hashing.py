@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mmrerank.errors import InvalidInputError
@@ -32,7 +33,9 @@ class HashingEmbedder:
         vectorizer = require("sklearn.feature_extraction.text").HashingVectorizer
         self.dimensions = dimensions
         word_dimensions = (dimensions - 1) // 2  # the last dimension stands for "no words"
-        self._words = vectorizer(analyzer=tokenize, n_features=word_dimensions, norm=None)
+        # Without codes, as in the vectors of stores that exist; the n-grams match codes anyway.
+        words = partial(tokenize, codes=False)
+        self._words = vectorizer(analyzer=words, n_features=word_dimensions, norm=None)
         self._grams = vectorizer(
             analyzer="char_wb",
             ngram_range=(3, 5),

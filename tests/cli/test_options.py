@@ -12,10 +12,12 @@ from mmrerank.base import Reranker
 from mmrerank.catalog import RERANKERS
 from mmrerank.cli.options import (
     add_reranker,
+    add_store,
     folder,
     make_reranker,
     option_names,
     positive,
+    selected_reranker,
 )
 from mmrerank.testing import FakeReranker
 
@@ -86,3 +88,17 @@ def test_a_folder_has_a_name():
     assert folder("index") == "index"
     with pytest.raises(argparse.ArgumentTypeError, match="missing"):
         folder(" ")
+
+
+@pytest.mark.parametrize("prefix", ["", "reranker-"])
+@pytest.mark.parametrize("name", ["ocr", "ocr-minilm"])
+def test_no_ocr_is_passed_to_every_reranker_that_uses_ocr(prefix, name):
+    parser = argparse.ArgumentParser()
+    add_store(parser)
+    add_reranker(parser, prefix)
+    parser.add_argument("--no-ocr", action="store_true")
+    for given, uses_ocr in ((["--no-ocr"], False), ([], True)):
+        options = parser.parse_args(["--store", "s", "--reranker", name, *given])
+        with selected_reranker(options, prefix) as reranker:
+            assert isinstance(reranker, OCRReranker)
+            assert reranker._reader.uses_ocr is uses_ocr

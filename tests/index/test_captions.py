@@ -161,6 +161,15 @@ def test_a_ledger_without_captions_gets_the_table(index, captioner, server, tmp_
         assert again.caption(captioner(server)).written == 2
 
 
+def test_a_filter_does_not_stop_at_the_best_captions(index, captioner, server):
+    index.caption(captioner(server))
+    first, second = index.search("sailing yacht", routes=["captions"], fetch_k=2)
+    for hit in (first, second):
+        options = {"where": {"file": hit.source}, "top_n": 1, "fetch_k": 1}
+        (found,) = index.search("sailing yacht", routes=["captions"], **options)
+        assert found.source == hit.source
+
+
 def test_a_damaged_caption_is_none_and_is_asked_for_again(index, captioner, server):
     asker = captioner(server)
     index.caption(asker)

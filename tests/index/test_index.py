@@ -13,6 +13,7 @@ from helpers import png
 
 from mmrerank import DocumentError, InvalidInputError, OCRReranker, RerankWarning, StoreError
 from mmrerank.index.index import Index
+from mmrerank.ocr.processes import read_in_processes
 from mmrerank.retrieval.chroma import COLLECTION
 from mmrerank.testing import FakeReranker
 
@@ -193,13 +194,17 @@ def test_a_read_only_index_says_that_it_must_be_writable(store, tmp_path):
     copied.chmod(0o700)
 
 
-def test_vectors_without_a_ledger_are_told_and_mended(folder):
+def test_vectors_without_a_ledger_are_reported_and_mended(folder):
     with Index(folder / "store") as index:
         count = len(index)
     for name in ("ledger.sqlite3", "ledger.sqlite3-wal", "ledger.sqlite3-shm"):
         (folder / "store" / name).unlink(missing_ok=True)
     with pytest.raises(StoreError, match="--mend"):
         Index(folder / "store", create=False)
+    for _ in range(2):  # looking, which creates the ledger's file, changes nothing
+        with Index(folder / "store") as index:
+            (problem,) = index.check()
+            assert "no ledger" in problem.what
     with Index(folder / "store") as index:
         (problem,) = index.check(mend=True)
         assert "no ledger" in problem.what
@@ -210,7 +215,7 @@ def test_vectors_without_a_ledger_are_told_and_mended(folder):
         assert index.check() == []
 
 
-def test_a_ledger_without_its_vectors_is_told_and_mended(folder):
+def test_a_ledger_without_its_vectors_is_reported_and_mended(folder):
     with Index(folder / "store") as index:
         index.remove([record.path for record in index.files()])  # of the folder copied from
         index.sync([folder / "docs"])
@@ -301,3 +306,29 @@ def test_words_of_an_older_tokenizer_are_cut_anew_when_it_is_opened(folder):
     database.close()
     with Index(folder / "store") as index:
         assert names(index.search("machines", routes=["words"])) == ["b.pdf"]
+
+
+def test_images_in_a_folder_are_read_ahead_and_damaged_ones_are_failures(tmp_path, monkeypatch):
+    monkeypatch.setenv("MMRERANK_CACHE", str(tmp_path / "cache"))
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for number in range(4):
+        (folder / f"{number}.png").write_bytes(png(f"valve {number}"))
+    (folder / "damaged.png").write_bytes(b"\x89PNG\r\n\x1a\nno image")
+    ahead: list[int] = []
+
+    def counted(images, read):
+        images = list(images)
+        ahead.append(len(images))
+        return read_in_processes(images, read)
+
+    monkeypatch.setattr("mmrerank.ocr.words.read_in_processes", counted)
+    with Index(tmp_path / "store", ocr=True) as index:
+        report = index.sync(folder)
+        assert ahead[0] >= 4
+        assert [os.path.basename(path) for path, _ in report.failed] == ["damaged.png"]  # noqa: PTH119
+        for path in report.added:
+            assert any("valve" in entry.text for entry in index.entries(path))
+        ahead.clear()
+        assert len(index.sync(folder).unchanged) == 4
+        assert ahead[0] <= 1  # the damaged one is tried again

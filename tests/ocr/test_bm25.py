@@ -33,7 +33,7 @@ def test_any_text_is_tokenized(text):
         ("losses of a class", ["loss", "class"]),
         ("quiz quizzes, buzz buzzes", ["quiz", "quiz", "buz", "buz"]),
         ("shoe shoes, hero heroes", ["shoe", "shoe", "hero", "hero"]),
-        ("CAFÉ 4471-C of the 1990s", ["cafe", "4471", "c", "1990"]),
+        ("CAFÉ 4471-C of the 1990s", ["cafe", "4471", "c", "1990", "4471c"]),
         ("向量库", ["向量", "量库"]),
         ("库", ["库"]),
     ],
@@ -52,3 +52,30 @@ def test_a_word_that_all_candidates_have_still_counts():
     bm25 = BM25(["turbine", "hall"], texts)
     whole = BM25(["turbine", "hall"], texts, WordStatistics.of(["turbine", "hall"], texts))
     assert bm25.score(texts[1]) > whole.score(texts[1]) > 0
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("drawing 4471-C?", "4471c"),
+        ("drawing 4471\u2013C", "4471c"),
+        ("to EN10204/3.1b,", "en1020431b"),
+        ("mmdetection v2.18.0", "v2180"),
+        ("\u56fe4-2a", "42a"),
+    ],
+)
+def test_a_code_is_a_token_of_its_own_after_its_parts(text, code):
+    assert tokenize(text)[-1] == code
+
+
+@pytest.mark.parametrize("text", ["well-known", "2014-2016", "10.5 %", "4471 C", "a/b"])
+def test_joined_words_or_numbers_alone_are_no_codes(text):
+    assert len(tokenize(text, stop_words=True)) == 2
+
+
+def test_a_code_tells_what_its_parts_do_not():
+    query = tokenize("On which shelf is drawing 4471-C?")
+    other = tokenize("Drawing 4471-A of C. Dunmore lies on shelf R5, below drawing 4470-C.")
+    card = tokenize("NORTHMERE WORKS, drawing 4471-C, kept on shelf R12")
+    bm25 = BM25(query, [other, card])
+    assert bm25.score(card) > bm25.score(other)

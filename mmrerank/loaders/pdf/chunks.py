@@ -6,11 +6,22 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import reduce
 from pathlib import Path
 from typing import Literal
 
 from mmrerank.images.markers import with_markers
-from mmrerank.loaders.base import PAGE_LABEL_KEY, SCORES, Chunk, Figure, Link, chunk_id, strongest
+from mmrerank.loaders.base import (
+    BOX_KEY,
+    PAGE_LABEL_KEY,
+    SCORES,
+    Chunk,
+    Figure,
+    Link,
+    chunk_id,
+    strongest,
+)
+from mmrerank.loaders.boxes import union, write_box
 from mmrerank.loaders.pdf.document import PDFDocument
 from mmrerank.loaders.pdf.links import FigureLink, Linker, links_of_captions
 from mmrerank.loaders.pdf.packing import collect_labels, pack
@@ -171,4 +182,11 @@ class ChunkBuilder:
         identity = chunk_id(source, position, "\0".join([text, *refs]))
         label = self._document.labels.get(number, "")
         extra = {PAGE_LABEL_KEY: label} if label not in ("", str(number)) else {}
+        extra |= _place(chunk)
         return Chunk(identity, text, source, number, position, tuple(links), section, extra)
+
+
+def _place(chunk: PageChunk) -> dict[str, str]:
+    """Where the text of a chunk is on its page; of a part of a paragraph, where the paragraph is."""
+    boxes = [piece.block.box for piece in chunk.pieces]
+    return {BOX_KEY: write_box(reduce(union, boxes))} if boxes else {}
