@@ -27,10 +27,9 @@ from mmrerank.index.ledger import Entry, FileRecord, Ledger
 from mmrerank.index.pictures import Picture, describe
 from mmrerank.index.report import SyncReport, report_folders
 from mmrerank.index.scan import Scan, has_text_name, size_and_time
-from mmrerank.index.sync_report import SyncReport
 from mmrerank.index.writer import Writer
 from mmrerank.loaders.base import Chunk
-from mmrerank.loaders.saving import is_saved_name
+from mmrerank.loaders.saving import remove_unused
 from mmrerank.ocr.bm25 import tokenize
 from mmrerank.ocr.words import loader_facts
 from mmrerank.progress import progress
@@ -180,7 +179,7 @@ class Indexer:
     def remove_unused_images(self, image_root: Path) -> int:
         """Remove images that no entry refers to, and their captions; how many images."""
         self._writer.remove_unused_captions()
-        return _remove_unused_images(image_root, self._ledger.images())
+        return remove_unused(image_root, self._ledger.images())
 
     def remove(self, path: str) -> None:
         """Remove a file and all that the index has of it. Raises `StoreError`."""
@@ -264,19 +263,3 @@ def _digest(path: Path) -> str:
 def options_hash(options: dict[str, Any]) -> str:
     """A short hash of options that a file's chunks depend on; they must be JSON."""
     return hashlib.sha256(json.dumps(options, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _remove_unused_images(image_root: Path, used: Iterable[str]) -> int:
-    """Delete saved images and the facts beside them that no entry refers to; how many images.
-
-    Other files stay: the folder may have been somebody's own before.
-    """
-    keep = {Path(ref).stem for ref in used}
-    removed = 0
-    if not image_root.is_dir():
-        return 0
-    for path in image_root.iterdir():
-        if is_saved_name(path.name) and path.stem not in keep and path.is_file():
-            removed += path.suffix != ".json"
-            path.unlink(missing_ok=True)
-    return removed

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from mmrerank.filesystem import write_atomically
 from mmrerank.images.decode import read_file
 from mmrerank.loaders.base import Figure
 
-__all__ = ["image_folder", "is_saved_name", "save_facts", "save_image"]
+__all__ = ["image_folder", "remove_unused", "save_facts", "save_image"]
 
 _HASH = r"[0-9a-f]{32}"
 _SAVED = re.compile(rf"{_HASH}\.\w+|\.{_HASH}\.\w+\.{_HASH}\.part")
@@ -45,7 +46,7 @@ def save_image(root: Path, data: bytes, suffix: str = ".png") -> str:
     return ref
 
 
-def is_saved_name(name: str) -> bool:
+def _is_saved_name(name: str) -> bool:
     """Is this the name of a file as it is written here, or of a part that was left behind?"""
     return _SAVED.fullmatch(name) is not None
 
@@ -93,3 +94,19 @@ def _write(path: Path, data: bytes) -> None:
         write_atomically(path, data)
     except OSError as error:
         raise ImageError(str(path), f"cannot be written ({error})") from error
+
+
+def remove_unused(image_root: Path, used: Iterable[str]) -> int:
+    """Delete saved images and the facts beside them that are not `used`; how many images.
+
+    Other files stay: the folder may have been somebody's own before.
+    """
+    keep = {Path(ref).stem for ref in used}
+    removed = 0
+    if not image_root.is_dir():
+        return 0
+    for path in image_root.iterdir():
+        if _is_saved_name(path.name) and path.stem not in keep and path.is_file():
+            removed += path.suffix != ".json"
+            path.unlink(missing_ok=True)
+    return removed
