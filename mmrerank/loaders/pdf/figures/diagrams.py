@@ -24,6 +24,8 @@ def find_diagrams(paths: Sequence[DrawnPath], whole: Box, settings: FigureSettin
     """The box around each group of boxes on a page that straight lines connect."""
     lines = [path.box for path in paths if path.straight and not path.outline]
     lines = [line for line in lines if min(width(line), height(line)) < settings.rule_thickness]
+    # Shorter ones are the bevelled edges of cells.
+    lines = [line for line in lines if max(width(line), height(line)) > 2 * settings.corner_gap]
     if len(lines) < settings.min_blocks - 1:
         return []
     boxes = _blocks(paths, whole, settings)
