@@ -22,8 +22,7 @@ __all__ = ["find_diagrams"]
 
 def find_diagrams(paths: Sequence[DrawnPath], whole: Box, settings: FigureSettings) -> list[Box]:
     """The box around each group of boxes on a page that straight lines connect."""
-    lines = [path.box for path in paths if path.straight and not path.outline]
-    lines = [line for line in lines if min(width(line), height(line)) < settings.rule_thickness]
+    lines = _lines(paths, settings)
     if len(lines) < settings.min_blocks - 1:
         return []
     boxes = _blocks(paths, whole, settings)
@@ -38,6 +37,13 @@ def find_diagrams(paths: Sequence[DrawnPath], whole: Box, settings: FigureSettin
         for group in groups
         if len(group) >= settings.min_blocks
     ]
+
+
+def _lines(paths: Iterable[DrawnPath], settings: FigureSettings) -> list[Box]:
+    """The thin straight lines, without short ones, which are the bevelled edges of cells."""
+    lines = [path.box for path in paths if path.straight and not path.outline]
+    thin = [line for line in lines if min(width(line), height(line)) < settings.rule_thickness]
+    return [line for line in thin if max(width(line), height(line)) > 2 * settings.corner_gap]
 
 
 def _blocks(paths: Iterable[DrawnPath], whole: Box, settings: FigureSettings) -> list[Box]:

@@ -182,7 +182,7 @@ def _images_of_text(
 
 def _is_text_box(part: Component, text: TextLayout, settings: FigureSettings) -> bool:
     """Whether body text covers so much of a component that it is not a drawing, nor a map."""
-    if part.shapes > settings.max_text_box_shapes:
+    if part.shapes > max(settings.max_text_box_shapes, part.straight):
         return False
     photograph = part.image_area >= settings.photograph_share * area(part.box)
     share = settings.text_photograph_share if photograph else settings.text_box_share
