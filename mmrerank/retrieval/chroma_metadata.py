@@ -6,13 +6,13 @@ Only metadata is written: texts and vectors stay, and nothing is embedded again.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from mmrerank.errors import InvalidInputError, RerankError, StoreError
 from mmrerank.images.refs import IMAGES_KEY
-from mmrerank.optional import require
 
 __all__ = ["write_images"]
 
@@ -52,11 +52,13 @@ def write_images(store: object, metadata: Sequence[tuple[str | None, Mapping[str
 
 
 def _collection(store: object) -> Any:
-    chromadb = require("chromadb")
+    # Whoever has a store has imported chromadb. It is not required here, since settings that stop its
+    # telemetry would make a second client of the caller differ from the first, which Chroma refuses.
+    chromadb = sys.modules.get("chromadb")
     # LangChain's store has no public name for its collection; LlamaIndex's calls it `client`.
     candidates = (store, *(getattr(store, name, None) for name in ("client", "_collection")))
     for candidate in candidates:
-        if isinstance(candidate, chromadb.Collection):
+        if chromadb is not None and isinstance(candidate, chromadb.Collection):
             return candidate
     raise InvalidInputError(
         f"store is a {type(store).__name__}; images can be written to a chromadb collection and to "

@@ -36,7 +36,8 @@ def test_a_chart_is_a_figure_with_its_labels_and_its_title_as_caption(page, draw
     wanted = draw(page)
     (region,) = find_regions(page, read_blocks(page), [], body_size=10.0)
     shared = area(overlap(region.box, wanted))
-    assert shared / (area(region.box) + area(wanted) - shared) > 0.85
+    # The line under the title, which says what is counted, may be in the box.
+    assert shared / (area(region.box) + area(wanted) - shared) > 0.7
     assert region.kind == "vector"
     assert region.caption.text == TITLE
     assert shared > 0.99 * area(wanted)
