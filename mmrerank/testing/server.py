@@ -55,7 +55,10 @@ class LocalRerankServer(LocalServer):
 
     def _answer(self, path: str, body: Any, fault: Fault | None) -> Reply:
         endpoint = self.dialect.at(path)
-        assert endpoint is not None
+        assert endpoint is not None  # `_has_path` said so
+        return self._scores(endpoint, body, fault)
+
+    def _scores(self, endpoint: Dialect, body: Any, fault: Fault | None) -> Reply:
         try:
             request = read_request(endpoint, body)
         except RefusedError as error:
