@@ -24,8 +24,9 @@ _UNSPACED = (
 _RUN = re.compile(rf"([{_UNSPACED}]+)|((?:[^\W_{_UNSPACED}]|[\u0900-\u0dff])+)")
 
 # What may be a number of a part, a drawing or a standard: "4471-C", "EN 10204/3.1b", "COVID-19".
-_PIECE = rf"[^\W_{_UNSPACED}]+"
-_CODE = re.compile(rf"{_PIECE}(?:[-\u2010\u2013/._]{_PIECE}){{1,5}}")
+# Possessive, and begun only where a run begins: a run of 100,000 letters is looked at once.
+_PIECE = rf"[^\W_{_UNSPACED}]++"
+_CODE = re.compile(rf"(?<![^\W_{_UNSPACED}]){_PIECE}(?:[-\u2010\u2013/._]{_PIECE}){{1,5}}")
 
 # Words without meaning of their own: among few candidates their idf alone does not show it.
 # Those of other languages are listed only if they do not spell an English content word ("die").

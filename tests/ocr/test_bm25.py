@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -79,3 +81,10 @@ def test_a_code_tells_what_its_parts_do_not():
     card = tokenize("NORTHMERE WORKS, drawing 4471-C, kept on shelf R12")
     bm25 = BM25(query, [other, card])
     assert bm25.score(card) > bm25.score(other)
+
+
+def test_long_runs_take_no_longer_than_their_length():
+    begun = time.process_time()
+    for text in ("x" * 300_000, "x1-" * 100_000, "x" * 100_000 + "-", "a.b/c_" * 50_000):
+        tokenize(text)
+    assert time.process_time() - begun < 5
