@@ -117,7 +117,8 @@ def test_an_image_that_is_lost_is_an_error_where_it_is_asked_for(images):
 
 
 SCRIPT = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored by what a shell runs behind
 from pathlib import Path
 from mmrerank import Image
 from mmrerank.ocr import processes
@@ -143,8 +144,11 @@ def test_an_interrupt_ends_them(images, tmp_path):
         pytest.skip("children are listed by Linux only")
     time.sleep(1)
     caller.send_signal(signal.SIGINT)
-    assert caller.wait(20) != 0
-    caller.stdout.close()
+    try:
+        assert caller.wait(20) != 0
+    finally:
+        caller.kill()
+        caller.stdout.close()
 
 
 def test_a_figure_that_is_lost_keeps_its_other_words(tmp_path):
