@@ -11,6 +11,7 @@ import json
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -52,8 +53,10 @@ class Read(Protocol):
     def __call__(self, path: Path, *, show_progress: bool) -> list[Chunk]:
         """The chunks of one file. Raises `RerankError`."""
 
-    def reading_ahead(self, paths: Iterable[Path]) -> AbstractContextManager[None]:
-        """Within it, files that are images are read in processes before they are asked for."""
+    def reading_ahead(
+        self, paths: Iterable[Path], is_same: Callable[[Path], bool]
+    ) -> AbstractContextManager[None]:
+        """Within it, files that are images and have changed are read before they are asked for."""
 
 
 class Indexer:
@@ -89,7 +92,7 @@ class Indexer:
         report = SyncReport(skipped=skipped, timings=self._timer.timings)
         known = {record.path: record for record in self._ledger.files()}
         several = len(scan.files) > 1  # one bar at a time: for the files, or within the only one
-        with self._read.reading_ahead(p for p in scan.files if not self._is_same(p, known)):
+        with self._read.reading_ahead(scan.files, partial(self._is_same, known)):
             for path in progress(scan.files, "Indexing", show=show_progress and several):
                 try:
                     record = known.get(str(path))
@@ -102,7 +105,7 @@ class Indexer:
         report_folders(scan, known, report)
         return report
 
-    def _is_same(self, path: Path, known: Mapping[str, FileRecord]) -> bool:
+    def _is_same(self, known: Mapping[str, FileRecord], path: Path) -> bool:
         """Whether a file has the size, time and options that the index knows; if it is gone, too."""
         record = known.get(str(path))
         if record is None or record.options != self._options(path):

@@ -82,15 +82,20 @@ class FileReader:
         remove_unused_words(default_cache_dir())
 
     @contextlib.contextmanager
-    def reading_ahead(self, paths: Iterable[Path]) -> Iterator[None]:
-        """Within it, OCR reads those of the files that are images in several processes.
+    def reading_ahead(
+        self, paths: Iterable[Path], is_same: Callable[[Path], bool]
+    ) -> Iterator[None]:
+        """Within it, OCR reads the images among the files in several processes.
+
+        Only images are looked at, and those for which `is_same` says that they are in the index as
+        they are now are left out.
 
         Images that are converted when they are loaded are not read ahead: their words belong to the
         converted file. What cannot be read is left to the loader, which says why.
         """
         images: list[Image] = []
         for path in paths if self._ocr else ():
-            if path.suffix.lower() in _IMAGES:
+            if path.suffix.lower() in _IMAGES and not is_same(path):
                 image = Image(path=path, root=path.parent)
                 with contextlib.suppress(ImageError):
                     images += [] if self._words.is_known(image) else [image]

@@ -42,29 +42,17 @@ class Results:
         copies = originals(refs, self._ledger.pictures(refs))
         ranked = one_per_figure(ranked, copies)[:top_n]
         captions = self._captions(ranked)
+        in_images = self._ledger.texts_of_images(
+            [one.best_image for one in ranked if one.best_image]
+        )
+        words = {word: set(tokenize(word)) for word in (query.text or "").split()}
         return [
             replace(
                 self._hit(rank, one, candidates[one.candidate], captions),
-                **self._matches(query, one, captions),
+                **_matches(words, one, in_images, captions),
             )
             for rank, one in enumerate(ranked, start=1)
         ]
-
-    def _matches(
-        self, query: Content, one: Ranked[Entry], captions: Mapping[str, GeneratedCaption]
-    ) -> dict[str, Any]:
-        """The words of the query in the text, in the best image and in its generated caption."""
-        words = {word: set(tokenize(word)) for word in (query.text or "").split()}
-        image = one.best_image or ""
-        # The text of a figure's entry is the words of the image.
-        text = "" if one.entry.kind == "figure" else one.entry.words
-        in_image = self._ledger.texts_of_images([image]).get(image, "") if image else ""
-        generated = captions[image].caption.text if image in captions else ""
-        return {
-            "matched_in_text": _matched(words, set(text.split())),
-            "matched_in_image": _matched(words, set(tokenize(in_image))),
-            "matched_in_caption": _matched(words, set(tokenize(generated))),
-        }
 
     def _captions(self, ranked: Sequence[Ranked[Entry]]) -> dict[str, GeneratedCaption]:
         """The generated captions of all images that the results show."""
@@ -123,6 +111,24 @@ def _other_places(one: Ranked[Entry], found: Found) -> list[tuple[str, int | Non
         (other.path, other.page or None) for other in (*found.also_in, *elsewhere)
     )
     return [place for place in places if place != (one.entry.path, one.entry.page or None)]
+
+
+def _matches(
+    words: Mapping[str, set[str]],
+    one: Ranked[Entry],
+    in_images: Mapping[str, str],
+    captions: Mapping[str, GeneratedCaption],
+) -> dict[str, Any]:
+    """The words of a query in the text, in the best image and in its generated caption."""
+    image = one.best_image or ""
+    # The text of a figure's entry is the words of the image.
+    text = "" if one.entry.kind == "figure" else one.entry.words
+    generated = captions[image].caption.text if image in captions else ""
+    return {
+        "matched_in_text": _matched(words, set(text.split())),
+        "matched_in_image": _matched(words, set(tokenize(in_images.get(image, "")))),
+        "matched_in_caption": _matched(words, set(tokenize(generated))),
+    }
 
 
 def _matched(words: Mapping[str, set[str]], tokens: set[str]) -> list[str]:
