@@ -176,7 +176,7 @@ def test_a_stream_that_breaks(fault):
     seen = []
     with (
         LocalChatServer("one two three four", faults=[fault]) as server,
-        client(server, timeout=0.3) as made,
+        client(server, timeout=2) as made,
         made.chat.completions.create(model="m", messages=MESSAGES, stream=True) as stream,
         pytest.raises(Exception, match=r"(?i)connection error|incomplete|timed out"),
     ):
