@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import gc
 import io
 import json
 import math
 import shutil
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -25,6 +27,7 @@ from mmrerank import (
     ImageError,
     InvalidInputError,
     InvalidResponseError,
+    MissingDependencyError,
     ModelLoadError,
     RerankError,
     RerankWarning,
@@ -67,6 +70,18 @@ def image(picture) -> Image:
 
 
 IMAGES = [image(photo(*shape)) for shape in SHAPES]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def quick():
+    """With models this small, threads only wait for each other, and collecting garbage takes longest."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")
@@ -318,6 +333,34 @@ def test_siglip2_of_a_fixed_size_reads_capitals_as_small_letters(checkpoints):
     for kind in ("siglip2-fixed", "siglip2-naflex"):
         embedder = mmrerank.SiglipEmbedder(str(checkpoints[kind]), device="cpu")
         assert embedder.embed_texts(["A CAT"]) == embedder.embed_texts(["a cat"])
+
+
+def test_siglip_of_the_first_version(tmp_path):
+    pytest.importorskip("sentencepiece")
+    path = tiny_models.siglip1(tmp_path)
+    embedder = mmrerank.SiglipEmbedder(str(path), device="cpu")
+    texts = ["a cat, and a dog!", "the dog"]
+    found = embedder.embed_texts(texts)
+    tokenizer = transformers.SiglipTokenizer.from_pretrained(path)
+    for text, one in zip(texts, found, strict=True):
+        ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+        ids += [tokenizer.eos_token_id] * (64 - len(ids))  # which is also what it pads with
+        with torch.no_grad():
+            states = native_model(path).text_model(torch.tensor([ids])).last_hidden_state
+            same(one, native_model(path).text_model.head(states[0, -1]))
+    assert embedder.embed_texts(["A CAT and a dog"])[0] == pytest.approx(found[0], abs=1e-5)
+    native = native_image("siglip2-fixed", path, photo(*SHAPES[0]))
+    same(embedder.embed_images(IMAGES[:1])[0], native)
+
+
+def test_siglip_of_the_first_version_needs_a_package(tmp_path, checkpoints, monkeypatch):
+    folder = shutil.copytree(checkpoints["siglip2-fixed"], tmp_path / "model")
+    config = json.loads((folder / "tokenizer_config.json").read_text())
+    config["tokenizer_class"] = "SiglipTokenizer"
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+    monkeypatch.setitem(sys.modules, "sentencepiece", None)
+    with pytest.raises(MissingDependencyError, match=r"mmrerank\[siglip\]"):
+        mmrerank.SiglipEmbedder(str(folder))
 
 
 def test_embeddinggemma2_queries_dimensions_and_formats(checkpoints, tmp_path):

@@ -133,6 +133,28 @@ def siglip(folder: Path, tokenizer: object) -> Path:
     return _save(folder, model, tokenizer, processor)
 
 
+def siglip1(folder: Path) -> Path:
+    """SigLIP of the first version, with a vocabulary of SentencePiece."""
+    import sentencepiece
+
+    words = folder / "words.txt"
+    words.write_text("the cat and a dog in the house\nan apple, a pear\n" * 20)
+    sentencepiece.SentencePieceTrainer.train(
+        input=str(words),
+        model_prefix=str(folder / "spiece"),
+        vocab_size=40,
+        hard_vocab_limit=False,
+        add_dummy_prefix=False,
+        pad_id=-1,
+        bos_id=-1,
+        minloglevel=2,
+    )
+    tokenizer = transformers.SiglipTokenizer(
+        str(folder / "spiece.model"), model_input_names=["input_ids"]
+    )
+    return siglip(folder / "model", tokenizer)
+
+
 def siglip2_fixed(folder: Path) -> Path:
     """The published ones name Gemma's tokenizer, although texts are lower-cased."""
     return siglip(folder, _siglip2_tokenizer(transformers.GemmaTokenizer))
