@@ -212,6 +212,7 @@ def huge_png() -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk + picture()[33:]
 
 
+@pytest.mark.filterwarnings("ignore:Image size")  # Pillow's own, before its size is checked
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
