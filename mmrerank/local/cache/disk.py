@@ -14,7 +14,6 @@ import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from mmrerank.errors import InvalidInputError
 from mmrerank.filesystem import write_atomically
