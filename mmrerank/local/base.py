@@ -15,6 +15,7 @@ from mmrerank.errors import InvalidInputError, InvalidResponseError, RerankError
 from mmrerank.fusion import FanOut, fan_out, sigmoid, split_query
 from mmrerank.local.cache.keys import Keys, file_hash, weights_hash
 from mmrerank.local.cache.memory import CacheInfo, Reuse, StateCache
+from mmrerank.local.cache.tiers import open_cache
 from mmrerank.local.checkpoint import Checkpoint
 from mmrerank.local.device import pick_device, pick_dtype
 from mmrerank.local.options import DEFAULTS, ImageOptions, check_scores_option
@@ -107,12 +108,7 @@ class LocalReranker(Configurable, Reranker):
 
         options = self._prompt_options() | {"states": reuse.states}
         keys = Keys(self._model_facts(checkpoint, reuse), options)
-        disk = None
-        if reuse.disk is not None:
-            from mmrerank.local.cache.disk import DiskTier
-
-            disk = DiskTier(reuse.disk, reuse.disk_bytes)
-        self._cache = StateCache(reuse, self.device, pick_device("cpu"), disk)
+        self._cache = open_cache(reuse, self.device, pick_device("cpu"))
         if self._engine is not None and self._engine.tower is not None:
             self._engine.vision_cache = VisionCache(self._cache, keys)
         self._set_up_document_states(self._cache, keys)
@@ -128,7 +124,7 @@ class LocalReranker(Configurable, Reranker):
             "model": self.model,
             "revision": checkpoint.revision,
             # entries in memory cannot outlive the weights that they were computed with
-            "weights": None if reuse.disk is None else weights_hash(config),
+            "weights": weights_hash(config) if reuse.is_kept else None,
             "preprocessor": file_hash(checkpoint.file("preprocessor_config.json")),
             "dtype": str(self.dtype),
             "device": self.device.type,
@@ -153,7 +149,8 @@ class LocalReranker(Configurable, Reranker):
             return
         plan = self._plan(check_documents(documents))
         losses = self._cache.losses()
-        with progress_bar(show_progress, len(plan.items), "warm") as step:
+        bar = progress_bar(show_progress, len(plan.items), "warm")
+        with bar as step, self._cache.patiently():
             for start in range(0, len(plan.items), _WARM_CHUNK):
                 items = plan.items[start : start + _WARM_CHUNK]
                 with self._lock:  # a query may go first after each chunk
@@ -187,7 +184,8 @@ class LocalReranker(Configurable, Reranker):
         """Free the model and the device's memory. Safe to call twice."""
         with self._lock:
             self._engine = self._states = None
-            self.clear_cache()
+            if self._cache is not None:
+                self._cache.close()
             gc.collect()
             torch = require("torch")
             if self.device.type != "cpu":
