@@ -8,9 +8,12 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mmrerank.types import Content, Image
+
+if TYPE_CHECKING:
+    from mmrerank.testing.embeddings import EmbeddingForm
 
 __all__ = [
     "Body",
@@ -80,8 +83,8 @@ class Dialect:
     code and a message.
 
     `models` writes the answer to `GET /v1/models`; `facts` are the JSON answers to other GET
-    requests, by path. `beside` are the service's endpoints that read or write other forms. A path
-    may have `*` for any characters.
+    requests, by path. `beside` are the service's endpoints that read or write other forms,
+    `embeddings` is that for embeddings. A path may have `*` for any characters.
     """
 
     paths: tuple[str, ...]
@@ -94,6 +97,7 @@ class Dialect:
     models: Callable[[Sequence[str]], Any] = list_models
     facts: Mapping[str, Any] = field(default_factory=dict)
     beside: tuple[Dialect, ...] = ()
+    embeddings: EmbeddingForm | None = None
 
     def at(self, path: str) -> Dialect | None:
         """The endpoint with this path: this one or one of `beside`; None if there is none."""

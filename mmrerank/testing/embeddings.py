@@ -1,0 +1,51 @@
+"""How the test server's services read requests for embeddings, and how they answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mmrerank.testing.dialects.forms import Body, RefusedError
+from mmrerank.testing.faults import Fault, Reply, break_json, break_vectors
+from mmrerank.testing.vectors import encoded, vector_of_content
+from mmrerank.types import Content
+
+__all__ = ["EmbeddingForm", "embeddings_reply"]
+
+_ANOTHER = "another-model"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddingForm:
+    """A service's endpoint for embeddings.
+
+    `read` gets a request's JSON body and returns its items; it raises as that of a `Dialect`.
+    `format_field` names the field that asks for base64.
+    """
+
+    read: Callable[[Body], list[Content]]
+    format_field: str = "encoding_format"
+    paths: tuple[str, ...] = ("/v1/embeddings",)
+
+
+def embeddings_reply(
+    form: EmbeddingForm, body: Body, items: Sequence[Content], dimensions: int, fault: Fault | None
+) -> Reply:
+    """The vectors of `items`, with the fault. Raises `RefusedError` for an impossible size."""
+    size = body.get("dimensions") or dimensions
+    if not isinstance(size, int) or size < 1:
+        raise RefusedError("dimensions must be a positive integer")
+    rows = [(i, list[Any](vector_of_content(item, size))) for i, item in enumerate(items)]
+    as_base64 = body.get(form.format_field) == "base64"
+    data = [
+        {"object": "embedding", "index": i, "embedding": encoded(vector, as_base64=as_base64)}
+        for i, vector in break_vectors(rows, fault, sent=len(rows))
+    ]
+    answer = {
+        "object": "list",
+        "data": data,
+        "model": _ANOTHER if fault == "other_model" else body.get("model"),
+        "usage": {"prompt_tokens": 10 * len(items), "total_tokens": 10 * len(items)},
+    }
+    return break_json(answer, fault)
