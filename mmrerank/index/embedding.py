@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 
 from mmrerank.errors import StoreError
 from mmrerank.index.ledger import Ledger
 from mmrerank.index.writer import Writer
-from mmrerank.retrieval.base import TextEmbedder, embedded_query
+from mmrerank.retrieval.base import TextEmbedder, as_embedder
+from mmrerank.retrieval.embedder import Embedder, Vector
 from mmrerank.retrieval.embedders import DEFAULT_EMBEDDER, make_embedder
 
 __all__ = ["IndexEmbedder"]
@@ -19,7 +19,7 @@ _TOLERANCE = 0.002  # the same model gives slightly other numbers on another dev
 
 
 class IndexEmbedder:
-    """The `TextEmbedder` of one index: it refuses to work if the index was made with another.
+    """The embedder of one index: it refuses to work if the index was made with another.
 
     `given` is an embedder, or a name that `embedder_name` has checked; it is compared at once. With
     None, the embedder that the index remembers by name is made at its first use, or else the
@@ -30,7 +30,7 @@ class IndexEmbedder:
     def __init__(self, given: TextEmbedder | str | None, ledger: Ledger, folder: str) -> None:
         self._ledger, self._folder = ledger, folder
         self._name = given if isinstance(given, str) else None
-        self._embedder = None if given is None or isinstance(given, str) else given
+        self._embedder = None if given is None or isinstance(given, str) else as_embedder(given)
         self._is_ours = self._embedder is None  # then we close it
         self._is_checked = False
         if given is None:
@@ -38,11 +38,11 @@ class IndexEmbedder:
         else:
             self._checked()
 
-    def embed_documents(self, texts: Sequence[str]) -> list[list[float]]:
+    def embed_texts(self, texts: Sequence[str]) -> list[Vector]:
         """One vector per text, in order. Raises `StoreError` for the wrong embedder."""
-        return self._checked().embed_documents(texts)
+        return self._checked().embed_texts(texts)
 
-    def embed_query(self, text: str) -> list[float]:
+    def embed_query(self, text: str) -> Vector:
         """The vector of one query. Raises `StoreError` for the wrong embedder."""
         return self._checked().embed_query(text)
 
@@ -56,11 +56,10 @@ class IndexEmbedder:
     def close(self) -> None:
         """Free a model that was made here. Safe to call twice."""
         if self._is_ours and self._embedder is not None:
-            with contextlib.suppress(AttributeError):  # most embedders have nothing to free
-                self._embedder.close()  # type: ignore[attr-defined]
+            self._embedder.close()
             self._embedder, self._is_checked = None, False
 
-    def _checked(self) -> TextEmbedder:
+    def _checked(self) -> Embedder:
         if self._embedder is None:
             self._embedder = make_embedder(self._name or DEFAULT_EMBEDDER)
         if not self._is_checked:
@@ -79,11 +78,12 @@ class IndexEmbedder:
         )
 
 
-def _facts(embedder: TextEmbedder) -> str:
+def _facts(embedder: Embedder) -> str:
     """What identifies an embedder: its class, dimensions and the first numbers of a vector."""
-    vector = embedded_query(embedder, "probe of an embedder")
+    vector = embedder.embed_query("probe of an embedder")
     values = ", ".join(f"{value:.4f}" for value in vector[:_SHOWN])
-    return f"{type(embedder).__name__}, {len(vector)} dimensions, {values}, ..."
+    kind = embedder.name.partition(":")[0]  # a model may move: its vector says which it is
+    return f"{kind}, {len(vector)} dimensions, {values}, ..."
 
 
 def _agree(known: str, ours: str) -> bool:

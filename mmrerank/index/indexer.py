@@ -24,6 +24,7 @@ from mmrerank.index.check import (
     records_without_ledger,
     require_ledger,
 )
+from mmrerank.index.embedding import IndexEmbedder
 from mmrerank.index.ledger import Entry, FileRecord, Ledger
 from mmrerank.index.pictures import Picture, describe
 from mmrerank.index.report import SyncReport, report_folders
@@ -34,7 +35,6 @@ from mmrerank.loaders.saving import remove_unused
 from mmrerank.ocr.bm25 import tokenize
 from mmrerank.ocr.words import loader_facts
 from mmrerank.progress import progress
-from mmrerank.retrieval.base import TextEmbedder, embedded_documents
 from mmrerank.retrieval.vector_store import Record, VectorStore
 from mmrerank.timing import Timer
 from mmrerank.types import Image
@@ -67,7 +67,7 @@ class Indexer:
         ledger: Ledger,
         writer: Writer,
         store: VectorStore,
-        embedder: TextEmbedder,
+        embedder: IndexEmbedder,
         *,
         read: Read,
         options: Callable[[Path], str],
@@ -162,7 +162,7 @@ class Indexer:
         self._writer.intend(entry.vector_id for entry in entries)
         for start in range(0, len(entries), _BATCH):
             some = entries[start : start + _BATCH]
-            vectors = embedded_documents(self._embedder, [entry.text for entry in some])
+            vectors = self._embedder.embed_texts([entry.text for entry in some])
             self._store.upsert(
                 [
                     Record(id=e.vector_id, vector=v, text=e.text, metadata=e.metadata)

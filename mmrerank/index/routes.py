@@ -8,10 +8,10 @@ from typing import Protocol
 
 from mmrerank.errors import InvalidInputError
 from mmrerank.index.duplicates import Found, distinct
+from mmrerank.index.embedding import IndexEmbedder
 from mmrerank.index.ledger import Entry, Ledger
 from mmrerank.index.lexical import LexicalRoute
 from mmrerank.index.rank_fusion import fuse_ranks
-from mmrerank.retrieval.base import TextEmbedder, embedded_query
 from mmrerank.retrieval.vector_store import VectorStore
 from mmrerank.types import Content
 
@@ -55,12 +55,14 @@ class WordRoute:
 class TextVectorRoute:
     """Cosine similarity of text vectors."""
 
-    def __init__(self, ledger: Ledger, store: VectorStore, embedder: TextEmbedder) -> None:
+    def __init__(self, ledger: Ledger, store: VectorStore, embedder: IndexEmbedder) -> None:
         self._ledger, self._store, self._embedder = ledger, store, embedder
 
     def search(self, query: Content, k: int, keep: Keep) -> list[int]:
         """See `Route`. Raises what the vector store raises, and `StoreError`."""
-        vector = embedded_query(self._embedder, query.text or "")
+        if not (query.text or "").strip():
+            return []
+        vector = self._embedder.embed_query(query.text or "")
 
         def best(count: int) -> tuple[list[int], bool]:
             matches = self._store.query(vector, count)

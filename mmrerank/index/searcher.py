@@ -12,6 +12,7 @@ from mmrerank.errors import InvalidInputError, warn
 from mmrerank.images.resolve import ImageResolver
 from mmrerank.index.captions import CaptionRoute, generated_captions
 from mmrerank.index.duplicates import Found
+from mmrerank.index.embedding import IndexEmbedder
 from mmrerank.index.filters import Where, matcher, unknown_fields
 from mmrerank.index.hits import ROUTES, Routes
 from mmrerank.index.ledger import Entry, Ledger
@@ -22,7 +23,6 @@ from mmrerank.index.routes import WEIGHTS, Route, TextVectorRoute, WordRoute, fi
 from mmrerank.index.search import Search, SearchSettings
 from mmrerank.ocr.bm25 import WordStatistics
 from mmrerank.ocr.reranker import OCRReranker
-from mmrerank.retrieval.base import TextEmbedder
 from mmrerank.retrieval.vector_store import VectorStore
 from mmrerank.timing import report_time
 from mmrerank.types import Content
@@ -36,7 +36,7 @@ class Searcher:
     """Searches a ledger and a vector store; it notices what other processes write to them."""
 
     def __init__(
-        self, ledger: Ledger, store: VectorStore, embedder: TextEmbedder, image_root: Path
+        self, ledger: Ledger, store: VectorStore, embedder: IndexEmbedder, image_root: Path
     ) -> None:
         self._ledger, self._store, self._image_root = ledger, store, image_root
         self._results = Results(ledger, image_root)

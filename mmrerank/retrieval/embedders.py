@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmrerank.errors import InvalidInputError
-from mmrerank.retrieval.base import TextEmbedder
+from mmrerank.retrieval.embedder import Embedder
 
 __all__ = ["DEFAULT_EMBEDDER", "EMBEDDERS", "EmbedderRow", "embedder_name", "make_embedder"]
 
@@ -69,11 +69,11 @@ def embedder_name(name: str) -> str:
     return f"{row.name}={value}" if value else row.name
 
 
-def make_embedder(name: str) -> TextEmbedder:
+def make_embedder(name: str) -> Embedder:
     """The embedder of a name. Raises as `embedder_name`, and what the embedder's class raises."""
     row, value = _row_and_value(name)
     build = getattr(importlib.import_module(row.module), row.class_name)
-    embedder: TextEmbedder = build(**({row.keyword: value} if value else {}))
+    embedder: Embedder = build(**({row.keyword: value} if value else {}))
     return embedder
 
 
