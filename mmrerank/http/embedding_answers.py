@@ -1,4 +1,4 @@
-"""What every form of embeddings has in common: the rows of an answer, and the model it names."""
+"""What every service of embeddings has in common: dimensions, an answer's rows and its model."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import sys
 from array import array
 from typing import Any
 
-from mmrerank.errors import InvalidResponseError
+from mmrerank.errors import InvalidInputError, InvalidResponseError
 from mmrerank.http.responses import IndexedScores
 
-__all__ = ["check_model", "decode_vector", "read_embeddings"]
+__all__ = ["check_dimensions", "check_model", "decode_vector", "read_embeddings"]
 
 
 def read_embeddings(body: Any) -> tuple[IndexedScores, int | None]:
@@ -55,6 +55,13 @@ def check_model(asked: str, answered: object) -> None:
             f"{asked}: the answer is of the model {answered:.100}, and vectors of different models "
             "do not compare; pass model= with that name, or check_model=False if it is the same one"
         )
+
+
+def check_dimensions(dimensions: object) -> None:
+    """Raise `InvalidInputError` for what is not a positive integer or None."""
+    is_count = isinstance(dimensions, int) and not isinstance(dimensions, bool) and dimensions >= 1
+    if dimensions is not None and not is_count:
+        raise InvalidInputError(f"dimensions is a positive integer or None, not {dimensions!r:.80}")
 
 
 def _short(name: str) -> str:

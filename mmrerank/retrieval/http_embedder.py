@@ -21,7 +21,7 @@ from mmrerank.http.bounds import Bounds
 from mmrerank.http.call import UsageCounter
 from mmrerank.http.connection import Connection
 from mmrerank.http.drive import drive, drive_async
-from mmrerank.http.embedding_answers import check_model, read_embeddings
+from mmrerank.http.embedding_answers import check_dimensions, check_model, read_embeddings
 from mmrerank.http.encoding import (
     check_images_deadline,
     encode_as_data_uri,
@@ -119,7 +119,7 @@ class HTTPEmbedder(Configurable, Embedder):
         check_options(given)
         if not isinstance(model, str) or not model.strip():
             raise InvalidInputError(f"model must be a name, not {model!r:.80}")
-        _check_dimensions(given["dimensions"])
+        check_dimensions(given["dimensions"])
         super().__init__(
             batch_size=given["batch_size"],
             cache_bytes=given["cache_bytes"],
@@ -209,9 +209,7 @@ class HTTPEmbedder(Configurable, Embedder):
         self, call: _Call, items: list[Content], *, is_query: bool
     ) -> BatchSteps[Vector]:
         """One batch: a request, or several where the encoded images exceed the bytes of one."""
-        sender = Sender(
-            self._connection, self._read_error, self.model, self.max_retries, call
-        )
+        sender = Sender(self._connection, self._read_error, self.model, self.max_retries, call)
         vectors: list[Vector] = []
         while left := items[len(vectors) :]:
             with images_until(call.deadline):
@@ -249,9 +247,3 @@ class HTTPEmbedder(Configurable, Embedder):
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
-
-
-def _check_dimensions(dimensions: object) -> None:
-    is_count = isinstance(dimensions, int) and not isinstance(dimensions, bool) and dimensions >= 1
-    if dimensions is not None and not is_count:
-        raise InvalidInputError(f"dimensions is a positive integer or None, not {dimensions!r:.80}")

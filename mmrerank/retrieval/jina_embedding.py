@@ -16,6 +16,11 @@ __all__ = ["JinaEmbedder"]
 _READ_IMAGES = ("-clip-", "embeddings-v4", "-omni-")
 """Parts of the names of models that read images as well."""
 
+_MODALITIES: dict[bool, frozenset[Modality]] = {
+    True: frozenset({"text", "image"}),
+    False: frozenset({"text"}),
+}
+
 _ONE_SIDED = "-clip-"
 """These models know a task for queries only."""
 
@@ -48,8 +53,7 @@ class JinaEmbedder(HTTPEmbedder):
     ) -> None:
         super().__init__(model, base_url=base_url, **options)
         reads_images = any(part in model for part in _READ_IMAGES)
-        both: frozenset[Modality] = frozenset({"text", "image"})
-        self.modalities = both if reads_images else frozenset({"text"})
+        self.modalities = _MODALITIES[reads_images]  # type: ignore[misc]
         self._query_task = "retrieval.query" if query_task is None else query_task
         usual = "" if _ONE_SIDED in model else "retrieval.passage"
         self._document_task = usual if document_task is None else document_task

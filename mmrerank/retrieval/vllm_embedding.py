@@ -9,6 +9,7 @@ from mmrerank.http.limits import Limits
 from mmrerank.retrieval.embedder import Modality, Vector
 from mmrerank.retrieval.http_embedder import EmbedderOptions, HTTPEmbedder
 from mmrerank.retrieval.qwen3_vl_prompt import (
+    BLANK_TEXT,
     DOCUMENT_INSTRUCTION,
     QUERY_INSTRUCTION,
     full_sentence,
@@ -19,6 +20,11 @@ __all__ = ["VLLMEmbedder"]
 
 _QWEN = "qwen3-vl"
 _QWEN_PIXELS = 1800 * 32 * 32
+_MODALITIES: dict[bool, frozenset[Modality]] = {
+    True: frozenset({"text", "image", "text_and_image"}),
+    False: frozenset({"text", "image"}),
+}
+"""What a model embeds that is Qwen3-VL-Embedding, and any other."""
 
 
 class VLLMEmbedder(HTTPEmbedder):
@@ -51,10 +57,10 @@ class VLLMEmbedder(HTTPEmbedder):
     ) -> None:
         super().__init__(model, base_url=base_url, **options)
         self._is_qwen = _QWEN in model.lower()
-        if self._is_qwen and options.get("max_pixels") is None:
-            self.max_pixels = _QWEN_PIXELS
-        usual: set[Modality] = {"text", "image", *(["text_and_image"] if self._is_qwen else [])}
-        self.modalities = frozenset(usual) if modalities is None else modalities
+        if self._is_qwen:
+            self.blank_text = BLANK_TEXT  # type: ignore[misc]
+            self.max_pixels = options.get("max_pixels") or _QWEN_PIXELS
+        self.modalities = modalities or _MODALITIES[self._is_qwen]  # type: ignore[misc]
         self.instruction = self._system(instruction, QUERY_INSTRUCTION)
         self.document_instruction = self._system(document_instruction, DOCUMENT_INSTRUCTION)
 
@@ -81,8 +87,11 @@ class VLLMEmbedder(HTTPEmbedder):
         return "/v1/embeddings", {**body, "messages": messages}
 
     def _ask(self, items: list[Content], *, is_query: bool = False) -> list[Vector]:
-        return [vector[: self._wanted] for vector in super()._ask(items, is_query=is_query)]
+        return self._cut(super()._ask(items, is_query=is_query))
 
     async def _aask(self, items: list[Content], *, is_query: bool = False) -> list[Vector]:
-        vectors = await super()._aask(items, is_query=is_query)
-        return [vector[: self._wanted] for vector in vectors]
+        return self._cut(await super()._aask(items, is_query=is_query))
+
+    def _cut(self, vectors: list[Vector]) -> list[Vector]:
+        """The first `dimensions` numbers; what is no vector is left to the checks."""
+        return [one[: self._wanted] if isinstance(one, list) else one for one in vectors]

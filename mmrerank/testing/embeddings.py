@@ -1,32 +1,18 @@
-"""How the test server's services read requests for embeddings, and how they answer."""
+"""How the test servers answer requests for embeddings."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
-from mmrerank.testing.dialects.forms import Body, RefusedError
+from mmrerank.testing.dialects.forms import Body, EmbeddingForm, RefusedError
 from mmrerank.testing.faults import Fault, Reply, break_json, break_vectors
 from mmrerank.testing.vectors import encoded, vector_of_content
 from mmrerank.types import Content
 
-__all__ = ["EmbeddingForm", "embeddings_reply"]
+__all__ = ["embeddings_reply"]
 
 _ANOTHER = "another-model"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EmbeddingForm:
-    """A service's endpoint for embeddings.
-
-    `read` gets a request's JSON body and returns its items; it raises as that of a `Dialect`.
-    `format_field` names the field that asks for base64.
-    """
-
-    read: Callable[[Body], list[Content]]
-    format_field: str = "encoding_format"
-    paths: tuple[str, ...] = ("/v1/embeddings",)
 
 
 def embeddings_reply(

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mmrerank.testing.dialects import DIALECTS, Dialect
-from mmrerank.testing.dialects.forms import RefusedError
-from mmrerank.testing.embeddings import EmbeddingForm, embeddings_reply
+from mmrerank.testing.dialects.forms import EmbeddingForm, RefusedError
+from mmrerank.testing.embeddings import embeddings_reply
 from mmrerank.testing.faults import Fault, Reply, break_json, break_rows
 from mmrerank.testing.local_server import LocalServer
 from mmrerank.testing.requests import read_known, read_request

@@ -10,8 +10,8 @@ from typing import Any
 from mmrerank.optional import require
 from mmrerank.testing.chat.replies import ChatReply, as_reply, completion, events
 from mmrerank.testing.chat.requests import ChatDialect, ChatRequest, read_chat, read_embeddings
-from mmrerank.testing.dialects.forms import RefusedError, list_models
-from mmrerank.testing.embeddings import EmbeddingForm, embeddings_reply
+from mmrerank.testing.dialects.forms import EmbeddingForm, RefusedError, list_models
+from mmrerank.testing.embeddings import embeddings_reply
 from mmrerank.testing.faults import Fault, Reply, break_json
 from mmrerank.testing.local_server import LocalServer
 from mmrerank.types import Content

@@ -8,16 +8,14 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mmrerank.types import Content, Image
-
-if TYPE_CHECKING:
-    from mmrerank.testing.embeddings import EmbeddingForm
 
 __all__ = [
     "Body",
     "Dialect",
+    "EmbeddingForm",
     "ReadRequest",
     "RefusedError",
     "Rows",
@@ -69,6 +67,19 @@ def list_models(names: Sequence[str]) -> Body:
 
 def _top_n(body: Body) -> Any:
     return body.get("top_n")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddingForm:
+    """A service's endpoint for embeddings.
+
+    `read` gets a request's JSON body and returns its items; it raises as that of a `Dialect`.
+    `format_field` names the field that asks for base64.
+    """
+
+    read: Callable[[Body], list[Content]]
+    format_field: str = "encoding_format"
+    paths: tuple[str, ...] = ("/v1/embeddings",)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import Any
 from mmrerank.testing.dialects.forms import (
     Body,
     Dialect,
+    EmbeddingForm,
     RefusedError,
     Rows,
     message_under_error,
@@ -16,7 +17,6 @@ from mmrerank.testing.dialects.forms import (
     refuse_unknown,
     results,
 )
-from mmrerank.testing.embeddings import EmbeddingForm
 from mmrerank.types import Content
 
 __all__ = ["DIALECT"]
