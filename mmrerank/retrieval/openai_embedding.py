@@ -84,7 +84,7 @@ class OpenAIEmbedder(OpenAIClient, Embedder):
             form["dimensions"] = self._wanted
         try:
             answer = self._client.embeddings.create(model=self.model, input=texts, **form)
-        except (ValueError, RecursionError) as error:  # of reading its JSON
+        except (ValueError, ArithmeticError, RecursionError) as error:  # of reading its JSON
             raise InvalidResponseError(
                 f"{self.model}: the answer is not JSON: {error!s:.200}"
             ) from None
