@@ -53,7 +53,7 @@ class JinaEmbedder(HTTPEmbedder):
     ) -> None:
         super().__init__(model, base_url=base_url, **options)
         reads_images = any(part in model for part in _READ_IMAGES)
-        self.modalities = _MODALITIES[reads_images]  # type: ignore[misc]
+        self.modalities = _MODALITIES[reads_images]
         self._query_task = "retrieval.query" if query_task is None else query_task
         usual = "" if _ONE_SIDED in model else "retrieval.passage"
         self._document_task = usual if document_task is None else document_task

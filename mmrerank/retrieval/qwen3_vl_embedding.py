@@ -5,7 +5,6 @@ https://huggingface.co/Qwen/Qwen3-VL-Embedding-2B
 
 from __future__ import annotations
 
-import gc
 import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Unpack
@@ -195,10 +194,12 @@ class Qwen3VLEmbedder(Configurable, Embedder):
 
     def close(self) -> None:
         """Free the model. Safe to call twice."""
+        from mmrerank.local.compute.engine import free_memory
+
         with self._lock:
             self._engine = None
             super().close()
-            gc.collect()
+            free_memory(self.device)
 
 
 def _instruction(given: str | None, published: str) -> str:

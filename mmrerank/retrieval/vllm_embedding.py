@@ -60,7 +60,7 @@ class VLLMEmbedder(HTTPEmbedder):
         if self._is_qwen:
             self.blank_text = BLANK_TEXT  # type: ignore[misc]
             self.max_pixels = options.get("max_pixels") or _QWEN_PIXELS
-        self.modalities = modalities or _MODALITIES[self._is_qwen]  # type: ignore[misc]
+        self.modalities = modalities or _MODALITIES[self._is_qwen]
         self.instruction = self._system(instruction, QUERY_INSTRUCTION)
         self.document_instruction = self._system(document_instruction, DOCUMENT_INSTRUCTION)
 
