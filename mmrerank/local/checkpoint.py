@@ -50,14 +50,37 @@ class Checkpoint:
             raise ModelLoadError(f"{self.model} has no {name}")
         return Path(path)
 
-    def component(self, cls: Any, file: str, **options: Any) -> Any:
-        """A tokenizer or image processor of the class `cls`, from the checkpoint's `file`.
+    def json(self, name: str) -> dict[str, Any]:
+        """What a JSON file of the checkpoint holds. Raises `ModelLoadError`."""
+        path = self.file(name)
+        with _as_load_error(self.model, f"its {name} cannot be read"):
+            return dict(json.loads(path.read_text(encoding="utf-8")))
+
+    def image_processor(self, cls: Any) -> Any:
+        """The image processor, of the class `cls`, that preprocessor_config.json describes.
 
         Raises `ModelLoadError` for a file that is missing or cannot be used.
         """
-        self.file(file)
-        with _as_load_error(self.model, f"its {file} cannot be used"), quiet():
-            return cls.from_pretrained(self.name, revision=self.revision or "main", **options)
+        name = "preprocessor_config.json"
+        self.file(name)
+        with _as_load_error(self.model, f"its {name} cannot be used"):
+            return cls.from_pretrained(self.name, revision=self.revision or "main")
+
+    def tokenizer(self, cls: Any, vocabulary: int) -> Any:
+        """The tokenizer, of the class `cls` of transformers, for a model of so many tokens.
+
+        Raises `ModelLoadError` for files that are missing or cannot be used.
+        """
+        with _as_load_error(self.model, "its tokenizer cannot be loaded"), quiet():
+            tokenizer = cls.from_pretrained(
+                self.name, revision=self.revision or "main", trust_remote_code=False
+            )
+        if len(tokenizer) < vocabulary // 2:  # some classes start empty where files are missing
+            raise ModelLoadError(
+                f"{self.model}: its tokenizer knows {len(tokenizer)} tokens of {vocabulary}; "
+                "a file of its vocabulary is missing"
+            )
+        return tokenizer
 
     def config(
         self, *, model_type: str | tuple[str, ...], architectures: tuple[str, ...], reranker: str
@@ -68,9 +91,7 @@ class Checkpoint:
         one of `architectures`; `reranker` is the name of the class that needs them.
         """
         transformers = require("transformers")
-        path = self.file("config.json")
-        with _as_load_error(self.model, "its config.json cannot be read"):
-            raw = dict(json.loads(path.read_text(encoding="utf-8")))
+        raw = self.json("config.json")
         present = raw.get("architectures") or []
         types = (model_type,) if isinstance(model_type, str) else model_type
         if raw.get("model_type") not in types or not set(present) & set(architectures):
@@ -211,5 +232,5 @@ def load_tower(checkpoint: Checkpoint, visual: Any, device: Any) -> VisionTower:
 
     from mmrerank.local.compute.vision import VisionTower
 
-    processor = checkpoint.component(Qwen2VLImageProcessorPil, "preprocessor_config.json")
+    processor = checkpoint.image_processor(Qwen2VLImageProcessorPil)
     return VisionTower(visual, processor, device=device)

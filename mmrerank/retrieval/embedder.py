@@ -239,13 +239,20 @@ class Embedder(ABC):
 
     def _query_steps(self, query: str | Content) -> Steps[Content]:
         content = self._checked_query(query)
-        hashes = [key_of("image", image.data or b"").encode() for image in content.images]
-        key = key_of("query", *hashes, (content.text or "").encode())
+        key = self._query_key(content)
         found = self._cache.known([key])
         if not found:
             vectors = yield content
             found = self._kept([key], vectors, "queries")
         return [found[key].tolist()]
+
+    def _query_key(self, content: Content) -> str:
+        """A query that is embedded as a document would be has the key of that document."""
+        parts = [(content.text or "").encode()] if content.text is not None else []
+        parts += [image.data or b"" for image in content.images]
+        if len(parts) == 1 and type(self)._embed_query is Embedder._embed_query:  # noqa: SLF001 - our own
+            return key_of("image" if content.images else "text", *parts)
+        return key_of(f"query of {len(content.images)} images", *parts)
 
     def _checked_query(self, query: str | Content) -> Content:
         """The query as it is embedded: images read, and no text that is blank."""

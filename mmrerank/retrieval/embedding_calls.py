@@ -77,7 +77,8 @@ def windows(images: Iterable[Image], count: int) -> Iterator[list[Image]]:
 
 def key_of(kind: str, *parts: bytes) -> str:
     """A hash that stands for `parts`, embedded as `kind`."""
-    return hashlib.sha256(b"\0".join((kind.encode(), *parts))).hexdigest()
+    hashes = [hashlib.sha256(part).digest() for part in (kind.encode(), *parts)]
+    return hashlib.sha256(b"".join(hashes)).hexdigest()
 
 
 def list_of(items: Any, kind: type[Batch], what: str) -> list[Batch]:

@@ -81,12 +81,12 @@ class EmbeddingGemma2Embedder(LocalEmbedder):
             raise InvalidInputError(f"{self.model} has {size} dimensions")
         self._dimensions = self._wanted_dimensions or size
         config.audio_config = None
-        self._tokenizer = checkpoint.component(transformers.AutoTokenizer, "tokenizer.json")
+        self._tokenizer = checkpoint.tokenizer(
+            transformers.AutoTokenizer, config.text_config.vocab_size
+        )
         if config.vision_config is not None:
             self.modalities = frozenset({"text", "image"})
-            self._image_processor = checkpoint.component(
-                transformers.Gemma4ImageProcessorPil, "preprocessor_config.json"
-            )
+            self._image_processor = checkpoint.image_processor(transformers.Gemma4ImageProcessorPil)
             ids = (config.boi_token_id, config.image_token_id, config.eoi_token_id)
             self._image_tokens: list[str] = self._tokenizer.convert_ids_to_tokens(ids)
         return checkpoint.load(

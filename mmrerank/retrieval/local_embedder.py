@@ -151,6 +151,9 @@ class LocalEmbedder(Configurable, Embedder):
         What is written in a text as `<|endoftext|>` is text, and no control token.
         """
         plain: dict[str, Any] = {"split_special_tokens": True, "verbose": False}
+        # Some vocabularies have the control tokens among their words, too.
+        for token in tokenizer.all_special_tokens:
+            texts = [text.replace(token, f"{token[0]} {token[1:]}") for text in texts]
         lengths = [len(ids) for ids in tokenizer(list(texts), **plain)["input_ids"]]
         if cut := sum(own > length for own in lengths):
             warn(f"{cut} of {len(texts)} texts were cut to {length} tokens")

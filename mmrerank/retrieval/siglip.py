@@ -5,7 +5,6 @@ https://github.com/google-research/big_vision
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -34,15 +33,14 @@ class SiglipEmbedder(TwoTowerEmbedder):
     def _size(self, config: Any) -> int:
         return int(config.vision_config.hidden_size)
 
-    def _load_tokenizer(self, checkpoint: Checkpoint) -> Any:
-        """SigLIP 2 has Gemma's vocabulary; the file may name Gemma's class, which keeps capitals."""
+    def _tokenizer_class(self, checkpoint: Checkpoint) -> Any:
+        """SigLIP 2 has Gemma's vocabulary; its files may name Gemma's class, which keeps capitals."""
         transformers = require("transformers")
-        path = checkpoint.file("tokenizer_config.json")
-        kind = str(json.loads(path.read_text(encoding="utf-8")).get("tokenizer_class", ""))
-        if kind.startswith(("Gemma", "Siglip2")):
-            return checkpoint.component(transformers.Siglip2Tokenizer, "tokenizer.json")
+        named = checkpoint.json("tokenizer_config.json").get("tokenizer_class")
+        if named != "SiglipTokenizer":
+            return transformers.Siglip2Tokenizer
         require("sentencepiece")
-        return checkpoint.component(transformers.SiglipTokenizer, "spiece.model")
+        return transformers.SiglipTokenizer
 
     def _tokenize(self, texts: Sequence[str]) -> Tensors:
         """Always the full length and no mask: the tower pools the last place, padding or not."""

@@ -48,10 +48,12 @@ class TwoTowerEmbedder(LocalEmbedder):
         towers = self.towers[config.model_type]
         self._dimensions = self._size(config)
         self.max_length = self._longest(config)
-        self._image_processor = checkpoint.component(
-            getattr(transformers, towers.image_processor), "preprocessor_config.json"
+        self._image_processor = checkpoint.image_processor(
+            getattr(transformers, towers.image_processor)
         )
-        self._tokenizer = self._load_tokenizer(checkpoint)
+        self._tokenizer = checkpoint.tokenizer(
+            self._tokenizer_class(checkpoint), config.text_config.vocab_size
+        )
         return checkpoint.load(
             getattr(transformers, towers.network),
             config,
@@ -68,11 +70,9 @@ class TwoTowerEmbedder(LocalEmbedder):
         """The largest number of tokens of a text."""
         return int(config.text_config.max_position_embeddings)
 
-    def _load_tokenizer(self, checkpoint: Checkpoint) -> Any:
-        """The checkpoint's own tokenizer. Raises `ModelLoadError`."""
-        return checkpoint.component(
-            require("transformers").AutoTokenizer, "tokenizer_config.json", trust_remote_code=False
-        )
+    def _tokenizer_class(self, checkpoint: Checkpoint) -> Any:
+        """The class of the checkpoint's tokenizer. Raises `ModelLoadError`."""
+        return require("transformers").AutoTokenizer
 
     def _tokenize(self, texts: Sequence[str]) -> Tensors:
         """The text tower's arguments."""
