@@ -9,7 +9,7 @@ require("langchain_core")
 from langchain_mmrerank.answers import ImagePrompt, ImagePromptValue, to_message
 from langchain_mmrerank.captions import ChatModelCaptions
 from langchain_mmrerank.compressor import MultimodalRerank
-from langchain_mmrerank.embeddings import TextEmbeddings
+from langchain_mmrerank.embeddings import MultimodalEmbeddings, TextEmbeddings
 from langchain_mmrerank.loader import (
     MultimodalBlobParser,
     MultimodalLoader,
@@ -25,6 +25,7 @@ __all__ = [
     "ImagePrompt",
     "ImagePromptValue",
     "MultimodalBlobParser",
+    "MultimodalEmbeddings",
     "MultimodalLoader",
     "MultimodalPDFLoader",
     "MultimodalRAG",

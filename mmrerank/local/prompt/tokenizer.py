@@ -63,6 +63,14 @@ class Tokenizer:
             raise ModelLoadError(f"{self.model}: its vocabulary has no control token {name!r}")
         return Control(self._added[name])
 
+    def around(self) -> tuple[list[Control], list[Control]]:
+        """The tokens that the checkpoint's own post-processing puts before and after a text."""
+        encoding = self._plain.encode("a", add_special_tokens=True)
+        tokens = list(zip(encoding.ids, encoding.special_tokens_mask, strict=True))
+        own = [i for i, (_, is_special) in enumerate(tokens) if not is_special]
+        before, after = tokens[: own[0]], tokens[own[-1] + 1 :]
+        return [Control(token) for token, _ in before], [Control(token) for token, _ in after]
+
     def word(self, text: str) -> int:
         """The id of a word that is one token. Raises `ModelLoadError` if it is not."""
         ids = self.encode([text])[0]
