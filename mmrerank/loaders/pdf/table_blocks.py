@@ -8,9 +8,9 @@ from itertools import groupby
 from mmrerank.loaders.boxes import Box
 from mmrerank.loaders.pdf.page import Block, Line, Region
 from mmrerank.loaders.pdf.text.lines import joined, make_block
-from mmrerank.loaders.table_text import Cell, table_text
+from mmrerank.loaders.table_text import Cell, Row, table_text
 
-__all__ = ["insert_tables"]
+__all__ = ["insert_tables", "without_empty"]
 
 
 def insert_tables(
@@ -49,11 +49,62 @@ def _runs(
 
 
 def _table_block(region: Region, lines: Sequence[Line], words: Collection[str]) -> Block:
-    rows = tuple(
-        tuple(
-            Cell(joined(cell.lines, words) if cell.lines else "", cell.rows, cell.columns)
-            for cell in row
-        )
-        for row in region.grid
+    rows = without_empty(
+        [
+            [
+                Cell(joined(cell.lines, words) if cell.lines else "", cell.rows, cell.columns)
+                for cell in row
+            ]
+            for row in region.grid
+        ]
     )
     return Block(region.box, table_text(rows), tuple(lines), in_figure=True, rows=rows)
+
+
+def without_empty(rows: Sequence[Sequence[Cell]]) -> tuple[Row, ...]:
+    """The rows of a table without the columns and rows that no text is in.
+
+    Rules and backgrounds cut a table into narrow columns, most of which are empty. A cell spans what
+    is left of its columns and rows; empty cells span nothing.
+    """
+    placed = list(_placed(rows))
+    filled = [(row, column, cell) for row, column, cell in placed if cell.text]
+    kept_rows = _needed([(row, cell.rows) for row, _, cell in filled])
+    kept_columns = _needed([(column, cell.columns) for _, column, cell in filled])
+    first: dict[tuple[int, int], Cell] = {}
+    covered: set[tuple[int, int]] = set()
+    for row, column, cell in filled:
+        own_rows = [kept for kept in kept_rows if row <= kept < row + cell.rows]
+        own_columns = [kept for kept in kept_columns if column <= kept < column + cell.columns]
+        first[own_rows[0], own_columns[0]] = Cell(cell.text, len(own_rows), len(own_columns))
+        covered.update((r, c) for r in own_rows for c in own_columns)
+    return tuple(
+        tuple(
+            first.get((row, column), Cell(""))
+            for column in kept_columns
+            if (row, column) in first or (row, column) not in covered
+        )
+        for row in kept_rows
+    )
+
+
+def _placed(rows: Sequence[Sequence[Cell]]) -> Iterator[tuple[int, int, Cell]]:
+    """Each cell with the first row and column that it covers."""
+    taken: set[tuple[int, int]] = set()
+    for row, cells in enumerate(rows):
+        column = 0
+        for cell in cells:
+            while (row, column) in taken:
+                column += 1
+            yield row, column, cell
+            for below in range(cell.rows):
+                taken.update((row + below, column + right) for right in range(cell.columns))
+
+
+def _needed(spans: Sequence[tuple[int, int]]) -> list[int]:
+    """The fewest places, about, of which each span (its first place and its length) has one."""
+    needed: set[int] = set()
+    for start, length in sorted(spans, key=lambda span: span[1]):
+        if not any(start <= place < start + length for place in needed):
+            needed.add(start)
+    return sorted(needed)

@@ -143,8 +143,9 @@ class _WordsOfLines:
     def of(self, line: Line) -> list[tuple[Box, str]]:
         """The words of a line; the line as one word where the page's words are cut differently."""
         same = self._lines.get("".join(line.text.split()), [])
-        here = [words for words in same if overlap(union(*(box for box, _ in words)), line.box)]
-        return here[0] if here else [(line.box, line.text)]
+        shared = [area(overlap(union(*(box for box, _ in words)), line.box)) for words in same]
+        best = max(shared, default=0.0)  # lines of equal text may overlap by a hair
+        return same[shared.index(best)] if best else [(line.box, line.text)]
 
 
 def _filled(grid: TableGrid, lines: Sequence[Line], words: _WordsOfLines) -> TableGrid:
