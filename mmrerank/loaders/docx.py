@@ -217,12 +217,14 @@ def _related(part: Any, *kinds: str) -> list[Any]:
 def _heading_levels(document: Any) -> dict[str, int]:
     """The level of each paragraph style that is a heading, by the style's id."""
     levels: dict[str, int] = {}
-    for style in document.styles:
-        name = (style.name or "").lower()
+    # Not python-docx's own styles: one without a type would cost the document.
+    for style in document.styles.element.iterfind(f"{W}style"):
+        identity = str(style.get(f"{W}styleId"))
+        name = next((str(node.get(f"{W}val")) for node in style.iterfind(f"{W}name")), "").lower()
         if name.startswith("heading ") and name[8:].isdecimal():
-            levels[style.style_id] = int(name[8:])
+            levels[identity] = int(name[8:])
         elif name == "title":
-            levels[style.style_id] = 1
+            levels[identity] = 1
     return levels
 
 

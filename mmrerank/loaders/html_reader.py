@@ -23,6 +23,7 @@ _BLOCKS = "address article aside blockquote body dd details div dl dt figcaption
 form header html li main nav ol p pre section table td th tr ul h1 h2 h3 h4 h5 h6 hr svg".split()
 _NOT_TEXT = "script style iframe head title".split()
 _INSTEAD = ["template", "noscript"]  # shown only where scripts do not run
+_DECLARATION = re.compile(r"^\s*<\?xml\b[^<>]*>")
 _FRAMES = {"iframe": "src", "frame": "src", "object": "data", "embed": "src"}
 _MAX_SPAN = 1000  # as in browsers; a larger number is a mistake
 
@@ -47,7 +48,7 @@ class HTMLReader:
         """The parts of the body in order, also of fragments and damaged HTML."""
         text = self._decoded(markup)
         soup = self._soup(text)
-        self._warn_of_frames(soup(list(_FRAMES)))
+        self._warn_of_frames([node for node in soup(list(_FRAMES)) if not _is_read(node)])
         elements = self._parsed(soup, [*_NOT_TEXT, *_INSTEAD])
         return elements or self._parsed(self._soup(text), _NOT_TEXT)
 
@@ -65,6 +66,7 @@ class HTMLReader:
                 self._warn("some of its characters cannot be decoded")
             markup = dammit.unicode_markup or markup.decode("utf-8", "replace")
         markup = markup.replace("\0", "")  # as browsers do
+        markup = _DECLARATION.sub("", markup)  # for which Beautiful Soup warns of XML
         for tag in _SWALLOWING:
             markup = self._without_unclosed(markup, tag)
         return self._without_open_comment(markup)
@@ -187,6 +189,11 @@ class HTMLReader:
             return
         if element := self._loader.image_element(image, name=name[:200], caption=caption):
             yield element
+
+
+def _is_read(frame: Any) -> bool:
+    """Whether the text that an object stands for is in the page, and read with it."""
+    return frame.name == "object" and bool(frame.get_text(strip=True))
 
 
 def _parser() -> str:

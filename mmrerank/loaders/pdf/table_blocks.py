@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import groupby
+from itertools import groupby, product
 
 from mmrerank.loaders.boxes import Box
 from mmrerank.loaders.pdf.page import Block, Line, Region
@@ -67,25 +67,22 @@ def without_empty(rows: Sequence[Sequence[Cell]]) -> tuple[Row, ...]:
     Rules and backgrounds cut a table into narrow columns, most of which are empty. A cell spans what
     is left of its columns and rows; empty cells span nothing.
     """
-    placed = list(_placed(rows))
-    filled = [(row, column, cell) for row, column, cell in placed if cell.text]
+    filled = [(row, column, cell) for row, column, cell in _placed(rows) if cell.text]
     kept_rows = _needed([(row, cell.rows) for row, _, cell in filled])
     kept_columns = _needed([(column, cell.columns) for _, column, cell in filled])
-    first: dict[tuple[int, int], Cell] = {}
-    covered: set[tuple[int, int]] = set()
+    # None is a place that a cell above or to the left covers.
+    slots: dict[tuple[int, int], Cell | None] = {}
     for row, column, cell in filled:
-        own_rows = [kept for kept in kept_rows if row <= kept < row + cell.rows]
-        own_columns = [kept for kept in kept_columns if column <= kept < column + cell.columns]
-        first[own_rows[0], own_columns[0]] = Cell(cell.text, len(own_rows), len(own_columns))
-        covered.update((r, c) for r in own_rows for c in own_columns)
-    return tuple(
-        tuple(
-            first.get((row, column), Cell(""))
-            for column in kept_columns
-            if (row, column) in first or (row, column) not in covered
-        )
-        for row in kept_rows
-    )
+        own_rows = _within(kept_rows, row, cell.rows)
+        own_columns = _within(kept_columns, column, cell.columns)
+        slots.update(dict.fromkeys(product(own_rows, own_columns)))
+        slots[own_rows[0], own_columns[0]] = Cell(cell.text, len(own_rows), len(own_columns))
+    found = ([slots.get((row, column), Cell("")) for column in kept_columns] for row in kept_rows)
+    return tuple(tuple(cell for cell in cells if cell is not None) for cells in found)
+
+
+def _within(places: Sequence[int], start: int, length: int) -> list[int]:
+    return [place for place in places if start <= place < start + length]
 
 
 def _placed(rows: Sequence[Sequence[Cell]]) -> Iterator[tuple[int, int, Cell]]:
