@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby, product
 
-from mmrerank.loaders.boxes import Box
+from mmrerank.loaders.boxes import Box, shared_width, width
 from mmrerank.loaders.pdf.page import Block, Line, Region
 from mmrerank.loaders.pdf.text.lines import joined, make_block
 from mmrerank.loaders.table_text import Cell, Row, table_text
 
-__all__ = ["insert_tables", "without_empty"]
+__all__ = ["continued", "insert_tables", "without_empty"]
+
+_BELOW = 0.8  # of the narrower part of a table that goes on: PyMuPDF may find its rules or its text
 
 
 def insert_tables(
@@ -59,6 +62,35 @@ def _table_block(region: Region, lines: Sequence[Line], words: Collection[str]) 
         ]
     )
     return Block(region.box, table_text(rows), tuple(lines), in_figure=True, rows=rows)
+
+
+def continued(blocks: Sequence[Block], before: Block | None) -> list[Block]:
+    """The blocks of a page; a table that goes on from the page before begins with its first row.
+
+    `before` is the last block of the page before. The tables have the same columns, and nothing
+    stands between them.
+    """
+    if before is None or not blocks or not _goes_on(before, blocks[0]):
+        return list(blocks)
+    header = before.rows[: max(cell.rows for cell in _cells(before.rows[0]))]
+    rows = (*header, *blocks[0].rows)
+    return [replace(blocks[0], rows=rows, text=table_text(rows)), *blocks[1:]]
+
+
+def _goes_on(before: Block, block: Block) -> bool:
+    if not (before.rows and block.rows):
+        return False
+    narrower = min(width(before.box), width(block.box))
+    below = shared_width(before.box, block.box) > _BELOW * narrower
+    return below and _columns(before) == _columns(block) and before.rows[0] != block.rows[0]
+
+
+def _columns(block: Block) -> int:
+    return sum(cell.columns for cell in _cells(block.rows[0]))
+
+
+def _cells(row: Row) -> list[Cell]:
+    return [Cell(cell) if isinstance(cell, str) else cell for cell in row]
 
 
 def without_empty(rows: Sequence[Sequence[Cell]]) -> tuple[Row, ...]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pdf_pages import block, line
 
 from mmrerank.loaders.pdf.page import Region, TableCell
-from mmrerank.loaders.pdf.table_blocks import insert_tables, without_empty
+from mmrerank.loaders.pdf.table_blocks import continued, insert_tables, without_empty
 from mmrerank.loaders.pdf.text.lines import make_block
 from mmrerank.loaders.table_text import Cell
 
@@ -55,3 +57,16 @@ def test_a_table_without_gaps_stays_as_it_is():
     rows = ((Cell("a"), Cell("b", rows=2)), (Cell("c"),), (Cell("d"), Cell("")))
     assert without_empty(rows) == rows
     assert without_empty([[Cell("")]]) == ()
+
+
+def test_only_a_table_with_the_same_columns_goes_on():
+    (before,) = insert_tables([block("a")], [table(*block("a").lines)])
+    (same,) = insert_tables([block("b")], [table(*block("b").lines)])
+    assert continued([same], before)[0].rows == (*before.rows, *same.rows)
+    assert continued([same], None) == continued([same], block("a")) == [same]
+    assert continued([block("text"), same], before)[1] == same
+    assert continued([before], before) == [before]  # the page repeats the first row itself
+    moved = replace(same, box=(260.0, 90.0, 500.0, 200.0))
+    wider = replace(same, rows=((Cell("b"), Cell("c")),))
+    assert continued([moved], before) == [moved]
+    assert continued([wider], before) == [wider]

@@ -129,6 +129,16 @@ def test_equal_lines_of_neighbouring_rows_stay_in_their_rows(tmp_path, root):
 cells = st.text(alphabet="abcXYZ019.,-|<>&", min_size=0, max_size=9)
 
 
+def test_a_table_that_goes_on_begins_with_its_first_row(tmp_path, root):
+    made = pymupdf.open()
+    for rows in (ROWS[:3], ROWS[3:]):
+        draw_table(made.new_page(), rows, top=100)
+    made.save(tmp_path / "a.pdf")
+    first, second = load(tmp_path / "a.pdf", root, tables=True)
+    assert "\n".join([first.text, *second.text.splitlines()[2:]]) == MARKDOWN
+    assert second.text.splitlines()[:2] == first.text.splitlines()[:2]
+
+
 @pytest.mark.slow
 @hypothesis_settings(max_examples=12, deadline=None)
 @given(
