@@ -28,6 +28,7 @@ from mmrerank.loaders.pdf.packing import collect_labels, pack
 from mmrerank.loaders.pdf.page import Block, PageChunk, Piece
 from mmrerank.loaders.pdf.places import Place, place_of
 from mmrerank.loaders.pdf.saved_figures import SavedFigures
+from mmrerank.loaders.pdf.table_blocks import continued, insert_tables
 from mmrerank.loaders.pdf.text.headings import Headings
 from mmrerank.loaders.pdf.text.ocr_paragraphs import scan_blocks
 from mmrerank.loaders.splitting import Sizes
@@ -72,6 +73,7 @@ class ChunkBuilder:
             ocr_figures=options.ocr_figures,
         )
         self._linker = Linker(document)
+        self._last_blocks: dict[int, Block] = {}
         profile = document.profile
         self._headings = Headings(profile.body_size, document.outline, body_bold=profile.body_bold)
 
@@ -148,7 +150,11 @@ class ChunkBuilder:
             body_size = self._document.profile.body_size
             return scan_blocks(lines, self._document.sizes[number], body_size)
         regions = self._document.regions(number).values()
-        return collect_labels(self._document.blocks(number), [region.box for region in regions])
+        blocks = insert_tables(self._document.blocks(number), regions, self._document.words)
+        blocks = continued(blocks, self._last_blocks.get(number - 1))
+        self._last_blocks = {number: blocks[-1]} if blocks else {}
+        others = [region.box for region in regions if not region.lines]
+        return collect_labels(blocks, others)
 
     def _section(self, chunk: PageChunk, number: int) -> str:
         """The section in which a chunk's text begins; its headings open those of later chunks."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import replace
 
@@ -82,6 +82,11 @@ class PDFDocument:
     def profile(self) -> Profile:
         """What the pages share."""
         return self._text.profile
+
+    @property
+    def words(self) -> Collection[str]:
+        """The words of the document in small letters."""
+        return self._text.words
 
     def warn(self, number: int | None, message: str) -> None:
         """Issue a `RerankWarning` about a page, or about the document."""

@@ -27,6 +27,7 @@ from mmrerank.loaders.pdf.page import (
     Profile,
     Region,
 )
+from mmrerank.loaders.pdf.table_grids import with_cells
 from mmrerank.loaders.pdf.text.lines import read_blocks
 from mmrerank.loaders.pdf.text.ocr_paragraphs import layer_blocks
 from mmrerank.loaders.pdf.text.titles import title_forms
@@ -184,11 +185,12 @@ def _regions(
             tables=options.tables,
             max_paths=options.max_paths,
         )
+        large = [region for region in regions if _smallest_side(region) >= options.min_size]
+        return with_cells(page, text.blocks, large), ""
     except MissingDependencyError:
         raise
     except Exception as error:  # PyMuPDF raises many kinds; the text is kept
         return [], str(error) or type(error).__name__
-    return [region for region in regions if _smallest_side(region) >= options.min_size], ""
 
 
 def _crop(page: Any, text: PageText, box: Box, options: PageOptions) -> Crop:

@@ -10,6 +10,7 @@ from pdf_pages import (
     PDF,
     kinds,
     load,
+    picture,
 )
 from PIL import Image, ImageDraw
 
@@ -152,3 +153,13 @@ def test_a_scan_is_read_in_columns_and_paragraphs(tmp_path, root, monkeypatch):
     )
     assert chunk.section == "A title over both"
     assert [link.kind for link in chunk.links] == ["page"]
+
+
+def test_pages_that_are_the_same_picture_are_not_lost(tmp_path, root):
+    made = pymupdf.open()
+    for _ in range(3):
+        page = made.new_page(width=300, height=200)
+        page.insert_image(page.rect, stream=picture(), keep_proportion=False)
+    made.save(tmp_path / "a.pdf")
+    chunks = load(tmp_path / "a.pdf", root, ocr=False)
+    assert [[link.figure.kind for link in chunk.links] for chunk in chunks] == [["page"]] * 3
