@@ -42,6 +42,12 @@ class FigureSettings(ChartSettings):
     """Of an image's longer side: smaller ones are bullets. Strips may be thin one way."""
     hiding_image_share: float = 0.5
     """Of the page: an image of this size hides the text that was drawn before it."""
+    min_counted_bytes: int = 300_000
+    """Of compressed content: a page with less is drawn without counting its paths first."""
+    max_detailed_paths: int = 20_000
+    """On a page: what is drawn after so many is a map or a drawing, of which the outline counts."""
+    path_tile: float = 12.0
+    """Side of a tile in which such paths are merged: finer than the gap between two figures."""
     white: float = 0.98
     """Of full brightness in every colour channel: such a fill is invisible on paper."""
     straight_tolerance: float = 1.0
