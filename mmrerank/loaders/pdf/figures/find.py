@@ -15,7 +15,8 @@ from mmrerank.loaders.boxes import Box, area, overlap, part_inside
 from mmrerank.loaders.pdf.figures.captioned import captioned_regions
 from mmrerank.loaders.pdf.figures.components import is_big
 from mmrerank.loaders.pdf.figures.layout import read_layout
-from mmrerank.loaders.pdf.figures.paths import PageDrawing, read_paths, shows_text
+from mmrerank.loaders.pdf.figures.path_reader import read_paths
+from mmrerank.loaders.pdf.figures.paths import PageDrawing, shows_text
 from mmrerank.loaders.pdf.figures.pictures import merged_strips
 from mmrerank.loaders.pdf.figures.render import PagePreview
 from mmrerank.loaders.pdf.figures.settings import DEFAULT_SETTINGS, FigureSettings
