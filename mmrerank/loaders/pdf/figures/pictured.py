@@ -1,0 +1,89 @@
+"""The figures inside a page that is one picture: a scan, or a slide saved as an image."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from mmrerank.loaders.boxes import Box, area
+from mmrerank.loaders.pdf.figures.captioned import captioned_regions
+from mmrerank.loaders.pdf.figures.layout import read_layout
+from mmrerank.loaders.pdf.figures.settings import DEFAULT_SETTINGS, FigureSettings
+from mmrerank.loaders.pdf.figures.tables import without_tables
+from mmrerank.loaders.pdf.figures.tracing import traced
+from mmrerank.loaders.pdf.figures.tracing_settings import DEFAULT_TRACING, TracingSettings
+from mmrerank.loaders.pdf.figures.uncaptioned import uncaptioned_regions
+from mmrerank.loaders.pdf.page import Block, Region
+from mmrerank.optional import require
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["figures_in_picture", "find_regions_inside"]
+
+
+def find_regions_inside(
+    page: Any,
+    blocks: Sequence[Block],
+    *,
+    body_size: float,
+    settings: FigureSettings = DEFAULT_SETTINGS,
+    tracing: TracingSettings = DEFAULT_TRACING,
+) -> list[Region]:
+    """The figures inside a PyMuPDF page that is a picture, from top to bottom.
+
+    `blocks` is the text that OCR read in it, `body_size` the font size that it gave the usual
+    lines. The page is drawn once, coarsely, and its figures are found as on any other page.
+    """
+    across, down = max(page.rect.width, 1.0), max(page.rect.height, 1.0)
+    scale = min(math.sqrt(tracing.pixels / (across * down)), tracing.max_side / max(across, down))
+    pixels = _drawn(page, scale)
+    enlarged = [_scaled_block(block, scale) for block in blocks]
+    regions = figures_in_picture(pixels, enlarged, body_size, settings, tracing)
+    own = {id(large): block for large, block in zip(enlarged, blocks, strict=True)}
+    return [
+        Region(_scaled(region.box, 1 / scale), region.kind, own.get(id(region.caption)))
+        for region in regions
+    ]
+
+
+def figures_in_picture(
+    pixels: NDArray[np.uint8],
+    blocks: Sequence[Block],
+    body_size: float,
+    settings: FigureSettings = DEFAULT_SETTINGS,
+    tracing: TracingSettings = DEFAULT_TRACING,
+) -> list[Region]:
+    """The figures in a picture (rows, columns, RGB), with boxes in pixels, as those of `blocks`."""
+    whole: Box = (0.0, 0.0, float(pixels.shape[1]), float(pixels.shape[0]))
+    drawing = traced(pixels, [line.box for block in blocks for line in block.lines], tracing)
+    layout = read_layout(whole, blocks, body_size, drawing, settings)
+    regions = captioned_regions(layout, settings, tables=False)
+    regions += uncaptioned_regions(layout, [region.box for region in regions], settings)
+    figures = [
+        replace(region, kind="raster")
+        for region in without_tables(regions)
+        if region.kind != "text" and area(region.box) < settings.max_page_share * area(whole)
+    ]
+    return sorted(figures, key=lambda region: (region.box[1], region.box[0]))
+
+
+def _drawn(page: Any, scale: float) -> NDArray[np.uint8]:
+    pymupdf = require("pymupdf")
+    np = require("numpy", extra="pdf", purpose="finding figures")
+    drawn = page.get_pixmap(matrix=pymupdf.Matrix(scale, scale), colorspace=pymupdf.csRGB)
+    rows = np.frombuffer(drawn.samples, dtype=np.uint8).reshape(drawn.height, drawn.stride)
+    return rows[:, : 3 * drawn.width].reshape(drawn.height, drawn.width, 3)  # type: ignore[no-any-return]
+
+
+def _scaled_block(block: Block, scale: float) -> Block:
+    lines = tuple(replace(line, box=_scaled(line.box, scale)) for line in block.lines)
+    return replace(block, box=_scaled(block.box, scale), lines=lines)
+
+
+def _scaled(box: Box, scale: float) -> Box:
+    x0, y0, x1, y1 = box
+    return (x0 * scale, y0 * scale, x1 * scale, y1 * scale)

@@ -1,0 +1,53 @@
+"""The thresholds of figures inside pictures: how pixels become lines, areas and photographs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["DEFAULT_TRACING", "TracingSettings"]
+
+
+@dataclass(frozen=True, slots=True)
+class TracingSettings:
+    """The thresholds of tracing, in pixels of a page drawn at `pixels` unless a comment says otherwise.
+
+    A page is drawn so that an A4 page has about 70 pixels an inch: a pixel is a point there, and
+    the thresholds of `FigureSettings` hold. `benchmarks/rasterised.py` measures what a change does.
+    """
+
+    pixels: int = 500_000
+    """Of the page, width times height, whatever its size in points: scans may be of any."""
+    max_side: int = 2000
+    """Of the page's longer side: a strip of paper is not drawn longer."""
+    tone_step: int = 16
+    """Of 255, in each colour: tones so near count as one when the paper's is looked for."""
+    min_contrast: int = 26
+    """Of 255: what differs by less from the paper, in all colours, is paper, grain or JPEG noise."""
+    grain_contrast: float = 5.0
+    """Times the mean deviation of the paper: what differs by less is its grain."""
+    max_ink_share: float = 0.8
+    """Of the page: with more that is not paper, the page has no paper: it is one picture."""
+    text_margin: float = 1.5
+    """Around a line of text, so that no edge of its letters is left."""
+    min_run: int = 12
+    """A row or column of ink so long is a line; letters and curves have shorter ones."""
+    min_solid: int = 7
+    """Of an area's shorter side: thinner things are lines and strokes."""
+    line_thickness: float = 3.5
+    """Ink of a straight line over its length: a line of a skewed scan leaves its row, and is thin."""
+    min_block_fill: float = 0.9
+    """Of its box: an area that fills more is a rectangle."""
+    min_photograph: int = 24
+    """Of a photograph's shorter side; smaller ones are icons, and drawn like anything else."""
+    min_photograph_fill: float = 0.5
+    """Of its box: a photograph fills more, though its bright parts may be as pale as the paper."""
+    max_tone_share: float = 0.6
+    """Of an area's pixels: where its three commonest tones have more, it is painted, not a photograph."""
+    min_stroke: int = 3
+    """Pixels of ink: less is dust."""
+    max_strokes: int = 20_000
+    """Things on a page: more are handwriting, a screen of dots or grain, in which nothing is found."""
+
+
+DEFAULT_TRACING = TracingSettings()
+"""The settings that are used unless others are passed."""
