@@ -6,7 +6,7 @@ The passes that find figures among paths and images then find them in a picture 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mmrerank.loaders.boxes import Box, area, grown, height, width
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Pixels = NDArray[np.uint8]
     """(rows, columns, 3) in RGB."""
 
-__all__ = ["find_ink", "find_photographs", "find_solids", "traced"]
+__all__ = ["Thing", "find_ink", "find_solids", "is_photograph", "traced"]
 
 
 def traced(
@@ -34,24 +34,61 @@ def traced(
 
     `text` are the boxes of its lines of text, in pixels.
     """
+    whole = float(pixels.shape[0] * pixels.shape[1])
+    drawing = _Tracing(whole, text, settings)
     ink = find_ink(pixels, text, settings)
-    if ink is None:
-        return PageDrawing()
-    solids = find_solids(ink, settings)
-    photographs = find_photographs(pixels, ink, solids, settings)
-    rest = ink & ~_filled(ink.shape, photographs)
-    solids = solids & rest
-    paths = [
-        *_areas(solids, settings),
-        *_strokes(rest & ~_widened(solids, 1), settings),
-    ]
-    return PageDrawing(tuple(photographs), tuple(paths[: settings.max_strokes]))
+    if ink.mean() <= settings.max_ink_share:
+        drawing.trace(pixels, ink, (0, 0), depth=0)
+    if len(drawing.paths) > settings.max_strokes:
+        return PageDrawing(tuple(drawing.photographs))
+    return PageDrawing(tuple(drawing.photographs), tuple(drawing.paths))
 
 
-def find_ink(pixels: Pixels, text: Sequence[Box], settings: TracingSettings) -> Mask | None:
-    """Where a picture differs from its paper, without its text; None if it has no paper.
+class _Tracing:
+    """What has been found in a picture so far; `whole` is its area in pixels."""
 
-    Paper is the commonest tone, whether light or dark.
+    def __init__(self, whole: float, text: Sequence[Box], settings: TracingSettings) -> None:
+        self.photographs: list[Box] = []
+        self.paths: list[DrawnPath] = []
+        self._whole, self._text, self._settings = whole, text, settings
+
+    def trace(self, pixels: Pixels, ink: Mask, corner: tuple[int, int], depth: int) -> None:
+        """Trace a part of the picture that begins at `corner` (row, column).
+
+        An area with one tone all around its edge is paper of its own: what is drawn on it is traced too.
+        """
+        settings = self._settings
+        solids = find_solids(ink, settings)
+        taken = ~ink
+        for thing in _things(solids):
+            box = _moved(thing.box, corner)
+            if is_photograph(pixels[thing.place], ink[thing.place], thing, settings):
+                self.photographs.append(box)
+                taken[thing.place] = True
+                continue
+            straight = thing.pixels > settings.min_block_fill * area(thing.box)
+            self.paths.append(_path(box, self._whole, straight=straight, marks=straight))
+            if (
+                straight
+                and depth < settings.max_depth
+                and thing.pixels > settings.min_paper_share * self._whole
+            ):
+                rows, columns = thing.place
+                inner = (corner[0] + rows.start, corner[1] + columns.start)
+                lines = [_moved(line, (-inner[0], -inner[1])) for line in self._text]
+                part = pixels[thing.place]
+                self.trace(part, find_ink(part, lines, settings), inner, depth + 1)
+        strokes = ink & ~taken & ~_dilated(solids, 3, 3)
+        self.paths += [
+            replace(path, box=_moved(path.box, corner))
+            for path in _strokes(strokes, self._whole, settings)
+        ]
+
+
+def find_ink(pixels: Pixels, text: Sequence[Box], settings: TracingSettings) -> Mask:
+    """Where a picture differs from its paper, without its text.
+
+    Paper is the commonest tone, whether light or dark. Text that stands on an area is a part of it.
     """
     np = require("numpy", extra="pdf", purpose="finding figures")
     tones = (pixels // settings.tone_step).astype(np.int32) @ np.array([1, 256, 65536])
@@ -61,12 +98,22 @@ def find_ink(pixels: Pixels, text: Sequence[Box], settings: TracingSettings) -> 
     contrast = np.abs(pixels.astype(np.int16) - paper).max(axis=2)
     grain = settings.grain_contrast * contrast[of_paper].mean()
     ink = contrast > max(settings.min_contrast, grain)
-    if ink.mean() > settings.max_ink_share:
-        return None
     for box in text:
         x0, y0, x1, y1 = grown(box, settings.text_margin, settings.text_margin)
-        ink[max(int(y0), 0) : max(int(y1) + 1, 0), max(int(x0), 0) : max(int(x1) + 1, 0)] = False
+        rows, columns = (
+            slice(max(int(y0), 0), max(int(y1) + 1, 0)),
+            slice(max(int(x0), 0), max(int(x1) + 1, 0)),
+        )
+        ink[rows, columns] = _is_inked_around(ink[rows, columns])
     return ink  # type: ignore[no-any-return]
+
+
+def _is_inked_around(part: Mask) -> bool:
+    """Whether most of the edge of a part of the picture is ink."""
+    if not part.size:
+        return False
+    edge = (part[0].mean() + part[-1].mean() + part[:, 0].mean() + part[:, -1].mean()) / 4
+    return bool(edge > 0.5)
 
 
 def find_solids(ink: Mask, settings: TracingSettings) -> Mask:
@@ -75,37 +122,30 @@ def find_solids(ink: Mask, settings: TracingSettings) -> Mask:
     return _dilated(_eroded(ink, side, side), side, side)
 
 
-def find_photographs(
-    pixels: Pixels, ink: Mask, solids: Mask, settings: TracingSettings
-) -> list[Box]:
-    """The boxes of the areas that have many tones."""
+def is_photograph(pixels: Pixels, ink: Mask, thing: Thing, settings: TracingSettings) -> bool:
+    """Whether an area has many tones, also along its edge. `pixels` and `ink` are those of its box."""
     np = require("numpy", extra="pdf", purpose="finding figures")
-    photographs = []
-    for thing in _things(solids):
-        box = thing.box
-        if min(width(box), height(box)) < settings.min_photograph:
-            continue
-        if thing.pixels < settings.min_photograph_fill * area(box):
-            continue
-        inside = pixels[thing.place][ink[thing.place]] // (2 * settings.tone_step)
-        tones = inside.astype(np.int32) @ np.array([1, 64, 4096])
-        counts = np.sort(np.unique(tones, return_counts=True)[1])
-        if counts[-3:].sum() < settings.max_tone_share * len(tones):
-            photographs.append(box)
-    return photographs
+    if min(width(thing.box), height(thing.box)) < settings.min_photograph:
+        return False
+    if thing.pixels < settings.min_photograph_fill * area(thing.box):
+        return False
+    tones = (pixels // (2 * settings.tone_step)).astype(np.int32) @ np.array([1, 64, 4096])
+    edge = np.concatenate([tones[1], tones[-2], tones[:, 1], tones[:, -2]])
+    return (
+        _commonest_share(tones[ink], 3) < settings.max_tone_share
+        and _commonest_share(edge, 1) < settings.max_edge_tone_share
+    )
 
 
-def _areas(solids: Mask, settings: TracingSettings) -> Iterator[DrawnPath]:
-    """The areas of one tone, as paths; rectangles may be bars of a chart or tinted boxes."""
-    whole = float(solids.size)
-    for thing in _things(solids):
-        straight = thing.pixels > settings.min_block_fill * area(thing.box)
-        yield _path(thing.box, whole, straight=straight, marks=straight)
+def _commonest_share(tones: NDArray[np.int32], count: int) -> float:
+    """The share (0 to 1) that the commonest tones have."""
+    np = require("numpy", extra="pdf", purpose="finding figures")
+    counts = np.sort(np.unique(tones, return_counts=True)[1])
+    return float(counts[-count:].sum() / max(tones.size, 1))
 
 
-def _strokes(ink: Mask, settings: TracingSettings) -> Iterator[DrawnPath]:
+def _strokes(ink: Mask, whole: float, settings: TracingSettings) -> Iterator[DrawnPath]:
     """The horizontal and vertical lines, then everything else, as paths."""
-    whole = float(ink.size)
     run = settings.min_run
     level = _dilated(_eroded(ink, 1, run), 1, run)
     upright = _dilated(_eroded(ink, run, 1), run, 1)
@@ -117,7 +157,7 @@ def _strokes(ink: Mask, settings: TracingSettings) -> Iterator[DrawnPath]:
             yield _path(thing.box, whole, straight=False)
 
 
-def _thinned(thing: _Thing, settings: TracingSettings) -> Box:
+def _thinned(thing: Thing, settings: TracingSettings) -> Box:
     """The box of a line as thin as the line is; a line of a skewed scan has a higher box."""
     x0, y0, x1, y1 = thing.box
     thickness = thing.pixels / max(x1 - x0, y1 - y0)
@@ -137,7 +177,7 @@ def _path(box: Box, whole: float, *, straight: bool, marks: bool = False) -> Dra
 
 
 @dataclass(frozen=True, slots=True)
-class _Thing:
+class Thing:
     """Pixels that touch: their box, their number, and the part of the picture that they are in."""
 
     box: Box
@@ -145,7 +185,7 @@ class _Thing:
     place: tuple[slice, slice]
 
 
-def _things(mask: Mask) -> Iterator[_Thing]:
+def _things(mask: Mask) -> Iterator[Thing]:
     """What touches in a mask, corner to corner too."""
     np = require("numpy", extra="pdf", purpose="finding figures")
     ndimage = require("scipy.ndimage")
@@ -154,7 +194,7 @@ def _things(mask: Mask) -> Iterator[_Thing]:
     for place, size in zip(ndimage.find_objects(labels), sizes, strict=True):
         rows, columns = place
         box = (float(columns.start), float(rows.start), float(columns.stop), float(rows.stop))
-        yield _Thing(box, size, place)
+        yield Thing(box, size, place)
 
 
 def _eroded(mask: Mask, rows: int, columns: int) -> Mask:
@@ -171,14 +211,7 @@ def _dilated(mask: Mask, rows: int, columns: int) -> Mask:
     return ndimage.maximum_filter(mask, (rows, columns), mode="constant", origin=lean)  # type: ignore[no-any-return]
 
 
-def _widened(mask: Mask, by: int) -> Mask:
-    return _dilated(mask, 2 * by + 1, 2 * by + 1)
-
-
-def _filled(shape: tuple[int, ...], boxes: Sequence[Box]) -> Mask:
-    """A mask in which these boxes are filled."""
-    np = require("numpy", extra="pdf", purpose="finding figures")
-    mask = np.zeros(shape, dtype=bool)
-    for x0, y0, x1, y1 in boxes:
-        mask[int(y0) : int(y1), int(x0) : int(x1)] = True
-    return mask  # type: ignore[no-any-return]
+def _moved(box: Box, corner: tuple[int, int]) -> Box:
+    """A box from a part of a picture that begins at `corner` (row, column), in the whole picture."""
+    row, column = corner
+    return (box[0] + column, box[1] + row, box[2] + column, box[3] + row)

@@ -43,6 +43,12 @@ class TracingSettings:
     """Of its box: a photograph fills more, though its bright parts may be as pale as the paper."""
     max_tone_share: float = 0.6
     """Of an area's pixels: where its three commonest tones have more, it is painted, not a photograph."""
+    max_edge_tone_share: float = 0.8
+    """Of an area's edge: one tone with more is paper of its own, on which something may be drawn."""
+    min_paper_share: float = 0.02
+    """Of the page: a smaller area is not looked into."""
+    max_depth: int = 2
+    """Areas within areas that are looked into: a panel on a slide's background, a chart on it."""
     min_stroke: int = 3
     """Pixels of ink: less is dust."""
     max_strokes: int = 20_000
