@@ -111,13 +111,15 @@ class Linker:
     ) -> Iterator[FigureLink]:
         """The figures that a chunk's text names, on any page; `started` as in `_continued`."""
         captions = [region.caption for region in regions.values()]
+        read_by_ocr = {r.label for r in regions.values() if r.label} - set(self._labels)
+        labels = [*self._labels, *sorted(read_by_ocr)]
         for start, piece in _pieces(chunk):
             caption = piece.block.caption
             # A caption does not refer to itself, nor does a list of figures to all of them.
             skip = caption.title if piece.first and caption and piece.block in captions else 0
             before = started.get(id(piece), "")
             text = f"{before} {' ' * skip}{_blank_contents(piece.text[skip:])}"
-            for end, label in find_mentions(text, self._labels):
+            for end, label in find_mentions(text, labels):
                 offset = end - len(before) - 1
                 if offset > 0 and (key := self._labelled(label, number)):
                     yield FigureLink(key, "reference", start + offset)
@@ -128,7 +130,7 @@ class Linker:
         "Figure 2a" means "figure 2" where no figure has a caption for the panel alone.
         """
         for name in dict.fromkeys([label, panel_base(label)]):
-            numbers = self._document.captions.get(name, [])
+            numbers = self._document.captions.get(name, [page])  # a scan's are known on its own
             for number in sorted(numbers, key=lambda number: abs(number - page)):
                 for key, region in self._document.regions(number).items():
                     if region.label == name:
@@ -216,6 +218,8 @@ def links_of_captions(
         for key, region in regions.items():
             if piece.first and piece.block == region.caption:
                 yield FigureLink(key, "caption", start + len(piece.text))
+            elif region.kind == "page" and len(regions) > 1:
+                continue  # its words are those of the figures inside
             elif piece.block.in_figure and part_inside(piece.block.box, region.box) > _INSIDE:
                 yield FigureLink(key, "column", start + len(piece.text))
 
