@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from mmrerank.loaders.boxes import Box, area
+from mmrerank.loaders.boxes import Box, area, covered_area
 from mmrerank.loaders.pdf.figures.captioned import captioned_regions
-from mmrerank.loaders.pdf.figures.layout import read_layout
+from mmrerank.loaders.pdf.figures.layout import PageLayout, read_layout
 from mmrerank.loaders.pdf.figures.settings import DEFAULT_SETTINGS, FigureSettings
 from mmrerank.loaders.pdf.figures.tables import without_tables
 from mmrerank.loaders.pdf.figures.tracing import traced
@@ -62,6 +62,7 @@ def figures_in_picture(
     drawing = traced(pixels, [line.box for block in blocks for line in block.lines], tracing)
     layout = read_layout(whole, blocks, body_size, drawing, settings)
     regions = captioned_regions(layout, settings, tables=False)
+    regions = [_without_wrong_caption(region, layout, settings) for region in regions]
     regions += uncaptioned_regions(layout, [region.box for region in regions], settings)
     figures = [
         replace(region, kind="raster")
@@ -69,6 +70,17 @@ def figures_in_picture(
         if region.kind != "text" and area(region.box) < settings.max_page_share * area(whole)
     ]
     return sorted(figures, key=lambda region: (region.box[1], region.box[0]))
+
+
+def _without_wrong_caption(region: Region, layout: PageLayout, settings: FigureSettings) -> Region:
+    """A region with the caption of a table, without it if too little text is in it for a table.
+
+    The cells of a table without lines are text; the next drawing is not what its caption means.
+    """
+    cells = covered_area(region.box, (line.box for line in layout.labels))
+    if region.kind == "table" and cells < settings.table_text_share * area(region.box):
+        return Region(region.box, "raster")
+    return region
 
 
 def _drawn(page: Any, scale: float) -> NDArray[np.uint8]:

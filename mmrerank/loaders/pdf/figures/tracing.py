@@ -91,11 +91,11 @@ def find_ink(pixels: Pixels, text: Sequence[Box], settings: TracingSettings) -> 
     Paper is the commonest tone, whether light or dark. Text that stands on an area is a part of it.
     """
     np = require("numpy", extra="pdf", purpose="finding figures")
-    tones = (pixels // settings.tone_step).astype(np.int32) @ np.array([1, 256, 65536])
-    values, counts = np.unique(tones, return_counts=True)
-    of_paper = tones == values[counts.argmax()]
-    paper = np.median(pixels[of_paper], axis=0).astype(np.int16)
-    contrast = np.abs(pixels.astype(np.int16) - paper).max(axis=2)
+    tones = _tones(pixels, settings.paper_levels)
+    of_paper = tones == np.bincount(tones.ravel()).argmax()
+    paper = np.median(pixels[of_paper][:: settings.paper_sample], axis=0).astype(np.uint8)
+    away = np.maximum(pixels, paper) - np.minimum(pixels, paper)
+    contrast = np.maximum(np.maximum(away[:, :, 0], away[:, :, 1]), away[:, :, 2])
     grain = settings.grain_contrast * contrast[of_paper].mean()
     ink = contrast > max(settings.min_contrast, grain)
     for box in text:
@@ -129,18 +129,29 @@ def is_photograph(pixels: Pixels, ink: Mask, thing: Thing, settings: TracingSett
         return False
     if thing.pixels < settings.min_photograph_fill * area(thing.box):
         return False
-    tones = (pixels // (2 * settings.tone_step)).astype(np.int32) @ np.array([1, 64, 4096])
+    tones = _tones(pixels, settings.photograph_levels)
+    if _commonest_share(tones[ink], 3) >= settings.max_tone_share:
+        return False
     edge = np.concatenate([tones[1], tones[-2], tones[:, 1], tones[:, -2]])
-    return (
-        _commonest_share(tones[ink], 3) < settings.max_tone_share
-        and _commonest_share(edge, 1) < settings.max_edge_tone_share
+    has_paper = (
+        _commonest_share(edge, 1) >= settings.max_edge_tone_share
+        and _commonest_share(tones, 1) >= settings.min_paper_tone_share
     )
+    return not has_paper
 
 
-def _commonest_share(tones: NDArray[np.int32], count: int) -> float:
+def _tones(pixels: Pixels, levels: int) -> NDArray[np.uint16]:
+    """A number for the tone of each pixel, where each colour has only so many levels."""
+    np = require("numpy", extra="pdf", purpose="finding figures")
+    step = 256 // levels
+    red, green, blue = (pixels[:, :, colour] // step for colour in range(3))
+    return (red.astype(np.uint16) * levels + green) * levels + blue  # type: ignore[no-any-return]
+
+
+def _commonest_share(tones: NDArray[np.uint16], count: int) -> float:
     """The share (0 to 1) that the commonest tones have."""
     np = require("numpy", extra="pdf", purpose="finding figures")
-    counts = np.sort(np.unique(tones, return_counts=True)[1])
+    counts = np.sort(np.bincount(tones.ravel()))
     return float(counts[-count:].sum() / max(tones.size, 1))
 
 

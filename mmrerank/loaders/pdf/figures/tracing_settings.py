@@ -19,9 +19,11 @@ class TracingSettings:
     """Of the page, width times height, whatever its size in points: scans may be of any."""
     max_side: int = 2000
     """Of the page's longer side: a strip of paper is not drawn longer."""
-    tone_step: int = 16
-    """Of 255, in each colour: tones so near count as one when the paper's is looked for."""
-    min_contrast: int = 26
+    paper_levels: int = 16
+    """Of each colour: tones of one level count as one when the paper's is looked for."""
+    paper_sample: int = 16
+    """Of so many pixels of paper, one is enough for its tone."""
+    min_contrast: int = 18
     """Of 255: what differs by less from the paper, in all colours, is paper, grain or JPEG noise."""
     grain_contrast: float = 5.0
     """Times the mean deviation of the paper: what differs by less is its grain."""
@@ -41,10 +43,14 @@ class TracingSettings:
     """Of a photograph's shorter side; smaller ones are icons, and drawn like anything else."""
     min_photograph_fill: float = 0.5
     """Of its box: a photograph fills more, though its bright parts may be as pale as the paper."""
+    photograph_levels: int = 8
+    """Of each colour: JPEG noise and shading give an area of one tone no more than a few."""
     max_tone_share: float = 0.6
     """Of an area's pixels: where its three commonest tones have more, it is painted, not a photograph."""
     max_edge_tone_share: float = 0.8
-    """Of an area's edge: one tone with more is paper of its own, on which something may be drawn."""
+    """Of an area's edge: one tone with more may be paper of its own, on which something is drawn."""
+    min_paper_tone_share: float = 0.3
+    """Of such an area: its paper shows on so much of it; the frame of a photograph does not."""
     min_paper_share: float = 0.02
     """Of the page: a smaller area is not looked into."""
     max_depth: int = 2
