@@ -145,7 +145,7 @@ def _tones(pixels: Pixels, levels: int) -> NDArray[np.uint16]:
     np = require("numpy", extra="pdf", purpose="finding figures")
     step = 256 // levels
     red, green, blue = (pixels[:, :, colour] // step for colour in range(3))
-    return (red.astype(np.uint16) * levels + green) * levels + blue  # type: ignore[no-any-return]
+    return (red.astype(np.uint16) * levels + green) * levels + blue
 
 
 def _commonest_share(tones: NDArray[np.uint16], count: int) -> float:
