@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from mmrerank.loaders.boxes import Box, area, covered_area
+from mmrerank.loaders.boxes import Box, area
 from mmrerank.loaders.pdf.figures.captioned import captioned_regions
-from mmrerank.loaders.pdf.figures.layout import PageLayout, read_layout
+from mmrerank.loaders.pdf.figures.layout import read_layout
+from mmrerank.loaders.pdf.figures.paths import PageDrawing
+from mmrerank.loaders.pdf.figures.picture_tables import holds_photograph, is_table_in_picture
 from mmrerank.loaders.pdf.figures.settings import DEFAULT_SETTINGS, FigureSettings
 from mmrerank.loaders.pdf.figures.tables import without_tables
 from mmrerank.loaders.pdf.figures.tracing import traced
@@ -22,7 +24,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["figures_in_picture", "find_regions_inside"]
+__all__ = ["PICTURE_SETTINGS", "figures_in_picture", "find_regions_inside"]
+
+PICTURE_SETTINGS = replace(DEFAULT_SETTINGS, backdrop_text_share=0.8, text_photograph_share=0.8)
+"""In a picture, words on a photograph are mostly part of it: signs, labels, a title."""
 
 
 def find_regions_inside(
@@ -30,7 +35,7 @@ def find_regions_inside(
     blocks: Sequence[Block],
     *,
     body_size: float,
-    settings: FigureSettings = DEFAULT_SETTINGS,
+    settings: FigureSettings = PICTURE_SETTINGS,
     tracing: TracingSettings = DEFAULT_TRACING,
 ) -> list[Region]:
     """The figures inside a PyMuPDF page that is a picture, from top to bottom.
@@ -54,7 +59,7 @@ def figures_in_picture(
     pixels: NDArray[np.uint8],
     blocks: Sequence[Block],
     body_size: float,
-    settings: FigureSettings = DEFAULT_SETTINGS,
+    settings: FigureSettings = PICTURE_SETTINGS,
     tracing: TracingSettings = DEFAULT_TRACING,
 ) -> list[Region]:
     """The figures in a picture (rows, columns, RGB), with boxes in pixels, as those of `blocks`."""
@@ -62,23 +67,27 @@ def figures_in_picture(
     drawing = traced(pixels, [line.box for block in blocks for line in block.lines], tracing)
     layout = read_layout(whole, blocks, body_size, drawing, settings)
     regions = captioned_regions(layout, settings, tables=False)
-    regions = [_without_wrong_caption(region, layout, settings) for region in regions]
+    regions = [_without_wrong_caption(region, drawing, tracing) for region in regions]
     regions += uncaptioned_regions(layout, [region.box for region in regions], settings)
+    lines = [line.box for block in blocks for line in block.lines]
     figures = [
         replace(region, kind="raster")
         for region in without_tables(regions)
-        if region.kind != "text" and area(region.box) < settings.max_page_share * area(whole)
+        if region.kind != "text"
+        and area(region.box) < settings.max_page_share * area(whole)
+        and (region.label or not is_table_in_picture(region.box, lines, drawing, tracing))
     ]
     return sorted(figures, key=lambda region: (region.box[1], region.box[0]))
 
 
-def _without_wrong_caption(region: Region, layout: PageLayout, settings: FigureSettings) -> Region:
-    """A region with the caption of a table, without it if too little text is in it for a table.
+def _without_wrong_caption(
+    region: Region, drawing: PageDrawing, tracing: TracingSettings
+) -> Region:
+    """A region with the caption of a table, without it if it holds a photograph or a painted area.
 
-    The cells of a table without lines are text; the next drawing is not what its caption means.
+    The cells of a table without rules are text: the next drawing is not what its caption means.
     """
-    cells = covered_area(region.box, (line.box for line in layout.labels))
-    if region.kind == "table" and cells < settings.table_text_share * area(region.box):
+    if region.kind == "table" and holds_photograph(region.box, drawing, tracing):
         return Region(region.box, "raster")
     return region
 

@@ -57,6 +57,16 @@ class TracingSettings:
     """Areas within areas that are looked into: a panel on a slide's background, a chart on it."""
     min_stroke: int = 3
     """Pixels of ink: less is dust."""
+    min_cell_share: float = 0.25
+    """Of a table's area: its text covers more; the labels of a chart cover less."""
+    min_table_rows: int = 3
+    """Rows of two lines or more, side by side: fewer are no table."""
+    full_row_share: float = 0.6
+    """Of its rows, the same: the axis of a chart has one number a row."""
+    max_bar_share: float = 0.1
+    """Of a table's area: filled areas without text in them, as bars are."""
+    min_photograph_share: float = 0.2
+    """Of its area: what photographs cover so much of is no table."""
     max_strokes: int = 20_000
     """Things on a page: more are handwriting, a screen of dots or grain, in which nothing is found."""
 
