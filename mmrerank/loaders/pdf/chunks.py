@@ -128,9 +128,17 @@ class ChunkBuilder:
             self._figures.read_ahead(number)
             if self._is_read_by_ocr(number) and number not in self._looked_into:
                 self._looked_into.add(number)
-                if blocks := self._scan_blocks(number):  # without text, the page is its figure
-                    self._document.look_inside(number, blocks)
+                self._look_inside(number)
             yield number
+
+    def _look_inside(self, number: int) -> None:
+        """Find the figures inside a scan in which OCR reads text; without text, it is the figure.
+
+        A scan that lies on its side was turned to be read: its text is not where its picture is.
+        """
+        lines = self._figures.lines_of_page(number)
+        if lines and not any(line.angle for line in lines):
+            self._document.look_inside(number, self._scan_blocks(number))
 
     def _places(
         self, number: int, blocks: Sequence[Block], links: Sequence[Sequence[FigureLink]]

@@ -96,8 +96,11 @@ def find_ink(pixels: Pixels, text: Sequence[Box], settings: TracingSettings) -> 
     paper = np.median(pixels[of_paper][:: settings.paper_sample], axis=0).astype(np.uint8)
     away = np.maximum(pixels, paper) - np.minimum(pixels, paper)
     contrast = np.maximum(np.maximum(away[:, :, 0], away[:, :, 1]), away[:, :, 2])
-    grain = settings.grain_contrast * contrast[of_paper].mean()
-    ink = contrast > max(settings.min_contrast, grain)
+    least = max(settings.min_contrast, settings.grain_contrast * contrast[of_paper].mean())
+    pale = (contrast > least) & (contrast <= settings.shade_contrast)
+    if pale.mean() > settings.max_pale_share:
+        least = settings.shade_contrast
+    ink = contrast > least
     for box in text:
         x0, y0, x1, y1 = grown(box, settings.text_margin, settings.text_margin)
         rows, columns = (

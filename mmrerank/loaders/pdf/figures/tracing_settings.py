@@ -27,6 +27,10 @@ class TracingSettings:
     """Of 255: what differs by less from the paper, in all colours, is paper, grain or JPEG noise."""
     grain_contrast: float = 5.0
     """Times the mean deviation of the paper: what differs by less is its grain."""
+    shade_contrast: int = 64
+    """Of 255: shades of the background and drawings behind the text of a slide differ by less."""
+    max_pale_share: float = 0.1
+    """Of the page: with more that differs by less than that, the background is shaded."""
     max_ink_share: float = 0.8
     """Of the page: with more that is not paper, the page has no paper: it is one picture."""
     text_margin: float = 1.5
