@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,17 @@ from typing import Any
 import numpy as np
 import pymupdf
 from pdf_pages import write
+from PIL import Image
 
 from mmrerank.ocr.engine import ReadLine
 
 SLIDE = (960.0, 540.0)
 
 PHOTO = (60.0, 330.0, 260.0, 480.0)
+
+A4 = (595.0, 842.0)
+
+PAPER_CHART = (72.0, 220.0, 420.0, 420.0)
 
 CHART = (500.0, 150.0, 880.0, 420.0)
 
@@ -38,8 +44,7 @@ def lines_of(page: Any) -> list[ReadLine]:
     width, height = page.rect.width, page.rect.height
     return [
         ReadLine(
-            (line["bbox"][0] / width, line["bbox"][1] / height)
-            + (line["bbox"][2] / width, line["bbox"][3] / height),
+            tuple(np.divide(line["bbox"], (width, height, width, height)).tolist()),
             "".join(span["text"] for span in line["spans"]),
         )
         for block in page.get_text("dict")["blocks"]
@@ -50,7 +55,7 @@ def lines_of(page: Any) -> list[ReadLine]:
 def draw_chart(page: Any, box: tuple[float, float, float, float] = CHART) -> None:
     """Axes, two curves and numbers, all within the box."""
     x0, y0, x1, y1 = box
-    left, bottom = x0 + 30, y1 - 20
+    left, bottom = x0 + 18, y1 - 20
     page.draw_line((left, y0), (left, bottom), width=1.5)
     page.draw_line((left, bottom), (x1, bottom), width=1.5)
     for series, color in enumerate([(0.8, 0.2, 0.1), (0.1, 0.3, 0.8)]):
@@ -61,29 +66,38 @@ def draw_chart(page: Any, box: tuple[float, float, float, float] = CHART) -> Non
         page.draw_polyline(points, color=color, width=2)
     for i in range(5):
         write(page, bottom - (bottom - y0 - 10) * i / 4, str(10 * i), x=x0)
-        write(page, y1 - 5, f"{2018 + i}", x=left + (x1 - left - 25) * i / 4)
+        write(page, y1 - 16, f"{2018 + i}", x=left + (x1 - left - 25) * i / 4)
 
 
 def photograph(size: tuple[int, int] = (300, 225)) -> bytes:
     """The PNG file of something with many tones."""
-    from PIL import Image
-
     across, down = size
     y, x = np.mgrid[0:down, 0:across]
     waves = [127 + 127 * np.sin(x / (9 + 4 * c) + y / (31 - 6 * c)) for c in range(3)]
     data = Image.fromarray(np.stack(waves, axis=2).astype(np.uint8))
-    import io
-
     file = io.BytesIO()
     data.save(file, "PNG")
     return file.getvalue()
 
 
 def draw_slide(page: Any) -> None:
-    """A title, bullets, a photograph under them and a chart beside, with a caption below it."""
+    """A title, bullets, a photograph under them and a chart beside."""
     write(page, 60, "What the belts of the hall carry", size=28, x=60)
     for row in range(4):
         write(page, 140 + 45 * row, f"Belt {row + 1} carries parts to hall {row + 3}", 16, x=60)
     page.insert_image(PHOTO, stream=photograph())
     draw_chart(page)
-    write(page, 450, "Figure 3: Parts carried by year", 14, x=560)
+
+
+def draw_paper(page: Any) -> None:
+    """A page of an article: paragraphs, a chart with a numbered caption, a mention below it."""
+    for row in range(8):
+        write(
+            page, 80 + 14 * row, "Belts carry parts from one hall to the next hall, and so they", 12
+        )
+    draw_chart(page, PAPER_CHART)
+    write(page, 440, "Figure 3: Parts carried by year", 12)
+    for row in range(8):
+        write(
+            page, 500 + 14 * row, "As Figure 3 shows, belts of the older hall carry more parts", 12
+        )

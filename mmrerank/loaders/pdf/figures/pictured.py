@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from mmrerank.loaders.boxes import Box, area
+from mmrerank.loaders.boxes import Box, area, height, width
 from mmrerank.loaders.pdf.figures.captioned import captioned_regions
 from mmrerank.loaders.pdf.figures.layout import read_layout
 from mmrerank.loaders.pdf.figures.paths import PageDrawing
@@ -64,6 +64,8 @@ def figures_in_picture(
 ) -> list[Region]:
     """The figures in a picture (rows, columns, RGB), with boxes in pixels, as those of `blocks`."""
     whole: Box = (0.0, 0.0, float(pixels.shape[1]), float(pixels.shape[0]))
+    largest = tracing.max_letter_share * min(whole[2:])
+    blocks = [block for block in blocks if not _has_larger_line(block, largest)]
     drawing = traced(pixels, [line.box for block in blocks for line in block.lines], tracing)
     layout = read_layout(whole, blocks, body_size, drawing, settings)
     regions = captioned_regions(layout, settings, tables=False)
@@ -90,6 +92,11 @@ def _without_wrong_caption(
     if region.kind == "table" and holds_photograph(region.box, drawing, tracing):
         return Region(region.box, "raster")
     return region
+
+
+def _has_larger_line(block: Block, largest: float) -> bool:
+    """Whether OCR took a pattern of a photograph for letters of this size."""
+    return any(min(width(line.box), height(line.box)) > largest for line in block.lines)
 
 
 def _drawn(page: Any, scale: float) -> NDArray[np.uint8]:

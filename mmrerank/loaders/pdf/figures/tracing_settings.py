@@ -33,6 +33,8 @@ class TracingSettings:
     """Of the page: with more that differs by less than that, the background is shaded."""
     max_ink_share: float = 0.8
     """Of the page: with more that is not paper, the page has no paper: it is one picture."""
+    max_letter_share: float = 0.2
+    """Of the page's shorter side: OCR takes patterns in photographs for larger letters."""
     text_margin: float = 1.5
     """Around a line of text, so that no edge of its letters is left."""
     min_run: int = 12

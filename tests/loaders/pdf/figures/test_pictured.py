@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import pytest
 from pdf_pages import write
-from picture_pages import CHART, PHOTO, SLIDE, as_picture, draw_chart, draw_slide, photograph
+from picture_pages import (
+    A4,
+    CHART,
+    PAPER_CHART,
+    PHOTO,
+    SLIDE,
+    as_picture,
+    draw_chart,
+    draw_paper,
+    draw_slide,
+    photograph,
+)
 
 from mmrerank.loaders.boxes import area, overlap
 from mmrerank.loaders.pdf.figures.pictured import find_regions_inside
@@ -27,11 +38,16 @@ def regions_of(tmp_path, draw, size=SLIDE):
 
 def test_the_chart_and_the_photograph_of_a_slide(tmp_path):
     chart, photo = regions_of(tmp_path, draw_slide)
+    assert (chart.kind, chart.label, photo.kind, photo.label) == ("raster", "", "raster", "")
+    assert iou(chart.box, CHART) > 0.85
+    assert iou(photo.box, PHOTO) > 0.95
+
+
+def test_the_chart_of_a_scan_has_its_caption(tmp_path):
+    (chart,) = regions_of(tmp_path, draw_paper, A4)
     assert (chart.kind, chart.label) == ("raster", "figure 3")
     assert chart.caption.text == "Figure 3: Parts carried by year"
-    assert iou(chart.box, CHART) > 0.85
-    assert (photo.kind, photo.label) == ("raster", "")
-    assert iou(photo.box, PHOTO) > 0.95
+    assert iou(chart.box, PAPER_CHART) > 0.85
 
 
 def test_pages_of_any_size_in_points(tmp_path):

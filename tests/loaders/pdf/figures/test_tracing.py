@@ -9,14 +9,14 @@ import pytest
 np = pytest.importorskip("numpy")
 pytest.importorskip("scipy")
 
-from mmrerank.loaders.pdf.figures.tracing import (  # noqa: E402
+from mmrerank.loaders.pdf.figures.tracing import (
     Thing,
     find_ink,
     find_solids,
     is_photograph,
     traced,
 )
-from mmrerank.loaders.pdf.figures.tracing_settings import DEFAULT_TRACING  # noqa: E402
+from mmrerank.loaders.pdf.figures.tracing_settings import DEFAULT_TRACING
 
 WHOLE = (600, 800)  # rows, columns
 
@@ -96,7 +96,9 @@ def test_text_leaves_no_ink_on_paper_and_no_hole_in_an_area():
 
 def test_grain_and_shades_of_the_background_are_no_ink():
     grain = np.random.default_rng(2).normal(225, 5, (*WHOLE, 1)).clip(0, 255)
-    assert find_ink(np.repeat(grain, 3, axis=2).astype(np.uint8), [], DEFAULT_TRACING).mean() < 0.001
+    assert (
+        find_ink(np.repeat(grain, 3, axis=2).astype(np.uint8), [], DEFAULT_TRACING).mean() < 0.001
+    )
     shade = np.repeat(np.linspace(205, 255, WHOLE[1])[None, :, None], WHOLE[0], axis=0)
     shaded = np.repeat(shade, 3, axis=2).astype(np.uint8)
     assert not find_ink(shaded, [], DEFAULT_TRACING).any()
