@@ -11,7 +11,6 @@ from mmrerank.loaders.boxes import (
     covered_area,
     height,
     mostly_inside,
-    part_inside,
     shared_height,
 )
 from mmrerank.loaders.pdf.figures.paths import PageDrawing
@@ -33,13 +32,23 @@ def is_table_in_picture(
     inside = [line for line in lines if mostly_inside(line, box)]
     if covered_area(box, inside) < settings.min_cell_share * area(box):
         return False
-    rows = connected_groups(inside, _are_in_one_row)
+    return _stands_in_columns(inside, settings) and not _holds_bars(box, inside, drawing, settings)
+
+
+def _stands_in_columns(lines: Sequence[Box], settings: TracingSettings) -> bool:
+    """Whether most rows of text have two lines or more, side by side."""
+    rows = connected_groups(lines, _are_in_one_row)
     full = [row for row in rows if len(row) > 1]
-    if len(full) < max(settings.min_table_rows, settings.full_row_share * len(rows)):
-        return False
-    bars = [path for path in drawing.paths if path.marks and part_inside(path.box, box) > 0.5]
-    bare = (path.box for path in bars if not any(mostly_inside(line, path.box) for line in inside))
-    return covered_area(box, bare) < settings.max_bar_share * area(box)
+    return len(full) >= max(settings.min_table_rows, settings.full_row_share * len(rows))
+
+
+def _holds_bars(
+    box: Box, lines: Sequence[Box], drawing: PageDrawing, settings: TracingSettings
+) -> bool:
+    """Whether filled areas without text in them cover a good part of a box."""
+    areas = [path.box for path in drawing.paths if path.marks and mostly_inside(path.box, box)]
+    bars = [bar for bar in areas if not any(mostly_inside(line, bar) for line in lines)]
+    return covered_area(box, bars) >= settings.max_bar_share * area(box)
 
 
 def holds_photograph(box: Box, drawing: PageDrawing, settings: TracingSettings) -> bool:

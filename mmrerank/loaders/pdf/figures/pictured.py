@@ -66,18 +66,17 @@ def figures_in_picture(
     whole: Box = (0.0, 0.0, float(pixels.shape[1]), float(pixels.shape[0]))
     largest = tracing.max_letter_share * min(whole[2:])
     blocks = [block for block in blocks if not _has_larger_line(block, largest)]
-    drawing = traced(pixels, [line.box for block in blocks for line in block.lines], tracing)
+    lines = [line.box for block in blocks for line in block.lines]
+    drawing = traced(pixels, lines, tracing)
     layout = read_layout(whole, blocks, body_size, drawing, settings)
     regions = captioned_regions(layout, settings, tables=False)
     regions = [_without_wrong_caption(region, drawing, tracing) for region in regions]
     regions += uncaptioned_regions(layout, [region.box for region in regions], settings)
-    lines = [line.box for block in blocks for line in block.lines]
     figures = [
         replace(region, kind="raster")
         for region in without_tables(regions)
-        if region.kind != "text"
-        and area(region.box) < settings.max_page_share * area(whole)
-        and (region.label or not is_table_in_picture(region.box, lines, drawing, tracing))
+        if area(region.box) < settings.max_page_share * area(whole)
+        and _is_drawn(region, lines, drawing, tracing)
     ]
     return sorted(figures, key=lambda region: (region.box[1], region.box[0]))
 
@@ -92,6 +91,15 @@ def _without_wrong_caption(
     if region.kind == "table" and holds_photograph(region.box, drawing, tracing):
         return Region(region.box, "raster")
     return region
+
+
+def _is_drawn(
+    region: Region, lines: Sequence[Box], drawing: PageDrawing, tracing: TracingSettings
+) -> bool:
+    """Whether a region is neither a listing nor a table."""
+    if region.kind == "text":
+        return False
+    return bool(region.label) or not is_table_in_picture(region.box, lines, drawing, tracing)
 
 
 def _has_larger_line(block: Block, largest: float) -> bool:
