@@ -65,15 +65,11 @@ def groups(options: argparse.Namespace, scratch: Path) -> dict[str, dict[str, La
     (scratch / "drawn").mkdir()
     files = rasterised(there, scratch)
     names = sorted(files)
+    own = {f"drawn-{name}": file for name, file in drawn(scratch / "drawn").items()}
     return {
         "development": {name: files[name] for name in names[0::2]},
         "kept": {name: files[name] for name in names[1::2]},
-        "drawn": {
-            name: file
-            for name, file in rasterised(
-                {f"drawn-{name}": file for name, file in drawn(scratch / "drawn").items()}, scratch
-            ).items()
-        },
+        "drawn": rasterised(own, scratch),
     }
 
 

@@ -77,8 +77,11 @@ class Linker:
         for index, link in self._by_targets(chunks, self._document.figures(number).targets):
             if all((link.key, link.kind) != (other.key, other.kind) for other in links[index]):
                 links[index].append(link)
+        named = [any(link.score >= SCORES["caption"] for link in found) for found in links]
         for index, link in self._by_place(chunks, sections, regions):
-            links[index].append(link)
+            # A chunk that names a figure inside a scan shows that figure, not all of the scan.
+            if all(named) or not (named[index] and regions[link.key].kind == "page"):
+                links[index].append(link)
         return [sorted(chunk_links, key=lambda link: -link.score) for chunk_links in links]
 
     def _continued(self, chunks: Sequence[PageChunk], number: int) -> dict[int, str]:

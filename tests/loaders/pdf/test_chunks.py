@@ -168,6 +168,8 @@ def test_figures_inside_a_scan_are_linked_as_any_others(tmp_path, root, monkeypa
     assert (chart.label, chart.caption) == ("figure 3", "Figure 3: Parts carried by year")
     (mention,) = [chunk for chunk in chunks if "As Figure 3 shows" in chunk.text]
     assert (mention.links[0].figure, mention.links[0].kind) == (chart, "reference")
+    assert [link.figure.kind for link in mention.links] == ["raster"]
+    assert any(link.figure.kind == "page" for chunk in chunks for link in chunk.links)
     (captioned,) = [chunk for chunk in chunks if "Figure 3: Parts" in chunk.text]
     assert "caption" in [link.kind for link in captioned.links if link.figure == chart]
     with Image.open(root / chart.ref) as crop:
