@@ -31,7 +31,7 @@ def inside(path: Path, pages: list[int]) -> Boxes:
     """The figures inside the pages of a PDF of pictures."""
     boxes: Boxes = {page: [] for page in pages}
     with tempfile.TemporaryDirectory() as root:
-        for figure in PDFLoader(path, image_root=root, ocr=True).figures():
+        for figure in PDFLoader(path, image_root=root).figures():
             if figure.kind != "page":
                 boxes[figure.page].append(figure.box)
     return boxes
