@@ -191,12 +191,14 @@ class Region:
 class Crop:
     """The saved image of a region and its words in the text layer.
 
-    `problem` says why it could not be drawn; `ref` is empty then.
+    `problem` says why it could not be drawn; `ref` is empty then. `by_ocr` is True where the words
+    are those that OCR read in the image of the page.
     """
 
     ref: str
     words: str = ""
     problem: str = ""
+    by_ocr: bool = False
 
 
 @dataclass(frozen=True, slots=True)
