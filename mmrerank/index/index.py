@@ -21,7 +21,7 @@ from mmrerank.errors import InvalidInputError, RerankError, StoreError
 from mmrerank.index.captions import CaptionReport, ask_for_captions, images_without_caption
 from mmrerank.index.check import Problem
 from mmrerank.index.filters import Where
-from mmrerank.index.hits import ROUTES, Hit, Routes, Stages
+from mmrerank.index.hits import Hit, Routes, Stages
 from mmrerank.index.indexer import Indexer
 from mmrerank.index.ledger import Entry, FileRecord
 from mmrerank.index.parts import (
@@ -33,12 +33,14 @@ from mmrerank.index.parts import (
     open_parts,
     typed_errors,
 )
+from mmrerank.index.rank_fusion import Fusion
 from mmrerank.index.reading import FileReader, MetadataOf
 from mmrerank.index.report import SyncReport
 from mmrerank.index.scan import Paths, absolute, known_files, named_paths, scan
 from mmrerank.index.search import Query, Search, SearchOptions, SearchSettings, searchable
 from mmrerank.index.words import renew_words
 from mmrerank.retrieval.base import TextEmbedder
+from mmrerank.retrieval.embedder import Embedder
 from mmrerank.retrieval.embedders import embedder_name
 from mmrerank.types import Content
 
@@ -53,7 +55,9 @@ class Index:
 
     `embedder` makes the text vectors: an object, or a name such as "qwen3=PATH" (see
     `mmrerank.retrieval.embedders`). An index refuses any embedder but its own. It remembers one that
-    was given by name; None stands for that one, or for the default, which needs no model. `ocr`:
+    was given by name; None stands for that one, or for the default, which needs no model.
+    `image_embedder` makes vectors of images, so that they can be found by what they show; it may be
+    added to an index at any time, and the next `sync` embeds the images. `ocr`:
     read words in images, and pages without a text layer; None does so if OCR is installed.
     `figures=False` makes no entries for figures. `lock_timeout` is how many seconds to wait for
     another process that writes; `on_wait` is called when the wait begins. `metadata` is called
@@ -72,6 +76,7 @@ class Index:
         *,
         create: bool = True,
         embedder: TextEmbedder | str | None = None,
+        image_embedder: Embedder | str | None = None,
         ocr: bool | None = None,
         figures: bool = True,
         lock_timeout: float = 60.0,
@@ -85,6 +90,8 @@ class Index:
         self.folder = Path(os.path.abspath(folder))  # noqa: PTH100 - a link keeps its own name
         self.image_root = self.folder / IMAGES
         self._given_embedder = embedder_name(embedder) if isinstance(embedder, str) else embedder
+        is_name = isinstance(image_embedder, str)
+        self._given_image_embedder = embedder_name(image_embedder) if is_name else image_embedder
         self._reader = FileReader(
             self.image_root, ocr=ocr, figures=figures, metadata=metadata, options=loader_options
         )
@@ -98,7 +105,9 @@ class Index:
         """The parts of the index, made if they are missing."""
         self._check_open()
         if self._parts is None:
-            self._parts = open_parts(self.folder, self._name, self._given_embedder)
+            self._parts = open_parts(
+                self.folder, self._name, self._given_embedder, self._given_image_embedder
+            )
             renew_words(self._parts.ledger, timeout=self._lock_timeout, on_wait=self._on_wait)
         return self._parts
 
@@ -169,6 +178,7 @@ class Index:
             if report.changed or report.removed:
                 report.images_removed = indexer.remove_unused_images(self.image_root)
             indexer.look_at_pictures(self.image_root, show_progress=show_progress)
+            indexer.embed_missing_images(show_progress=show_progress)
         self._reader.remove_unused_words()
         return report
 
@@ -248,21 +258,27 @@ class Index:
         top_n: int = 5,
         fetch_k: int = 50,
         where: Where | None = None,
-        routes: Routes = ROUTES,
+        routes: Routes | None = None,
         rerank_captions: bool = False,
+        fusion: Fusion = "ranks",
     ) -> list[Hit]:
         """The best `top_n` of the `fetch_k` candidates that the routes find.
 
-        Without a reranker, the candidates in the order of the routes' fused ranks. A figure and the
-        chunk that cites it are one result. `where`: see `mmrerank.index.filters`. `routes`:
-        "words", "vectors" and "captions" (see `caption`); a mapping gives them weights other than 1,
-        as `{"words": 2, "vectors": 1}`. A missing image is left out with a
+        The query may have images (`Content`). Without a reranker, the candidates come in the order
+        of the routes' fusion; so they do, with a `RerankWarning`, if the query is only an image and
+        the reranker reads none. A figure and the chunk that cites it are one result. `where`: see
+        `mmrerank.index.filters`. `routes`: "words", "vectors", "captions" (see `caption`) and
+        "images", by default all that the index has; a mapping gives them weights other than 1, as
+        `{"words": 2, "vectors": 1}`. `fusion`: by "ranks", or by normalised "scores"
+        (`mmrerank.index.rank_fusion`). A missing image of an entry is left out with a
         `RerankWarning`. `rerank_captions` lets the reranker read generated captions of figures too.
 
-        Raises `InvalidInputError` for an empty query or options that cannot be used, `StoreError`
-        if the index is empty or cannot be searched, and what the reranker raises.
+        Raises `InvalidInputError` for an empty query, one that no route can read
+        (`UnsupportedModalityError`) and options that cannot be used, `ImageError` for an image of
+        the query that cannot be used, `StoreError` if the index is empty or cannot be searched, and
+        what the embedders and the reranker raise.
         """
-        settings = SearchSettings(top_n, fetch_k, where, routes, rerank_captions)
+        settings = SearchSettings(top_n, fetch_k, where, routes, rerank_captions, fusion)
         return self._search(query, reranker, settings).hits()
 
     async def asearch(
