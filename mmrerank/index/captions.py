@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 from mmrerank.captioning.caption import Caption
 from mmrerank.errors import RerankError
+from mmrerank.index.embedding import IndexEmbedder
 from mmrerank.index.ledger import MAX_VARIABLES, Ledger
 from mmrerank.index.lexical import LexicalRoute
 from mmrerank.index.rank_fusion import Ranking, fuse_ranks
 from mmrerank.index.routes import Keep, best_kept
 from mmrerank.ocr.bm25 import tokenize
 from mmrerank.optional import require
-from mmrerank.retrieval.base import TextEmbedder, embedded_documents, embedded_query
 from mmrerank.types import Content, Image
 
 if TYPE_CHECKING:
@@ -113,14 +113,14 @@ def ask_for_captions(
 
 
 def caption_rows(
-    found: Mapping[str, Captioned], model: str, embedder: TextEmbedder
+    found: Mapping[str, Captioned], model: str, embedder: IndexEmbedder
 ) -> list[tuple[str, str, str, str, str, bytes]]:
     """The rows for `Writer.set_captions`: one for each image that has a caption."""
     numpy = require("numpy")
     captions = {ref: one.caption for ref, one in found.items() if one.caption is not None}
     if not captions:
         return []
-    vectors = embedded_documents(embedder, [caption.text for caption in captions.values()])
+    vectors = embedder.embed_texts([caption.text for caption in captions.values()])
     return [
         (
             ref,
@@ -141,7 +141,7 @@ class CaptionRoute:
     when the ledger has changed.
     """
 
-    def __init__(self, ledger: Ledger, embedder: TextEmbedder) -> None:
+    def __init__(self, ledger: Ledger, embedder: IndexEmbedder) -> None:
         self._ledger, self._embedder = ledger, embedder
         self._lexical = LexicalRoute(ledger, CAPTION_WORDS)
         self._lock = threading.Lock()
@@ -170,7 +170,7 @@ class CaptionRoute:
         numbers, vectors = self._loaded()
         if not numbers:  # another process has just removed the last one
             return []
-        query = numpy.asarray(embedded_query(self._embedder, text), "<f4")
+        query = numpy.asarray(self._embedder.embed_query(text), "<f4")
         similarities = vectors @ query
         best = numpy.argsort(-similarities, kind="stable")[:k]
         return [numbers[i] for i in best if similarities[i] > 0]

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import io
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from typing import ClassVar, Generic, TypeVar
+from typing import ClassVar
 
-from mmrerank.errors import InvalidInputError, StoreError
+from mmrerank.errors import InvalidInputError, RerankError, StoreError
 from mmrerank.index.ledger import Ledger
 from mmrerank.index.writer import Writer
-from mmrerank.retrieval.base import TextEmbedder, embedded_query
-from mmrerank.retrieval.embedder import Embedder
+from mmrerank.retrieval.base import TextEmbedder, as_embedder
+from mmrerank.retrieval.embedder import Embedder, Vector
 from mmrerank.retrieval.embedders import DEFAULT_EMBEDDER, make_embedder
 from mmrerank.types import Content, Image
 
-__all__ = ["IMAGE_EMBEDDER_NOTE", "IndexEmbedder", "IndexImageEmbedder"]
+__all__ = ["IMAGE_EMBEDDER_NOTE", "IndexEmbedder", "IndexImageEmbedder", "RememberedEmbedder"]
 
 IMAGE_EMBEDDER_NOTE = "image_embedder"
 """The note of a ledger that identifies the index's image embedder; missing where there is none."""
@@ -26,10 +25,8 @@ _SHOWN = 4  # numbers of a vector that identify an embedder
 _TOLERANCE = 0.002  # the same model gives slightly other numbers on another device
 _PROBE = "probe of an embedder"
 
-T = TypeVar("T", bound=TextEmbedder)
 
-
-class _Remembered(ABC, Generic[T]):
+class RememberedEmbedder(ABC):
     """An embedder that the ledger of an index remembers, so that no other takes its place.
 
     `given` is an embedder, or a name that `embedder_name` has checked; it is compared at once. With
@@ -44,50 +41,75 @@ class _Remembered(ABC, Generic[T]):
     _what: ClassVar[str]
     _default: ClassVar[str | None] = None
 
-    def __init__(self, given: T | str | None, ledger: Ledger, folder: str) -> None:
+    def __init__(self, given: Embedder | str | None, ledger: Ledger, folder: str) -> None:
         self._ledger, self._folder = ledger, folder
-        self._name = given if isinstance(given, str) else None
-        self._embedder = None if given is None or isinstance(given, str) else given
+        self.name = given if isinstance(given, str) else None
+        self._embedder = None if isinstance(given, str) else given
         self._is_ours = self._embedder is None  # then we close it
         self._is_checked = False
         if given is None:
-            self._name = ledger.note(self._name_note) or self._default
+            self.name = ledger.note(self._name_note) or self._default
         else:
-            self._checked()
+            self.checked()
 
     @abstractmethod
-    def _made(self, name: str) -> T:
-        """The embedder of a name."""
-
-    @abstractmethod
-    def _vectors(self, embedder: T) -> Iterable[Sequence[float]]:
+    def _probes(self, embedder: Embedder) -> Iterable[Vector]:
         """Vectors of what is always the same, which identify an embedder."""
 
     def remember(self, writer: Writer) -> None:
         """Note the embedder of a new index, and the name that makes it again."""
         if self._ledger.note(self._note) is None:
-            writer.set_note(self._note, self._facts(self._checked()))
-        if self._is_checked and self._name is not None:
-            if self._ledger.note(self._name_note) != self._name:
-                writer.set_note(self._name_note, self._name)
+            writer.set_note(self._note, self._facts(self.checked()))
+        is_known = self.name is None or self._ledger.note(self._name_note) == self.name
+        if self._is_checked and not is_known and self.name is not None:
+            writer.set_note(self._name_note, self.name)
 
     def close(self) -> None:
         """Free a model that was made here. Safe to call twice."""
         if self._is_ours and self._embedder is not None:
-            with contextlib.suppress(AttributeError):  # some embedders have nothing to free
-                self._embedder.close()  # type: ignore[attr-defined]
+            self._embedder.close()
             self._embedder, self._is_checked = None, False
 
-    def _checked(self) -> T:
+    def checked(self) -> Embedder:
+        """The embedder itself. Raises `StoreError` for another than that of the index."""
         if self._embedder is None:
-            assert self._name is not None, "asked only where there is an embedder"
-            self._embedder = self._made(self._name)
+            assert self.name is not None, "asked only where there is an embedder"
+            self._embedder = self._make(self.name)
         if not self._is_checked:
             known, ours = self._ledger.note(self._note), self._facts(self._embedder)
             if known is not None and not _agree(known, ours):
                 raise StoreError(self._mismatch(known, ours))
             self._is_checked = True
         return self._embedder
+
+    def embed_texts(self, texts: Sequence[str]) -> list[Vector]:
+        """One vector per text, in order. Raises `StoreError` for the wrong embedder."""
+        return self.checked().embed_texts(texts)
+
+    def embed_query(self, query: str | Content) -> Vector:
+        """The vector of one query. Raises `StoreError` for the wrong embedder."""
+        try:
+            return self.checked().embed_query(query)
+        except RerankError:
+            raise
+        except Exception as error:  # an embedder of the user's own may raise anything
+            raise self.failure(error) from error
+
+    def embed_images(self, images: Sequence[Image]) -> list[Vector]:
+        """One vector per image, in order. Raises `StoreError` for the wrong embedder."""
+        try:
+            return self.checked().embed_images(images)
+        except RerankError:
+            raise
+        except Exception as error:
+            raise self.failure(error) from error
+
+    def failure(self, error: Exception) -> StoreError:
+        """The error for whatever an embedder raises."""
+        return StoreError(f"the {self._what} failed: {type(error).__name__}: {error}")
+
+    def _make(self, name: str) -> Embedder:
+        return make_embedder(name)
 
     def _mismatch(self, known: str, ours: str) -> str:
         name = self._ledger.note(self._name_note)
@@ -97,53 +119,38 @@ class _Remembered(ABC, Generic[T]):
             f"{ours}: use {same}, or another folder"
         )
 
-    def _facts(self, embedder: T) -> str:
+    def _facts(self, embedder: Embedder) -> str:
         """What identifies an embedder: its class, dimensions and the first numbers of vectors."""
-        vectors = list(self._vectors(embedder))
+        vectors = list(self._probes(embedder))
         values = ", ".join(f"{value:.4f}" for vector in vectors for value in vector[:_SHOWN])
-        return f"{type(embedder).__name__}, {len(vectors[0])} dimensions, {values}, ..."
+        kind = embedder.name.partition(":")[0]  # a model may move: its vectors say which it is
+        return f"{kind}, {len(vectors[0])} dimensions, {values}, ..."
 
 
-class IndexEmbedder(_Remembered[TextEmbedder]):
-    """The embedder of the texts of one index; see `_Remembered`. Without any, it is the default."""
+class IndexEmbedder(RememberedEmbedder):
+    """The embedder of the texts of one index; see `RememberedEmbedder`. Without any, the default."""
 
     _note, _name_note, _option = "embedder", "embedder_name", "--embedder"
     _what, _default = "embedder", DEFAULT_EMBEDDER
 
-    @property
-    def name(self) -> str | None:
-        """The name that makes the embedder again; None for one that was given as an object."""
-        return self._name
+    def __init__(self, given: TextEmbedder | str | None, ledger: Ledger, folder: str) -> None:
+        if given is not None and not isinstance(given, str):
+            given = as_embedder(given)
+        super().__init__(given, ledger, folder)
 
-    def checked(self) -> TextEmbedder:
-        """The embedder itself. Raises `StoreError` for the wrong one."""
-        return self._checked()
-
-    def embed_documents(self, texts: Sequence[str]) -> list[list[float]]:
-        """One vector per text, in order. Raises `StoreError` for the wrong embedder."""
-        return self._checked().embed_documents(texts)
-
-    def embed_query(self, text: str) -> list[float]:
-        """The vector of one query. Raises `StoreError` for the wrong embedder."""
-        return self._checked().embed_query(text)
-
-    def _made(self, name: str) -> TextEmbedder:
-        return make_embedder(name)
-
-    def _vectors(self, embedder: TextEmbedder) -> Iterable[Sequence[float]]:
-        return [embedded_query(embedder, _PROBE)]
+    def _probes(self, embedder: Embedder) -> Iterable[Vector]:
+        return [embedder.embed_query(_PROBE)]
 
 
-class IndexImageEmbedder(_Remembered[Embedder]):
-    """The embedder of the images of one index, if it has one; see `_Remembered`.
+class IndexImageEmbedder(RememberedEmbedder):
+    """The embedder of the images of one index, if it has one; see `RememberedEmbedder`.
 
-    If the texts have the same embedder by name, there is one model for both. Raises
+    If the texts have an embedder of the same name, there is one model for both. Raises
     `InvalidInputError` for an embedder that does not embed images.
     """
 
     _note, _name_note = IMAGE_EMBEDDER_NOTE, "image_embedder_name"
-    _option = "--image-embedder"
-    _what = "image embedder"
+    _option, _what = "--image-embedder", "image embedder"
 
     def __init__(
         self, given: Embedder | str | None, ledger: Ledger, folder: str, *, texts: IndexEmbedder
@@ -154,40 +161,31 @@ class IndexImageEmbedder(_Remembered[Embedder]):
     @property
     def is_there(self) -> bool:
         """Is there an image embedder: one that was given, or that the index knows by name?"""
-        return self._embedder is not None or self._name is not None
+        return self._embedder is not None or self.name is not None
 
     @property
     def is_missing(self) -> bool:
         """Was the index made with an image embedder that must be given again?"""
         return not self.is_there and self._ledger.note(self._note) is not None
 
-    def checked(self) -> Embedder:
-        """The embedder itself. Raises `StoreError` for the wrong one."""
-        return self._checked()
-
     def remember(self, writer: Writer) -> None:
         """As for texts; without an image embedder there is nothing to note."""
         if self.is_there:
             super().remember(writer)
 
-    def _made(self, name: str) -> Embedder:
-        shared = name == self._texts.name
-        made = self._texts.checked() if shared else make_embedder(name)
-        self._is_ours = not shared
-        if not isinstance(made, Embedder):
-            raise _no_image_embedder(name)
-        return made
+    def _make(self, name: str) -> Embedder:
+        if name == self._texts.name:
+            self._is_ours = False
+            return self._texts.checked()
+        return super()._make(name)
 
-    def _vectors(self, embedder: Embedder) -> Iterable[Sequence[float]]:
+    def _probes(self, embedder: Embedder) -> Iterable[Vector]:
         if not isinstance(embedder, Embedder) or "image" not in embedder.modalities:
-            raise _no_image_embedder(self._name or type(embedder).__name__)
+            name = self.name or type(embedder).__name__
+            raise InvalidInputError(f"{name} embeds no images, so it cannot be an image embedder")
         yield embedder.embed_images([_probe_image()])[0]
         if "text" in embedder.modalities:
-            yield embedder.embed_query(Content(_PROBE))
-
-
-def _no_image_embedder(name: str) -> InvalidInputError:
-    return InvalidInputError(f"the embedder {name} embeds no images, so it is no image embedder")
+            yield embedder.embed_query(_PROBE)
 
 
 @functools.cache

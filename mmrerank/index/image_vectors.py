@@ -12,13 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mmrerank.errors import ImageError, RerankError, StoreError, warn
+from mmrerank.errors import ImageError, warn
 from mmrerank.index.embedding import IndexImageEmbedder
 from mmrerank.index.ledger import Entry, Ledger
 from mmrerank.index.writer import Writer
 from mmrerank.progress import progress_bar
-from mmrerank.retrieval.embedder import Embedder, Vector
-from mmrerank.retrieval.vector_store import IMAGE, VectorStore
+from mmrerank.retrieval.vector_store import IMAGE, Vector, VectorStore
 from mmrerank.types import Image
 
 __all__ = ["ImageIndexer", "ImageVectors", "Unembedded", "has_image_vectors", "unembedded"]
@@ -131,27 +130,14 @@ class ImageIndexer:
         if not refs:
             return []
         images = [Image(path=self._image_root / ref, root=self._image_root) for ref in refs]
-        embedder = self._embedder.checked()
         try:
-            return _embed(embedder, images)
+            return self._embedder.embed_images(images)
         except ImageError:  # rare; then each by itself, to know which
-            return [_vector_or_error(embedder, image) for image in images]
+            return [self._vector_or_error(image) for image in images]
 
-
-def _vector_or_error(embedder: Embedder, image: Image) -> Vector | ImageError:
-    try:
-        return _embed(embedder, [image])[0]
-    except ImageError as error:
-        warn(f"{error}; searches by images do not find it")
-        return error
-
-
-def _embed(embedder: Embedder, images: Sequence[Image]) -> list[Vector]:
-    """As `embed_images`; embedders may be the user's own, and may raise anything."""
-    try:
-        return embedder.embed_images(images)
-    except RerankError:
-        raise
-    except Exception as error:
-        reason = f"{type(error).__name__}: {error}"
-        raise StoreError(f"the image embedder failed: {reason}") from error
+    def _vector_or_error(self, image: Image) -> Vector | ImageError:
+        try:
+            return self._embedder.embed_images([image])[0]
+        except ImageError as error:
+            warn(f"{error}; searches by images do not find it")
+            return error

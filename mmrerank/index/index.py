@@ -41,7 +41,7 @@ from mmrerank.index.search import Query, Search, SearchOptions, SearchSettings, 
 from mmrerank.index.words import renew_words
 from mmrerank.retrieval.base import TextEmbedder
 from mmrerank.retrieval.embedder import Embedder
-from mmrerank.retrieval.embedders import embedder_name
+from mmrerank.retrieval.embedders import named
 from mmrerank.types import Content
 
 if TYPE_CHECKING:
@@ -89,9 +89,7 @@ class Index:
         self._name = os.fspath(folder)  # for messages
         self.folder = Path(os.path.abspath(folder))  # noqa: PTH100 - a link keeps its own name
         self.image_root = self.folder / IMAGES
-        self._given_embedder = embedder_name(embedder) if isinstance(embedder, str) else embedder
-        is_name = isinstance(image_embedder, str)
-        self._given_image_embedder = embedder_name(image_embedder) if is_name else image_embedder
+        self._embedders = named(embedder), named(image_embedder)
         self._reader = FileReader(
             self.image_root, ocr=ocr, figures=figures, metadata=metadata, options=loader_options
         )
@@ -105,9 +103,7 @@ class Index:
         """The parts of the index, made if they are missing."""
         self._check_open()
         if self._parts is None:
-            self._parts = open_parts(
-                self.folder, self._name, self._given_embedder, self._given_image_embedder
-            )
+            self._parts = open_parts(self.folder, self._name, *self._embedders)
             renew_words(self._parts.ledger, timeout=self._lock_timeout, on_wait=self._on_wait)
         return self._parts
 

@@ -24,6 +24,7 @@ from mmrerank.index.check import (
     records_without_ledger,
     require_ledger,
 )
+from mmrerank.index.embedding import IndexEmbedder
 from mmrerank.index.image_vectors import ImageIndexer
 from mmrerank.index.ledger import Entry, FileRecord, Ledger
 from mmrerank.index.pictures import Picture, describe
@@ -35,7 +36,6 @@ from mmrerank.loaders.saving import remove_unused
 from mmrerank.ocr.bm25 import tokenize
 from mmrerank.ocr.words import loader_facts
 from mmrerank.progress import progress
-from mmrerank.retrieval.base import TextEmbedder, embedded_documents
 from mmrerank.retrieval.vector_store import IMAGE, TEXT, Record, Vector, VectorStore
 from mmrerank.timing import Timer
 from mmrerank.types import Image
@@ -68,7 +68,7 @@ class Indexer:
         ledger: Ledger,
         writer: Writer,
         store: VectorStore,
-        embedder: TextEmbedder,
+        embedder: IndexEmbedder,
         images: ImageIndexer,
         *,
         read: Read,
@@ -176,7 +176,7 @@ class Indexer:
 
     def _records(self, entries: Sequence[Entry], images: Mapping[str, Vector]) -> list[Record]:
         """Entries with the vectors of their texts, and of those images that have one."""
-        texts = embedded_documents(self._embedder, [entry.text for entry in entries])
+        texts = self._embedder.embed_texts([entry.text for entry in entries])
         return [
             Record(
                 id=one.vector_id,

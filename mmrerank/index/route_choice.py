@@ -12,7 +12,8 @@ from mmrerank.index.hits import ROUTES, Routes
 from mmrerank.index.image_vectors import has_image_vectors
 from mmrerank.index.ledger import Ledger
 from mmrerank.index.routes import WEIGHTS, Route
-from mmrerank.index.vector_routes import ImageVectorRoute, TextVectorRoute
+from mmrerank.index.vector_routes import VectorRoute
+from mmrerank.retrieval.embedder import Modality
 from mmrerank.types import Content, Image
 
 __all__ = ["RouteChoice", "route_weights"]
@@ -73,14 +74,12 @@ class RouteChoice:
             )
 
     def _reads_some(self, name: str, query: Content) -> bool:
-        has = {"text": bool(query.text), "image": bool(query.images)}
+        has: dict[Modality, bool] = {"text": bool(query.text), "image": bool(query.images)}
         return any(has[part] and self._reads(name, part) for part in has)
 
-    def _reads(self, name: str, part: str) -> bool:
+    def _reads(self, name: str, part: Modality) -> bool:
         route = self.routes[name]
-        if isinstance(route, (TextVectorRoute, ImageVectorRoute)):
-            return route.reads(part)
-        return part == "text"
+        return route.reads(part) if isinstance(route, VectorRoute) else part == "text"
 
     def _check_images(self, query: Content, chosen: Mapping[str, Route]) -> None:
         if any(self._reads(name, "image") for name in chosen):

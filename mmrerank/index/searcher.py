@@ -23,10 +23,10 @@ from mmrerank.index.results import Results
 from mmrerank.index.route_choice import RouteChoice, route_weights
 from mmrerank.index.routes import Route, WordRoute, find
 from mmrerank.index.search import Search, SearchSettings
-from mmrerank.index.vector_routes import ImageVectorRoute, TextVectorRoute
+from mmrerank.index.vector_routes import VectorRoute
 from mmrerank.ocr.bm25 import WordStatistics
 from mmrerank.ocr.reranker import OCRReranker
-from mmrerank.retrieval.vector_store import VectorStore
+from mmrerank.retrieval.vector_store import IMAGE, TEXT, VectorStore
 from mmrerank.timing import report_time
 from mmrerank.types import Content
 
@@ -52,9 +52,9 @@ class Searcher:
         self._lexical = LexicalRoute(ledger)
         routes: dict[str, Route] = {
             "words": WordRoute(ledger, self._lexical),
-            "vectors": TextVectorRoute(ledger, store, embedder),
+            "vectors": VectorRoute(ledger, store, embedder, TEXT),
             "captions": CaptionRoute(ledger, embedder),
-            "images": ImageVectorRoute(ledger, store, image_embedder),
+            "images": VectorRoute(ledger, store, image_embedder, IMAGE),
         }
         self._routes = RouteChoice(ledger, image_embedder, routes)
 

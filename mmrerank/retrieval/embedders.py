@@ -10,11 +10,21 @@ import importlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from mmrerank.errors import InvalidInputError
-from mmrerank.retrieval.base import TextEmbedder
+from mmrerank.retrieval.embedder import Embedder
 
-__all__ = ["DEFAULT_EMBEDDER", "EMBEDDERS", "EmbedderRow", "embedder_name", "make_embedder"]
+__all__ = [
+    "DEFAULT_EMBEDDER",
+    "EMBEDDERS",
+    "EmbedderRow",
+    "embedder_name",
+    "make_embedder",
+    "named",
+]
+
+T = TypeVar("T")
 
 DEFAULT_EMBEDDER = "hashing"
 
@@ -69,11 +79,19 @@ def embedder_name(name: str) -> str:
     return f"{row.name}={value}" if value else row.name
 
 
-def make_embedder(name: str) -> TextEmbedder:
+def named(given: T) -> T | str:
+    """What was given as an embedder: an object or None as it is, a name checked and absolute.
+
+    Raises `InvalidInputError` as `embedder_name`.
+    """
+    return embedder_name(given) if isinstance(given, str) else given
+
+
+def make_embedder(name: str) -> Embedder:
     """The embedder of a name. Raises as `embedder_name`, and what the embedder's class raises."""
     row, value = _row_and_value(name)
     build = getattr(importlib.import_module(row.module), row.class_name)
-    embedder: TextEmbedder = build(**({row.keyword: value} if value else {}))
+    embedder: Embedder = build(**({row.keyword: value} if value else {}))
     return embedder
 
 
