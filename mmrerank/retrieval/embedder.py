@@ -60,7 +60,7 @@ class Embedder(ABC):
     """
 
     model: str = ""
-    modalities: ClassVar[frozenset[Modality]] = frozenset({"text"})
+    modalities: frozenset[Modality] = frozenset({"text"})
     blank_text: ClassVar[str] = ""
     """What is embedded in place of a text without words, where a model or service takes none."""
     several_vectors: ClassVar[bool] = False
