@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 
@@ -144,7 +145,7 @@ def test_killed_at_any_step_nothing_is_lost_and_the_next_run_is_whole(tmp_path, 
         for colour, name in (("purple", "0"), ("green", "1"), ("blue", "2"), ("yellow", "3")):
             (best,) = index.search(colour, routes=["images"], top_n=1)
             assert names([best]) == [f"{name}.png"]
-        assert len(index.search("red", routes=["images"], top_n=9)) == 4
+        assert len(index.search("white", routes=["images"], top_n=9)) == 4
         store = ChromaStore(index.folder)
         assert len(store.ids(IMAGE)) == 4
         assert store.ids(IMAGE) < store.ids()
@@ -232,6 +233,18 @@ def test_one_model_serves_texts_and_images_of_one_name(tmp_path, docs, monkeypat
         hits = index.search(image_query(docs / "1.png"), top_n=2)
         assert set(names(hits)) == {"note.md", "1.png"}
     assert made == ["clip=x"] * 2
+
+
+def test_an_index_of_an_earlier_version_gets_image_vectors_too(tmp_path, docs):
+    with Index(tmp_path / "store", ocr=False) as index:
+        index.sync(docs)
+    database = sqlite3.connect(tmp_path / "store/ledger.sqlite3")
+    database.executescript("DROP TABLE image_vectors; PRAGMA user_version = 3;")
+    database.close()
+    with open_index(tmp_path / "store") as index:
+        assert len(index.sync(docs).unchanged) == 6
+        assert names(index.search("blue", routes=["images"], top_n=1)) == ["2.png"]
+        assert index.check() == []
 
 
 def test_a_removed_file_takes_its_image_vectors_with_it(tmp_path, docs):
