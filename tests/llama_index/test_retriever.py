@@ -113,7 +113,7 @@ def test_a_query_may_be_an_image_under_a_root(tmp_path, mode):
         for image, root in ((outside, None), (docs / "1.png", docs), ("1.png", docs)):
             (best,) = ask(image, query_image_root=root)
             assert best.node.metadata["source"] == str(docs / "1.png")
-        with pytest.raises(ImageError, match="outside.png"):
+        with pytest.raises(ImageError, match="outside"):
             ask(outside, query_image_root=docs)
 
 
