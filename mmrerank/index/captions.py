@@ -18,7 +18,7 @@ from mmrerank.errors import RerankError
 from mmrerank.index.embedding import IndexEmbedder
 from mmrerank.index.ledger import MAX_VARIABLES, Ledger
 from mmrerank.index.lexical import LexicalRoute
-from mmrerank.index.rank_fusion import fuse_ranks
+from mmrerank.index.rank_fusion import Ranking, fuse_ranks
 from mmrerank.index.routes import Keep, best_kept
 from mmrerank.ocr.bm25 import tokenize
 from mmrerank.optional import require
@@ -147,18 +147,21 @@ class CaptionRoute:
         self._lock = threading.Lock()
         self._vectors: tuple[int, list[int], Any] | None = None  # epoch, numbers, a row for each
 
-    def search(self, query: Content, k: int, keep: Keep) -> list[int]:
+    def search(self, query: Content, k: int, keep: Keep) -> Ranking:
         """See `mmrerank.index.routes.Route`; [] where there are no captions. Raises `StoreError`."""
-        text = query.text or ""
-        if not text.strip() or not self._lexical.count():
+        text = query.text
+        if not text or not self._lexical.count():
             return []
 
-        def best(count: int) -> tuple[list[int], bool]:
+        def best(count: int) -> tuple[Ranking, bool]:
             words = [number for number, _ in self._lexical.search(text, count)]
             vectors = self._nearest(text, count)
             ranked = fuse_ranks({"words": words, "vectors": vectors})
-            entries = dict.fromkeys(n for number, _ in ranked for n in self._entries(number))
-            return list(entries), max(len(words), len(vectors)) < count
+            scores: dict[int, float] = {}
+            for number, score in ranked:
+                for entry in self._entries(number):
+                    scores.setdefault(entry, score)
+            return list(scores.items()), max(len(words), len(vectors)) < count
 
         return best_kept(best, k, keep, self._ledger)
 

@@ -20,8 +20,7 @@ from mmrerank.base import Reranker
 from mmrerank.errors import InvalidInputError, RerankError, StoreError
 from mmrerank.index.captions import CaptionReport, ask_for_captions, images_without_caption
 from mmrerank.index.check import Problem
-from mmrerank.index.filters import Where
-from mmrerank.index.hits import ROUTES, Hit, Routes, Stages
+from mmrerank.index.hits import Hit, Stages
 from mmrerank.index.indexer import Indexer
 from mmrerank.index.ledger import Entry, FileRecord
 from mmrerank.index.parts import (
@@ -39,7 +38,8 @@ from mmrerank.index.scan import Paths, absolute, known_files, named_paths, scan
 from mmrerank.index.search import Query, Search, SearchOptions, SearchSettings, searchable
 from mmrerank.index.words import renew_words
 from mmrerank.retrieval.base import TextEmbedder
-from mmrerank.retrieval.embedders import embedder_name
+from mmrerank.retrieval.embedder import Embedder
+from mmrerank.retrieval.embedders import named, named_image_embedder
 from mmrerank.types import Content
 
 if TYPE_CHECKING:
@@ -53,7 +53,9 @@ class Index:
 
     `embedder` makes the text vectors: an object, or a name such as "qwen3=PATH" (see
     `mmrerank.retrieval.embedders`). An index refuses any embedder but its own. It remembers one that
-    was given by name; None stands for that one, or for the default, which needs no model. `ocr`:
+    was given by name; None stands for that one, or for the default, which needs no model.
+    `image_embedder` makes vectors of images, so that they can be found by what they show; it may be
+    added to an index at any time, and the next `sync` embeds the images. `ocr`:
     read words in images, and pages without a text layer; None does so if OCR is installed.
     `figures=False` makes no entries for figures. `lock_timeout` is how many seconds to wait for
     another process that writes; `on_wait` is called when the wait begins. `metadata` is called
@@ -72,6 +74,7 @@ class Index:
         *,
         create: bool = True,
         embedder: TextEmbedder | str | None = None,
+        image_embedder: Embedder | str | None = None,
         ocr: bool | None = None,
         figures: bool = True,
         lock_timeout: float = 60.0,
@@ -84,7 +87,7 @@ class Index:
         self._name = os.fspath(folder)  # for messages
         self.folder = Path(os.path.abspath(folder))  # noqa: PTH100 - a link keeps its own name
         self.image_root = self.folder / IMAGES
-        self._given_embedder = embedder_name(embedder) if isinstance(embedder, str) else embedder
+        self._embedders = named(embedder), named_image_embedder(image_embedder)
         self._reader = FileReader(
             self.image_root, ocr=ocr, figures=figures, metadata=metadata, options=loader_options
         )
@@ -98,7 +101,7 @@ class Index:
         """The parts of the index, made if they are missing."""
         self._check_open()
         if self._parts is None:
-            self._parts = open_parts(self.folder, self._name, self._given_embedder)
+            self._parts = open_parts(self.folder, self._name, *self._embedders)
             renew_words(self._parts.ledger, timeout=self._lock_timeout, on_wait=self._on_wait)
         return self._parts
 
@@ -168,6 +171,7 @@ class Index:
             report = indexer.sync(found, verify=verify, show_progress=show_progress)
             if report.changed or report.removed:
                 report.images_removed = indexer.remove_unused_images(self.image_root)
+            indexer.embed_missing_images(show_progress=show_progress)
             indexer.look_at_pictures(self.image_root, show_progress=show_progress)
         self._reader.remove_unused_words()
         return report
@@ -241,29 +245,25 @@ class Index:
     # -- searching
 
     def search(
-        self,
-        query: Query,
-        reranker: Reranker | None = None,
-        *,
-        top_n: int = 5,
-        fetch_k: int = 50,
-        where: Where | None = None,
-        routes: Routes = ROUTES,
-        rerank_captions: bool = False,
+        self, query: Query, reranker: Reranker | None = None, **options: Unpack[SearchOptions]
     ) -> list[Hit]:
-        """The best `top_n` of the `fetch_k` candidates that the routes find.
+        """The best `top_n` (5) of the `fetch_k` candidates (50) that the routes find.
 
-        Without a reranker, the candidates in the order of the routes' fused ranks. A figure and the
-        chunk that cites it are one result. `where`: see `mmrerank.index.filters`. `routes`:
-        "words", "vectors" and "captions" (see `caption`); a mapping gives them weights other than 1,
-        as `{"words": 2, "vectors": 1}`. A missing image is left out with a
+        The query may have images (`Content`). Without a reranker, the candidates come in the order
+        of the routes' fusion; so they do, with a `RerankWarning`, if the query is only an image and
+        the reranker reads none. A figure and the chunk that cites it are one result. `where`: see
+        `mmrerank.index.filters`. `routes`: "words", "vectors", "captions" (see `caption`) and
+        "images", by default all that the index has; a mapping gives them weights other than 1, as
+        `{"words": 2, "vectors": 1}`. `fusion`: by "ranks", or by normalised "scores"
+        (`mmrerank.index.rank_fusion`). A missing image of an entry is left out with a
         `RerankWarning`. `rerank_captions` lets the reranker read generated captions of figures too.
 
-        Raises `InvalidInputError` for an empty query or options that cannot be used, `StoreError`
-        if the index is empty or cannot be searched, and what the reranker raises.
+        Raises `InvalidInputError` for an empty query, one that no route can read
+        (`UnsupportedModalityError`) and options that cannot be used, `ImageError` for an image of
+        the query that cannot be used, `StoreError` if the index is empty or cannot be searched, and
+        what the embedders and the reranker raise.
         """
-        settings = SearchSettings(top_n, fetch_k, where, routes, rerank_captions)
-        return self._search(query, reranker, settings).hits()
+        return self._search(query, reranker, SearchSettings(**options)).hits()
 
     async def asearch(
         self, query: Query, reranker: Reranker | None = None, **options: Unpack[SearchOptions]

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmrerank.errors import RerankError, StoreError
-from mmrerank.index.embedding import IndexEmbedder
+from mmrerank.index.embedding import IndexEmbedder, IndexImageEmbedder
+from mmrerank.index.image_vectors import ImageIndexer
 from mmrerank.index.indexer import Indexer, options_hash
 from mmrerank.index.ledger import Ledger
 from mmrerank.index.reading import FileReader
@@ -18,6 +19,7 @@ from mmrerank.index.words import name_tokenizer
 from mmrerank.index.writer import writing
 from mmrerank.retrieval.base import TextEmbedder
 from mmrerank.retrieval.chroma import ChromaStore
+from mmrerank.retrieval.embedder import Embedder
 
 __all__ = [
     "IMAGES",
@@ -41,11 +43,14 @@ class Parts:
     ledger: Ledger
     store: ChromaStore
     embedder: IndexEmbedder
+    image_embedder: IndexImageEmbedder
     searcher: Searcher
+    image_root: Path
 
     def close(self) -> None:
         """Close the ledger, and free a model that was made by name. Safe to call twice."""
         self.ledger.close()
+        self.image_embedder.close()
         self.embedder.close()
 
 
@@ -67,21 +72,29 @@ def has_ledger(folder: Path, name: str, *, required: bool = False) -> bool:
         return is_there
 
 
-def open_parts(folder: Path, name: str, embedder: TextEmbedder | str | None) -> Parts:
+def open_parts(
+    folder: Path,
+    name: str,
+    embedder: TextEmbedder | str | None,
+    image_embedder: Embedder | str | None,
+) -> Parts:
     """The parts of the index in a folder, made if they are missing.
 
-    `name` is the folder's for messages. Raises `StoreError`, also for another embedder than the
-    one of the index.
+    `name` is the folder's for messages. Raises `StoreError`, also for other embedders than those
+    of the index.
     """
     folder.mkdir(parents=True, exist_ok=True)
     store = ChromaStore(folder, create=True)
     ledger = Ledger(folder / LEDGER)
     try:
-        own = IndexEmbedder(embedder, ledger, name)
+        texts = IndexEmbedder(embedder, ledger, name)
+        images = IndexImageEmbedder(image_embedder, ledger, name, texts=texts)
     except BaseException:
         ledger.close()
         raise
-    return Parts(ledger, store, own, Searcher(ledger, store, own, folder / IMAGES))
+    image_root = folder / IMAGES
+    searcher = Searcher(ledger, store, texts, images, image_root)
+    return Parts(ledger, store, texts, images, searcher, image_root)
 
 
 def empty_index(name: str) -> StoreError:
@@ -107,16 +120,21 @@ def indexing(
     nothing is changed before the block. Raises `StoreError`.
     """
     with writing(parts.ledger, timeout=timeout, on_wait=on_wait) as writer:
+        images = ImageIndexer(
+            parts.ledger, writer, parts.store, parts.image_embedder, parts.image_root
+        )
         indexer = Indexer(
             parts.ledger,
             writer,
             parts.store,
             parts.embedder,
+            images,
             read=reader,
             options=lambda path: options_hash(reader.facts(path)),
         )
         if recover:
             parts.embedder.remember(writer)
+            parts.image_embedder.remember(writer)
             name_tokenizer(parts.ledger, writer)
             indexer.recover()
         yield indexer
