@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from mmrerank.cli.messages import counted, say
-from mmrerank.cli.options import add_embedder, add_lock_timeout, add_store, say_waiting
+from mmrerank.cli.options import (
+    add_embedder,
+    add_image_embedder,
+    add_lock_timeout,
+    add_store,
+    say_waiting,
+)
 from mmrerank.terminal import clean
 
 __all__ = ["add_command"]
@@ -28,6 +34,7 @@ def add_command(commands: Any) -> None:
     add_store(checking)
     add_lock_timeout(checking)
     add_embedder(checking)
+    add_image_embedder(checking)
     checking.add_argument("--mend", action="store_true", help="mend what can be mended")
     checking.set_defaults(run=check_index)
 
@@ -67,6 +74,7 @@ def check_index(options: argparse.Namespace) -> int:
         options.store,
         create=has_vectors,
         embedder=options.embedder,
+        image_embedder=options.image_embedder,
         lock_timeout=options.lock_timeout,
         on_wait=say_waiting,
     ) as index:

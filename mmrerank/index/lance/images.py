@@ -101,7 +101,7 @@ class ImageCopies:
             return f"{ref!r} is not the name of an image"
         try:
             data = bytes(self._place.objects.get(f"{_FOLDER}/{ref}").bytes())
-        except Exception as error:  # noqa: BLE001 - obstore's own, and the system's
+        except Exception as error:
             return f"the image {ref} cannot be read from {self._place.url}: " + (
                 "it is missing"
                 if isinstance(error, FileNotFoundError)

@@ -11,7 +11,7 @@ from mmrerank.index.lance.images import ImageCopies
 from mmrerank.index.lance.rows import ENTRY, FILE, entry_of, file_of
 from mmrerank.index.lance.storage import Place
 from mmrerank.index.lance.table import Table, any_of, quoted
-from mmrerank.index.ledger import Entry, FileRecord, WordsOf
+from mmrerank.index.ledger import Entry, FileRecord, Unembedded, WordsOf
 from mmrerank.index.pictures import Picture
 
 __all__ = ["LanceLedger"]
@@ -91,15 +91,17 @@ class LanceLedger:
         """The words of all entries of a file on these pages, in their order."""
         words: dict[int, list[str]] = {}
         for where in any_of("page", pages):
-            where = f"path = {quoted(path)} AND {_ENTRIES} AND {where}"
-            rows = self.rows.rows(["position", "page", "words"], where)
+            of_file = f"path = {quoted(path)} AND {_ENTRIES} AND {where}"
+            rows = self.rows.rows(["position", "page", "words"], of_file)
             for row in sorted(rows, key=lambda row: int(row["position"])):
                 words.setdefault(row["page"], []).extend(row["words"].split())
         return words
 
     def has_field(self, name: str) -> bool:
         """Has any entry this key in its metadata?"""
-        return any(name in json.loads(r["metadata"]) for r in self.rows.rows(["metadata"], _ENTRIES))
+        return any(
+            name in json.loads(r["metadata"]) for r in self.rows.rows(["metadata"], _ENTRIES)
+        )
 
     def _entries(self, conditions: Iterable[str]) -> list[Entry]:
         rows = [r for one in conditions for r in self.rows.rows(ENTRY, f"{one} AND {_ENTRIES}")]
@@ -117,8 +119,15 @@ class LanceLedger:
     def fetch_images(self, entries: Sequence[Entry]) -> None:
         """Make local copies of the images of entries, with what is known of them."""
         numbers = [entry.number for entry in entries if entry.images]
+        self._fetch(self.rows.rows_with(["path", "images", "figures"], "number", numbers))
+
+    def fetch_all_images(self) -> None:
+        """As `fetch_images`, for all entries."""
+        self._fetch(self.rows.rows(["path", "images", "figures"], _ENTRIES))
+
+    def _fetch(self, rows: Sequence[dict[str, Any]]) -> None:
         wanted: dict[str, dict[str, Any]] = {}
-        for row in self.rows.rows_with(["path", "images", "figures"], "number", numbers):
+        for row in rows:
             known = json.loads(row["figures"] or "{}")
             own = wanted.setdefault(row["path"], {})
             for ref in row["images"] or ():
@@ -152,6 +161,28 @@ class LanceLedger:
                 section = str(json.loads(row["metadata"]).get("section", ""))
                 texts[ref] = str(row["text"]).removesuffix(section)
         return texts
+
+    def unembedded(self) -> list[Unembedded]:
+        """The entries that lack the vector of an image; see `mmrerank.index.image_vectors`."""
+        columns = ["number", "path", "kind", "position", "images", "image_problem"]
+        rows = [row for row in self.rows.rows(columns, _ENTRIES) if row["images"]]
+        rows.sort(key=lambda row: (row["path"], row["kind"] != "figure", row["position"]))
+        first: dict[tuple[str, str], dict[str, Any]] = {}
+        for row in rows:
+            first.setdefault((row["path"], row["images"][0]), row)
+        return [
+            Unembedded(str(row["number"]), path, ref)
+            for (path, ref), row in first.items()
+            if row["image_problem"] is None
+        ]
+
+    def has_image_vectors(self) -> bool:
+        """Has any entry the vector of an image?"""
+        return self.rows.count("image_problem = ''") > 0
+
+    def image_vector_ids(self) -> set[str]:
+        """The vector ids of the entries that were given the vector of an image."""
+        return {str(row["number"]) for row in self.rows.rows(["number"], "image_problem = ''")}
 
     # -- words
 

@@ -58,7 +58,9 @@ def entry_schema(length: int) -> Any:
             pyarrow.field("position", pyarrow.int32()),
             pyarrow.field("page", pyarrow.int32()),
             pyarrow.field("images", pyarrow.list_(pyarrow.string())),
-            pyarrow.field("image_problem", pyarrow.string()),  # null: not embedded yet; "": embedded
+            pyarrow.field(
+                "image_problem", pyarrow.string()
+            ),  # null: not embedded yet; "": embedded
             pyarrow.field("size", pyarrow.int64()),
             pyarrow.field("modified", pyarrow.int64()),
             pyarrow.field(vector_column(TEXT), vector_type(length)),
@@ -109,10 +111,12 @@ def entry_rows(
     entries: Sequence[Entry],
     vectors: Mapping[str, Mapping[str, Vector]],
     facts: Mapping[str, Mapping[str, Any]],
+    problems: Mapping[str, str],
 ) -> list[dict[str, Any]]:
     """The rows of a file: its own, and one for each entry.
 
-    `vectors` are those of each vector id by name, `facts` what is known of each image.
+    `vectors` are those of each vector id by name, `facts` what is known of each image,
+    and `problems` why an image has no vector ("": it has one).
     """
     own = {name: getattr(file, name) for name in FILE}
     rows: list[dict[str, Any]] = [{"number": number_of("file", file.path), "kind": "file", **own}]
@@ -131,6 +135,7 @@ def entry_rows(
                 "metadata": json.dumps(entry.metadata, ensure_ascii=False),
                 "images": list(entry.images),
                 "figures": json.dumps({ref: facts[ref] for ref in entry.images if ref in facts}),
+                "image_problem": problems.get(entry.vector_id),
                 **{vector_column(name): list(one) for name, one in of_entry.items()},
             }
         )
@@ -145,9 +150,6 @@ def file_of(row: Mapping[str, Any]) -> FileRecord:
 def entry_of(row: Mapping[str, Any], place: str) -> Entry:
     """The entry of a row. Raises `StoreError` for one that is damaged."""
     try:
-        metadata = json.loads(row["metadata"])
-        if not isinstance(metadata, dict):
-            raise TypeError("its metadata is no object")
         return Entry(
             number=int(row["number"]),
             id=str(row["id"]),
@@ -157,7 +159,7 @@ def entry_of(row: Mapping[str, Any], place: str) -> Entry:
             page=int(row["page"]),
             text=str(row["text"]),
             words=str(row["words"]),
-            metadata=metadata,
+            metadata=dict(json.loads(row["metadata"])),
             images=tuple(row["images"] or ()),
         )
     except (ValueError, TypeError, KeyError) as error:

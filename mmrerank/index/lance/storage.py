@@ -106,9 +106,7 @@ class Place:
     def objects(self) -> Any:
         """An obstore of the URL. Raises `StoreError`."""
         check_process()
-        require("obstore")
-        from obstore.store import from_url
-
+        from_url = require("obstore.store", extra="lancedb", purpose="a LanceDB index").from_url
         storage, given = self.storage, self._given
         with self.errors("opened"):
             if self.url.startswith("file:"):

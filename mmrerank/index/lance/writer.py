@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any
 
 from mmrerank.errors import StoreError
@@ -179,7 +180,12 @@ class LanceWriter:
     def intend(self, vector_ids: Iterable[str]) -> None:
         """Nothing: vectors are written with their entries."""
 
-    def swap(self, file: FileRecord, entries: Sequence[Entry]) -> None:
+    def swap(
+        self,
+        file: FileRecord,
+        entries: Sequence[Entry],
+        images: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         """Replace a file and all its entries, with the next commit; images are written now."""
         refs = [ref for entry in entries for ref in entry.images]
         facts = self._ledger.copies.upload(refs, file.path)
@@ -187,14 +193,14 @@ class LanceWriter:
         vectors = {one: self._vectors.waiting.pop(one, {}) for one in ids}
         if not self._rows:
             self._since = time.monotonic()
-        self._rows[file.path] = entry_rows(file, entries, vectors, facts)
+        self._rows[file.path] = entry_rows(file, entries, vectors, facts, images)
         late = time.monotonic() - self._since > _WAIT
         if late or sum(map(len, self._rows.values())) >= _ROWS:
             self.flush()
 
     def touch(self, file: FileRecord) -> None:
         """Record a file whose times changed, with the next commit."""
-        self._touched[file.path] = entry_rows(file, [], {}, {})
+        self._touched[file.path] = entry_rows(file, [], {}, {}, {})
 
     def remove(self, path: str) -> None:
         """Remove a file and all its entries."""
@@ -225,6 +231,23 @@ class LanceWriter:
         unused = known - self._ledger.images() if known else set()
         for where in any_of("ref", sorted(unused)):
             self._ledger.caption_rows.delete(where)
+
+    def add_image_vectors(self, images: Mapping[str, str]) -> None:
+        """Record by vector id that images are embedded, or else why they cannot be."""
+        self._set_image_problems(images)
+
+    def forget_image_vectors(self, vector_ids: Iterable[str]) -> None:
+        """Forget that images are embedded, so that they are embedded again."""
+        self._set_image_problems(dict.fromkeys(vector_ids))
+
+    def _set_image_problems(self, problems: Mapping[str, str | None]) -> None:
+        self.flush()
+        if problems and (opened := self._ledger.rows.opened()) is not None:
+            pyarrow = require("pyarrow")
+            columns = ("number", "image_problem")
+            schema = pyarrow.schema([opened.schema.field(name) for name in columns])
+            rows = [{"number": int(one), "image_problem": why} for one, why in problems.items()]
+            self._ledger.rows.merge(pyarrow.Table.from_pylist(rows, schema), inserts=False)
 
     def add_pictures(self, pictures: Mapping[str, Picture]) -> None:
         """Record what images show, by reference."""
