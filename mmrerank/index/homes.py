@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 
 from mmrerank.errors import InvalidInputError
-from mmrerank.index.lance.storage import Storage, is_url
+from mmrerank.index.lance.storage import Place, Storage, is_url
 from mmrerank.index.parts import FolderHome, Home
 
-__all__ = ["index_home"]
+__all__ = ["index_home", "local_folder"]
 
 
 def index_home(place: str | os.PathLike[str], storage: Storage | None) -> Home:
@@ -22,3 +22,8 @@ def index_home(place: str | os.PathLike[str], storage: Storage | None) -> Home:
     if storage is not None:
         raise InvalidInputError("storage is for an index at a URL, not for one in a folder")
     return FolderHome(os.fspath(place))
+
+
+def local_folder(place: str) -> str:
+    """The folder of an index; of one at a URL, that of what is copied from it."""
+    return str(Place(place, None).folder) if is_url(place) else place
