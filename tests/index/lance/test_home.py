@@ -23,8 +23,8 @@ SYNC = """
 import os, pickle, signal, sys, time
 from mmrerank.index.index import Index
 from mmrerank.index.lance.table import Table
-url, docs, step = sys.argv[1:4]
-storage = pickle.load(sys.stdin.buffer)
+url, docs, step, storage = sys.argv[1:5]
+storage = pickle.loads(bytes.fromhex(storage))
 if step in ("before", "after"):
     merge = Table.merge
     def killed(self, *args, **options):
@@ -33,7 +33,6 @@ if step in ("before", "after"):
         os.kill(os.getpid(), signal.SIGKILL)
     Table.merge = killed
 print("ready", flush=True)
-sys.stdin.close()
 Index(url, storage=storage, ocr=False).sync([docs])
 """
 
@@ -42,16 +41,11 @@ def start(place, docs, step="none"):
     """A process that syncs; credentials reach it by the environment, since they are not pickled."""
     url, storage = place
     names = {f"{name}".upper(): value for name, value in storage.options.items()}
-    process = subprocess.Popen(
-        [sys.executable, "-c", SYNC, url, str(docs), step],
-        stdin=subprocess.PIPE,
+    return subprocess.Popen(
+        [sys.executable, "-c", SYNC, url, str(docs), step, pickle.dumps(storage).hex()],
         stdout=subprocess.PIPE,
         env={**os.environ, **names},
     )
-    process.stdin.write(pickle.dumps(storage))
-    process.stdin.flush()
-    process.stdin.close()
-    return process
 
 
 def opened(place, **options):

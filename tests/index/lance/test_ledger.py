@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pyarrow
+import pyarrow as pa
 import pytest
 from helpers import make_texts
 
@@ -62,7 +62,7 @@ def test_an_entry_without_a_vector(index, tmp_path):
     rows = opened.search().where(f"path = '{path}' AND kind = 'text'").to_arrow().to_pylist()
     rows[0]["vector_text"] = None
     merge = opened.merge_insert("number").when_matched_update_all()
-    merge.execute(pyarrow.Table.from_pylist(rows, schema=opened.schema), on_bad_vectors="null")
+    merge.execute(pa.Table.from_pylist(rows, schema=opened.schema), on_bad_vectors="null")
     assert [p.files for p in index.check(mend=True) if "no vector" in p.what] == [(path,)]
     index.sync([tmp_path / "docs"])
     assert index.check() == []
