@@ -144,6 +144,8 @@ class Place:
         text = (str(error) or type(error).__name__).partition("\n\n")[0].strip()
         for secret in self._secrets:
             text = text.replace(secret, "***")
+        if "169.254.169.254" in text:  # where a machine of AWS would be given some
+            text = f"no credentials were found, such as AWS_ACCESS_KEY_ID ({text})"
         return text[:1000]
 
 
