@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from mmrerank.errors import StoreError
 from mmrerank.images.refs import IMAGES_KEY, read_refs
 from mmrerank.index.embedding import IMAGE_EMBEDDER_NOTE
-from mmrerank.index.image_vectors import unembedded
 from mmrerank.index.ledger import Entry, FileRecord, Ledger
 from mmrerank.index.writer import Writer
 from mmrerank.loaders.figure_chunks import KIND_KEY
@@ -34,9 +32,7 @@ class Problem:
     image_vector_ids: tuple[str, ...] = ()
 
 
-def find_problems(
-    ledger: Ledger, writer: Writer, store: VectorStore, image_root: Path
-) -> list[Problem]:
+def find_problems(ledger: Ledger, writer: Writer, store: VectorStore) -> list[Problem]:
     """What is wrong, by kind. Raises `StoreError` and what the vector store raises."""
     in_store, live, left_over = store.ids(), ledger.vector_ids(), set(writer.left_over())
     problems: list[Problem] = []
@@ -59,20 +55,21 @@ def find_problems(
             )
         )
     problems += _missing_image_vectors(ledger, store)
-    lost = {ref for ref in ledger.images() if not (image_root / ref).is_file()}
-    if lost:
+    if lost := ledger.missing_images():
         files = sorted(path for path in _files_with(ledger, lost))
         problems.append(Problem(f"{len(lost)} images are missing", tuple(files)))
+    for what, files in writer.damaged_files().items():
+        problems.append(Problem(what, tuple(files)))
     return problems
 
 
 def _missing_image_vectors(ledger: Ledger, store: VectorStore) -> list[Problem]:
     """Images that are not embedded, or whose vectors are gone. The next `sync` embeds them."""
-    recorded = ledger.rows("SELECT vector_id FROM image_vectors WHERE problem = ''")
+    recorded = ledger.image_vector_ids()
     in_store = store.ids(IMAGE) if recorded else set()
-    gone = sorted({row[0] for row in recorded} - in_store)
+    gone = sorted(recorded - in_store)
     missing = (
-        {one.path for one in unembedded(ledger)} if ledger.note(IMAGE_EMBEDDER_NOTE) else set()
+        {one.path for one in ledger.unembedded()} if ledger.note(IMAGE_EMBEDDER_NOTE) else set()
     )
     problems: list[Problem] = []
     if gone:
@@ -107,7 +104,7 @@ def records_without_ledger(ledger: Ledger, writer: Writer, store: VectorStore) -
 def require_ledger(ledger: Ledger, writer: Writer, store: VectorStore) -> None:
     """Raise `StoreError` for a lost ledger: what is written now would hide the old records."""
     if records := records_without_ledger(ledger, writer, store):
-        folder = ledger.path.parent
+        folder = ledger.place
         raise StoreError(
             f"there is no ledger for {len(records)} vectors in {folder}; mend the index with: "
             f"mmrerank check --mend --store {folder}"

@@ -20,27 +20,9 @@ from mmrerank.progress import progress_bar
 from mmrerank.retrieval.vector_store import IMAGE, Vector, VectorStore
 from mmrerank.types import Image
 
-__all__ = ["ImageIndexer", "ImageVectors", "Unembedded", "has_image_vectors", "unembedded"]
+__all__ = ["ImageIndexer", "ImageVectors"]
 
 _BATCH = 64  # images between two writes: what a killed process has to embed again
-
-_UNEMBEDDED = """
-SELECT vector_id, path, ref FROM (
-    SELECT number, vector_id, path, ref, row_number() OVER (
-        PARTITION BY path, ref ORDER BY kind <> 'figure', number
-    ) AS place
-    FROM images JOIN entries ON images.entry = entries.number WHERE position = 0
-) WHERE place = 1 AND vector_id NOT IN (SELECT vector_id FROM image_vectors) ORDER BY number
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Unembedded:
-    """An entry whose image has no vector yet: its vector id, its file, and the image's reference."""
-
-    vector_id: str
-    path: str
-    ref: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +31,6 @@ class ImageVectors:
 
     vectors: Mapping[str, Vector] = field(default_factory=dict)
     problems: Mapping[str, str] = field(default_factory=dict)
-
-
-def unembedded(ledger: Ledger) -> list[Unembedded]:
-    """The entries that lack the vector of an image."""
-    return [Unembedded(*row) for row in ledger.rows(_UNEMBEDDED)]
-
-
-def has_image_vectors(ledger: Ledger) -> bool:
-    """Has any entry the vector of an image?"""
-    return bool(ledger.rows("SELECT 1 FROM image_vectors WHERE problem = '' LIMIT 1"))
 
 
 class ImageIndexer:
@@ -92,7 +64,7 @@ class ImageIndexer:
         """
         if not (self._embedder.is_there or self._embedder.is_missing):
             return
-        missing = unembedded(self._ledger)
+        missing = self._ledger.unembedded()
         if missing and self._embedder.is_missing:
             warn(
                 f"{len(missing)} images get no vectors, since the image embedder of this index was "
@@ -103,6 +75,8 @@ class ImageIndexer:
         with progress_bar(show, len(missing), "Embedding images") as advance:
             for start in range(0, len(missing), _BATCH):
                 some = missing[start : start + _BATCH]
+                entries = self._ledger.live([one.vector_id for one in some])
+                self._ledger.fetch_images(list(entries.values()))
                 made = self.embedded({one.vector_id: one.ref for one in some})
                 self._store.update_vectors(IMAGE, made.vectors)
                 self._writer.add_image_vectors(made.problems)

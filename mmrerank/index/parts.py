@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 from mmrerank.errors import RerankError, StoreError
 from mmrerank.index.embedding import IndexEmbedder, IndexImageEmbedder
@@ -15,25 +18,35 @@ from mmrerank.index.indexer import Indexer, options_hash
 from mmrerank.index.ledger import Ledger
 from mmrerank.index.reading import FileReader
 from mmrerank.index.searcher import Searcher
-from mmrerank.index.words import name_tokenizer
-from mmrerank.index.writer import writing
+from mmrerank.index.sqlite_ledger import IMAGES, SQLiteLedger
+from mmrerank.index.sqlite_writer import writing
+from mmrerank.index.words import name_tokenizer, renew_words
+from mmrerank.index.writer import Writer
 from mmrerank.retrieval.base import TextEmbedder
 from mmrerank.retrieval.chroma import ChromaStore
 from mmrerank.retrieval.embedder import Embedder
+from mmrerank.retrieval.vector_store import VectorStore
 
 __all__ = [
-    "IMAGES",
     "LEDGER",
+    "FolderHome",
+    "Home",
+    "OnWait",
     "Parts",
+    "Writing",
     "empty_index",
     "has_ledger",
     "indexing",
-    "open_parts",
+    "joined_parts",
     "typed_errors",
 ]
 
 LEDGER = "ledger.sqlite3"
-IMAGES = "images"
+
+OnWait = Callable[[], object] | None
+
+Writing = Callable[[float, OnWait], AbstractContextManager[Writer]]
+"""A writer until the end of a block; seconds to wait for another one, and what is called then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +54,98 @@ class Parts:
     """An open index: the ledger, the vectors, and what searches both."""
 
     ledger: Ledger
-    store: ChromaStore
+    store: VectorStore
     embedder: IndexEmbedder
     image_embedder: IndexImageEmbedder
     searcher: Searcher
     image_root: Path
+    writing: Writing
 
     def close(self) -> None:
         """Close the ledger, and free a model that was made by name. Safe to call twice."""
         self.ledger.close()
         self.image_embedder.close()
         self.embedder.close()
+
+
+class Home(Protocol):
+    """Where an index is: in a folder, or at a URL.
+
+    `name` is for messages; `folder` is the local folder with the index, or with copies of it.
+    """
+
+    name: str
+    folder: Path
+
+    def is_there(self, *, required: bool) -> bool:
+        """Is there an index? Raises `StoreError` where it is `required` or cannot be looked at."""
+
+    def opened(
+        self,
+        embedder: TextEmbedder | str | None,
+        image_embedder: Embedder | str | None,
+        timeout: float,
+        on_wait: OnWait,
+    ) -> Parts:
+        """The parts, made if they are missing; `timeout` and `on_wait` as for `writing`.
+
+        Raises `StoreError`, also for other embedders than those of the index.
+        """
+
+
+class FolderHome:
+    """An index in a folder: a ledger in SQLite, vectors in Chroma, and images."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.folder = Path(os.path.abspath(name))  # noqa: PTH100 - a link keeps its own name
+
+    def is_there(self, *, required: bool) -> bool:
+        """See `Home`."""
+        return has_ledger(self.folder, self.name, required=required)
+
+    def opened(
+        self,
+        embedder: TextEmbedder | str | None,
+        image_embedder: Embedder | str | None,
+        timeout: float,
+        on_wait: OnWait,
+    ) -> Parts:
+        """See `Home`."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        store = ChromaStore(self.folder, create=True)
+        ledger = SQLiteLedger(self.folder / LEDGER)
+        try:
+            parts = joined_parts(
+                self, ledger, store, embedder, image_embedder, partial(_writing, ledger)
+            )
+            renew_words(ledger, timeout=timeout, on_wait=on_wait)
+        except BaseException:
+            ledger.close()
+            raise
+        return parts
+
+
+def _writing(
+    ledger: SQLiteLedger, timeout: float, on_wait: OnWait
+) -> AbstractContextManager[Writer]:
+    return writing(ledger, timeout=timeout, on_wait=on_wait)
+
+
+def joined_parts(
+    home: Home,
+    ledger: Ledger,
+    store: VectorStore,
+    embedder: TextEmbedder | str | None,
+    image_embedder: Embedder | str | None,
+    writing: Writing,
+) -> Parts:
+    """The parts of an index. Raises `StoreError` for other embedders than those of the index."""
+    texts = IndexEmbedder(embedder, ledger, home.name)
+    images = IndexImageEmbedder(image_embedder, ledger, home.name, texts=texts)
+    image_root = home.folder / IMAGES
+    searcher = Searcher(ledger, store, texts, images, image_root)
+    return Parts(ledger, store, texts, images, searcher, image_root, writing)
 
 
 def has_ledger(folder: Path, name: str, *, required: bool = False) -> bool:
@@ -72,31 +166,6 @@ def has_ledger(folder: Path, name: str, *, required: bool = False) -> bool:
         return is_there
 
 
-def open_parts(
-    folder: Path,
-    name: str,
-    embedder: TextEmbedder | str | None,
-    image_embedder: Embedder | str | None,
-) -> Parts:
-    """The parts of the index in a folder, made if they are missing.
-
-    `name` is the folder's for messages. Raises `StoreError`, also for other embedders than those
-    of the index.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    store = ChromaStore(folder, create=True)
-    ledger = Ledger(folder / LEDGER)
-    try:
-        texts = IndexEmbedder(embedder, ledger, name)
-        images = IndexImageEmbedder(image_embedder, ledger, name, texts=texts)
-    except BaseException:
-        ledger.close()
-        raise
-    image_root = folder / IMAGES
-    searcher = Searcher(ledger, store, texts, images, image_root)
-    return Parts(ledger, store, texts, images, searcher, image_root)
-
-
 def empty_index(name: str) -> StoreError:
     """The error for an index without entries."""
     return StoreError(
@@ -115,11 +184,11 @@ def indexing(
 ) -> Iterator[Indexer]:
     """An indexer, which is the one writer of the index until the end of the block.
 
-    `timeout` and `on_wait` as for `mmrerank.index.writer.writing`. With `recover`, the notes of a
+    `timeout` and `on_wait` as for `Writing`. With `recover`, the notes of a
     new ledger are written and what a killed process left behind is removed first; without it,
     nothing is changed before the block. Raises `StoreError`.
     """
-    with writing(parts.ledger, timeout=timeout, on_wait=on_wait) as writer:
+    with parts.writing(timeout, on_wait) as writer:
         images = ImageIndexer(
             parts.ledger, writer, parts.store, parts.image_embedder, parts.image_root
         )

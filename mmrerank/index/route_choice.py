@@ -9,7 +9,6 @@ from mmrerank.errors import InvalidInputError, UnsupportedModalityError, warn
 from mmrerank.images.decode import decoding, open_header, read_bytes
 from mmrerank.index.embedding import IndexImageEmbedder
 from mmrerank.index.hits import ROUTES, Routes
-from mmrerank.index.image_vectors import has_image_vectors
 from mmrerank.index.ledger import Ledger
 from mmrerank.index.routes import WEIGHTS, Route
 from mmrerank.index.vector_routes import VectorRoute
@@ -46,7 +45,7 @@ class RouteChoice:
 
     def _default(self, query: Content) -> Sequence[str]:
         """All routes; images only where the index has some, and the query has what they read."""
-        has_images = has_image_vectors(self.ledger)
+        has_images = self.ledger.has_image_vectors()
         if has_images and self.image_embedder.is_missing:
             warn(
                 "the images of this index are not searched, since its image embedder was not "
@@ -68,7 +67,7 @@ class RouteChoice:
                 "the route images needs the image embedder of the index: "
                 "Index(folder, image_embedder=...), or --image-embedder on the command line"
             )
-        if not has_image_vectors(self.ledger):
+        if not self.ledger.has_image_vectors():
             warn("no image of this index has a vector, so that the route images finds nothing")
         elif not self._reads_some("images", query):
             raise UnsupportedModalityError(

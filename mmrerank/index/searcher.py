@@ -80,7 +80,7 @@ class Searcher:
 
     def _up_to_date(self) -> int:
         """The epoch of the ledger, after the vectors of that epoch can be seen."""
-        epoch = self._ledger.epoch()
+        epoch = self._ledger.refresh()
         if epoch != self._epoch:
             self._store.refresh()
             self._epoch = epoch
@@ -124,6 +124,8 @@ class Searcher:
         A missing image costs its own part of a score, with a `RerankWarning`, not the whole search.
         """
         resolver = ImageResolver(self._image_root, on_image_error="warn")
+        entries = list(entries)
+        self._ledger.fetch_images(entries)
         for entry in entries:
             images = resolver.resolve(entry.images, entry.metadata)
             text = self._with_caption(entry) if with_captions else entry.text

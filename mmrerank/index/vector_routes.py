@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 from mmrerank.index.embedding import RememberedEmbedder
-from mmrerank.index.image_vectors import has_image_vectors
 from mmrerank.index.ledger import Ledger
 from mmrerank.index.rank_fusion import Ranking, fuse_ranks
 from mmrerank.index.routes import Keep, best_kept
@@ -65,7 +64,7 @@ class VectorRoute:
     def _nearest(self, vector: Vector, count: int) -> tuple[Ranking, bool]:
         """About the `count` nearest live entries, and whether these are all."""
         matches = self._store.query(vector, count, name=self._name)
-        needs_text = self._name == TEXT and has_image_vectors(self._ledger)
+        needs_text = self._name == TEXT and self._ledger.has_image_vectors()
         numbers = self._ledger.numbers([one.id for one in matches], needs_text=needs_text)
         least = _LEAST if self._name == IMAGE else -math.inf
         near = [one for one in matches if one.similarity > least]

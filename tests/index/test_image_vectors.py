@@ -16,7 +16,6 @@ from PIL import Image as Pillow
 
 from mmrerank import RerankWarning, StoreError
 from mmrerank.errors import InvalidInputError
-from mmrerank.index.image_vectors import unembedded
 from mmrerank.index.index import Index
 from mmrerank.retrieval.chroma import ChromaStore
 from mmrerank.retrieval.hashing import HashingEmbedder
@@ -177,7 +176,7 @@ def test_an_image_that_cannot_be_decoded_costs_only_its_own_vector(tmp_path, doc
             index.sync(docs)
         assert len(ChromaStore(index.folder).ids(IMAGE)) == 3
         index.sync(docs)  # is not tried again, and not warned of again
-        assert unembedded(index._open().ledger) == []
+        assert index._open().ledger.unembedded() == []
         assert index.check() == []
 
 

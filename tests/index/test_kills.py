@@ -21,11 +21,11 @@ SYNC = """
 import os, signal, sys
 from pathlib import Path
 from mmrerank.index.index import Index
-from mmrerank.index.writer import Writer
+from mmrerank.index.sqlite_writer import SQLiteWriter
 from mmrerank.retrieval.chroma import ChromaStore
 
 folder, docs, step, when = sys.argv[1:5]
-owner = {"upsert": ChromaStore, "delete": ChromaStore}.get(step, Writer)
+owner = {"upsert": ChromaStore, "delete": ChromaStore}.get(step, SQLiteWriter)
 if step != "none":
     original = getattr(owner, step)
     def killed(self, *args):
