@@ -24,6 +24,7 @@ from mmrerank.cli.options import (
     add_lock_timeout,
     add_reranker,
     add_store,
+    add_vectors,
     say_waiting,
     selected_reranker,
 )
@@ -55,6 +56,7 @@ def add_command(commands: Any) -> None:
     )
     add_store(command)
     add_embedder(command)
+    add_vectors(command)
     _add_reading(command)
     add_lock_timeout(command)
     command.add_argument(
@@ -115,6 +117,7 @@ def run(options: argparse.Namespace) -> int:
         Index(
             options.store,
             embedder=options.embedder,
+            vectors=options.vectors,
             metadata=lambda _: dict(options.metadata),
             ocr=False if options.no_ocr else None,
             lock_timeout=options.lock_timeout,

@@ -1,8 +1,7 @@
 """An index in a folder: the contents of files, searched by words and by vectors, then reranked.
 
-The folder holds `ledger.sqlite3` (which files and entries are live, and their words), a Chroma
-collection named `mmrerank` (their vectors, texts and metadata, which both frameworks can read) and
-`images/`. It knows neither framework.
+The folder holds `ledger.sqlite3` (which files and entries are live, and their words), `images/` and,
+unless another store is chosen, a Chroma collection `mmrerank` that both frameworks can read.
 """
 
 from __future__ import annotations
@@ -40,6 +39,8 @@ from mmrerank.index.search import Query, Search, SearchOptions, SearchSettings, 
 from mmrerank.index.words import renew_words
 from mmrerank.retrieval.base import TextEmbedder
 from mmrerank.retrieval.embedders import embedder_name
+from mmrerank.retrieval.stores import checked_store
+from mmrerank.retrieval.vector_store import VectorStore
 from mmrerank.types import Content
 
 if TYPE_CHECKING:
@@ -52,18 +53,18 @@ class Index:
     """Files that can be searched, in a folder.
 
     `embedder` makes the text vectors: an object, or a name such as "qwen3=PATH" (see
-    `mmrerank.retrieval.embedders`). An index refuses any embedder but its own. It remembers one that
-    was given by name; None stands for that one, or for the default, which needs no model. `ocr`:
+    `mmrerank.retrieval.embedders`). `vectors` keeps them: an object, a name, or a server's URL (see
+    `mmrerank.retrieval.stores`). An index refuses any but its own. It remembers what was given by
+    name; None stands for that, or for the defaults: an embedder without a model, and Chroma. `ocr`:
     read words in images, and pages without a text layer; None does so if OCR is installed.
     `figures=False` makes no entries for figures. `lock_timeout` is how many seconds to wait for
-    another process that writes; `on_wait` is called when the wait begins. `metadata` is called
-    with the path of each file, and returns metadata of your own (text, numbers, booleans) for
-    `where`; a file whose metadata changed is read again. `loader_options` go to the loaders that
-    take them.
+    another process that writes; `on_wait` is called when the wait begins. `metadata` returns, for
+    the path of a file, metadata of your own (text, numbers, booleans) for `where`; a file whose
+    metadata changed is read again. `loader_options` go to the loaders that take them.
 
-    The folder is made when something is written. Raises `StoreError` if there is no index in the
-    folder and `create` is False, or if it cannot be opened; `MissingDependencyError` if the extra
-    `chroma` is not installed; `InvalidInputError` for an unknown name of an embedder.
+    The folder is made when something is written. Raises `StoreError` if there is no index in it and
+    `create` is False, or if it cannot be opened; `MissingDependencyError` if the store's extra is
+    not installed; `InvalidInputError` for unknown names.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Index:
         *,
         create: bool = True,
         embedder: TextEmbedder | str | None = None,
+        vectors: VectorStore | str | None = None,
         ocr: bool | None = None,
         figures: bool = True,
         lock_timeout: float = 60.0,
@@ -84,7 +86,8 @@ class Index:
         self._name = os.fspath(folder)  # for messages
         self.folder = Path(os.path.abspath(folder))  # noqa: PTH100 - a link keeps its own name
         self.image_root = self.folder / IMAGES
-        self._given_embedder = embedder_name(embedder) if isinstance(embedder, str) else embedder
+        named = embedder_name(embedder) if isinstance(embedder, str) else embedder
+        self._given = (named, checked_store(vectors))
         self._reader = FileReader(
             self.image_root, ocr=ocr, figures=figures, metadata=metadata, options=loader_options
         )
@@ -98,7 +101,7 @@ class Index:
         """The parts of the index, made if they are missing."""
         self._check_open()
         if self._parts is None:
-            self._parts = open_parts(self.folder, self._name, self._given_embedder)
+            self._parts = open_parts(self.folder, self._name, *self._given)
             renew_words(self._parts.ledger, timeout=self._lock_timeout, on_wait=self._on_wait)
         return self._parts
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,10 +14,12 @@ from mmrerank.index.indexer import Indexer, options_hash
 from mmrerank.index.ledger import Ledger
 from mmrerank.index.reading import FileReader
 from mmrerank.index.searcher import Searcher
+from mmrerank.index.vectors import IndexVectors
 from mmrerank.index.words import name_tokenizer
 from mmrerank.index.writer import writing
 from mmrerank.retrieval.base import TextEmbedder
-from mmrerank.retrieval.chroma import ChromaStore
+from mmrerank.retrieval.stores import has_vectors
+from mmrerank.retrieval.vector_store import VectorStore
 
 __all__ = [
     "IMAGES",
@@ -39,13 +41,17 @@ class Parts:
     """An open index: the ledger, the vectors, and what searches both."""
 
     ledger: Ledger
-    store: ChromaStore
+    vectors: IndexVectors
     embedder: IndexEmbedder
     searcher: Searcher
 
     def close(self) -> None:
-        """Close the ledger, and free a model that was made by name. Safe to call twice."""
+        """Close the ledger and the store, and free a model that was made by name.
+
+        Safe to call twice.
+        """
         self.ledger.close()
+        self.vectors.close()
         self.embedder.close()
 
 
@@ -67,21 +73,28 @@ def has_ledger(folder: Path, name: str, *, required: bool = False) -> bool:
         return is_there
 
 
-def open_parts(folder: Path, name: str, embedder: TextEmbedder | str | None) -> Parts:
+def open_parts(
+    folder: Path,
+    name: str,
+    embedder: TextEmbedder | str | None,
+    vectors: VectorStore | str | None = None,
+) -> Parts:
     """The parts of the index in a folder, made if they are missing.
 
-    `name` is the folder's for messages. Raises `StoreError`, also for another embedder than the
-    one of the index.
+    `name` is the folder's for messages. Raises `StoreError`, also for another embedder or another
+    vector store than those of the index.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    store = ChromaStore(folder, create=True)
-    ledger = Ledger(folder / LEDGER)
-    try:
+    with ExitStack() as opened:
+        path = folder / LEDGER
+        ledger = opened.enter_context(closing(Ledger(path))) if path.is_file() else None
+        own_vectors = opened.enter_context(closing(IndexVectors(vectors, ledger, folder, name)))
+        if ledger is None:  # not before: it shall not be made if the store cannot be opened
+            ledger = opened.enter_context(closing(Ledger(path)))
         own = IndexEmbedder(embedder, ledger, name)
-    except BaseException:
-        ledger.close()
-        raise
-    return Parts(ledger, store, own, Searcher(ledger, store, own, folder / IMAGES))
+        searcher = Searcher(ledger, own_vectors.store, own, folder / IMAGES)
+        opened.pop_all()  # nothing failed: the parts close them
+    return Parts(ledger, own_vectors, own, searcher)
 
 
 def empty_index(name: str) -> StoreError:
@@ -110,12 +123,13 @@ def indexing(
         indexer = Indexer(
             parts.ledger,
             writer,
-            parts.store,
+            parts.vectors.store,
             parts.embedder,
             read=reader,
             options=lambda path: options_hash(reader.facts(path)),
         )
         if recover:
+            parts.vectors.remember(parts.ledger, writer)
             parts.embedder.remember(writer)
             name_tokenizer(parts.ledger, writer)
             indexer.recover()
@@ -124,7 +138,7 @@ def indexing(
 
 def _no_index(folder: Path, name: str) -> StoreError:
     """The error for a folder without an index: why there is none, and how to make one."""
-    if ChromaStore.exists(folder):
+    if has_vectors(folder):
         return StoreError(
             f"the index in {name} has no ledger: an older version made it, or the file "
             f"was lost; mend it with: mmrerank check --mend --store {name}"
