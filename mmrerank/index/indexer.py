@@ -35,7 +35,7 @@ from mmrerank.ocr.bm25 import tokenize
 from mmrerank.ocr.words import loader_facts
 from mmrerank.progress import progress
 from mmrerank.retrieval.base import TextEmbedder, embedded_documents
-from mmrerank.retrieval.vector_store import Record, VectorStore
+from mmrerank.retrieval.vector_store import TEXT, Record, VectorStore
 from mmrerank.timing import Timer
 from mmrerank.types import Image
 
@@ -165,7 +165,7 @@ class Indexer:
             vectors = embedded_documents(self._embedder, [entry.text for entry in some])
             self._store.upsert(
                 [
-                    Record(id=e.vector_id, vector=v, text=e.text, metadata=e.metadata)
+                    Record(id=e.vector_id, vectors={TEXT: v}, text=e.text, metadata=e.metadata)
                     for e, v in zip(some, vectors, strict=True)
                 ]
             )
