@@ -57,14 +57,13 @@ class Index:
     `mmrerank.retrieval.stores`). An index refuses any but its own. It remembers what was given by
     name; None stands for that, or for the defaults: an embedder without a model, and Chroma. `ocr`:
     read words in images, and pages without a text layer; None does so if OCR is installed.
-    `figures=False` makes no entries for figures. `lock_timeout` is how many seconds to wait for
-    another process that writes; `on_wait` is called when the wait begins. `metadata` returns, for
-    the path of a file, metadata of your own (text, numbers, booleans) for `where`; a file whose
-    metadata changed is read again. `loader_options` go to the loaders that take them.
+    `figures=False` makes no entries for figures. `lock_timeout`: how many seconds to wait for
+    another writer; `on_wait` is called when the wait begins. `metadata` returns, for the path of a
+    file, metadata of your own (text, numbers, booleans) for `where`; a file whose metadata changed
+    is read again. `loader_options` go to the loaders that take them.
 
     The folder is made when something is written. Raises `StoreError` if there is no index in it and
-    `create` is False, or if it cannot be opened; `MissingDependencyError` if the store's extra is
-    not installed; `InvalidInputError` for unknown names.
+    `create` is False, or it cannot be opened; `MissingDependencyError`; `InvalidInputError`.
     """
 
     def __init__(
@@ -86,8 +85,8 @@ class Index:
         self._name = os.fspath(folder)  # for messages
         self.folder = Path(os.path.abspath(folder))  # noqa: PTH100 - a link keeps its own name
         self.image_root = self.folder / IMAGES
-        named = embedder_name(embedder) if isinstance(embedder, str) else embedder
-        self._given = (named, checked_store(vectors))
+        own = embedder_name(embedder) if isinstance(embedder, str) else embedder
+        self._given = own, checked_store(vectors)
         self._reader = FileReader(
             self.image_root, ocr=ocr, figures=figures, metadata=metadata, options=loader_options
         )
