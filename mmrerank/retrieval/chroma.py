@@ -88,7 +88,9 @@ class ChromaStore:
         ids = list(vectors)
         for start in range(0, len(ids), _BATCH):
             with self._changing():
-                self._write_vectors(name, {id_: vectors[id_] for id_ in ids[start : start + _BATCH]})
+                self._write_vectors(
+                    name, {id_: vectors[id_] for id_ in ids[start : start + _BATCH]}
+                )
 
     def _write_vectors(self, name: str, vectors: Mapping[str, Vector]) -> None:
         """Write vectors of one name. Only while the files are locked."""

@@ -237,7 +237,9 @@ def test_it_holds_what_a_dictionary_would(kind, changes):
         assert {one.id for one in store.records()} == held.keys()
         for name in (TEXT, IMAGE):
             assert store.ids(name) == {id_ for id_, own in held.items() if name in own}
-            similar = {match.id: match.similarity for match in store.query([0.6, 0.8], 9, name=name)}
+            similar = {
+                match.id: match.similarity for match in store.query([0.6, 0.8], 9, name=name)
+            }
             assert similar == pytest.approx(
                 {i: cosine(own[name]) for i, own in held.items() if name in own}, abs=1e-5
             )
