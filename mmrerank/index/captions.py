@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from mmrerank.captioning.caption import Caption
 from mmrerank.errors import RerankError
-from mmrerank.index.ledger import MAX_VARIABLES, Ledger
+from mmrerank.index.ledger import Ledger
 from mmrerank.index.lexical import LexicalRoute
 from mmrerank.index.rank_fusion import fuse_ranks
 from mmrerank.index.routes import Keep, best_kept
+from mmrerank.index.writer import CaptionRow
 from mmrerank.ocr.bm25 import tokenize
 from mmrerank.optional import require
 from mmrerank.retrieval.base import TextEmbedder, embedded_documents, embedded_query
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from mmrerank.captioning.captioner import Captioned, Captioner
 
 __all__ = [
-    "CAPTION_WORDS",
     "CaptionReport",
     "CaptionRoute",
     "GeneratedCaption",
@@ -37,11 +37,6 @@ __all__ = [
     "generated_captions",
     "images_without_caption",
 ]
-
-CAPTION_WORDS = "caption_words"
-"""The lexical index of captions, beside that of the entries."""
-
-_SELECT = "SELECT ref, key, model, caption FROM captions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +76,8 @@ def generated_captions(
 
     What another program wrote in place of a caption counts as none, and is asked for again.
     """
-    rows: list[tuple[Any, ...]] = []
-    if refs is None:
-        rows = ledger.rows(_SELECT)
-    for start in range(0, len(refs or ()), MAX_VARIABLES):
-        some = (refs or ())[start : start + MAX_VARIABLES]
-        rows += ledger.rows(f"{_SELECT} WHERE ref IN ({', '.join('?' * len(some))})", some)
     captions: dict[str, GeneratedCaption] = {}
-    for ref, key, model, line in rows:
+    for ref, key, model, line in ledger.captions(refs):
         with contextlib.suppress(ValueError, KeyError, TypeError):
             captions[ref] = GeneratedCaption(ref, key, model, Caption.from_json(line))
     return captions
@@ -114,7 +103,7 @@ def ask_for_captions(
 
 def caption_rows(
     found: Mapping[str, Captioned], model: str, embedder: TextEmbedder
-) -> list[tuple[str, str, str, str, str, bytes]]:
+) -> list[CaptionRow]:
     """The rows for `Writer.set_captions`: one for each image that has a caption."""
     numpy = require("numpy")
     captions = {ref: one.caption for ref, one in found.items() if one.caption is not None}
@@ -143,7 +132,7 @@ class CaptionRoute:
 
     def __init__(self, ledger: Ledger, embedder: TextEmbedder) -> None:
         self._ledger, self._embedder = ledger, embedder
-        self._lexical = LexicalRoute(ledger, CAPTION_WORDS)
+        self._lexical = LexicalRoute(ledger, "captions")
         self._lock = threading.Lock()
         self._vectors: tuple[int, list[int], Any] | None = None  # epoch, numbers, a row for each
 
@@ -177,19 +166,15 @@ class CaptionRoute:
         with self._lock:
             epoch = self._ledger.epoch()
             if self._vectors is None or self._vectors[0] != epoch:
-                rows = self._ledger.rows("SELECT number, vector FROM captions ORDER BY number")
+                rows = self._ledger.caption_vectors()
                 vectors = [numpy.frombuffer(vector, "<f4") for _, vector in rows]
                 matrix = numpy.vstack(vectors) if vectors else numpy.empty((0, 0), "<f4")
-                self._vectors = epoch, [int(number) for number, _ in rows], matrix
+                self._vectors = epoch, [number for number, _ in rows], matrix
             return self._vectors[1:]
 
     def _entries(self, number: int) -> list[int]:
         """The figures that show the image of a caption; if there are none, the chunks with it."""
-        rows = self._ledger.rows(
-            "SELECT images.entry FROM images JOIN captions ON images.ref = captions.ref "
-            "WHERE captions.number = ? ORDER BY images.entry",
-            (number,),
-        )
-        entries = list(self._ledger.numbered([int(row[0]) for row in rows]).values())
+        found = self._ledger.numbered(numbers := self._ledger.captioned_entries(number))
+        entries = [found[one] for one in numbers if one in found]
         entries = [entry for entry in entries if entry.kind == "figure"] or entries
         return [entry.number for entry in entries]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from mmrerank.errors import StoreError
 from mmrerank.images.refs import IMAGES_KEY, read_refs
@@ -30,9 +29,7 @@ class Problem:
     vector_ids: tuple[str, ...] = ()
 
 
-def find_problems(
-    ledger: Ledger, writer: Writer, store: VectorStore, image_root: Path
-) -> list[Problem]:
+def find_problems(ledger: Ledger, writer: Writer, store: VectorStore) -> list[Problem]:
     """What is wrong, by kind. Raises `StoreError` and what the vector store raises."""
     in_store, live, left_over = store.ids(), ledger.vector_ids(), set(writer.left_over())
     problems: list[Problem] = []
@@ -54,10 +51,11 @@ def find_problems(
                 vector_ids=tuple(sorted(left_over)),
             )
         )
-    lost = {ref for ref in ledger.images() if not (image_root / ref).is_file()}
-    if lost:
+    if lost := ledger.missing_images():
         files = sorted(path for path in _files_with(ledger, lost))
         problems.append(Problem(f"{len(lost)} images are missing", tuple(files)))
+    for what, files in writer.damaged_files().items():
+        problems.append(Problem(what, tuple(files)))
     return problems
 
 
@@ -83,7 +81,7 @@ def records_without_ledger(ledger: Ledger, writer: Writer, store: VectorStore) -
 def require_ledger(ledger: Ledger, writer: Writer, store: VectorStore) -> None:
     """Raise `StoreError` for a lost ledger: what is written now would hide the old records."""
     if records := records_without_ledger(ledger, writer, store):
-        folder = ledger.path.parent
+        folder = ledger.place
         raise StoreError(
             f"there is no ledger for {len(records)} vectors in {folder}; mend the index with: "
             f"mmrerank check --mend --store {folder}"

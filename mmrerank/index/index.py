@@ -169,7 +169,7 @@ class Index:
                 found = replace(found, folders=[], folders_without_files=[])
             report = indexer.sync(found, verify=verify, show_progress=show_progress)
             if report.changed or report.removed:
-                report.images_removed = indexer.remove_unused_images(self.image_root)
+                report.images_removed = indexer.remove_unused_images()
             indexer.look_at_pictures(self.image_root, show_progress=show_progress)
         self._reader.remove_unused_words()
         return report
@@ -203,7 +203,7 @@ class Index:
         with self._writing() as indexer:
             for path in removed:
                 indexer.remove(path)
-            indexer.remove_unused_images(self.image_root)
+            indexer.remove_unused_images()
             indexer.look_at_pictures(self.image_root)
         return removed
 
@@ -215,7 +215,7 @@ class Index:
         Raises `StoreError` if the index cannot be read or written at all.
         """
         with self._writing(recover=mend) as indexer:
-            return indexer.check(self.image_root, mend=mend)
+            return indexer.check(mend=mend)
 
     def caption(self, captioner: Captioner, *, show_progress: bool = False) -> CaptionReport:
         """Ask for a caption of each image that has none from this captioner; call `sync` first.

@@ -30,7 +30,6 @@ from mmrerank.index.report import SyncReport, report_folders
 from mmrerank.index.scan import Scan, has_text_name, size_and_time
 from mmrerank.index.writer import Writer
 from mmrerank.loaders.base import Chunk
-from mmrerank.loaders.saving import remove_unused
 from mmrerank.ocr.bm25 import tokenize
 from mmrerank.ocr.words import loader_facts
 from mmrerank.progress import progress
@@ -179,10 +178,10 @@ class Indexer:
             some = {ref: found[ref] for ref in refs[start : start + _BATCH]}
             self._writer.set_captions(caption_rows(some, captioner.model.name, self._embedder))
 
-    def remove_unused_images(self, image_root: Path) -> int:
+    def remove_unused_images(self) -> int:
         """Remove images that no entry refers to, and their captions; how many images."""
         self._writer.remove_unused_captions()
-        return remove_unused(image_root, self._ledger.images())
+        return self._writer.remove_unused_images()
 
     def remove(self, path: str) -> None:
         """Remove a file and all that the index has of it. Raises `StoreError`."""
@@ -196,6 +195,7 @@ class Indexer:
         """
         self._writer.forget_pictures()
         entries = self._ledger.figures_without_picture()
+        self._ledger.fetch_images(entries)
         bar = progress(entries, "Comparing pictures", show=show_progress and len(entries) > _BATCH)
         new: dict[str, Picture] = {}
         for entry in bar:
@@ -208,7 +208,7 @@ class Indexer:
         if new:
             self._writer.add_pictures(new)
 
-    def check(self, image_root: Path, *, mend: bool) -> list[Problem]:
+    def check(self, *, mend: bool) -> list[Problem]:
         """What is wrong; see `Index.check`."""
         problems: list[Problem] = []
         if records := records_without_ledger(self._ledger, self._writer, self._store):
@@ -216,7 +216,7 @@ class Indexer:
             if not mend:
                 return problems
             adopt(records, self._writer)
-        problems += find_problems(self._ledger, self._writer, self._store, image_root)
+        problems += find_problems(self._ledger, self._writer, self._store)
         if mend:
             for problem in problems:
                 self._delete_vectors(problem.vector_ids)
