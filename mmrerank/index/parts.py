@@ -11,12 +11,12 @@ from pathlib import Path
 from mmrerank.errors import RerankError, StoreError
 from mmrerank.index.embedding import IndexEmbedder
 from mmrerank.index.indexer import Indexer, options_hash
-from mmrerank.index.ledger import Ledger
 from mmrerank.index.reading import FileReader
 from mmrerank.index.searcher import Searcher
+from mmrerank.index.sqlite_ledger import SQLiteLedger
+from mmrerank.index.sqlite_writer import writing
 from mmrerank.index.vectors import IndexVectors
 from mmrerank.index.words import name_tokenizer
-from mmrerank.index.writer import writing
 from mmrerank.retrieval.base import TextEmbedder
 from mmrerank.retrieval.stores import has_vectors
 from mmrerank.retrieval.vector_store import VectorStore
@@ -40,7 +40,7 @@ IMAGES = "images"
 class Parts:
     """An open index: the ledger, the vectors, and what searches both."""
 
-    ledger: Ledger
+    ledger: SQLiteLedger
     vectors: IndexVectors
     embedder: IndexEmbedder
     searcher: Searcher
@@ -87,10 +87,10 @@ def open_parts(
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as opened:
         path = folder / LEDGER
-        ledger = opened.enter_context(closing(Ledger(path))) if path.is_file() else None
+        ledger = opened.enter_context(closing(SQLiteLedger(path))) if path.is_file() else None
         own_vectors = opened.enter_context(closing(IndexVectors(vectors, ledger, folder, name)))
         if ledger is None:  # not before: it shall not be made if the store cannot be opened
-            ledger = opened.enter_context(closing(Ledger(path)))
+            ledger = opened.enter_context(closing(SQLiteLedger(path)))
         own = IndexEmbedder(embedder, ledger, name)
         searcher = Searcher(ledger, own_vectors.store, own, folder / IMAGES)
         opened.pop_all()  # nothing failed: the parts close them

@@ -84,7 +84,7 @@ def test_a_store_of_your_own_is_given_each_time_and_stays_open(docs, tmp_path):
     assert len(store.ids()) == 2
     with pytest.raises(StoreError, match=r"are in .*elsewhere.* Index\(folder, vectors=...\)"):
         Index(tmp_path / "index")
-    with pytest.raises(StoreError, match="not in .*another"):
+    with pytest.raises(StoreError, match=r"not in .*another"):
         Index(tmp_path / "index", vectors=QdrantStore(folder=tmp_path / "another"))
     with Index(tmp_path / "index", vectors=store, ocr=False) as index:
         assert sources(index, "valve", "vectors") == ["valve.md"]
@@ -136,10 +136,12 @@ def test_a_server_that_is_away_costs_nothing(docs, tmp_path):
             with pytest.raises(StoreError, match=r"Qdrant at http://127.0.0.1:1 cannot be reached"):
                 work()
         assert len(index) == 2
-    with Index(tmp_path / "index", vectors="http://127.0.0.1:2#c", ocr=False) as index:
-        with pytest.raises(StoreError, match="127.0.0.1:2 cannot be reached"):
-            index.search("pump")  # the server has moved: the collection counts
-    with pytest.raises(StoreError, match="not in http://127.0.0.1:2#d"):
+    with (  # the server has moved: the collection counts
+        Index(tmp_path / "index", vectors="http://127.0.0.1:2#c", ocr=False) as index,
+        pytest.raises(StoreError, match=r"127.0.0.1:2 cannot be reached"),
+    ):
+        index.search("pump")
+    with pytest.raises(StoreError, match=r"not in http://127.0.0.1:2#d"):
         Index(tmp_path / "index", vectors="http://127.0.0.1:2#d")
 
 

@@ -121,7 +121,7 @@ def test_too_many_for_a_folder_is_a_warning(store, monkeypatch):
     monkeypatch.setattr(qdrant, "MAX_LOCAL", 3)
     with pytest.warns(RerankWarning, match="4 vectors: Qdrant without a server") as caught:
         store.upsert([record(str(i)) for i in range(4)])
-        store.upsert([record("5")])
+    store.upsert([record("5")])  # a second warning would be an error here
     assert len(caught) == 1
     assert len(store.ids()) == 5
 
