@@ -17,8 +17,8 @@ class TextEmbeddings(Embeddings):
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """One vector for each text, in order."""
-        return self.embedder.embed_documents(texts)
+        return [list(vector) for vector in self.embedder.embed_documents(texts)]
 
     def embed_query(self, text: str) -> list[float]:
         """The vector of one query."""
-        return self.embedder.embed_query(text)
+        return list(self.embedder.embed_query(text))

@@ -29,16 +29,16 @@ class TextEmbedding(BaseEmbedding):
         return "TextEmbedding"
 
     def _get_query_embedding(self, query: str) -> list[float]:
-        return self._embedder.embed_query(query)
+        return list(self._embedder.embed_query(query))
 
     async def _aget_query_embedding(self, query: str) -> list[float]:
-        return await asyncio.to_thread(self._embedder.embed_query, query)
+        return await asyncio.to_thread(self._get_query_embedding, query)
 
     def _get_text_embedding(self, text: str) -> list[float]:
-        return self._embedder.embed_documents([text])[0]
+        return self._get_text_embeddings([text])[0]
 
     def _get_text_embeddings(self, texts: list[str]) -> list[list[float]]:
-        return self._embedder.embed_documents(texts)
+        return [list(vector) for vector in self._embedder.embed_documents(texts)]
 
     async def _aget_text_embeddings(self, texts: list[str]) -> list[list[float]]:
-        return await asyncio.to_thread(self._embedder.embed_documents, texts)
+        return await asyncio.to_thread(self._get_text_embeddings, texts)

@@ -30,15 +30,23 @@ if TYPE_CHECKING:  # imported on first use; type checkers and editors must know 
     from mmrerank.local.qwen3_vl import Qwen3VLReranker
     from mmrerank.ocr.bm25 import WordStatistics
     from mmrerank.ocr.reranker import OCRReranker
+    from mmrerank.retrieval.clip import ChineseCLIPEmbedder, CLIPEmbedder
+    from mmrerank.retrieval.embedder import Embedder
+    from mmrerank.retrieval.embedding_gemma2 import EmbeddingGemma2Embedder
     from mmrerank.retrieval.hashing import HashingEmbedder
     from mmrerank.retrieval.minilm import MiniLMEmbedder
     from mmrerank.retrieval.minilm_reranker import OCRMiniLMReranker
     from mmrerank.retrieval.qwen3_embedding import Qwen3Embedder
+    from mmrerank.retrieval.siglip import SiglipEmbedder
 
 __all__ = [
+    "CLIPEmbedder",
+    "ChineseCLIPEmbedder",
     "CohereReranker",
     "CrossEncoderReranker",
     "DashScopeReranker",
+    "Embedder",
+    "EmbeddingGemma2Embedder",
     "FileLoader",
     "FolderLoader",
     "HashingEmbedder",
@@ -57,6 +65,7 @@ __all__ = [
     "RerankAPIReranker",
     "SGLangReranker",
     "ScoreCache",
+    "SiglipEmbedder",
     "TEIReranker",
     "VLLMReranker",
     "WordStatistics",
@@ -135,6 +144,10 @@ RERANKERS = tuple(
 """Every reranker, in the order in which the command line and the docs list them."""
 
 _MODULES = {row.class_name: row.module for row in RERANKERS} | {
+    "CLIPEmbedder": "mmrerank.retrieval.clip",
+    "ChineseCLIPEmbedder": "mmrerank.retrieval.clip",
+    "Embedder": "mmrerank.retrieval.embedder",
+    "EmbeddingGemma2Embedder": "mmrerank.retrieval.embedding_gemma2",
     "FileLoader": "mmrerank.loaders.files",
     "FolderLoader": "mmrerank.loaders.files",
     "HashingEmbedder": "mmrerank.retrieval.hashing",
@@ -142,6 +155,7 @@ _MODULES = {row.class_name: row.module for row in RERANKERS} | {
     "PDFLoader": "mmrerank.loaders.pdf.loader",
     "Qwen3Embedder": "mmrerank.retrieval.qwen3_embedding",
     "ScoreCache": "mmrerank.http.cache",
+    "SiglipEmbedder": "mmrerank.retrieval.siglip",
     "WordStatistics": "mmrerank.ocr.bm25",
 }
 

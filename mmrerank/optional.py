@@ -49,6 +49,7 @@ _PACKAGES = {
     "rapidocr": ("ocr", "reading the words in images"),
     "ray": ("ray", "mmrerank bulk"),
     "scipy": ("pdf", "finding figures"),
+    "sentencepiece": ("siglip", "SigLIP of the first version"),
     "sentence_transformers": ("cross-encoder", "a cross-encoder"),
     "sklearn": ("chroma", "HashingEmbedder"),
     "tokenizers": ("minilm", "MiniLM"),

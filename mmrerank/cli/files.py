@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from mmrerank.cli.messages import counted, say
-from mmrerank.cli.options import add_embedder, add_lock_timeout, add_store, add_vectors, say_waiting
+from mmrerank.cli.options import (
+    add_embedder,
+    add_image_embedder,
+    add_lock_timeout,
+    add_store,
+    add_vectors,
+    say_waiting,
+)
 from mmrerank.terminal import clean
 
 __all__ = ["add_command"]
@@ -29,6 +36,7 @@ def add_command(commands: Any) -> None:
     add_lock_timeout(checking)
     add_embedder(checking)
     add_vectors(checking)
+    add_image_embedder(checking)
     checking.add_argument("--mend", action="store_true", help="mend what can be mended")
     checking.set_defaults(run=check_index)
 
@@ -69,6 +77,7 @@ def check_index(options: argparse.Namespace) -> int:
         create=is_there,
         embedder=options.embedder,
         vectors=options.vectors,
+        image_embedder=options.image_embedder,
         lock_timeout=options.lock_timeout,
         on_wait=say_waiting,
     ) as index:

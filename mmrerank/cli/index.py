@@ -21,6 +21,7 @@ from mmrerank.cli.captions import (
 from mmrerank.cli.messages import counted, say, say_error
 from mmrerank.cli.options import (
     add_embedder,
+    add_image_embedder,
     add_lock_timeout,
     add_reranker,
     add_store,
@@ -57,6 +58,7 @@ def add_command(commands: Any) -> None:
     add_store(command)
     add_embedder(command)
     add_vectors(command)
+    add_image_embedder(command)
     _add_reading(command)
     add_lock_timeout(command)
     command.add_argument(
@@ -118,6 +120,7 @@ def run(options: argparse.Namespace) -> int:
             options.store,
             embedder=options.embedder,
             vectors=options.vectors,
+            image_embedder=options.image_embedder,
             metadata=lambda _: dict(options.metadata),
             ocr=False if options.no_ocr else None,
             lock_timeout=options.lock_timeout,

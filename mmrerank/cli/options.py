@@ -19,6 +19,7 @@ from mmrerank.retrieval.stores import STORES, checked_store
 
 __all__ = [
     "add_embedder",
+    "add_image_embedder",
     "add_lock_timeout",
     "add_reranker",
     "add_store",
@@ -65,6 +66,18 @@ def add_embedder(command: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help=f"what makes the vectors of texts: {', '.join(names)} "
         "(default: the one that the index was made with, hashing for a new one)",
+    )
+
+
+def add_image_embedder(command: argparse.ArgumentParser) -> None:
+    """`--image-embedder NAME`; None stands for the one that the index remembers, if any."""
+    names = [f"{row.name}={row.value}" for row in EMBEDDERS if "image" in row.modalities]
+    command.add_argument(
+        "--image-embedder",
+        type=_embedder,
+        metavar="NAME",
+        help=f"what makes the vectors of images, so that they are found by what they show: "
+        f"{', '.join(names)} (default: the one that the index was given, if any)",
     )
 
 

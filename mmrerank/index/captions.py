@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 from mmrerank.captioning.caption import Caption
 from mmrerank.errors import RerankError
+from mmrerank.index.embedding import IndexEmbedder
 from mmrerank.index.ledger import Ledger
 from mmrerank.index.lexical import LexicalRoute
-from mmrerank.index.rank_fusion import fuse_ranks
+from mmrerank.index.rank_fusion import Ranking, fuse_ranks
 from mmrerank.index.routes import Keep, best_kept
 from mmrerank.index.writer import CaptionRow
 from mmrerank.ocr.bm25 import tokenize
 from mmrerank.optional import require
-from mmrerank.retrieval.base import TextEmbedder, embedded_documents, embedded_query
 from mmrerank.types import Content, Image
 
 if TYPE_CHECKING:
@@ -87,6 +87,7 @@ def images_without_caption(
     ledger: Ledger, image_root: Path, captioner: Captioner
 ) -> dict[str, Image]:
     """The images of an index without a caption by this captioner, by reference."""
+    ledger.fetch_all_images()
     have = {ref: one.key for ref, one in generated_captions(ledger).items()}
     images = {ref: Image(path=image_root / ref, root=image_root) for ref in sorted(ledger.images())}
     return {ref: one for ref, one in images.items() if not captioner.made(have.get(ref), one)}
@@ -102,14 +103,14 @@ def ask_for_captions(
 
 
 def caption_rows(
-    found: Mapping[str, Captioned], model: str, embedder: TextEmbedder
+    found: Mapping[str, Captioned], model: str, embedder: IndexEmbedder
 ) -> list[CaptionRow]:
     """The rows for `Writer.set_captions`: one for each image that has a caption."""
     numpy = require("numpy")
     captions = {ref: one.caption for ref, one in found.items() if one.caption is not None}
     if not captions:
         return []
-    vectors = embedded_documents(embedder, [caption.text for caption in captions.values()])
+    vectors = embedder.embed_texts([caption.text for caption in captions.values()])
     return [
         (
             ref,
@@ -130,24 +131,27 @@ class CaptionRoute:
     when the ledger has changed.
     """
 
-    def __init__(self, ledger: Ledger, embedder: TextEmbedder) -> None:
+    def __init__(self, ledger: Ledger, embedder: IndexEmbedder) -> None:
         self._ledger, self._embedder = ledger, embedder
         self._lexical = LexicalRoute(ledger, "captions")
         self._lock = threading.Lock()
         self._vectors: tuple[int, list[int], Any] | None = None  # epoch, numbers, a row for each
 
-    def search(self, query: Content, k: int, keep: Keep) -> list[int]:
+    def search(self, query: Content, k: int, keep: Keep) -> Ranking:
         """See `mmrerank.index.routes.Route`; [] where there are no captions. Raises `StoreError`."""
-        if not self._lexical.count():
+        text = query.text
+        if not text or not self._lexical.count():
             return []
-        text = query.text or ""
 
-        def best(count: int) -> tuple[list[int], bool]:
+        def best(count: int) -> tuple[Ranking, bool]:
             words = [number for number, _ in self._lexical.search(text, count)]
             vectors = self._nearest(text, count)
             ranked = fuse_ranks({"words": words, "vectors": vectors})
-            entries = dict.fromkeys(n for number, _ in ranked for n in self._entries(number))
-            return list(entries), max(len(words), len(vectors)) < count
+            scores: dict[int, float] = {}
+            for number, score in ranked:
+                for entry in self._entries(number):
+                    scores.setdefault(entry, score)
+            return list(scores.items()), max(len(words), len(vectors)) < count
 
         return best_kept(best, k, keep, self._ledger)
 
@@ -156,7 +160,7 @@ class CaptionRoute:
         numbers, vectors = self._loaded()
         if not numbers:  # another process has just removed the last one
             return []
-        query = numpy.asarray(embedded_query(self._embedder, text), "<f4")
+        query = numpy.asarray(self._embedder.embed_query(text), "<f4")
         similarities = vectors @ query
         best = numpy.argsort(-similarities, kind="stable")[:k]
         return [numbers[i] for i in best if similarities[i] > 0]

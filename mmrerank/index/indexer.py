@@ -24,6 +24,8 @@ from mmrerank.index.check import (
     records_without_ledger,
     require_ledger,
 )
+from mmrerank.index.embedding import IndexEmbedder
+from mmrerank.index.image_vectors import ImageIndexer
 from mmrerank.index.ledger import Entry, FileRecord, Ledger
 from mmrerank.index.pictures import Picture, describe
 from mmrerank.index.report import SyncReport, report_folders
@@ -33,8 +35,7 @@ from mmrerank.loaders.base import Chunk
 from mmrerank.ocr.bm25 import tokenize
 from mmrerank.ocr.words import loader_facts
 from mmrerank.progress import progress
-from mmrerank.retrieval.base import TextEmbedder, embedded_documents
-from mmrerank.retrieval.vector_store import TEXT, Record, VectorStore
+from mmrerank.retrieval.vector_store import IMAGE, TEXT, Record, Vector, VectorStore
 from mmrerank.timing import Timer
 from mmrerank.types import Image
 
@@ -66,13 +67,15 @@ class Indexer:
         ledger: Ledger,
         writer: Writer,
         store: VectorStore,
-        embedder: TextEmbedder,
+        embedder: IndexEmbedder,
+        images: ImageIndexer,
         *,
         read: Read,
         options: Callable[[Path], str],
     ) -> None:
         self._ledger, self._writer, self._store = ledger, writer, store
-        self._embedder, self._read, self._options = embedder, read, options
+        self._embedder, self._images = embedder, images
+        self._read, self._options = read, options
         self._timer = Timer()
 
     def recover(self) -> None:
@@ -159,17 +162,36 @@ class Indexer:
         """Put a file's chunks in place of all that the index has of it. Raises `StoreError`."""
         entries = [self._entry(record.path, chunk) for chunk in chunks]
         self._writer.intend(entry.vector_id for entry in entries)
+        refs = self._images.refs_of(entries)
+        problems: dict[str, str] = {}
         for start in range(0, len(entries), _BATCH):
             some = entries[start : start + _BATCH]
-            vectors = embedded_documents(self._embedder, [entry.text for entry in some])
-            self._store.upsert(
-                [
-                    Record(id=e.vector_id, vectors={TEXT: v}, text=e.text, metadata=e.metadata)
-                    for e, v in zip(some, vectors, strict=True)
-                ]
-            )
-        self._writer.swap(record, entries)
+            own = {e.vector_id: refs[e.vector_id] for e in some if e.vector_id in refs}
+            images = self._images.embedded(own)
+            self._store.upsert(self._records(some, images.vectors))
+            problems.update(images.problems)
+        self._writer.swap(record, entries, problems)
         self._delete_vectors(self._writer.left_over())
+
+    def _records(self, entries: Sequence[Entry], images: Mapping[str, Vector]) -> list[Record]:
+        """Entries with the vectors of their texts, and of those images that have one."""
+        texts = self._embedder.embed_texts([entry.text for entry in entries])
+        return [
+            Record(
+                id=one.vector_id,
+                vectors={
+                    TEXT: vector,
+                    **({IMAGE: images[one.vector_id]} if one.vector_id in images else {}),
+                },
+                text=one.text,
+                metadata=one.metadata,
+            )
+            for one, vector in zip(entries, texts, strict=True)
+        ]
+
+    def embed_missing_images(self, *, show_progress: bool = False) -> None:
+        """Embed the images that lack a vector. Raises what the image embedder raises."""
+        self._images.add_missing(show_progress=show_progress)
 
     def write_captions(self, found: Mapping[str, Captioned], captioner: Captioner) -> None:
         """Write the captions among what a captioner found, by image. Raises `StoreError`."""
@@ -220,6 +242,7 @@ class Indexer:
         if mend:
             for problem in problems:
                 self._delete_vectors(problem.vector_ids)
+                self._writer.forget_image_vectors(problem.image_vector_ids)
                 for path in problem.files:
                     self._writer.touch(FileRecord(path, -1, -1, "", ""))
         return problems

@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol
 
 from mmrerank.index.pictures import Picture
 
-__all__ = ["Entry", "FileRecord", "Ledger", "WordsOf"]
+__all__ = ["Entry", "FileRecord", "Ledger", "Unembedded", "WordsOf"]
 
 WordsOf = Literal["entries", "captions"]
 """What has words to be searched: the entries, or the captions that a model wrote."""
@@ -51,6 +51,15 @@ class Entry:
     metadata: dict[str, Any] = field(default_factory=dict)
     images: tuple[str, ...] = ()
     number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Unembedded:
+    """An entry whose image has no vector yet: its vector id, its file, and the image's reference."""
+
+    vector_id: str
+    path: str
+    ref: str
 
 
 class Ledger(Protocol):
@@ -112,6 +121,9 @@ class Ledger(Protocol):
         One that cannot be had is left out, with a `RerankWarning`; a folder has them already.
         """
 
+    def fetch_all_images(self) -> None:
+        """As `fetch_images`, for all entries."""
+
     def missing_images(self) -> set[str]:
         """The images that live entries refer to and that are not stored."""
 
@@ -123,6 +135,15 @@ class Ledger(Protocol):
 
     def texts_of_images(self, refs: Sequence[str]) -> dict[str, str]:
         """Captions and words of figures, by image; images without an entry are left out."""
+
+    def unembedded(self) -> list[Unembedded]:
+        """The entries that lack the vector of an image; see `mmrerank.index.image_vectors`."""
+
+    def has_image_vectors(self) -> bool:
+        """Has any entry the vector of an image?"""
+
+    def image_vector_ids(self) -> set[str]:
+        """The vector ids of the entries that were given the vector of an image."""
 
     # -- words
 

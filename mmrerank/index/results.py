@@ -41,6 +41,7 @@ class Results:
         refs = list(dict.fromkeys(ref for found in candidates for ref in found.entry.images))
         copies = originals(refs, self._ledger.pictures(refs))
         ranked = one_per_figure(ranked, copies)[:top_n]
+        self._ledger.fetch_images([one.entry for one in ranked])
         captions = self._captions(ranked)
         in_images = self._ledger.texts_of_images(
             [one.best_image for one in ranked if one.best_image]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mmrerank.errors import StoreError
-from mmrerank.index.ledger import Entry, FileRecord, WordsOf
+from mmrerank.index.ledger import Entry, FileRecord, Unembedded, WordsOf
 from mmrerank.index.pictures import Picture
 from mmrerank.index.schema import VERSION, migrate
 
@@ -27,6 +27,16 @@ _TABLES: dict[WordsOf, str] = {"entries": "lexical", "captions": "caption_words"
 """The tables of words, each with another of how many have each word."""
 
 _SELECT = "SELECT number, id, vector_id, path, kind, page, text, words, metadata FROM entries"
+
+
+_UNEMBEDDED = """
+SELECT vector_id, path, ref FROM (
+    SELECT number, vector_id, path, ref, row_number() OVER (
+        PARTITION BY path, ref ORDER BY kind <> 'figure', number
+    ) AS place
+    FROM images JOIN entries ON images.entry = entries.number WHERE position = 0
+) WHERE place = 1 AND vector_id NOT IN (SELECT vector_id FROM image_vectors) ORDER BY number
+"""
 
 
 class SQLiteLedger:
@@ -205,6 +215,9 @@ class SQLiteLedger:
     def fetch_images(self, entries: Sequence[Entry]) -> None:
         """Nothing: they are in the folder."""
 
+    def fetch_all_images(self) -> None:
+        """Nothing, either."""
+
     def missing_images(self) -> set[str]:
         """The images that live entries refer to and that are not in the folder."""
         root = self.path.parent / IMAGES
@@ -214,6 +227,19 @@ class SQLiteLedger:
         """Has any entry this key in its metadata?"""
         statement = "SELECT 1 FROM entries, json_each(metadata) WHERE key = ? LIMIT 1"
         return bool(self.rows(statement, (name,)))
+
+    def unembedded(self) -> list[Unembedded]:
+        """The entries that lack the vector of an image."""
+        return [Unembedded(*row) for row in self.rows(_UNEMBEDDED)]
+
+    def has_image_vectors(self) -> bool:
+        """Has any entry the vector of an image?"""
+        return bool(self.rows("SELECT 1 FROM image_vectors WHERE problem = '' LIMIT 1"))
+
+    def image_vector_ids(self) -> set[str]:
+        """The vector ids of the entries that were given the vector of an image."""
+        rows = self.rows("SELECT vector_id FROM image_vectors WHERE problem = ''")
+        return {row[0] for row in rows}
 
     # -- words
 

@@ -12,6 +12,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import MappingProxyType
 
 from mmrerank.index.ledger import Entry, FileRecord
 from mmrerank.index.pictures import Picture
@@ -58,7 +59,12 @@ class SQLiteWriter:
                 "INSERT OR IGNORE INTO intents VALUES (?)", ((one,) for one in vector_ids)
             )
 
-    def swap(self, file: FileRecord, entries: Sequence[Entry]) -> None:
+    def swap(
+        self,
+        file: FileRecord,
+        entries: Sequence[Entry],
+        images: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         """Replace a file and all its entries; what was intended for it is live now."""
         with self._ledger.transaction() as database:
             _drop(database, file.path)
@@ -68,6 +74,7 @@ class SQLiteWriter:
             )
             for entry in entries:
                 _insert(database, entry)
+            _insert_image_vectors(database, images)
             _grow_epoch(database)
 
     def touch(self, file: FileRecord) -> None:
@@ -111,6 +118,19 @@ class SQLiteWriter:
             with self._ledger.transaction() as database:
                 _delete_captions(database, [row[0] for row in unused])
                 _grow_epoch(database)
+
+    def add_image_vectors(self, images: Mapping[str, str]) -> None:
+        """Record by vector id that images are embedded, or else why they cannot be."""
+        with self._ledger.transaction() as database:
+            _insert_image_vectors(database, images)
+            _grow_epoch(database)
+
+    def forget_image_vectors(self, vector_ids: Iterable[str]) -> None:
+        """Forget that images are embedded, so that they are embedded again."""
+        with self._ledger.transaction() as database:
+            database.executemany(
+                "DELETE FROM image_vectors WHERE vector_id = ?", ((one,) for one in vector_ids)
+            )
 
     def add_pictures(self, pictures: Mapping[str, Picture]) -> None:
         """Record what images show, by reference."""
@@ -172,6 +192,10 @@ def _insert(database: sqlite3.Connection, entry: Entry) -> None:
     )
     database.execute("DELETE FROM intents WHERE vector_id = ?", (entry.vector_id,))
     database.execute("DELETE FROM garbage WHERE vector_id = ?", (entry.vector_id,))
+
+
+def _insert_image_vectors(database: sqlite3.Connection, images: Mapping[str, str]) -> None:
+    database.executemany("INSERT OR REPLACE INTO image_vectors VALUES (?, ?)", images.items())
 
 
 def _delete_captions(database: sqlite3.Connection, refs: Iterable[str]) -> None:

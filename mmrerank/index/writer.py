@@ -16,6 +16,7 @@ vectors in memory, and step 3 is the commit.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Protocol
 
 from mmrerank.index.ledger import Entry, FileRecord
@@ -36,8 +37,16 @@ class Writer(Protocol):
     def intend(self, vector_ids: Iterable[str]) -> None:
         """Record vector ids before the vector store takes them."""
 
-    def swap(self, file: FileRecord, entries: Sequence[Entry]) -> None:
-        """Replace a file and all its entries; what was intended for it is live now."""
+    def swap(
+        self,
+        file: FileRecord,
+        entries: Sequence[Entry],
+        images: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """Replace a file and all its entries; what was intended for it is live now.
+
+        `images` are those of `add_image_vectors`.
+        """
 
     def touch(self, file: FileRecord) -> None:
         """Record a file whose times changed and whose content did not."""
@@ -53,6 +62,12 @@ class Writer(Protocol):
 
     def remove_unused_captions(self) -> None:
         """Remove the captions of images that no entry refers to any more."""
+
+    def add_image_vectors(self, images: Mapping[str, str]) -> None:
+        """Record by vector id that images are embedded, or else why they cannot be."""
+
+    def forget_image_vectors(self, vector_ids: Iterable[str]) -> None:
+        """Forget that images are embedded, so that they are embedded again."""
 
     def add_pictures(self, pictures: Mapping[str, Picture]) -> None:
         """Record what images show, by reference."""

@@ -50,21 +50,33 @@ class Checkpoint:
             raise ModelLoadError(f"{self.model} has no {name}")
         return Path(path)
 
-    def config(self, *, model_type: str, architectures: tuple[str, ...], reranker: str) -> Any:
+    def component(self, cls: Any, file: str, **options: Any) -> Any:
+        """A tokenizer or image processor of the class `cls`, from the checkpoint's `file`.
+
+        Raises `ModelLoadError` for a file that is missing or cannot be used.
+        """
+        self.file(file)
+        with _as_load_error(self.model, f"its {file} cannot be used"), quiet():
+            return cls.from_pretrained(self.name, revision=self.revision or "main", **options)
+
+    def config(
+        self, *, model_type: str | tuple[str, ...], architectures: tuple[str, ...], reranker: str
+    ) -> Any:
         """The config of transformers.
 
-        Raises `ModelLoadError` for a config that cannot be read or is not of `model_type` and one
-        of `architectures`; `reranker` is the name of the class that needs them.
+        Raises `ModelLoadError` for a config that cannot be read or is not of (one) `model_type` and
+        one of `architectures`; `reranker` is the name of the class that needs them.
         """
         transformers = require("transformers")
         path = self.file("config.json")
         with _as_load_error(self.model, "its config.json cannot be read"):
             raw = dict(json.loads(path.read_text(encoding="utf-8")))
         present = raw.get("architectures") or []
-        if raw.get("model_type") != model_type or not set(present) & set(architectures):
+        types = (model_type,) if isinstance(model_type, str) else model_type
+        if raw.get("model_type") not in types or not set(present) & set(architectures):
             raise ModelLoadError(
                 f"{self.model} is a {raw.get('model_type')} checkpoint of {present}; "
-                f"{reranker} loads {model_type} of {' or '.join(architectures)}"
+                f"{reranker} loads {' or '.join(types)} of {' or '.join(architectures)}"
             )
         with _as_load_error(self.model, "its config.json is not valid"):
             return transformers.AutoConfig.from_pretrained(
@@ -199,13 +211,5 @@ def load_tower(checkpoint: Checkpoint, visual: Any, device: Any) -> VisionTower:
 
     from mmrerank.local.compute.vision import VisionTower
 
-    checkpoint.file("preprocessor_config.json")
-    try:
-        processor = Qwen2VLImageProcessorPil.from_pretrained(
-            checkpoint.name, revision=checkpoint.revision or "main"
-        )
-    except Exception as error:  # as with the weights: many kinds
-        raise ModelLoadError(
-            f"{checkpoint.model}: its preprocessor_config.json cannot be used: {error}"
-        ) from error
+    processor = checkpoint.component(Qwen2VLImageProcessorPil, "preprocessor_config.json")
     return VisionTower(visual, processor, device=device)

@@ -1,61 +1,86 @@
-"""The protocol of embedders, which turn texts into vectors for the first stage."""
+"""What an index accepts as an embedder: one of this package, or of LangChain's shape."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from array import array
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
-from mmrerank.errors import RerankError, StoreError
+from mmrerank.errors import InvalidInputError, RerankError, StoreError
+from mmrerank.retrieval.embedder import Embedder, Vector
+from mmrerank.types import Content
 
-__all__ = ["TextEmbedder", "default_embedder", "embedded_documents", "embedded_query"]
+__all__ = ["TextEmbedder", "as_embedder", "default_embedder"]
+
+_BATCH = 500  # texts a call; what is wrapped makes smaller batches where it needs them
 
 
+@runtime_checkable
 class TextEmbedder(Protocol):
-    """Turns texts and queries into vectors of one length."""
+    """LangChain's `Embeddings`, and whatever has their two methods: vectors of texts."""
 
-    def embed_documents(self, texts: Sequence[str]) -> list[list[float]]:
+    def embed_documents(self, texts: list[str], /) -> Sequence[Sequence[float]]:
         """One vector per text, in order."""
 
-    def embed_query(self, text: str) -> list[float]:
+    def embed_query(self, text: str, /) -> Sequence[float]:
         """The vector of one query."""
 
 
-def embedded_documents(embedder: TextEmbedder, texts: Sequence[str]) -> Sequence[Sequence[float]]:
-    """One vector per text, checked. Raises `StoreError` for what cannot be stored and compared."""
-    return _checked(lambda: embedder.embed_documents(texts), len(texts))
+def as_embedder(given: Embedder | TextEmbedder) -> Embedder:
+    """The embedder itself, or one that calls the two methods of what was given.
+
+    Raises `InvalidInputError` for anything else.
+    """
+    if isinstance(given, Embedder):
+        return given
+    if not isinstance(given, TextEmbedder):
+        raise InvalidInputError(
+            f"a {type(given).__name__} is no embedder: it needs embed_documents and embed_query"
+        )
+    return _Wrapped(given)
 
 
-def embedded_query(embedder: TextEmbedder, text: str) -> Sequence[float]:
-    """The vector of a query, checked. Raises `StoreError` as `embedded_documents`."""
-    (vector,) = _checked(lambda: [embedder.embed_query(text)], 1)
-    return vector
+class _Wrapped(Embedder):
+    """An embedder of the user's own, which may raise anything and return anything.
+
+    What it raises, unless it is a `RerankError`, and what cannot be stored and compared, is a
+    `StoreError`. There is no cache, since it may have one, and `close` leaves it open.
+    """
+
+    def __init__(self, given: TextEmbedder) -> None:
+        super().__init__(batch_size=_BATCH, cache_bytes=0)
+        self._given = given
+        model = getattr(given, "model", None)
+        self.model = model if isinstance(model, str) else ""
+
+    @property
+    def name(self) -> str:
+        kind = type(self._given).__name__
+        return f"{kind}:{self.model}" if self.model else kind
+
+    def _embed_texts(self, texts: Sequence[str]) -> Sequence[Vector]:
+        try:
+            return [array("f", one) for one in self._given.embed_documents(list(texts))]
+        except Exception as error:
+            raise _failure(error) from error
+
+    def _embed_query(self, query: Content) -> Vector:
+        try:
+            return array("f", self._given.embed_query(query.text or ""))
+        except Exception as error:
+            raise _failure(error) from error
+
+    def _unusable(self, what: str) -> RerankError:
+        return StoreError(f"the embedder made {what}")
 
 
-def _checked(
-    embed: Callable[[], Sequence[Sequence[float]]], count: int
-) -> Sequence[Sequence[float]]:
-    """Embedders may be the user's own: they may raise anything, and return anything."""
-    try:
-        vectors = embed()
-        lengths = {len(vector) for vector in vectors}
-        # A sum is finite only if all its numbers are: one call for each vector.
-        is_finite = all(math.isfinite(sum(vector)) for vector in vectors)
-    except RerankError:
-        raise
-    except Exception as error:
-        raise StoreError(f"the embedder failed: {type(error).__name__}: {error}") from error
-    if len(vectors) != count:
-        raise StoreError(f"the embedder made {len(vectors)} vectors of {count} texts")
-    if len(lengths) > 1 or 0 in lengths:
-        shown = " and ".join(map(str, sorted(lengths)))
-        raise StoreError(f"the embedder made vectors of {shown} dimensions")
-    if not is_finite:
-        raise StoreError("the embedder made a vector with a number that is not finite")
-    return vectors
+def _failure(error: Exception) -> RerankError:
+    if isinstance(error, RerankError):
+        return error
+    return StoreError(f"the embedder failed: {type(error).__name__}: {error}")
 
 
-def default_embedder() -> TextEmbedder:
+def default_embedder() -> Embedder:
     """The default embedder, which needs no model, no key and no download.
 
     Raises `MissingDependencyError` if the extra `chroma` is not installed.

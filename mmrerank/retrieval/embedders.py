@@ -10,20 +10,32 @@ import importlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from mmrerank.errors import InvalidInputError
-from mmrerank.retrieval.base import TextEmbedder
+from mmrerank.retrieval.embedder import Embedder, Modality
 
-__all__ = ["DEFAULT_EMBEDDER", "EMBEDDERS", "EmbedderRow", "embedder_name", "make_embedder"]
+__all__ = [
+    "DEFAULT_EMBEDDER",
+    "EMBEDDERS",
+    "EmbedderRow",
+    "embedder_name",
+    "make_embedder",
+    "named",
+]
+
+T = TypeVar("T")
 
 DEFAULT_EMBEDDER = "hashing"
+
+_IMAGES: frozenset[Modality] = frozenset({"text", "image"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmbedderRow:
     """One embedder. `value` is shown for what may follow `name=`; it is the class's `keyword`.
 
-    Without a `value`, nothing may follow the name.
+    Without a `value`, nothing may follow the name. `modalities` is what it embeds.
     """
 
     name: str
@@ -32,6 +44,7 @@ class EmbedderRow:
     about: str
     value: str = ""
     keyword: str = "model"
+    modalities: frozenset[Modality] = frozenset({"text"})
 
 
 EMBEDDERS = (
@@ -54,6 +67,46 @@ EMBEDDERS = (
         module="mmrerank.retrieval.minilm",
         about="MiniLM, 23 MB, which comes with the extra minilm; English",
     ),
+    EmbedderRow(
+        name="siglip2",
+        class_name="SiglipEmbedder",
+        module="mmrerank.retrieval.siglip",
+        about="SigLIP 2 on this machine: short texts and whole images",
+        value="PATH",
+        modalities=_IMAGES,
+    ),
+    EmbedderRow(
+        name="siglip",
+        class_name="SiglipEmbedder",
+        module="mmrerank.retrieval.siglip",
+        about="SigLIP on this machine: short English texts and whole images",
+        value="PATH",
+        modalities=_IMAGES,
+    ),
+    EmbedderRow(
+        name="clip",
+        class_name="CLIPEmbedder",
+        module="mmrerank.retrieval.clip",
+        about="CLIP or MetaCLIP 2 on this machine: short texts and the middle of images",
+        value="PATH",
+        modalities=_IMAGES,
+    ),
+    EmbedderRow(
+        name="chinese-clip",
+        class_name="ChineseCLIPEmbedder",
+        module="mmrerank.retrieval.clip",
+        about="Chinese-CLIP on this machine: short Chinese texts and the middle of images",
+        value="PATH",
+        modalities=_IMAGES,
+    ),
+    EmbedderRow(
+        name="embeddinggemma2",
+        class_name="EmbeddingGemma2Embedder",
+        module="mmrerank.retrieval.embedding_gemma2",
+        about="EmbeddingGemma 2 on this machine: long texts and images",
+        value="PATH",
+        modalities=_IMAGES,
+    ),
 )
 """Every embedder, in the order in which the command line lists them."""
 
@@ -69,11 +122,19 @@ def embedder_name(name: str) -> str:
     return f"{row.name}={value}" if value else row.name
 
 
-def make_embedder(name: str) -> TextEmbedder:
+def named(given: T) -> T | str:
+    """What was given as an embedder: an object or None as it is, a name checked and absolute.
+
+    Raises `InvalidInputError` as `embedder_name`.
+    """
+    return embedder_name(given) if isinstance(given, str) else given
+
+
+def make_embedder(name: str) -> Embedder:
     """The embedder of a name. Raises as `embedder_name`, and what the embedder's class raises."""
     row, value = _row_and_value(name)
     build = getattr(importlib.import_module(row.module), row.class_name)
-    embedder: TextEmbedder = build(**({row.keyword: value} if value else {}))
+    embedder: Embedder = build(**({row.keyword: value} if value else {}))
     return embedder
 
 

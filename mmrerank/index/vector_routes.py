@@ -1,0 +1,60 @@
+"""Routes by vectors: entries whose text or image is near the query, which may have images itself."""
+
+from __future__ import annotations
+
+from mmrerank.index.embedding import RememberedEmbedder
+from mmrerank.index.ledger import Ledger
+from mmrerank.index.rank_fusion import Ranking, fuse_ranks
+from mmrerank.index.routes import Keep, best_kept
+from mmrerank.retrieval.embedder import Modality
+from mmrerank.retrieval.vector_store import Vector, VectorStore
+from mmrerank.types import Content
+
+__all__ = ["VectorRoute"]
+
+
+class VectorRoute:
+    """Entries whose vector of one name (`TEXT`, `IMAGE`) is near the query's, by cosine similarity.
+
+    A query may be a text or an image, whichever the embedder reads: so a text finds images and, by
+    a multimodal embedder of texts, an image finds texts. One with text and images is embedded as a
+    whole where the model can; otherwise each part finds entries by itself, and the rankings are
+    fused.
+    """
+
+    def __init__(
+        self, ledger: Ledger, store: VectorStore, embedder: RememberedEmbedder, name: str
+    ) -> None:
+        self._ledger, self._store, self._embedder = ledger, store, embedder
+        self._name = name
+
+    def reads(self, part: Modality) -> bool:
+        """Does it search by a "text", or by an "image"? Makes the embedder; raises as it."""
+        return part in self._embedder.checked().modalities
+
+    def search(self, query: Content, k: int, keep: Keep) -> Ranking:
+        """See `Route`. Raises what the vector store and the embedder raise, and `StoreError`."""
+        vectors = [self._embedder.embed_query(part) for part in self._parts(query)]
+
+        def best(count: int) -> tuple[Ranking, bool]:
+            found = [self._nearest(vector, count) for vector in vectors]
+            if len(found) == 1:
+                return found[0]
+            rankings = {str(i): [n for n, _ in ranking] for i, (ranking, _) in enumerate(found)}
+            return fuse_ranks(rankings), all(is_all for _, is_all in found)
+
+        return best_kept(best, k, keep, self._ledger) if vectors else []
+
+    def _parts(self, query: Content) -> list[Content]:
+        """The query as the embedder reads it: as a whole, or in parts; [] if it reads none."""
+        parts = [Content(query.text)] if query.text and self.reads("text") else []
+        if query.images and self.reads("image"):
+            parts += [Content(images=[image]) for image in query.images]
+        return [query] if len(parts) > 1 and self.reads("text_and_image") else parts
+
+    def _nearest(self, vector: Vector, count: int) -> tuple[Ranking, bool]:
+        """About the `count` nearest live entries, and whether these are all."""
+        matches = self._store.query(vector, count, name=self._name)
+        numbers = self._ledger.numbers([match.id for match in matches])
+        live = [(numbers[one.id], one.similarity) for one in matches if one.id in numbers]
+        return live, len(matches) < count
