@@ -71,7 +71,9 @@ def write(store: str, folder: Path, entries: int, dimensions: int) -> dict[str, 
                 before = time.perf_counter(), time.process_time()
                 path = f"/synthetic/{start // PER_FILE:05}.pdf"
                 chunks = [
-                    Chunk(f"{path}-{i}", words(rng, int(rng.integers(80, 121))), path, 1 + i // 10, i)
+                    Chunk(
+                        f"{path}-{i}", words(rng, int(rng.integers(80, 121))), path, 1 + i // 10, i
+                    )
                     for i in range(min(PER_FILE, entries - start))
                 ]
                 making[0] += time.perf_counter() - before[0]

@@ -14,6 +14,7 @@ from mmrerank.base import Reranker
 from mmrerank.catalog import RERANKERS
 from mmrerank.cli.messages import say
 from mmrerank.errors import InvalidInputError
+from mmrerank.index.homes import local_folder
 from mmrerank.retrieval.embedders import EMBEDDERS, embedder_name
 from mmrerank.retrieval.stores import STORES, checked_store
 
@@ -37,7 +38,11 @@ _USE_OCR = ("ocr", "ocr-minilm")
 def add_store(command: argparse.ArgumentParser) -> None:
     """`--store DIR`, the index's folder."""
     command.add_argument(
-        "--store", required=True, type=folder, metavar="DIR", help="the index's folder"
+        "--store",
+        required=True,
+        type=folder,
+        metavar="DIR",
+        help="the index's folder, or its URL: s3://bucket/prefix",
     )
 
 
@@ -159,7 +164,7 @@ def selected_reranker(
     named = prefix.replace("-", "_")
     return make_reranker(
         options.reranker,
-        states=os.path.join(options.store, "states"),
+        states=os.path.join(local_folder(options.store), "states"),
         model=getattr(options, f"{named}model"),
         base_url=getattr(options, f"{named}base_url"),
         ocr=False if options.no_ocr and options.reranker in _USE_OCR else None,

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 
 from mmrerank.errors import InvalidInputError
-from mmrerank.index.lance.storage import Storage, is_url
+from mmrerank.index.lance.storage import Place, Storage, is_url
 from mmrerank.index.parts import FolderHome, Home
 from mmrerank.retrieval.stores import checked_store
 from mmrerank.retrieval.vector_store import VectorStore
 
-__all__ = ["index_home"]
+__all__ = ["index_home", "local_folder"]
 
 
 def index_home(
@@ -30,3 +30,8 @@ def index_home(
     if storage is not None:
         raise InvalidInputError("storage is for an index at a URL, not for one in a folder")
     return FolderHome(os.fspath(place), checked_store(vectors))
+
+
+def local_folder(place: str) -> str:
+    """The folder of an index; of one at a URL, that of what is copied from it."""
+    return str(Place(place, None).folder) if is_url(place) else place

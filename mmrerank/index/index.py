@@ -1,8 +1,7 @@
-"""An index in a folder: the contents of files, searched by words and by vectors, then reranked.
+"""An index: the contents of files, searched by words and by vectors, then reranked.
 
-The folder holds `ledger.sqlite3` (which files and entries are live, and their words), a Chroma
-collection named `mmrerank` (their vectors, texts and metadata, which both frameworks can read) and
-`images/`. It knows neither framework.
+A folder holds `ledger.sqlite3` (which files and entries are live, and their words), `images/`, and a
+Chroma collection `mmrerank` (vectors, texts and metadata, which both frameworks can read).
 """
 
 from __future__ import annotations
@@ -62,8 +61,7 @@ class Index:
     URL is reached (see `mmrerank.index.lance.storage`). `loader_options` go to the loaders that take
     them.
 
-    Many machines may write to an index at a URL at the same time; copies of its images lie in the
-    user's cache, in `folder`. The folder is made when something is written. Raises `StoreError` if there is no index in the
+    `folder` of an index at a URL has copies of its images. The folder is made when something is written. Raises `StoreError` if there is no index in the
     folder and `create` is False, or if it cannot be opened; `MissingDependencyError` if the extra
     `chroma` (at a URL: `lancedb`) is not installed; `InvalidInputError` for an unknown name of an embedder.
     """

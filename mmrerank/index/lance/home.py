@@ -7,7 +7,9 @@ from functools import partial
 from mmrerank.errors import StoreError, warn
 from mmrerank.index.lance.ledger import LanceLedger
 from mmrerank.index.lance.storage import Place, Storage
-from mmrerank.index.lance.writer import LanceVectors, LanceWriter
+from mmrerank.index.lance.vectors import LanceVectors
+from mmrerank.index.lance.words import cut_words_again
+from mmrerank.index.lance.writer import LanceWriter
 from mmrerank.index.parts import OnWait, Parts, joined_parts
 from mmrerank.index.sqlite_ledger import IMAGES
 from mmrerank.index.words import TOKENIZER_NOTE
@@ -51,17 +53,18 @@ class UrlHome:
         parts = joined_parts(self, ledger, vectors, embedder, image_embedder, writing)
         note = ledger.note(TOKENIZER_NOTE)
         if note is not None and note != TOKENIZER:
-            self._cut_words_again(parts, timeout, on_wait)
+            self._cut_words_again(ledger, parts, timeout, on_wait)
         return parts
 
     def _ledger(self) -> LanceLedger:
         return LanceLedger(self._place, self.folder / IMAGES)
 
-    def _cut_words_again(self, parts: Parts, timeout: float, on_wait: OnWait) -> None:
+    def _cut_words_again(
+        self, ledger: LanceLedger, parts: Parts, timeout: float, on_wait: OnWait
+    ) -> None:
         try:
             with parts.writing(timeout, on_wait) as writer:
-                assert isinstance(writer, LanceWriter)
-                writer.cut_words_again()
+                cut_words_again(ledger)
                 writer.set_note(TOKENIZER_NOTE, TOKENIZER)
         except StoreError as error:
             warn(

@@ -23,7 +23,7 @@ _OLDEST = timedelta(hours=1)  # versions that a slow reader may still be reading
 _MOST_FRAGMENTS, _MOST_UNINDEXED = 32, 2_000  # fragments; rows that searches look through
 _LEAST_FOR_NUMBERS = 5_000  # rows
 _LEAST_FOR_VECTORS = 20_000  # rows; fewer are compared one by one in some milliseconds
-_PROBES, _REFINE = 24, 4  # parts of the vectors that are searched; exact comparisons a result
+_PROBES, _REFINE = 16, 2  # parts of the vectors that are searched; exact comparisons a result
 
 T = TypeVar("T")
 
@@ -262,15 +262,9 @@ def _index_words(table: Any) -> None:
 
 
 def _index_vectors(table: Any, column: str) -> None:
-    """Parts of some hundred vectors, and a byte for each four numbers of a vector."""
+    """Some hundred vectors a part, and a byte a number: small errors, which refining corrects."""
     count = table.count_rows(f"{column} IS NOT NULL")
-    if count < _LEAST_FOR_VECTORS:
-        return
-    length = table.schema.field(column).type.list_size
-    parts = next((n for n in (8, 4, 2) if length % n == 0), 1)
-    config = require("lancedb.index").IvfPq(
-        distance_type="cosine",
-        num_partitions=max(16, round(count**0.5)),
-        num_sub_vectors=max(1, length // parts),
-    )
-    table.create_index(column, config=config)
+    if count >= _LEAST_FOR_VECTORS:
+        parts = max(16, round(count / 800))
+        config = require("lancedb.index").IvfSq(distance_type="cosine", num_partitions=parts)
+        table.create_index(column, config=config)

@@ -1,4 +1,4 @@
-"""Writing to an index at a URL: whole files, each by one commit; and its vectors."""
+"""Writing to an index at a URL: whole files, each by one commit."""
 
 from __future__ import annotations
 
@@ -18,89 +18,20 @@ from mmrerank.index.lance.rows import (
     entry_schema,
     number_of,
     picture_schema,
-    vector_column,
-    vector_type,
 )
 from mmrerank.index.lance.storage import Place
 from mmrerank.index.lance.table import any_of
+from mmrerank.index.lance.vectors import LanceVectors
 from mmrerank.index.ledger import Entry, FileRecord
 from mmrerank.index.pictures import Picture
 from mmrerank.index.writer import CaptionRow
-from mmrerank.ocr.bm25 import tokenize
 from mmrerank.optional import require
-from mmrerank.retrieval.vector_store import TEXT, Match, Record, Vector
+from mmrerank.retrieval.vector_store import TEXT
 
-__all__ = ["LanceVectors", "LanceWriter"]
+__all__ = ["LanceWriter"]
 
 _ROWS = 1_000  # that wait for one commit: each takes tens of milliseconds, whatever is in it
 _WAIT = 20.0  # seconds after which the next file causes the commit
-
-
-class LanceVectors:
-    """The vectors of an index at a URL as a `VectorStore`: columns of the table of entries.
-
-    What is given to `upsert` waits in memory until its entries are written, by the same commit. The
-    ids of what is stored are the numbers of entries.
-    """
-
-    def __init__(self, ledger: LanceLedger) -> None:
-        self._table = ledger.rows
-        self.waiting: dict[str, Mapping[str, Vector]] = {}
-
-    def upsert(self, records: Sequence[Record]) -> None:
-        """Keep vectors for the entries that follow."""
-        self.waiting.update((record.id, record.vectors) for record in records)
-
-    def update_vectors(self, name: str, vectors: Mapping[str, Vector]) -> None:
-        """Add or replace one named vector of entries. Raises `StoreError`."""
-        if not vectors:
-            return
-        pyarrow = require("pyarrow")
-        column = vector_column(name)
-        length = len(next(iter(vectors.values())))
-        self.add_column(name, length)
-        schema = pyarrow.schema(
-            [self._table.opened().schema.field("number"), (column, vector_type(length))]
-        )
-        rows = [{"number": int(one), column: list(vector)} for one, vector in vectors.items()]
-        self._table.merge(pyarrow.Table.from_pylist(rows, schema=schema), inserts=False)
-
-    def add_column(self, name: str, length: int) -> None:
-        """Make room for vectors of this name. Raises `StoreError` for those of another length."""
-        column = vector_column(name)
-        self._table.add_column(column, vector_type(length))
-        own = self._table.opened().schema.field(column).type.list_size
-        if own != length:
-            raise StoreError(
-                f"the index has {name} vectors of {own} dimensions; these have {length}"
-            )
-
-    def delete(self, ids: Sequence[str]) -> None:
-        """Forget vectors that wait, and remove entries."""
-        for one in ids:
-            self.waiting.pop(one, None)
-        for where in any_of("number", [int(one) for one in ids if one.isdecimal()]):
-            self._table.delete(where)
-
-    def ids(self, name: str | None = None) -> set[str]:
-        """The ids of all entries; with a `name`, of those that have such a vector."""
-        table = self._table.opened()
-        if table is None or (name and vector_column(name) not in table.schema.names):
-            return set()
-        where = f" AND {vector_column(name)} IS NOT NULL" if name else ""
-        return {str(r["number"]) for r in self._table.rows(["number"], f"kind <> 'file'{where}")}
-
-    def records(self) -> list[Record]:
-        """None: entries and vectors are one row, so no vector can lack its entry."""
-        return []
-
-    def query(self, vector: Vector, k: int, *, name: str = TEXT) -> list[Match]:
-        """The `k` entries whose vector of this name is nearest, nearest first."""
-        found = self._table.nearest(vector_column(name), vector, k)
-        return [Match(str(number), similarity) for number, similarity in found]
-
-    def refresh(self) -> None:
-        """Nothing: the ledger has done it."""
 
 
 class LanceWriter:
@@ -305,29 +236,6 @@ class LanceWriter:
             "entries belong to no file": {r["path"] for r in rows} - paths,
         }
         return {what: sorted(map(str, files)) for what, files in found.items() if files}
-
-    def cut_words_again(self) -> None:
-        """Cut the words of all entries and captions from their texts."""
-        from mmrerank.captioning.caption import Caption
-
-        texts: list[tuple[Any, str, Callable[[str], str]]] = [
-            (self._ledger.rows, "text", str),
-            (self._ledger.caption_rows, "caption", lambda line: Caption.from_json(line).text),
-        ]
-        for table, column, text_of in texts:
-            key = "number" if column == "text" else "ref"
-            rows = [row for row in table.rows([key, column]) if row[column] is not None]
-            if not rows:
-                continue
-            schema = table.opened().schema
-            schema = require("pyarrow").schema([schema.field(key), schema.field("words")])
-            for start in range(0, len(rows), 10 * _ROWS):
-                some = [
-                    {key: row[key], "words": " ".join(tokenize(text_of(row[column])))}
-                    for row in rows[start : start + 10 * _ROWS]
-                ]
-                made = require("pyarrow").Table.from_pylist(some, schema=schema)
-                table.merge(made, inserts=False)
 
 
 def _is_whole(row: Mapping[str, Any], url: str) -> bool:
