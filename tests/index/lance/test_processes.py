@@ -16,7 +16,7 @@ from mmrerank.index.index import Index
 
 pytestmark = pytest.mark.slow
 
-KILLS = 12
+KILLS = 10
 
 SYNC = """
 import json, sys
