@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
-from mmrerank.errors import InvalidInputError, RerankError, StoreError
+from mmrerank.errors import RerankError, StoreError
 from mmrerank.index.ledger import Ledger
 from mmrerank.index.writer import Writer
 from mmrerank.retrieval.base import TextEmbedder, as_embedder
@@ -47,6 +47,7 @@ class RememberedEmbedder(ABC):
         self._embedder = None if isinstance(given, str) else given
         self._is_ours = self._embedder is None  # then we close it
         self._is_checked = False
+        self._facts = ""  # of the embedder, once it is checked
         if given is None:
             self.name = ledger.note(self._name_note) or self._default
         else:
@@ -59,7 +60,8 @@ class RememberedEmbedder(ABC):
     def remember(self, writer: Writer) -> None:
         """Note the embedder of a new index, and the name that makes it again."""
         if self._ledger.note(self._note) is None:
-            writer.set_note(self._note, self._facts(self.checked()))
+            self.checked()
+            writer.set_note(self._note, self._facts)
         is_known = self.name is None or self._ledger.note(self._name_note) == self.name
         if self._is_checked and not is_known and self.name is not None:
             writer.set_note(self._name_note, self.name)
@@ -76,9 +78,10 @@ class RememberedEmbedder(ABC):
             assert self.name is not None, "asked only where there is an embedder"
             self._embedder = self._make(self.name)
         if not self._is_checked:
-            known, ours = self._ledger.note(self._note), self._facts(self._embedder)
-            if known is not None and not _agree(known, ours):
-                raise StoreError(self._mismatch(known, ours))
+            known = self._ledger.note(self._note)
+            self._facts = self._facts_of(self._embedder)
+            if known is not None and not _agree(known, self._facts):
+                raise StoreError(self._mismatch(known, self._facts))
             self._is_checked = True
         return self._embedder
 
@@ -119,7 +122,7 @@ class RememberedEmbedder(ABC):
             f"{ours}: use {same}, or another folder"
         )
 
-    def _facts(self, embedder: Embedder) -> str:
+    def _facts_of(self, embedder: Embedder) -> str:
         """What identifies an embedder: its class, dimensions and the first numbers of vectors."""
         vectors = list(self._probes(embedder))
         values = ", ".join(f"{value:.4f}" for vector in vectors for value in vector[:_SHOWN])
@@ -145,8 +148,8 @@ class IndexEmbedder(RememberedEmbedder):
 class IndexImageEmbedder(RememberedEmbedder):
     """The embedder of the images of one index, if it has one; see `RememberedEmbedder`.
 
-    If the texts have an embedder of the same name, there is one model for both. Raises
-    `InvalidInputError` for an embedder that does not embed images.
+    If the texts have an embedder of the same name, there is one model for both. `given` is what
+    `named_image_embedder` has checked.
     """
 
     _note, _name_note = IMAGE_EMBEDDER_NOTE, "image_embedder_name"
@@ -180,9 +183,6 @@ class IndexImageEmbedder(RememberedEmbedder):
         return super()._make(name)
 
     def _probes(self, embedder: Embedder) -> Iterable[Vector]:
-        if not isinstance(embedder, Embedder) or "image" not in embedder.modalities:
-            name = self.name or type(embedder).__name__
-            raise InvalidInputError(f"{name} embeds no images, so it cannot be an image embedder")
         yield embedder.embed_images([_probe_image()])[0]
         if "text" in embedder.modalities:
             yield embedder.embed_query(_PROBE)

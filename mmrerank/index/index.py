@@ -18,14 +18,12 @@ from mmrerank.base import Reranker
 from mmrerank.errors import RerankError, StoreError
 from mmrerank.index.captions import CaptionReport, ask_for_captions, images_without_caption
 from mmrerank.index.check import Problem
-from mmrerank.index.filters import Where
-from mmrerank.index.hits import Hit, Routes, Stages
+from mmrerank.index.hits import Hit, Stages
 from mmrerank.index.homes import index_home
 from mmrerank.index.indexer import Indexer
 from mmrerank.index.lance.storage import Storage
 from mmrerank.index.ledger import Entry, FileRecord
 from mmrerank.index.parts import Parts, empty_index, indexing, typed_errors
-from mmrerank.index.rank_fusion import Fusion
 from mmrerank.index.reading import FileReader, MetadataOf
 from mmrerank.index.report import SyncReport
 from mmrerank.index.scan import Paths, absolute, known_files, named_paths, scan
@@ -33,7 +31,7 @@ from mmrerank.index.search import Query, Search, SearchOptions, SearchSettings, 
 from mmrerank.index.sqlite_ledger import IMAGES
 from mmrerank.retrieval.base import TextEmbedder
 from mmrerank.retrieval.embedder import Embedder
-from mmrerank.retrieval.embedders import named
+from mmrerank.retrieval.embedders import named, named_image_embedder
 from mmrerank.retrieval.vector_store import VectorStore
 from mmrerank.types import Content
 
@@ -85,7 +83,7 @@ class Index:
         self._home = index_home(folder, storage, vectors)
         self._name, self.folder = self._home.name, self._home.folder
         self.image_root = self.folder / IMAGES
-        self._embedders = named(embedder), named(image_embedder)
+        self._embedders = named(embedder), named_image_embedder(image_embedder)
         self._reader = FileReader(
             self.image_root, ocr=ocr, figures=figures, metadata=metadata, options=loader_options
         )
@@ -242,18 +240,9 @@ class Index:
     # -- searching
 
     def search(
-        self,
-        query: Query,
-        reranker: Reranker | None = None,
-        *,
-        top_n: int = 5,
-        fetch_k: int = 50,
-        where: Where | None = None,
-        routes: Routes | None = None,
-        rerank_captions: bool = False,
-        fusion: Fusion = "ranks",
+        self, query: Query, reranker: Reranker | None = None, **options: Unpack[SearchOptions]
     ) -> list[Hit]:
-        """The best `top_n` of the `fetch_k` candidates that the routes find.
+        """The best `top_n` (5) of the `fetch_k` candidates (50) that the routes find.
 
         The query may have images (`Content`). Without a reranker, the candidates come in the order
         of the routes' fusion; so they do, with a `RerankWarning`, if the query is only an image and
@@ -269,8 +258,7 @@ class Index:
         the query that cannot be used, `StoreError` if the index is empty or cannot be searched, and
         what the embedders and the reranker raise.
         """
-        settings = SearchSettings(top_n, fetch_k, where, routes, rerank_captions, fusion)
-        return self._search(query, reranker, settings).hits()
+        return self._search(query, reranker, SearchSettings(**options)).hits()
 
     async def asearch(
         self, query: Query, reranker: Reranker | None = None, **options: Unpack[SearchOptions]

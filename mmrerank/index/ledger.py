@@ -101,8 +101,8 @@ class Ledger(Protocol):
     def numbered(self, numbers: Sequence[int]) -> dict[int, Entry]:
         """The entries with these numbers that are live, all as of one moment."""
 
-    def numbers(self, vector_ids: Sequence[str]) -> dict[str, int]:
-        """The numbers of the live entries among those with these vector ids."""
+    def numbers(self, vector_ids: Sequence[str], *, needs_text: bool = False) -> dict[str, int]:
+        """The numbers of the live entries, or those with text, among those with these vector ids."""
 
     def words_of_pages(self, path: str, pages: Sequence[int]) -> dict[int, list[str]]:
         """The words of all entries of a file on these pages, in their order."""

@@ -26,10 +26,13 @@ class RouteChoice:
     image_embedder: IndexImageEmbedder
     routes: Mapping[str, Route]
 
-    def chosen(self, query: Content, named: Routes | None) -> dict[str, Route]:
+    def chosen(
+        self, query: Content, named: Routes | None, *, is_reranked: bool = False
+    ) -> dict[str, Route]:
         """The routes of one search, by name.
 
-        An image of the query that none of them reads is left out with a `RerankWarning`. Raises
+        An image of the query that none of them reads is left out, with a `RerankWarning` unless the
+        candidates are reranked by it (`is_reranked`). Raises
         `InvalidInputError` for unknown routes and for images without an image embedder,
         `UnsupportedModalityError` for a query of which they read nothing, `ImageError` for an image
         of the query that cannot be used.
@@ -37,7 +40,7 @@ class RouteChoice:
         names = self._default(query) if named is None else self._checked(query, named)
         chosen = {name: self.routes[name] for name in names}
         if query.images:
-            self._check_images(query, chosen)
+            self._check_images(query, chosen, is_reranked=is_reranked)
         return chosen
 
     def _default(self, query: Content) -> Sequence[str]:
@@ -80,7 +83,9 @@ class RouteChoice:
         route = self.routes[name]
         return route.reads(part) if isinstance(route, VectorRoute) else part == "text"
 
-    def _check_images(self, query: Content, chosen: Mapping[str, Route]) -> None:
+    def _check_images(
+        self, query: Content, chosen: Mapping[str, Route], *, is_reranked: bool
+    ) -> None:
         if any(self._reads(name, "image") for name in chosen):
             for image in query.images:
                 _check_image(image)
@@ -91,7 +96,8 @@ class RouteChoice:
                 f"{reason}; ask with text, or give the index an image embedder: "
                 "Index(folder, image_embedder=...), or --image-embedder on the command line"
             )
-        warn(f"{reason}; candidates are found by its text alone")
+        if not is_reranked:
+            warn(f"{reason}; candidates are found by its text alone")
 
 
 def route_weights(routes: Routes | None) -> Mapping[str, float]:

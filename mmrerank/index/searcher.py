@@ -13,12 +13,10 @@ from mmrerank.images.resolve import ImageResolver
 from mmrerank.index.captions import CaptionRoute, generated_captions
 from mmrerank.index.duplicates import Found
 from mmrerank.index.embedding import IndexEmbedder, IndexImageEmbedder
-from mmrerank.index.filters import Where, matcher, unknown_fields
-from mmrerank.index.hits import Routes
+from mmrerank.index.filters import matcher, unknown_fields
 from mmrerank.index.ledger import Entry, Ledger
 from mmrerank.index.lexical import LexicalRoute
 from mmrerank.index.pages import pages_of
-from mmrerank.index.rank_fusion import Fusion
 from mmrerank.index.results import Results
 from mmrerank.index.route_choice import RouteChoice, route_weights
 from mmrerank.index.routes import Route, WordRoute, find
@@ -58,25 +56,22 @@ class Searcher:
         }
         self._routes = RouteChoice(ledger, image_embedder, routes)
 
-    def candidates(
-        self,
-        query: Content,
-        k: int,
-        *,
-        where: Where | None,
-        routes: Routes | None,
-        fusion: Fusion = "ranks",
+    def _candidates(
+        self, query: Content, settings: SearchSettings, *, is_reranked: bool
     ) -> list[Found]:
-        """The best `k` candidates of the routes, which may have weights other than `WEIGHTS`.
+        """The best candidates of the routes, which may have weights other than `WEIGHTS`.
 
         Raises `InvalidInputError` for weights that are not above 0, and as `RouteChoice.chosen`.
         """
-        weights = route_weights(routes)
-        chosen = self._routes.chosen(query, routes)
+        k, where = settings.candidates, settings.where
+        weights = route_weights(settings.routes)
+        chosen = self._routes.chosen(query, settings.routes, is_reranked=is_reranked)
         keep = matcher(where)
         for _ in range(_TRIES):
             epoch = self._up_to_date()
-            found = find(chosen, query, k, self._ledger, keep=keep, weights=weights, fusion=fusion)
+            found = find(
+                chosen, query, k, self._ledger, keep=keep, weights=weights, fusion=settings.fusion
+            )
             if len(found) >= k or self._ledger.epoch() == epoch:
                 break  # otherwise files were replaced meanwhile, and candidates lost with them
         if not found and (unknown := unknown_fields(where, self._ledger)):
@@ -94,13 +89,8 @@ class Searcher:
     def search(self, query: Content, settings: SearchSettings, reranker: Reranker | None) -> Search:
         """A search that has only to be reranked, by `hits` or `ahits`."""
         begun = time.perf_counter()
-        candidates = self.candidates(
-            query,
-            settings.candidates,
-            where=settings.where,
-            routes=settings.routes,
-            fusion=settings.fusion,
-        )
+        is_reranked = isinstance(reranker, Reranker) and reranker.modalities.query_image
+        candidates = self._candidates(query, settings, is_reranked=is_reranked)
         search_time = time.perf_counter() - begun
         report_time("search", search_time)
         search = Search(

@@ -83,11 +83,14 @@ class SQLiteLedger(SQLiteFile):
         """The entries with these numbers that are live."""
         return {entry.number: entry for entry in self._matching("number", numbers)}
 
-    def numbers(self, vector_ids: Sequence[str]) -> dict[str, int]:
-        """The numbers of the live entries among those with these vector ids."""
+    def numbers(self, vector_ids: Sequence[str], *, needs_text: bool = False) -> dict[str, int]:
+        """The numbers of the live entries, or those with text, among those with these vector ids."""
+        has_text = "AND trim(text) <> ''" if needs_text else ""
         numbers: dict[str, int] = {}
         for some, marks in _in_pieces(vector_ids):
-            statement = f"SELECT vector_id, number FROM entries WHERE vector_id IN ({marks})"  # noqa: S608 - marks only
+            statement = (
+                f"SELECT vector_id, number FROM entries WHERE vector_id IN ({marks}) {has_text}"  # noqa: S608 - constants
+            )
             numbers.update(self.rows(statement, some))
         return numbers
 

@@ -7,7 +7,7 @@ from mmrerank.index.ledger import Ledger
 from mmrerank.index.rank_fusion import Ranking, fuse_ranks
 from mmrerank.index.routes import Keep, best_kept
 from mmrerank.retrieval.embedder import Modality
-from mmrerank.retrieval.vector_store import Vector, VectorStore
+from mmrerank.retrieval.vector_store import TEXT, Vector, VectorStore
 from mmrerank.types import Content
 
 __all__ = ["VectorRoute"]
@@ -20,6 +20,9 @@ class VectorRoute:
     a multimodal embedder of texts, an image finds texts. One with text and images is embedded as a
     whole where the model can; otherwise each part finds entries by itself, and the rankings are
     fused.
+
+    Where images have vectors, an entry without text is found by that of its image alone: that of
+    its text says nothing.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class VectorRoute:
     def _nearest(self, vector: Vector, count: int) -> tuple[Ranking, bool]:
         """About the `count` nearest live entries, and whether these are all."""
         matches = self._store.query(vector, count, name=self._name)
-        numbers = self._ledger.numbers([match.id for match in matches])
+        needs_text = self._name == TEXT and self._ledger.has_image_vectors()
+        numbers = self._ledger.numbers([one.id for one in matches], needs_text=needs_text)
         live = [(numbers[one.id], one.similarity) for one in matches if one.id in numbers]
         return live, len(matches) < count

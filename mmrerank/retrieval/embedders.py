@@ -22,6 +22,7 @@ __all__ = [
     "embedder_name",
     "make_embedder",
     "named",
+    "named_image_embedder",
 ]
 
 T = TypeVar("T")
@@ -128,6 +129,23 @@ def named(given: T) -> T | str:
     Raises `InvalidInputError` as `embedder_name`.
     """
     return embedder_name(given) if isinstance(given, str) else given
+
+
+def named_image_embedder(given: Embedder | str | None) -> Embedder | str | None:
+    """As `named`, for what shall embed images.
+
+    Raises `InvalidInputError` also for what is no `Embedder`, or embeds no images.
+    """
+    if isinstance(given, str):
+        modalities = _row_and_value(given)[0].modalities
+    else:
+        modalities = frozenset() if given is not None else _IMAGES
+        if isinstance(given, Embedder):
+            modalities = given.modalities
+    if "image" not in modalities:
+        name = given if isinstance(given, str) else type(given).__name__
+        raise InvalidInputError(f"{name} embeds no images, so it cannot be an image embedder")
+    return named(given)
 
 
 def make_embedder(name: str) -> Embedder:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -63,7 +64,7 @@ class ColourEmbedder(Embedder):
 def _of_text(text: str) -> list[float]:
     counts = Counter(_WORD.findall(text.lower()))
     named = [float(counts[colour]) for colour in COLOURS]
-    return [*named, 0.0 if any(named) else 1.0]
+    return _unit([*named, 0.0 if any(named) else 1.0])
 
 
 def _of_picture(picture: PILImage) -> list[float]:
@@ -75,4 +76,9 @@ def _of_picture(picture: PILImage) -> list[float]:
     palette.putpalette([value for colour in colours for value in colour])
     small = picture.resize((_SIDE, _SIDE), resample=Pillow.Resampling.BOX)
     shares = small.quantize(palette=palette, dither=Pillow.Dither.NONE).histogram()
-    return [*(float(share) for share in shares[: len(COLOURS)]), 0.0]
+    return _unit([*map(float, shares[: len(COLOURS)]), 0.0])
+
+
+def _unit(vector: Sequence[float]) -> list[float]:
+    length = math.hypot(*vector)
+    return [value / length for value in vector]

@@ -9,9 +9,11 @@ from cli_helpers import make_pdf
 from helpers import image_file
 
 from mmrerank import InvalidInputError, OCRReranker, StoreError
+from mmrerank.captioning import Captioner, OpenAICaptions
 from mmrerank.index.homes import index_home, local_folder
 from mmrerank.index.lance.storage import Storage
-from mmrerank.testing import FakeReranker
+from mmrerank.testing import FakeReranker, LocalChatServer
+from mmrerank.testing.colours import ColourEmbedder
 
 
 def names(hits):
@@ -122,3 +124,43 @@ def test_what_is_no_place():
     assert "hidden" not in str(caught.value)
     assert local_folder("some/folder") == "some/folder"
     assert local_folder("s3://bucket/x") != local_folder("s3://bucket/y")
+
+
+def test_image_vectors_come_with_the_files_or_later(opened, tmp_path):
+    (tmp_path / "docs").mkdir()
+    for colour in ("red", "blue"):
+        figure = image_file((300, 100), colour)
+        make_pdf(tmp_path / f"docs/{colour}.pdf", "The hall. See Figure 1.", image=figure)
+    opened().sync([tmp_path / "docs/red.pdf"])
+    index = opened(image_embedder=ColourEmbedder())
+    index.sync([tmp_path / "docs"])  # the red one gets its vector, the blue one is new
+    for colour in ("red", "blue"):
+        hit = index.search(colour, routes=["images"], top_n=1)[0]
+        assert names([hit]) == [f"{colour}.pdf"]
+    assert index.check() == []
+    index.sync([tmp_path / "docs"])
+    assert len(index.search("red", routes=["images"], top_n=9)) == 2
+
+
+def test_generated_captions(opened, tmp_path):
+    said = {
+        "text_in_image": [],
+        "data_points": [],
+        "brief": "A sailing boat in a harbour.",
+        "detailed": "A boat with two masts, at anchor.",
+        "keywords": ["ship", "yacht"],
+    }
+    make_pdf(tmp_path / "hall.pdf", "The hall. See Figure 1.", image=image_file((300, 100)))
+    opened().sync([tmp_path / "hall.pdf"])
+    index = opened()
+    with LocalChatServer(said) as server:
+        model = OpenAICaptions("teller", base_url=server.base_url, api_key=server.api_key)
+        captioner = Captioner(model, cache=tmp_path / "captions.sqlite3")
+        assert index.caption(captioner).written == 1
+        assert index.caption(captioner).unchanged == 1
+        model.close()
+        captioner.cache.close()
+    (hit,) = index.search("sailing yacht", routes=["captions"])
+    assert hit.images[0].generated_by == "teller"
+    index.remove([tmp_path / "hall.pdf"])
+    assert index._open().ledger.captions(None) == []

@@ -222,7 +222,7 @@ def test_a_search_of_an_index_is_a_run_with_its_usage(ask, index):
     assert search.outputs == {"documents": 2}
     assert events == [("mmrerank_usage", 5)]
     with pytest.raises(InvalidInputError):
-        ask(retriever, "turbine", {"callbacks": [collector]}, routes=["images"])
+        ask(retriever, "turbine", {"callbacks": [collector]}, routes=["pictures"])
     assert "routes are" in collector.traced_runs[1].child_runs[0].error
 
 

@@ -83,9 +83,14 @@ class LanceLedger:
         """The entries with these numbers that are live."""
         return {entry.number: entry for entry in self._entries(any_of("number", numbers))}
 
-    def numbers(self, vector_ids: Sequence[str]) -> dict[str, int]:
-        """The same numbers: a row that was found is live."""
-        return {one: int(one) for one in vector_ids}
+    def numbers(self, vector_ids: Sequence[str], *, needs_text: bool = False) -> dict[str, int]:
+        """The same numbers, or those of entries with text: a row that was found is live."""
+        numbers = {one: int(one) for one in vector_ids}
+        if not needs_text:
+            return numbers
+        texts = self.rows.rows_with(["number", "text"], "number", numbers.values())
+        with_text = {row["number"] for row in texts if row["text"].strip()}
+        return {one: number for one, number in numbers.items() if number in with_text}
 
     def words_of_pages(self, path: str, pages: Sequence[int]) -> dict[int, list[str]]:
         """The words of all entries of a file on these pages, in their order."""

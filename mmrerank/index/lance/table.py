@@ -72,8 +72,8 @@ class Table:
             return table
         with self._place.errors("written"):
             made = self._place.database.create_table(self._name, schema=schema, exist_ok=True)
-            if self._has_words and not list(made.list_indices()):
-                self._retried(lambda: _index_words(made))
+            if self._has_words:
+                self._retried(made, lambda: _index_words(made))
         with self._lock:
             self._table = made
         return made
@@ -167,14 +167,14 @@ class Table:
             merge.execute(rows, on_bad_vectors="null")  # a file's own row has no vectors
 
         with self._place.errors("written"):
-            self._retried(commit)
+            self._retried(table, commit)
 
     def delete(self, where: str) -> None:
         """Remove the rows that meet a condition, in one commit."""
         table = self.opened()
         if table is not None:
             with self._place.errors("written"):
-                self._retried(lambda: table.delete(where))
+                self._retried(table, lambda: table.delete(where))
 
     def add_column(self, name: str, of_type: Any) -> None:
         """Add a column, which is empty, unless it is there."""
@@ -185,7 +185,7 @@ class Table:
                 table.add_columns(pyarrow.schema([pyarrow.field(name, of_type)]))
 
         with self._place.errors("written"):
-            self._retried(add)
+            self._retried(table, add)
 
     def drop_copies(self) -> None:
         """Remove rows whose key is there twice, but for one of them."""
@@ -229,7 +229,7 @@ class Table:
             if name.startswith("vector_") and name not in indices and count >= _LEAST_FOR_VECTORS:
                 _index_vectors(table, name)
 
-    def _retried(self, commit: Callable[[], T]) -> T:
+    def _retried(self, table: Any, commit: Callable[[], T]) -> T:
         """What a commit returns; it is repeated on the latest version if others were faster."""
         for attempt in range(1, _TRIES + 1):
             try:
@@ -238,8 +238,7 @@ class Table:
                 if attempt == _TRIES or not _is_conflict(error):
                     raise
                 time.sleep(random.uniform(0, 0.05 * 2 ** min(attempt, 6)))  # noqa: S311 - no secret
-                if (table := self._table) is not None:
-                    table.checkout_latest()
+                table.checkout_latest()
         raise StoreError("unreachable")
 
 
@@ -250,6 +249,8 @@ def _is_conflict(error: Exception) -> bool:
 
 def _index_words(table: Any) -> None:
     """Words are cut before they get here, so that the tokenizer only splits at spaces."""
+    if list(table.list_indices()):  # another machine was faster
+        return
     full_text = require("lancedb.index").FTS(
         base_tokenizer="whitespace",
         max_token_length=None,
