@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import threading
 
@@ -120,6 +121,17 @@ def test_a_store_made_with_another_embedder(docs, tmp_path):
         index.sync([docs])
     assert store.ids() == before
     store.close()
+
+
+def test_vectors_that_were_deleted_are_named_and_made_again(docs, tmp_path):
+    with Index(tmp_path / "index", vectors="qdrant", ocr=False) as index:
+        index.sync([docs])
+    shutil.rmtree(tmp_path / "index/qdrant")
+    with Index(tmp_path / "index", ocr=False) as index:
+        assert "2 entries have no vector" in index.check(mend=True)[0].what
+        assert len(index.sync([docs]).changed) == 2
+        assert sources(index, "pump", "vectors") == ["pump.md"]
+        assert index.check() == []
 
 
 def test_a_server_that_is_away_costs_nothing(docs, tmp_path):

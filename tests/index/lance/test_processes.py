@@ -116,7 +116,8 @@ def test_killed_at_random_moments_beside_another_writer(place, tmp_path):
     killed = 0
     while killed < KILLS:
         with start(place, folders[0], rounds=50) as victim, start(place, folders[1]) as other:
-            assert victim.stdout.readline() == "ready\n"
+            if victim.stdout.readline() != "ready\n":
+                pytest.fail(victim.stderr.read())
             time.sleep(moments.uniform(0.0, 1.5))
             killed += victim.poll() is None
             victim.kill()
