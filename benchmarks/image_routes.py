@@ -3,7 +3,7 @@
     python benchmarks/image_routes.py            the colour embedder: exact about colours, no model
     python benchmarks/image_routes.py --clip DIR any CLIP, such as one with random weights
 
-72 pictures (bar charts, line charts, pies, landscapes), each of two colours in unequal shares, and
+60 pictures (bar charts, line charts, pies, landscapes), each of two colours in unequal shares, and
 for each a note that describes it in a sentence, in two files of one number. Pictures have no words
 in them. Four tasks ask for each of them:
 
@@ -45,7 +45,7 @@ PAIRS = list(
     itertools.permutations(
         ("red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "grey"), 2
     )
-)
+)[:60]
 SUBJECTS = (
     "harvest", "rainfall", "exports", "births", "traffic", "tides", "wages", "voters", "imports",
     "ozone", "pollen", "timber", "steel", "coal", "milk", "salmon", "snow", "wind",
@@ -107,7 +107,7 @@ class Item:
     def picture(self) -> Pillow.Image:
         picture = Pillow.new("RGB", SIZE, "white")
         chance = random.Random(self.number)
-        name = {colour: "#%02x%02x%02x" % rgb for colour, rgb in COLOURS.items()}
+        name = {colour: "#{:02x}{:02x}{:02x}".format(*rgb) for colour, rgb in COLOURS.items()}
         KINDS[self.kind](ImageDraw.Draw(picture), name[self.main], name[self.other], chance)
         return picture
 
@@ -165,8 +165,10 @@ def measured(index: Index, way: str) -> dict[str, tuple[float, float]]:
     found: dict[str, list[tuple[float, float]]] = {}
     for item in items():
         for task, query, right in item.questions():
-            if way == "words" and not query.text:
-                continue
+            if way == "words":  # which reads no images
+                if not query.text:
+                    continue
+                query = Content(query.text)  # noqa: PLW2901 - the same question
             hits = index.search(query, routes=routes, fusion=fusion, top_n=TOP)
             names = [Path(hit.source).name for hit in hits]
             ranks = [names.index(name) + 1 for name in right if name in names]

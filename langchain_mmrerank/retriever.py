@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any, Self, TypedDict, Unpack
+from typing import Any, Self, Unpack
 
 from langchain_core.callbacks import (
     AsyncCallbackManagerForRetrieverRun,
@@ -18,6 +18,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from langchain_mmrerank.compressor import MultimodalRerank
 from langchain_mmrerank.convert import from_hit
+from langchain_mmrerank.retriever_options import RetrieverOptions
 from langchain_mmrerank.runs import arun, run
 from mmrerank.adapter_options import QueryImage, check_count, open_index, query_with_image
 from mmrerank.base import Reranker
@@ -37,44 +38,6 @@ _INDEX_RUN = "IndexSearch"
 _FOR_AN_INDEX = {"reranker", "where", "routes", "fusion", "query_image_root", "rerank_captions"}
 
 _TOP_N = 5  # results from an index where no number is given
-
-
-class RetrieverOptions(TypedDict, total=False):
-    """Keywords of LangChain's `MultimodalRetriever`, beside what it searches."""
-
-    fetch_k: int
-    """How many candidates to fetch; more if `top_n` is larger. Default 50."""
-
-    top_n: int | None
-    """How many documents come back. Default: the compressor's own `top_n`; 5 from an index."""
-
-    k: int | None
-    """LangChain's name for `top_n`."""
-
-    search_kwargs: dict[str, Any]
-    """With `vector_store`: passed to its search, for example a filter."""
-
-    where: Where | None
-    """With `index`: conditions for the entries, such as `{"file": "report.pdf", "page": (3, 9)}`."""
-
-    routes: Routes
-    """With `index`: some of "words", "vectors", "captions" and "images", or a mapping with the
-    weight of each. Default: all that the index has, with equal weights."""
-
-    fusion: Fusion
-    """With `index`: how the routes are made one, by "ranks" (default) or normalised "scores"."""
-
-    query_image_root: ImageRoot | None
-    """With `index`: the folder, or folders, under which the path of a query's image must lie."""
-
-    rerank_captions: bool
-    """With `index`: the reranker reads generated captions of figures, too. Default: False."""
-
-    tags: list[str] | None
-    """LangChain's own: tags of the retriever's runs."""
-
-    metadata: dict[str, Any] | None
-    """LangChain's own: metadata of the retriever's runs."""
 
 
 class MultimodalRetriever(BaseRetriever):

@@ -25,6 +25,12 @@ from mmrerank.types import Content
 
 __all__ = ["MultimodalRetriever"]
 
+_SEARCH = {"similarity_top_k": "fetch_k"}
+"""The keywords that have another name in `Index.search`."""
+
+_OURS = ("reranker", "with_images", "query_image_root")
+"""The keywords that are not passed to `Index.search`."""
+
 
 class MultimodalRetriever(BaseRetriever):
     """Searches an index, or asks another retriever, and returns the reranked nodes, best first.
@@ -86,20 +92,15 @@ class MultimodalRetriever(BaseRetriever):
             "query_image_root": query_image_root,
         }
         given = {name: value for name, value in given.items() if value is not None}
-        if index is None:
-            _check_retriever(retriever, rerank, given)
-        elif retriever is not None or rerank is not None:
-            raise InvalidInputError("pass index=..., or a retriever and a rerank, not both")
+        _check_parts(index, retriever, rerank, given)
         super().__init__(**options)
         self.index = None if index is None else open_index(index)
-        self._retriever, self._rerank = retriever, rerank
-        self._reranker: Reranker | None = given.pop("reranker", None)
-        self._query_image_root: ImageRoot | None = given.pop("query_image_root", None)
-        given.pop("with_images", None)
+        self._retriever, self._rerank, self._reranker = retriever, rerank, reranker
+        self._query_image_root = query_image_root
         self._images = _image_postprocessor(self.index, with_images)
-        self._options: dict[str, Any] = given
-        if similarity_top_k is not None:
-            self._options["fetch_k"] = self._options.pop("similarity_top_k")
+        self._options = {
+            _SEARCH.get(name, name): given[name] for name in given if name not in _OURS
+        }
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         if self.index is not None:
@@ -137,7 +138,12 @@ def _image_postprocessor(
     return ImagePostprocessor(images=images, image_root=index.image_root)
 
 
-def _check_retriever(retriever: object, rerank: object, given: dict[str, Any]) -> None:
+def _check_parts(index: object, retriever: object, rerank: object, given: dict[str, Any]) -> None:
+    """Raise `InvalidInputError` for parts that are missing or do not go together."""
+    if index is not None:
+        if retriever is not None or rerank is not None:
+            raise InvalidInputError("pass index=..., or a retriever and a rerank, not both")
+        return
     if retriever is None and rerank is None:
         raise InvalidInputError("pass index=..., or a retriever and a rerank")
     if not isinstance(retriever, BaseRetriever):

@@ -166,8 +166,8 @@ class Index:
             report = indexer.sync(found, verify=verify, show_progress=show_progress)
             if report.changed or report.removed:
                 report.images_removed = indexer.remove_unused_images()
-            indexer.look_at_pictures(self.image_root, show_progress=show_progress)
             indexer.embed_missing_images(show_progress=show_progress)
+            indexer.look_at_pictures(self.image_root, show_progress=show_progress)
         self._reader.remove_unused_words()
         return report
 

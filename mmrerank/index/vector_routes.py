@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
+
 from mmrerank.index.embedding import RememberedEmbedder
 from mmrerank.index.ledger import Ledger
 from mmrerank.index.rank_fusion import Ranking, fuse_ranks
 from mmrerank.index.routes import Keep, best_kept
 from mmrerank.retrieval.embedder import Modality
-from mmrerank.retrieval.vector_store import TEXT, Vector, VectorStore
+from mmrerank.retrieval.vector_store import IMAGE, TEXT, Vector, VectorStore
 from mmrerank.types import Content
 
 __all__ = ["VectorRoute"]
+
+_LEAST = 1e-6  # the similarity of unrelated vectors, which databases count in 32 bits
 
 
 class VectorRoute:
@@ -22,7 +26,9 @@ class VectorRoute:
     fused.
 
     Where images have vectors, an entry without text is found by that of its image alone: that of
-    its text says nothing.
+    its text says nothing. An image whose vector has nothing in common with the query's (a
+    cosine of 0 or less) is not found: ranked all the same, such images would hide what another part
+    of the query finds.
     """
 
     def __init__(
@@ -60,5 +66,7 @@ class VectorRoute:
         matches = self._store.query(vector, count, name=self._name)
         needs_text = self._name == TEXT and self._ledger.has_image_vectors()
         numbers = self._ledger.numbers([one.id for one in matches], needs_text=needs_text)
-        live = [(numbers[one.id], one.similarity) for one in matches if one.id in numbers]
-        return live, len(matches) < count
+        least = _LEAST if self._name == IMAGE else -math.inf
+        near = [one for one in matches if one.similarity > least]
+        live = [(numbers[one.id], one.similarity) for one in near if one.id in numbers]
+        return live, len(near) < count

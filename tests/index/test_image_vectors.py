@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 
@@ -15,7 +16,6 @@ from PIL import Image as Pillow
 
 from mmrerank import RerankWarning, StoreError
 from mmrerank.errors import InvalidInputError
-from mmrerank.index.image_vectors import unembedded
 from mmrerank.index.index import Index
 from mmrerank.retrieval.chroma import ChromaStore
 from mmrerank.retrieval.hashing import HashingEmbedder
@@ -144,7 +144,7 @@ def test_killed_at_any_step_nothing_is_lost_and_the_next_run_is_whole(tmp_path, 
         for colour, name in (("purple", "0"), ("green", "1"), ("blue", "2"), ("yellow", "3")):
             (best,) = index.search(colour, routes=["images"], top_n=1)
             assert names([best]) == [f"{name}.png"]
-        assert len(index.search("red", routes=["images"], top_n=9)) == 4
+        assert len(index.search("white", routes=["images"], top_n=9)) == 4
         store = ChromaStore(index.folder)
         assert len(store.ids(IMAGE)) == 4
         assert store.ids(IMAGE) < store.ids()
@@ -176,7 +176,7 @@ def test_an_image_that_cannot_be_decoded_costs_only_its_own_vector(tmp_path, doc
             index.sync(docs)
         assert len(ChromaStore(index.folder).ids(IMAGE)) == 3
         index.sync(docs)  # is not tried again, and not warned of again
-        assert unembedded(index._open().ledger) == []
+        assert index._open().ledger.unembedded() == []
         assert index.check() == []
 
 
@@ -232,6 +232,18 @@ def test_one_model_serves_texts_and_images_of_one_name(tmp_path, docs, monkeypat
         hits = index.search(image_query(docs / "1.png"), top_n=2)
         assert set(names(hits)) == {"note.md", "1.png"}
     assert made == ["clip=x"] * 2
+
+
+def test_an_index_of_an_earlier_version_gets_image_vectors_too(tmp_path, docs):
+    with Index(tmp_path / "store", ocr=False) as index:
+        index.sync(docs)
+    database = sqlite3.connect(tmp_path / "store/ledger.sqlite3")
+    database.executescript("DROP TABLE image_vectors; PRAGMA user_version = 3;")
+    database.close()
+    with open_index(tmp_path / "store") as index:
+        assert len(index.sync(docs).unchanged) == 6
+        assert names(index.search("blue", routes=["images"], top_n=1)) == ["2.png"]
+        assert index.check() == []
 
 
 def test_a_removed_file_takes_its_image_vectors_with_it(tmp_path, docs):

@@ -108,7 +108,7 @@ def test_an_old_ledger_becomes_what_a_new_one_would_be(old, fresh):
     ledger.close()
 
 
-@pytest.mark.parametrize("step", ["CREATE TABLE pictures", "DROP TABLE lexical;", "'rebuild'", "PRAGMA user_version =", "COMMIT"])  # fmt: skip
+@pytest.mark.parametrize("step", ["CREATE TABLE pictures", "DROP TABLE lexical;", "'rebuild'", "CREATE TABLE image_vectors", "PRAGMA user_version =", "COMMIT"])  # fmt: skip
 def test_killed_in_the_middle_it_is_as_before_and_then_new(old, fresh, step):
     process = subprocess.run([sys.executable, "-c", KILLED, str(old), step], check=False)
     assert process.returncode == -signal.SIGKILL

@@ -77,6 +77,7 @@ def test_an_image_with_a_text_finds_what_is_like_both(folder, tmp_path, embedder
 
 def test_near_equal_pictures_take_one_place(tmp_path):
     docs = write_pictures(tmp_path / "docs")
+    picture(docs / "0.png", "red", shape="ellipse")
     copy = tmp_path / "docs" / "copy.jpg"
     with open_index(tmp_path / "store") as index:
         with Pillow.open(docs / "0.png") as original:
@@ -86,6 +87,13 @@ def test_near_equal_pictures_take_one_place(tmp_path):
         assert len(hits) == 4
         assert hits[0].also_in
         assert {names(hits)[0], Path(hits[0].also_in[0][0]).name} == {"0.png", "copy.jpg"}
+
+
+def test_images_that_share_nothing_with_the_query_are_not_found(index, folder):
+    assert index.search("a harbour", routes=["images"]) == []  # no colour is named
+    query = image_query(folder / "docs" / "1.png", "a harbour")
+    (first, *_) = index.search(query, routes=["images"])
+    assert names([first]) == ["1.png"]
 
 
 def test_filters_hold_for_images(index, folder):
