@@ -25,6 +25,7 @@ from mmrerank.cli.options import (
     add_lock_timeout,
     add_reranker,
     add_store,
+    add_vectors,
     say_waiting,
     selected_reranker,
 )
@@ -56,6 +57,7 @@ def add_command(commands: Any) -> None:
     )
     add_store(command)
     add_embedder(command)
+    add_vectors(command)
     add_image_embedder(command)
     _add_reading(command)
     add_lock_timeout(command)
@@ -117,6 +119,7 @@ def run(options: argparse.Namespace) -> int:
         Index(
             options.store,
             embedder=options.embedder,
+            vectors=options.vectors,
             image_embedder=options.image_embedder,
             metadata=lambda _: dict(options.metadata),
             ocr=False if options.no_ocr else None,

@@ -16,6 +16,7 @@ from mmrerank.cli.messages import say
 from mmrerank.errors import InvalidInputError
 from mmrerank.index.homes import local_folder
 from mmrerank.retrieval.embedders import EMBEDDERS, embedder_name
+from mmrerank.retrieval.stores import STORES, checked_store
 
 __all__ = [
     "add_embedder",
@@ -23,6 +24,7 @@ __all__ = [
     "add_lock_timeout",
     "add_reranker",
     "add_store",
+    "add_vectors",
     "folder",
     "make_reranker",
     "positive",
@@ -90,6 +92,27 @@ def _embedder(value: str) -> str:
         return embedder_name(value)
     except InvalidInputError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def add_vectors(command: argparse.ArgumentParser) -> None:
+    """`--vectors NAME|URL`; None stands for the store that the index remembers."""
+    rows = [("URL" if "://" in row.name else row.name, row.about) for row in STORES]
+    stores = "; ".join(f"{name}: {about}" for name, about in rows)
+    command.add_argument(
+        "--vectors",
+        type=_vectors,
+        metavar="NAME|URL",
+        help=f"what keeps the vectors, which the index remembers (default: chroma). {stores}",
+    )
+
+
+def _vectors(value: str) -> str:
+    """The name of a vector store. Raises `ArgumentTypeError` for an unknown one."""
+    try:
+        checked_store(value)
+    except InvalidInputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return value
 
 
 def add_reranker(command: argparse.ArgumentParser, prefix: str = "") -> None:

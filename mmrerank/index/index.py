@@ -32,6 +32,7 @@ from mmrerank.index.sqlite_ledger import IMAGES
 from mmrerank.retrieval.base import TextEmbedder
 from mmrerank.retrieval.embedder import Embedder
 from mmrerank.retrieval.embedders import named, named_image_embedder
+from mmrerank.retrieval.vector_store import VectorStore
 from mmrerank.types import Content
 
 if TYPE_CHECKING:
@@ -47,7 +48,9 @@ class Index:
     `mmrerank.retrieval.embedders`). An index refuses any embedder but its own. It remembers one that
     was given by name; None stands for that one, or for the default, which needs no model.
     `image_embedder` makes vectors of images, so that they can be found by what they show; it may be
-    added to an index at any time, and the next `sync` embeds the images. `ocr`:
+    added to an index at any time, and the next `sync` embeds the images. `vectors` keeps the vectors
+    of an index in a folder: an object, a name, or a server's URL (see `mmrerank.retrieval.stores`),
+    remembered and refused likewise; a new index takes Chroma. `ocr`:
     read words in images, and pages without a text layer; None does so if OCR is installed.
     `figures=False` makes no entries for figures. `lock_timeout` is how many seconds to wait for
     another process that writes; `on_wait` is called when the wait begins. `metadata` is called
@@ -68,6 +71,7 @@ class Index:
         create: bool = True,
         embedder: TextEmbedder | str | None = None,
         image_embedder: Embedder | str | None = None,
+        vectors: VectorStore | str | None = None,
         ocr: bool | None = None,
         figures: bool = True,
         lock_timeout: float = 60.0,
@@ -76,7 +80,7 @@ class Index:
         storage: Storage | None = None,
         **loader_options: Any,
     ) -> None:
-        self._home = index_home(folder, storage)
+        self._home = index_home(folder, storage, vectors)
         self._name, self.folder = self._home.name, self._home.folder
         self.image_root = self.folder / IMAGES
         self._embedders = named(embedder), named_image_embedder(image_embedder)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -20,11 +20,12 @@ from mmrerank.index.reading import FileReader
 from mmrerank.index.searcher import Searcher
 from mmrerank.index.sqlite_ledger import IMAGES, SQLiteLedger
 from mmrerank.index.sqlite_writer import writing
+from mmrerank.index.vectors import IndexVectors
 from mmrerank.index.words import name_tokenizer, renew_words
 from mmrerank.index.writer import Writer
 from mmrerank.retrieval.base import TextEmbedder
-from mmrerank.retrieval.chroma import ChromaStore
 from mmrerank.retrieval.embedder import Embedder
+from mmrerank.retrieval.stores import has_vectors
 from mmrerank.retrieval.vector_store import VectorStore
 
 __all__ = [
@@ -51,7 +52,10 @@ Writing = Callable[[float, OnWait], AbstractContextManager[Writer]]
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """An open index: the ledger, the vectors, and what searches both."""
+    """An open index: the ledger, the vectors, and what searches both.
+
+    `vectors` is what remembers which store has the vectors; None where there is no choice.
+    """
 
     ledger: Ledger
     store: VectorStore
@@ -60,10 +64,16 @@ class Parts:
     searcher: Searcher
     image_root: Path
     writing: Writing
+    vectors: IndexVectors | None = None
 
     def close(self) -> None:
-        """Close the ledger, and free a model that was made by name. Safe to call twice."""
+        """Close the ledger and the store, and free a model that was made by name.
+
+        Safe to call twice.
+        """
         self.ledger.close()
+        if self.vectors is not None:
+            self.vectors.close()
         self.image_embedder.close()
         self.embedder.close()
 
@@ -94,10 +104,10 @@ class Home(Protocol):
 
 
 class FolderHome:
-    """An index in a folder: a ledger in SQLite, vectors in Chroma, and images."""
+    """An index in a folder: a ledger in SQLite, images, and vectors in a store of your choice."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, vectors: VectorStore | str | None = None) -> None:
+        self.name, self._vectors = name, vectors
         self.folder = Path(os.path.abspath(name))  # noqa: PTH100 - a link keeps its own name
 
     def is_there(self, *, required: bool) -> bool:
@@ -113,17 +123,19 @@ class FolderHome:
     ) -> Parts:
         """See `Home`."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        store = ChromaStore(self.folder, create=True)
-        ledger = SQLiteLedger(self.folder / LEDGER)
-        try:
+        path = self.folder / LEDGER
+        with ExitStack() as opened:
+            ledger = opened.enter_context(closing(SQLiteLedger(path))) if path.is_file() else None
+            vectors = IndexVectors(self._vectors, ledger, self.folder, self.name)
+            opened.enter_context(closing(vectors))
+            if ledger is None:  # not before: it shall not be made if the store cannot be opened
+                ledger = opened.enter_context(closing(SQLiteLedger(path)))
             parts = joined_parts(
-                self, ledger, store, embedder, image_embedder, partial(_writing, ledger)
+                self, ledger, vectors.store, embedder, image_embedder, partial(_writing, ledger)
             )
             renew_words(ledger, timeout=timeout, on_wait=on_wait)
-        except BaseException:
-            ledger.close()
-            raise
-        return parts
+            opened.pop_all()  # nothing failed: the parts close them
+        return replace(parts, vectors=vectors)
 
 
 def _writing(
@@ -202,6 +214,8 @@ def indexing(
             options=lambda path: options_hash(reader.facts(path)),
         )
         if recover:
+            if parts.vectors is not None:
+                parts.vectors.remember(parts.ledger, writer)
             parts.embedder.remember(writer)
             parts.image_embedder.remember(writer)
             name_tokenizer(parts.ledger, writer)
@@ -211,7 +225,7 @@ def indexing(
 
 def _no_index(folder: Path, name: str) -> StoreError:
     """The error for a folder without an index: why there is none, and how to make one."""
-    if ChromaStore.exists(folder):
+    if has_vectors(folder):
         return StoreError(
             f"the index in {name} has no ledger: an older version made it, or the file "
             f"was lost; mend it with: mmrerank check --mend --store {name}"

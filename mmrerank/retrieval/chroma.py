@@ -75,7 +75,7 @@ class ChromaStore:
                     ids=[record.id for record in batch],
                     embeddings=[list(record.vectors[TEXT]) for record in batch],
                     documents=[record.text for record in batch],
-                    metadatas=[record.metadata for record in batch],
+                    metadatas=_replaced(collections[TEXT], batch),
                 )
                 images = {one.id: one.vectors[IMAGE] for one in batch if IMAGE in one.vectors}
                 without = [one.id for one in batch if IMAGE not in one.vectors]
@@ -228,6 +228,15 @@ def _make_collection(client: Any, name: str) -> Any:
 def _similarity(distance: float, space: str) -> float:
     # The vectors have length 1, and Chroma's l2 is the squared distance.
     return 1.0 - (distance / 2 if space == "l2" else distance)
+
+
+def _replaced(collection: Any, records: Sequence[Record]) -> list[Mapping[str, Any]]:
+    """The metadata of records; Chroma keeps keys of an older record unless they are None."""
+    own = {record.id: record.metadata for record in records}
+    rows = collection.get(ids=list(own), include=["metadatas"])
+    for id_, old in zip(rows["ids"], rows["metadatas"], strict=True):
+        own[id_] = {**dict.fromkeys(old or {}), **own[id_]}
+    return [own[record.id] for record in records]
 
 
 def _check_process() -> None:
