@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import inspect
 import json
+import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -21,7 +22,7 @@ from mmrerank.progress import progress_bar
 
 if TYPE_CHECKING:
     from datasets import Dataset
-    from mteb import TaskMetadata
+    from mteb.abstasks.task_metadata import TaskMetadata
     from mteb.models import ModelMeta
 
 __all__ = ["MTEBReranker", "task_instruction"]
@@ -196,7 +197,10 @@ def task_instruction(task: TaskMetadata) -> str | None:
     if isinstance(prompt, Mapping):
         prompt = prompt.get("query") or next(iter(prompt.values()), None)
     prompt = (prompt or "").strip()
-    return prompt if not prompt or not prompt[-1].isalnum() else f"{prompt}."
+    if not prompt:
+        return None
+    is_closed = unicodedata.category(prompt[-1]).startswith("P")
+    return prompt if is_closed else f"{prompt}."
 
 
 def _candidates(
@@ -277,7 +281,7 @@ def _model_meta(
     model = reranker.model
     is_hub_id = model.count("/") == 1 and not Path(model).exists()
     settings = getattr(reranker, "settings", {})
-    meta: ModelMeta = require("mteb").ModelMeta.create_empty(
+    meta: ModelMeta = require("mteb.models").ModelMeta.create_empty(
         {
             "name": name or (model if is_hub_id else f"mmrerank/{Path(model).name}"),
             "revision": revision or settings.get("revision"),
