@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import inspect
 import json
-import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import mmrerank
 from mmrerank.base import Reranker
 from mmrerank.errors import InvalidInputError, RerankError, warn
+from mmrerank.evaluation.mteb_meta import modalities, model_meta, settings
 from mmrerank.evaluation.mteb_rows import Row, Rows, document_text, query_text
 from mmrerank.evaluation.mteb_scores import ScoreFile
 from mmrerank.optional import require
@@ -25,15 +23,10 @@ if TYPE_CHECKING:
     from mteb.abstasks.task_metadata import TaskMetadata
     from mteb.models import ModelMeta
 
-__all__ = ["MTEBReranker", "task_instruction"]
+__all__ = ["MTEBReranker"]
 
 Pairs = list[tuple[str, list[str]]]
 """Queries by their ids, and for each the ids of documents to score."""
-
-_WITHOUT_INFLUENCE = {
-    "model", "revision", "device", "dtype", "show_progress", "on_usage", "reuse", "max_batch_tokens"
-}  # fmt: skip
-"""Options that change no score, or that the metadata has under another name."""
 
 
 class MTEBReranker:
@@ -78,8 +71,8 @@ class MTEBReranker:
         self._at_once = documents_at_once
         self._folder = None if scores_folder is None else Path(scores_folder)
         self._corpus: Dataset | None = None
-        self.mteb_model_meta: ModelMeta = _model_meta(
-            reranker, name, revision, _settings(reranker) | dict(experiment or {})
+        self.mteb_model_meta: ModelMeta = model_meta(
+            reranker, name, revision, settings(reranker) | dict(experiment or {})
         )
 
     def index(self, corpus: Dataset, **others: Any) -> None:
@@ -116,32 +109,45 @@ class MTEBReranker:
         documents = self._rows(self._corpus, "document", document_text, task_metadata)
         query_rows = self._rows(queries, "query", query_text, task_metadata)
         candidates = _candidates(list(query_rows.places), top_ranked, documents)
-        name = f"{task_metadata.name}-{hf_subset}-{hf_split}"
+        facts = self._facts(task_metadata, hf_subset, hf_split, candidates)
+        scores = self._all_scores(
+            candidates, query_rows, documents, facts, encode_kwargs.get("show_progress_bar", True)
+        )
+        self._corpus = None
+        return {query: _best(scores, query, names, top_k) for query, names in candidates.items()}
+
+    def _all_scores(
+        self,
+        candidates: Mapping[str, list[str]],
+        queries: Rows,
+        documents: Rows,
+        facts: Mapping[str, Any],
+        show_progress: bool,
+    ) -> dict[str, dict[str, float]]:
+        """The scores of all candidates: those of the file, if there is one, and the missing ones."""
+        name = "-".join(facts["task"])
         with contextlib.ExitStack() as stack:
-            file = None
+            file: ScoreFile | None = None
             if self._folder is not None:
-                facts = self._facts(task_metadata, hf_subset, hf_split, candidates)
                 file = stack.enter_context(ScoreFile(self._folder, name, facts))
             scores = file.scores if file is not None else {}
-            missing = self._missing(candidates, scores)
-            show = encode_kwargs.get("show_progress_bar", True)
+            missing = _missing(candidates, scores)
             total = sum(map(len, missing.values()))
-            step = stack.enter_context(progress_bar(show, total, name, unit="pairs"))
-            for query, found in self._scored(missing, query_rows, documents):
+            step = stack.enter_context(progress_bar(show_progress, total, name))
+            for query, found in self._scored(missing, queries, documents):
                 scores.setdefault(query, {}).update(found)
                 if file is not None:
                     file.add(query, found)
                 if step is not None:
                     step(len(found))
-        self._corpus = None
-        return {query: _best(scores, query, names, top_k) for query, names in candidates.items()}
+        return scores
 
     def _rows(
         self, dataset: Dataset, kind: str, text: Callable[[Row], str], task: TaskMetadata
     ) -> Rows:
         """The rows of a dataset, of which the reranker gets what the task says and it can read."""
         prompt_type = require("mteb.types").PromptType(kind)
-        readable = _modalities(self.reranker, kind) & set(task.get_modalities(prompt_type))
+        readable = modalities(self.reranker, kind) & set(task.get_modalities(prompt_type))
         return Rows(dataset, kind, text, readable)
 
     def _facts(
@@ -152,21 +158,12 @@ class MTEBReranker:
         facts: dict[str, Any] = {
             "model": [self.reranker.model, meta.name, meta.revision],
             "experiment": dict(meta.experiment_kwargs or {}),
-            "task": [task.name, task.dataset["path"], task.dataset["revision"], subset, split],
+            "task": [task.name, subset, split],
+            "data": [task.dataset["path"], task.dataset["revision"]],
         }
         if self.reranker.listwise:  # a score depends on the other candidates
             facts["candidates"] = hashlib.sha256(json.dumps(candidates).encode()).hexdigest()
         return facts
-
-    def _missing(
-        self, candidates: Mapping[str, list[str]], scores: Mapping[str, Mapping[str, float]]
-    ) -> dict[str, list[str]]:
-        """The candidates without a score."""
-        missing = {
-            query: [name for name in names if name not in scores.get(query, ())]
-            for query, names in candidates.items()
-        }
-        return {query: names for query, names in missing.items() if names}
 
     def _scored(
         self, candidates: Mapping[str, list[str]], queries: Rows, documents: Rows
@@ -187,22 +184,6 @@ class MTEBReranker:
                 yield query, {names[result.index]: result.relevance_score for result in results}
 
 
-def task_instruction(task: TaskMetadata) -> str | None:
-    """What mteb tells a reranker with instructions to look for in a task, None if it says nothing.
-
-    For the `instruction` of a reranker; without it, the reranker keeps the one it was published
-    with. A full stop is added where there is no punctuation, as mteb does for Qwen3-VL-Reranker.
-    """
-    prompt = task.prompt
-    if isinstance(prompt, Mapping):
-        prompt = prompt.get("query") or next(iter(prompt.values()), None)
-    prompt = (prompt or "").strip()
-    if not prompt:
-        return None
-    is_closed = unicodedata.category(prompt[-1]).startswith("P")
-    return prompt if is_closed else f"{prompt}."
-
-
 def _candidates(
     queries: Sequence[str], top_ranked: Mapping[str, Sequence[str]], documents: Rows
 ) -> dict[str, list[str]]:
@@ -218,6 +199,17 @@ def _candidates(
     if without:
         warn(f"{len(without)} of {len(found)} queries have no candidates, such as {without[0]!r}")
     return found
+
+
+def _missing(
+    candidates: Mapping[str, Sequence[str]], scores: Mapping[str, Mapping[str, float]]
+) -> dict[str, list[str]]:
+    """The candidates without a score."""
+    missing = {
+        query: [name for name in names if name not in scores.get(query, ())]
+        for query, names in candidates.items()
+    }
+    return {query: names for query, names in missing.items() if names}
 
 
 def _by_document(
@@ -246,50 +238,3 @@ def _best(
 ) -> dict[str, float]:
     found = {name: scores[query][name] for name in names}
     return dict(sorted(found.items(), key=lambda pair: -pair[1])[:top_k])
-
-
-def _modalities(reranker: Reranker, kind: str) -> set[str]:
-    """What the reranker reads of a query or a document, in mteb's words."""
-    can = reranker.modalities
-    reads_images = can.query_image if kind == "query" else can.image
-    return {"text", "image"} if reads_images else {"text"}
-
-
-def _settings(reranker: Reranker) -> dict[str, Any]:
-    """The version of this package, the number format, and options that are not the defaults."""
-    found: dict[str, Any] = {"mmrerank": mmrerank.__version__}
-    if (dtype := getattr(reranker, "dtype", None)) is not None:
-        found["dtype"] = str(dtype).removeprefix("torch.")
-    given = getattr(reranker, "settings", {})
-    if getattr(given.get("reuse"), "states", "exact") != "exact":
-        found["states"] = given["reuse"].states
-    for name, parameter in inspect.signature(type(reranker)).parameters.items():
-        value = given.get(name, getattr(reranker, name, parameter.default))
-        if name in _WITHOUT_INFLUENCE or value == parameter.default:
-            continue
-        if callable(value):
-            value = getattr(value, "__qualname__", type(value).__qualname__)
-        if isinstance(value, (str, int, float, bool)):
-            found[name] = value
-    return found
-
-
-def _model_meta(
-    reranker: Reranker, name: str | None, revision: str | None, experiment: Mapping[str, Any]
-) -> ModelMeta:
-    """What mteb wants to know of a model. What is not known here is left empty."""
-    model = reranker.model
-    is_hub_id = model.count("/") == 1 and not Path(model).exists()
-    settings = getattr(reranker, "settings", {})
-    meta: ModelMeta = require("mteb.models").ModelMeta.create_empty(
-        {
-            "name": name or (model if is_hub_id else f"mmrerank/{Path(model).name}"),
-            "revision": revision or settings.get("revision"),
-            "modalities": sorted(_modalities(reranker, "document")),
-            "model_type": ["cross-encoder"],
-            "use_instructions": getattr(reranker, "instruction", None) is not None,
-            "max_tokens": getattr(reranker, "max_length", None),
-            "experiment_kwargs": dict(experiment),
-        }
-    )
-    return meta

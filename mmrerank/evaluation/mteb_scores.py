@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -28,7 +29,7 @@ class ScoreFile:
         first = json.dumps(facts, sort_keys=True)
         key = hashlib.sha256(first.encode()).hexdigest()[:16]
         folder.mkdir(parents=True, exist_ok=True)
-        self._path = folder / f"{name}-{key}.jsonl"
+        self._path = folder / f"{re.sub(r'[^\w.-]', '_', name)}-{key}.jsonl"
         self.scores: dict[str, dict[str, float]] = {}
         """What the file had: for each query the scores of its documents, by their ids."""
         whole = self._read(first) if self._path.exists() else 0

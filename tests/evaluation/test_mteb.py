@@ -22,7 +22,7 @@ from mteb_tasks import CANDIDATES, JUDGED, PAGES, QUERIES, make_task, pages, tab
 from mmrerank import Content, Image, InvalidInputError, OCRReranker, RerankError, RerankWarning
 from mmrerank.base import Reranker
 from mmrerank.errors import ImageError
-from mmrerank.evaluation.mteb import MTEBReranker, task_instruction
+from mmrerank.evaluation.mteb import MTEBReranker
 from mmrerank.evaluation.mteb_rows import document_text
 from mmrerank.local.compute.vision import VisionTower
 from mmrerank.types import Modalities, Scored
@@ -144,25 +144,6 @@ def test_results_are_filed_under_the_model_and_its_settings(tmp_path):
     assert meta["model_type"] == ["cross-encoder"]
 
 
-def test_other_settings_are_another_experiment():
-    def experiment(**options):
-        with load("jina-reranker-m0", **options) as reranker:
-            return MTEBReranker(reranker).mteb_model_meta.experiment_name
-
-    options = [{}, {"joint": True}, {"max_query_length": 100}, {"scores": "logit"}]
-    names = [experiment(**one) for one in options]
-    assert len(set(names)) == len(options)
-    assert experiment(show_progress=True, reuse=False) == names[0]
-
-
-def test_the_name_is_the_hub_id_unless_it_is_a_folder():
-    reranker = Counting()
-    assert MTEBReranker(reranker).mteb_model_meta.name == "tests/counting"
-    reranker.model = "/models/own"
-    assert MTEBReranker(reranker).mteb_model_meta.name == "mmrerank/own"
-    assert MTEBReranker(reranker, name="me/own").mteb_model_meta.name == "me/own"
-
-
 @pytest.mark.parametrize("at_once", [1, 2, 100])
 def test_one_that_caches_documents_gets_each_for_all_its_queries_in_a_row(at_once):
     reranker = Counting(caches=True)
@@ -183,7 +164,7 @@ def test_all_others_get_one_call_a_query(listwise):
 
 def test_a_second_stage_after_a_first_one_that_mteb_ran(tmp_path):
     task = make_task(candidates=None)
-    first = {"default": {"test": {q: {d: 1.0 for d in names} for q, names in CANDIDATES.items()}}}
+    first = {"default": {"test": {q: dict.fromkeys(names, 1.0) for q, names in CANDIDATES.items()}}}
     first["mteb_model_meta"] = {"model_name": "first/stage", "revision": "1"}
     (tmp_path / task.prediction_file_name).write_text(json.dumps(first))
     _, found = run(OCRReranker(), task.convert_to_reranking(tmp_path, top_k=2))
@@ -193,7 +174,7 @@ def test_a_second_stage_after_a_first_one_that_mteb_ran(tmp_path):
 
 
 def test_without_candidates_the_error_says_where_they_come_from():
-    with pytest.raises(InvalidInputError, match="does not search.*convert_to_reranking"):
+    with pytest.raises(InvalidInputError, match=r"does not search.*convert_to_reranking"):
         run(Counting(), make_task(candidates=None))
 
 
@@ -262,7 +243,7 @@ def test_at_most_top_k_results_the_best():
     assert list(found["q-torque"]) == ["turbine", "visit"]
 
 
-class Stopped(Exception):
+class StoppedError(Exception):
     """What stops a run in these tests."""
 
 
@@ -271,14 +252,14 @@ class Stopping(Counting):
 
     def _score(self, query, documents):
         if len(self.calls) == 2:
-            raise Stopped
+            raise StoppedError
         return super()._score(query, documents)
 
 
 @pytest.mark.parametrize("listwise", [True, False])
 def test_a_run_that_was_stopped_goes_on_where_it_was(tmp_path, listwise):
     _, whole = run(Counting(listwise=listwise))
-    with pytest.raises(Stopped):
+    with pytest.raises(StoppedError):
         run(Stopping(listwise=listwise), scores_folder=tmp_path)
     reranker = Counting(listwise=listwise)
     _, found = run(reranker, scores_folder=tmp_path)
@@ -296,13 +277,6 @@ def test_other_candidates_are_other_scores_only_where_documents_matter_to_each_o
         run(reranker, scores_folder=folder)
         run(reranker, make_task(candidates=fewer), scores_folder=folder)
         assert len(reranker.calls) == calls
-
-
-def test_the_instruction_of_a_task():
-    task = make_task()
-    assert task_instruction(task.metadata) == "Find the page that answers the question."
-    assert task_instruction(task.metadata.model_copy(update={"prompt": "Why?"})) == "Why?"
-    assert task_instruction(task.metadata.model_copy(update={"prompt": None})) is None
 
 
 def test_values_that_cannot_be_used():

@@ -54,6 +54,12 @@ def test_a_file_that_was_cut_anywhere_goes_on(tmp_path_factory, data):
     assert path.read_bytes() == whole
 
 
+def test_the_name_of_a_subset_is_no_path(tmp_path):
+    with ScoreFile(tmp_path, "task-../en/de", FACTS):
+        pass
+    assert [path.name[:13] for path in tmp_path.iterdir()] == ["task-.._en_de"]
+
+
 def test_damage_in_the_middle_is_named(tmp_path):
     path = write(tmp_path, [("q", {"a": 1.0})])
     path.write_bytes(path.read_bytes() + b"{}\n")
