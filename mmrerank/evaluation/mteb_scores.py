@@ -29,7 +29,8 @@ class ScoreFile:
         first = json.dumps(facts, sort_keys=True)
         key = hashlib.sha256(first.encode()).hexdigest()[:16]
         folder.mkdir(parents=True, exist_ok=True)
-        self._path = folder / f"{re.sub(r'[^\w.-]', '_', name)}-{key}.jsonl"
+        safe_name = re.sub(r"[^\w.-]", "_", name)  # a subset of mteb may have a slash
+        self._path = folder / f"{safe_name}-{key}.jsonl"
         self.scores: dict[str, dict[str, float]] = {}
         """What the file had: for each query the scores of its documents, by their ids."""
         whole = self._read(first) if self._path.exists() else 0

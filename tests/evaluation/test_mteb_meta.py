@@ -42,7 +42,8 @@ def test_options_that_change_scores_are_part_of_the_experiment():
         "fusion": "weighted_mean.<locals>.fuse",
         "states": "int8",
     }
-    assert "/" not in name and len(name) < 255
+    assert "/" not in name
+    assert len(name) < 255
 
 
 def name_of(model: str, name: str | None = None) -> str:
