@@ -30,14 +30,12 @@ def task_instruction(task: TaskMetadata) -> str | None:
     For the `instruction` of a reranker; without it, the reranker keeps the one it was published
     with. A full stop is added where there is no punctuation, as mteb does for Qwen3-VL-Reranker.
     """
-    prompt = task.prompt
-    if prompt is not None and not isinstance(prompt, str):
-        prompt = prompt.get("query") or prompt.get("document")
-    prompt = (prompt or "").strip()
-    if not prompt:
-        return None
-    is_closed = unicodedata.category(prompt[-1]).startswith("P")
-    return prompt if is_closed else f"{prompt}."
+    given = task.prompt or ""
+    if not isinstance(given, str):
+        given = str(given.get("query") or given.get("document") or "")
+    prompt = given.strip()
+    is_closed = not prompt or unicodedata.category(prompt[-1]).startswith("P")
+    return (prompt if is_closed else f"{prompt}.") or None
 
 
 def modalities(reranker: Reranker, kind: str) -> set[str]:
