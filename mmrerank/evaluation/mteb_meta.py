@@ -30,10 +30,9 @@ def task_instruction(task: TaskMetadata) -> str | None:
     For the `instruction` of a reranker; without it, the reranker keeps the one it was published
     with. A full stop is added where there is no punctuation, as mteb does for Qwen3-VL-Reranker.
     """
-    given = task.prompt or ""
-    if not isinstance(given, str):
-        given = str(given.get("query") or given.get("document") or "")
-    prompt = given.strip()
+    given: Any = task.prompt or ""  # a str, or a dict of one for queries and one for documents
+    prompt = given if isinstance(given, str) else given.get("query") or given.get("document") or ""
+    prompt = prompt.strip()
     is_closed = not prompt or unicodedata.category(prompt[-1]).startswith("P")
     return (prompt if is_closed else f"{prompt}.") or None
 
