@@ -29,6 +29,8 @@ Pairs = list[tuple[str, list[str]]]
 """Queries by their ids, and for each the ids of documents to score."""
 
 
+# Not a `CrossEncoderProtocol` of mteb: a class with `predict` would be given pairs query by query,
+# with each page decoded, and computed, again for each pair.
 class MTEBReranker:
     """A model for `mteb.evaluate` that scores the candidates of a reranking task.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import sys
 
 import pytest
 
@@ -19,7 +20,15 @@ from mteb.cache import ResultCache
 from mteb.models import CrossEncoderProtocol, EncoderProtocol, SearchProtocol
 from mteb_tasks import CANDIDATES, JUDGED, PAGES, QUERIES, make_task, pages, table, texts
 
-from mmrerank import Content, Image, InvalidInputError, OCRReranker, RerankError, RerankWarning
+from mmrerank import (
+    Content,
+    Image,
+    InvalidInputError,
+    MissingDependencyError,
+    OCRReranker,
+    RerankError,
+    RerankWarning,
+)
 from mmrerank.base import Reranker
 from mmrerank.errors import ImageError
 from mmrerank.evaluation.mteb import MTEBReranker
@@ -277,6 +286,12 @@ def test_other_candidates_are_other_scores_only_where_documents_matter_to_each_o
         run(reranker, scores_folder=folder)
         run(reranker, make_task(candidates=fewer), scores_folder=folder)
         assert len(reranker.calls) == calls
+
+
+def test_without_mteb_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "mteb.models", None)
+    with pytest.raises(MissingDependencyError, match=r"needs mteb, .*mmrerank\[mteb\]"):
+        MTEBReranker(Counting())
 
 
 def test_values_that_cannot_be_used():

@@ -270,3 +270,11 @@ def test_no_warning_where_nothing_is_cut(loaded, name):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         loaded(name).score("q", ["a", "b"])
+
+
+def test_it_says_whether_it_caches_documents(name):
+    with load(name) as reranker:
+        assert reranker.caches_documents == (name != "qwen3-reranker")
+        assert reranker.settings["max_batch_tokens"] is None
+    with load(name, reuse=False) as reranker:
+        assert not reranker.caches_documents
