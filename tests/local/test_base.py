@@ -272,9 +272,9 @@ def test_no_warning_where_nothing_is_cut(loaded, name):
         loaded(name).score("q", ["a", "b"])
 
 
-def test_it_says_whether_it_caches_documents(name):
-    with load(name) as reranker:
-        assert reranker.caches_documents == (name != "qwen3-reranker")
-        assert reranker.settings["max_batch_tokens"] is None
-    with load(name, reuse=False) as reranker:
+def test_it_says_whether_it_caches_documents(loaded):
+    assert loaded(M0).caches_documents
+    assert loaded(M0).settings["max_batch_tokens"] is None
+    assert not loaded("qwen3-reranker").caches_documents
+    with load(M0, reuse=False) as reranker:
         assert not reranker.caches_documents
