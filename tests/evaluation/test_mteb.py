@@ -17,6 +17,10 @@ import torch
 from golden_cases import load
 from ir_measures import nDCG
 from mteb.cache import ResultCache
+from mteb.mocks.mock_tasks.reranking import (
+    MockMultilingualInstructionReranking,
+    MockMultilingualRerankingTask,
+)
 from mteb.models import CrossEncoderProtocol, EncoderProtocol, SearchProtocol
 from mteb_tasks import CANDIDATES, JUDGED, PAGES, QUERIES, make_task, pages, table, texts
 
@@ -129,6 +133,17 @@ def test_the_score_of_mteb_is_that_of_ir_measures():
     (scores,) = result.task_results[0].scores["test"]
     assert scores["ndcg_at_10"] == pytest.approx(ours[nDCG @ 10], abs=1e-5)
     assert scores["ndcg_at_1"] == pytest.approx(ours[nDCG @ 1], abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    "kind", [MockMultilingualRerankingTask, MockMultilingualInstructionReranking]
+)
+def test_tasks_that_mteb_tries_its_own_models_with(kind, tmp_path):
+    reranker = Counting()
+    result, _ = run(reranker, kind(), scores_folder=tmp_path)
+    (scores,) = (one.scores["test"] for one in result.task_results)
+    assert [one["hf_subset"] for one in scores] == ["eng", "fra"]
+    assert len([*tmp_path.iterdir()]) == 2
 
 
 def test_mteb_takes_it_for_a_model_that_searches():
