@@ -66,6 +66,7 @@ class LocalReranker(Configurable, Reranker):
     def __init__(self, model: str, **options: Unpack[ImageOptions]) -> None:
         settings: ImageOptions = self.complete_options(options)
         self.settings: Mapping[str, Any] = dict(settings)
+        """The options it was made with, and the defaults of all others."""
         super().__init__(on_usage=settings["on_usage"])
         _check_positive(settings, "max_length", "max_images_per_document")
         if settings["max_batch_tokens"] is not None:
