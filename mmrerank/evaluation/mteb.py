@@ -42,9 +42,9 @@ class MTEBReranker:
 
     `name` ("organization/model") and `revision` are what mteb's files of results are named by;
     by default the hub id, or "mmrerank/" and the folder's name. The version of this package and
-    those options that change scores are recorded as mteb's `experiment_kwargs`, with those in
-    `experiment`: results of other settings are other experiments, and published ones are never
-    mistaken for yours.
+    the changed options, as far as the reranker shows them, are recorded as mteb's
+    `experiment_kwargs`, with those in `experiment`: results of other settings are other
+    experiments, and published ones are never mistaken for yours.
 
     With `scores_folder`, scores are written there as they are computed, and a run that was stopped
     goes on where it was.
