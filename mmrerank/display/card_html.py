@@ -55,12 +55,15 @@ def isolated(text: str) -> Element:
 def place_name(card: Card) -> str:
     """The file's name and the page: "report.pdf, page 3"; of a document without file, its title."""
     name = re.split(r"[/\\]", card.source.rstrip("/\\"))[-1] or card.title or "document"
-    return f"{name}, {_page_name(card)}" if card.page else name
+    return f"{name}, page {page}" if (page := _page_name(card)) else name
 
 
 def _page_name(card: Card) -> str:
+    """The number of the page, and what the document calls it if that is something else."""
+    if card.page is None:
+        return card.page_label
     label = card.page_label if card.page_label != str(card.page) else ""
-    return f"page {card.page}" + (f" ({label})" if label else "")
+    return str(card.page) + (f" ({label})" if label else "")
 
 
 def _facts(card: Card) -> Element:

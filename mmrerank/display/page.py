@@ -194,16 +194,15 @@ def cards_of(results: object) -> list[Card]:
         return cards_of_stages(results)
     if isinstance(results, (str, bytes)) or not isinstance(results, Sequence):
         raise InvalidInputError(f"show takes results, not a {type(results).__name__}")
-    hits = [one for one in results if isinstance(one, Hit)]
-    reranked = [one for one in results if isinstance(one, RerankResult)]
-    cards = [one for one in results if isinstance(one, Card)]
-    for same in (hits, reranked, cards):
-        if same and len(same) != len(results):
-            raise InvalidInputError("show takes results of one kind")
-    if results and not (hits or reranked or cards):
-        name = type(results[0]).__name__
-        raise InvalidInputError(
-            f"show takes results of Index.search or Reranker.rerank, not {name}; langchain_mmrerank "
-            "and llama_index_mmrerank have a show for documents and nodes"
-        )
-    return cards or cards_of_hits(hits) or cards_of_results(reranked)
+    kinds = {type(one) for one in results}
+    if kinds <= {Card}:
+        return list(results)
+    if kinds == {Hit}:
+        return cards_of_hits(results)
+    if kinds == {RerankResult}:
+        return cards_of_results(results)
+    names = " and ".join(sorted(kind.__name__ for kind in kinds))
+    raise InvalidInputError(
+        f"show takes results of Index.search or of Reranker.rerank, not {names}; langchain_mmrerank "
+        "and llama_index_mmrerank have a show of their own for documents and nodes"
+    )

@@ -25,16 +25,15 @@ a { color: var(--accent); }
   padding: 1rem; margin: 1rem 0; }
 .place { font-size: 1.1rem; margin: 0 0 .5rem; }
 .rank { color: var(--accent); }
-.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(15rem, 1fr));
-  gap: .15rem 1rem; margin: 0 0 .75rem; font-size: .9rem; }
+.facts { margin: 0 0 .75rem; font-size: .9rem; }
 .facts > div { display: flex; gap: .5rem; }
-.name { color: var(--dim); min-width: 4.5rem; }
+.name { color: var(--dim); flex: 0 0 4.5rem; }
 .value { margin: 0; min-width: 0; }
 .parts, .ranks { border-collapse: collapse; font-size: .9rem; margin: 0 0 .75rem; }
 .parts th, .ranks th { text-align: start; font-weight: 400; }
 .ranks thead th { color: var(--dim); }
 .cell, .number { padding: .1rem .75rem .1rem 0; vertical-align: top; }
-.number { font-variant-numeric: tabular-nums; text-align: end; }
+.number { font-variant-numeric: tabular-nums; text-align: end; white-space: nowrap; }
 .caption { color: var(--dim); text-align: start; font-size: .9rem; }
 .bar { width: 8rem; max-width: 25vw; }
 .text { margin: 0 0 .75rem; }
@@ -42,12 +41,11 @@ a { color: var(--accent); }
 .mark { background: var(--mark); color: inherit; text-decoration: underline 2px;
   text-underline-offset: .15em; }
 .note { color: var(--dim); font-size: .9rem; margin: 0 0 .75rem; }
-.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(15rem, 100%), 1fr));
-  gap: 1rem; align-items: start; margin: 0 0 .75rem; }
-.figure { margin: 0; padding: .5rem; border: 1px solid var(--line); border-radius: .5rem; }
+.figures { display: flex; flex-wrap: wrap; gap: 1rem; align-items: start; margin: 0 0 .75rem; }
+.figure { margin: 0; padding: .5rem; max-width: 100%; width: min-content; min-width: min(14rem, 100%); border: 1px solid var(--line); border-radius: .5rem; }
 .best { border: 3px solid var(--accent); }
 .badge { color: var(--accent); }
-.picture, .best-picture, .sheet { display: block; max-width: 100%; height: auto; margin: 0 auto .5rem;
+.picture, .best-picture, .sheet { display: block; max-width: 100%; height: auto; margin: 0 0 .5rem;
   background: #fff; }
 .sheet { border: 1px solid var(--line); margin-top: .5rem; }
 .missing { color: var(--dim); font-style: italic; margin: 0 0 .5rem; }

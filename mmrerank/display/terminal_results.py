@@ -151,6 +151,8 @@ def _print(console: Console, paragraph: str, style: str = "") -> None:
     """Print a paragraph, wrapped and indented; nothing for an empty one."""
     from rich.text import Text
 
+    if not paragraph:
+        return
     room = max(console.width - len(_INDENT), _NARROWEST)
     for line in Text(paragraph, style=style, overflow="fold").wrap(console, room):
         line.rstrip()

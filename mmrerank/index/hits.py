@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from mmrerank.loaders.boxes import Box
+from mmrerank.types import RerankResult
 
-__all__ = ["ROUTES", "Hit", "HitImage", "HitPart", "Routes", "Stages"]
+__all__ = ["ROUTES", "Hit", "HitImage", "HitPart", "Routes", "Stages", "parts_of"]
 
 ROUTES = ("words", "vectors", "captions")
 """The names of the routes. A search uses all of them by default."""
@@ -66,6 +67,17 @@ class HitPart:
     kind: Literal["text", "figure", "image"]
     score: float
     image: str | None = None
+
+
+def parts_of(result: RerankResult, refs: Sequence[str], kind: str) -> tuple[HitPart, ...]:
+    """The scores of the parts of a document of this kind, its images named by `refs`, in order."""
+    words: Literal["text", "figure"] = "figure" if kind == "figure" else "text"
+    return tuple(
+        HitPart(words, part.score)
+        if part.image is None
+        else HitPart("image", part.score, refs[part.image])
+        for part in result.parts
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

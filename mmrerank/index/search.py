@@ -6,14 +6,14 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, TypedDict
+from typing import TypedDict
 
 from mmrerank.base import Reranker, check_query
 from mmrerank.errors import InvalidInputError
 from mmrerank.index.duplicates import Found
 from mmrerank.index.figure_results import Ranked
 from mmrerank.index.filters import Where
-from mmrerank.index.hits import ROUTES, Hit, HitPart, Routes, Stages
+from mmrerank.index.hits import ROUTES, Hit, Routes, Stages, parts_of
 from mmrerank.index.ledger import Entry
 from mmrerank.index.results import Results
 from mmrerank.timing import Timer, report_time
@@ -136,18 +136,9 @@ class Search:
                 result.relevance_score,
                 None if result.best_image is None else self.refs[result.index][result.best_image],
                 result.is_scored,
-                parts=self._parts(result),
+                parts=parts_of(
+                    result, self.refs[result.index], self.candidates[result.index].entry.kind
+                ),
             )
             for result in results
         ]
-
-    def _parts(self, result: RerankResult) -> tuple[HitPart, ...]:
-        """The scores of the parts of a candidate; images by their references."""
-        kind = self.candidates[result.index].entry.kind
-        words: Literal["text", "figure"] = "figure" if kind == "figure" else "text"
-        return tuple(
-            HitPart(words, part.score)
-            if part.image is None
-            else HitPart("image", part.score, self.refs[result.index][part.image])
-            for part in result.parts
-        )
