@@ -106,7 +106,7 @@ def _rank_change(card: Card) -> str:
 
 def _parts(card: Card) -> Element | None:
     """What each part scored alone: in words and numbers, and as bars where scores are from 0 to 1."""
-    if not card.parts:
+    if len(card.parts) < 2:
         return None
     has_bars = all(0.0 <= part.score <= 1.0 for part in card.parts)
     rows = [_part_row(card, part, has_bar=has_bars) for part in card.parts]

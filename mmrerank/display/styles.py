@@ -42,8 +42,8 @@ a { color: var(--accent); }
   text-underline-offset: .15em; }
 .note { color: var(--dim); font-size: .9rem; margin: 0 0 .75rem; }
 .figures { display: flex; flex-wrap: wrap; gap: 1rem; align-items: start; margin: 0 0 .75rem; }
-.figure { margin: 0; padding: .5rem; max-width: 100%; width: min-content; min-width: min(14rem, 100%); border: 1px solid var(--line); border-radius: .5rem; }
-.best { border: 3px solid var(--accent); }
+.figure { margin: 0; padding: .5rem; max-width: min(100%, 16rem); border: 1px solid var(--line); border-radius: .5rem; }
+.best { border: 3px solid var(--accent); max-width: min(100%, 30rem); }
 .badge { color: var(--accent); }
 .picture, .best-picture, .sheet { display: block; max-width: 100%; height: auto; margin: 0 0 .5rem;
   background: #fff; }
