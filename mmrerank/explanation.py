@@ -89,11 +89,11 @@ class Explanation:
 
     `score` is the document's score as `Reranker.score` returns it. Weights explain `output`, which
     is on the model's own scale: the logit of a local model, the score itself for `bm25`. `baseline`
-    is the output for the same prompt with its words and images blurred to their mean (0 for `bm25`).
-    All weights, with `template` for the words of the prompt that are not the user's, add up to
-    `output - baseline - gap`; a `gap` that is large beside `output - baseline` says that the weights
-    are not exact. `baseline`, `gap` and `template` are None for `leave_one_out`, whose weights do
-    not add up to anything: each is the loss of output without that word alone.
+    is the output for the same prompt with its words and images blurred to one mean (0 for `bm25`).
+    All weights add up to `output - baseline - gap`; a `gap` that is large beside
+    `output - baseline` says that the weights are not exact. `baseline` and `gap` are None for
+    `leave_one_out`, whose weights do not add up to anything: each is what the output loses without
+    that word alone.
 
     `query` and `document` have words in the order of the text, `query_images` and `images` a map
     for each image that was explained, `query_image_words` and `image_words` the words that were
@@ -106,7 +106,6 @@ class Explanation:
     output: float
     baseline: float | None = None
     gap: float | None = None
-    template: float | None = None
     query: tuple[WordWeight, ...] = ()
     document: tuple[WordWeight, ...] = ()
     query_images: tuple[ImageMap, ...] = ()
