@@ -41,7 +41,8 @@ clients: .venv-clients/installed
 
 # What uses the openai package once more with version 3, where .venv has 2.
 OPENAI3_TESTS := tests/captioning tests/answers/test_openai_chat.py tests/testing/chat \
-	tests/langchain/test_captions.py tests/llama_index/test_captions.py
+	tests/langchain/test_captions.py tests/llama_index/test_captions.py \
+	tests/retrieval/test_openai_embedding.py
 
 openai3: .venv-openai3/installed
 	.venv-openai3/bin/python -m pytest -m "not slow" $(OPENAI3_TESTS)

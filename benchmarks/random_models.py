@@ -85,6 +85,61 @@ def qwen3_vl(folder: Path, *, hidden: int = 768, layers: int = 12, vision: int =
     return _save(transformers.Qwen3VLForConditionalGeneration, config, folder, "qwen3-vl-reranker")
 
 
+def m0_full(folder: Path, device: str) -> Path:
+    """m0 at its published size, 2.2 billion parameters without its vocabulary's head, in bfloat16."""
+    from mmrerank.local.m0_model import JinaVLForRanking
+
+    text = TEXT | {
+        "vocab_size": 151_936,
+        "num_key_value_heads": 2,
+        "hidden_size": 1536,
+        "num_hidden_layers": 28,
+        "intermediate_size": 8960,
+        "num_attention_heads": 12,
+        "rope_parameters": {
+            "rope_theta": 1e6,
+            "rope_type": "default",
+            "mrope_section": [16, 24, 24],
+        },
+    }
+    tower = {"depth": 32, "embed_dim": 1280, "hidden_size": 1536, "num_heads": 16}
+    config = transformers.Qwen2VLConfig(text_config=text, vision_config=tower, **_special())
+    config.architectures = ["JinaVLForRanking"]
+    return _save(JinaVLForRanking, config, folder, "jina-reranker-m0", device)
+
+
+def qwen3_vl_full(folder: Path, device: str) -> Path:
+    """Qwen3-VL-Reranker-2B at its published size, in bfloat16."""
+    text = TEXT | {
+        "vocab_size": 151_936,
+        "num_key_value_heads": 8,
+        "hidden_size": 2048,
+        "num_hidden_layers": 28,
+        "intermediate_size": 6144,
+        "num_attention_heads": 16,
+        "head_dim": 128,
+        "rope_parameters": {
+            "rope_theta": 5e6,
+            "rope_type": "default",
+            "mrope_section": [24, 20, 20],
+            "mrope_interleaved": True,
+        },
+    }
+    tower = {
+        "depth": 24,
+        "hidden_size": 1024,
+        "intermediate_size": 4096,
+        "num_heads": 16,
+        "out_hidden_size": 2048,
+        "deepstack_visual_indexes": [5, 11, 17],
+    }
+    config = transformers.Qwen3VLConfig(
+        text_config=text, vision_config=tower, tie_word_embeddings=True, **_special()
+    )
+    model = transformers.Qwen3VLForConditionalGeneration
+    return _save(model, config, folder, "qwen3-vl-reranker", device)
+
+
 def _special() -> dict[str, int]:
     """The control tokens as the small vocabulary of the golden checkpoints numbers them."""
     config = json.loads((GOLDEN / "qwen3-vl-reranker" / "config.json").read_text())
@@ -92,12 +147,23 @@ def _special() -> dict[str, int]:
     return {name: config[name] for name in names}
 
 
-def _save(cls: type, config: object, folder: Path, golden: str) -> Path:
-    """Weights of seed 0, the golden tokeniser; nothing if the folder has them already."""
+def _save(cls: type, config: object, folder: Path, golden: str, device: str | None = None) -> Path:
+    """Weights of seed 0, the golden tokeniser; nothing if the folder has them already.
+
+    With a device, the weights are made there, in bfloat16.
+    """
     if (folder / "done").is_file():
         return folder
     torch.manual_seed(0)
-    model = cls(config)
+    if device is None:
+        model = cls(config)
+    else:
+        torch.set_default_dtype(torch.bfloat16)
+        try:
+            with torch.device(device):
+                model = cls(config)
+        finally:
+            torch.set_default_dtype(torch.float32)
     model.config.architectures = [cls.__name__]
     model.config.save_pretrained(folder)
     tied = set(getattr(model, "all_tied_weights_keys", None) or {})

@@ -65,7 +65,7 @@ def m0(args: argparse.Namespace) -> dict[str, Any]:
     info = on.cache_info()
     keeper = JinaM0Reranker(path, device="cpu", reuse=Reuse(memory=64 << 30, disk=disk))
     for key, kept in on._cache._memory._entries.items():  # the files, without computing again
-        keeper._cache.put(_renamed(on, keeper, given.contents).get(key, key), kept)
+        keeper._cache.put(_renamed(on, keeper, given.contents).get(key, key), kept, "document")
     keeper.close()
     for _ in range(3):
         again = JinaM0Reranker(path, device="cpu", reuse=Reuse(memory=64 << 30, disk=disk))

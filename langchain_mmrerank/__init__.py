@@ -10,7 +10,7 @@ from langchain_mmrerank.answers import ImagePrompt, ImagePromptValue, to_message
 from langchain_mmrerank.captions import ChatModelCaptions
 from langchain_mmrerank.compressor import MultimodalRerank
 from langchain_mmrerank.display import show
-from langchain_mmrerank.embeddings import TextEmbeddings
+from langchain_mmrerank.embeddings import MultimodalEmbeddings, TextEmbeddings
 from langchain_mmrerank.loader import (
     MultimodalBlobParser,
     MultimodalLoader,
@@ -26,6 +26,7 @@ __all__ = [
     "ImagePrompt",
     "ImagePromptValue",
     "MultimodalBlobParser",
+    "MultimodalEmbeddings",
     "MultimodalLoader",
     "MultimodalPDFLoader",
     "MultimodalRAG",

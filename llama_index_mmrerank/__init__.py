@@ -9,7 +9,7 @@ require("llama_index.core")
 from llama_index_mmrerank.answers import ImagePostprocessor, to_message
 from llama_index_mmrerank.captions import LLMCaptions
 from llama_index_mmrerank.display import show
-from llama_index_mmrerank.embeddings import TextEmbedding
+from llama_index_mmrerank.embeddings import MultimodalEmbedding, TextEmbedding
 from llama_index_mmrerank.postprocessor import MultimodalRerank
 from llama_index_mmrerank.rag import MultimodalRAG
 from llama_index_mmrerank.reader import (
@@ -23,6 +23,7 @@ from llama_index_mmrerank.retriever import MultimodalRetriever
 __all__ = [
     "ImagePostprocessor",
     "LLMCaptions",
+    "MultimodalEmbedding",
     "MultimodalPDFReader",
     "MultimodalRAG",
     "MultimodalReader",

@@ -34,10 +34,14 @@ if TYPE_CHECKING:  # imported on first use; type checkers and editors must know 
     from mmrerank.retrieval.embedder import Embedder
     from mmrerank.retrieval.embedding_gemma2 import EmbeddingGemma2Embedder
     from mmrerank.retrieval.hashing import HashingEmbedder
+    from mmrerank.retrieval.jina_embedding import JinaEmbedder
     from mmrerank.retrieval.minilm import MiniLMEmbedder
     from mmrerank.retrieval.minilm_reranker import OCRMiniLMReranker
+    from mmrerank.retrieval.openai_embedding import OpenAIEmbedder
     from mmrerank.retrieval.qwen3_embedding import Qwen3Embedder
+    from mmrerank.retrieval.qwen3_vl_embedding import Qwen3VLEmbedder
     from mmrerank.retrieval.siglip import SiglipEmbedder
+    from mmrerank.retrieval.vllm_embedding import VLLMEmbedder
 
 __all__ = [
     "CLIPEmbedder",
@@ -51,6 +55,7 @@ __all__ = [
     "FolderLoader",
     "HashingEmbedder",
     "InfinityReranker",
+    "JinaEmbedder",
     "JinaM0Reranker",
     "JinaReranker",
     "LlamaCppReranker",
@@ -58,15 +63,18 @@ __all__ = [
     "NVIDIAReranker",
     "OCRMiniLMReranker",
     "OCRReranker",
+    "OpenAIEmbedder",
     "PDFLoader",
     "Qwen3Embedder",
     "Qwen3Reranker",
+    "Qwen3VLEmbedder",
     "Qwen3VLReranker",
     "RerankAPIReranker",
     "SGLangReranker",
     "ScoreCache",
     "SiglipEmbedder",
     "TEIReranker",
+    "VLLMEmbedder",
     "VLLMReranker",
     "WordStatistics",
 ]
@@ -151,11 +159,15 @@ _MODULES = {row.class_name: row.module for row in RERANKERS} | {
     "FileLoader": "mmrerank.loaders.files",
     "FolderLoader": "mmrerank.loaders.files",
     "HashingEmbedder": "mmrerank.retrieval.hashing",
+    "JinaEmbedder": "mmrerank.retrieval.jina_embedding",
     "MiniLMEmbedder": "mmrerank.retrieval.minilm",
+    "OpenAIEmbedder": "mmrerank.retrieval.openai_embedding",
     "PDFLoader": "mmrerank.loaders.pdf.loader",
     "Qwen3Embedder": "mmrerank.retrieval.qwen3_embedding",
+    "Qwen3VLEmbedder": "mmrerank.retrieval.qwen3_vl_embedding",
     "ScoreCache": "mmrerank.http.cache",
     "SiglipEmbedder": "mmrerank.retrieval.siglip",
+    "VLLMEmbedder": "mmrerank.retrieval.vllm_embedding",
     "WordStatistics": "mmrerank.ocr.bm25",
 }
 

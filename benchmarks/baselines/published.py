@@ -76,11 +76,19 @@ class _Images:
     high: int
     model: Any
 
-    def __init__(self, path: str, batch_size: int) -> None:
+    def __init__(
+        self,
+        path: str,
+        batch_size: int,
+        *,
+        dtype: torch.dtype = torch.float32,
+        device: str = "cpu",
+    ) -> None:
         from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import (
             Qwen2VLImageProcessorPil,
         )
 
+        self.dtype, self.device = dtype, device
         self.batch_size, self.tokenizer = batch_size, _tokenizer(path)
         self.processor = Qwen2VLImageProcessorPil.from_pretrained(path)
         self.pad = self.tokenizer.convert_tokens_to_ids("<|image_pad|>")
@@ -95,7 +103,8 @@ class _Images:
         ]
         text = self.tokenizer(texts, padding=True, return_tensors="pt")
         kinds = (text["input_ids"] == self.pad).int()
-        return {**text, **pixels, "mm_token_type_ids": kinds}
+        made = {**text, **pixels, "mm_token_type_ids": kinds}
+        return {name: value.to(self.device) for name, value in made.items()}
 
     @torch.no_grad()
     def score(self, query: str, paths: list[Path]) -> list[float]:
@@ -113,22 +122,22 @@ class M0(_Images):
 
     low, high = 56 * 56, 768 * 28 * 28
 
-    def __init__(self, path: str, batch_size: int) -> None:
-        super().__init__(path, batch_size)
+    def __init__(self, path: str, batch_size: int, **where: Any) -> None:
+        super().__init__(path, batch_size, **where)
         from mmrerank.local.m0_model import KEY_MAPPING, JinaVLForRanking
 
         config = transformers.AutoConfig.from_pretrained(path)
         self.model = JinaVLForRanking.from_pretrained(
-            path, config=config, key_mapping=KEY_MAPPING, dtype=torch.float32
+            path, config=config, key_mapping=KEY_MAPPING, dtype=self.dtype
         ).eval()
+        self.model.to(self.device)
 
     def prompt(self, query: str, image: str) -> str:
         return f"**Document**:\n{image}\n**Query**:\n{query}"
 
     def batch(self, inputs: dict[str, Any]) -> list[float]:
-        rows = inputs["input_ids"].shape[0]
         for name, value in (("input_ids", 100), ("attention_mask", 1), ("mm_token_type_ids", 0)):
-            column = torch.full((rows, 1), value, dtype=inputs[name].dtype)
+            column = torch.full_like(inputs[name][:, :1], value)
             inputs[name] = torch.cat([inputs[name], column], dim=1)
         hidden = self.model.model(**inputs, output_hidden_states=True).hidden_states[-1][:, -1]
         return (self.model.score(hidden).squeeze(-1) - 2.65).sigmoid().tolist()
@@ -139,11 +148,12 @@ class Qwen3VL(_Images):
 
     low, high = 4 * 32 * 32, 1800 * 32 * 32
 
-    def __init__(self, path: str, batch_size: int = 1) -> None:
-        super().__init__(path, batch_size)
+    def __init__(self, path: str, batch_size: int = 1, **where: Any) -> None:
+        super().__init__(path, batch_size, **where)
         self.model = transformers.Qwen3VLForConditionalGeneration.from_pretrained(
-            path, dtype=torch.float32
+            path, dtype=self.dtype
         ).eval()
+        self.model.to(self.device)
         yes, no = self.tokenizer.convert_tokens_to_ids(["yes", "no"])
         self.row = self.model.lm_head.weight[yes] - self.model.lm_head.weight[no]
 

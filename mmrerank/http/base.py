@@ -191,9 +191,9 @@ class HTTPReranker(Configurable, Reranker):
         slots = self._connection.limits.slots
         return Bounds(self.model, slots, self.max_concurrency, call.deadline, self._connection.mask)
 
-    def _batches(self, call: RerankCall) -> list[BatchSteps]:
+    def _batches(self, call: RerankCall) -> list[BatchSteps[float]]:
         """What must be sent; the scores go into `call.scores`."""
-        steps: list[BatchSteps] = []
+        steps: list[BatchSteps[float]] = []
         for i, query in enumerate(call.queries):
             missing = call.missing(i)
             keys = iter(missing)
@@ -213,7 +213,7 @@ class HTTPReranker(Configurable, Reranker):
         query: Content,
         encoded_query: Callable[[], Any],
         batch: dict[bytes, Content],
-    ) -> BatchSteps:
+    ) -> BatchSteps[float]:
         """One batch: a request, or several where the encoded images exceed the bytes of one.
 
         Nothing is encoded before the batch has its slot, and nothing is kept after it was sent.

@@ -1,4 +1,4 @@
-"""How a reranker reaches its service: address, key, clients, and the limits its calls share."""
+"""How a service is reached: address, key, clients, and the limits that all calls share."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mmrerank.http.clients import Clients, client_arguments, make_client
 from mmrerank.http.credentials import Secret, check_base_url, find_key, hide_headers
 from mmrerank.http.limits import RateLimiter, Slots
 from mmrerank.http.masking import Mask
-from mmrerank.http.options import HTTPOptions
+from mmrerank.http.options import ConnectionOptions
 from mmrerank.http.proxies import is_this_machine, make_proxy, proxy_secrets
 from mmrerank.http.wire import Request
 
@@ -28,7 +28,7 @@ _QUESTION_SECONDS = 3.0
 
 
 class SharedLimits:
-    """The limits of all calls of one reranker together; None is no limit."""
+    """The limits of all calls of one object together; None is no limit."""
 
     def __init__(
         self, concurrency: int, requests_per_minute: int | None, tokens_per_minute: int | None
@@ -40,7 +40,7 @@ class SharedLimits:
 class Connection:
     """Where requests go, with which key and headers, and over which clients.
 
-    `options` are complete (`HTTPReranker.complete_options`). Works from any thread and event loop,
+    `options` are complete (`Configurable.complete_options`). Works from any thread and event loop,
     and after a fork. A pickle contains neither key, proxy, client nor the caller's headers: once
     loaded, it looks for its key (`key_names`) and its proxy in the environment. Raises `AuthenticationError`
     where `key_required_by` names a class and there is no key, `InvalidInputError` for an unusable
@@ -50,7 +50,7 @@ class Connection:
     def __init__(
         self,
         base_url: str,
-        options: HTTPOptions,
+        options: ConnectionOptions,
         *,
         key_names: tuple[str, ...] = (),
         key_required_by: str | None = None,

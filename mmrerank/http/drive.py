@@ -13,6 +13,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, wait
 from contextlib import asynccontextmanager, contextmanager
+from typing import TypeVar
 
 import httpx
 
@@ -23,21 +24,23 @@ from mmrerank.threads import run_all, run_in_thread
 
 __all__ = ["drive", "drive_async"]
 
+T = TypeVar("T")
+
 # Seconds after the deadline in which requests may still fail by themselves, with their own errors.
 _GRACE = 0.5
 
 
 class _StoppedError(Exception):
-    """Another batch of the same call has failed, so this one's scores are not needed."""
+    """Another batch of the same call has failed, so this one's results are not needed."""
 
 
 def drive(
-    batches: Sequence[BatchSteps],
+    batches: Sequence[BatchSteps[T]],
     client: httpx.Client,
     bounds: Bounds,
     on_stuck: Callable[[], None],
-) -> list[list[float]]:
-    """Run the batches in threads; their scores, in the order of `batches`.
+) -> list[list[T]]:
+    """Run the batches in threads; their results, in the order of `batches`.
 
     Raises the first `APIError` of any batch at once: batches that have not begun or that pause
     are dropped, and answers to running requests are ignored. `on_stuck` is called when a request
@@ -60,12 +63,12 @@ def drive(
 
 
 async def drive_async(
-    batches: Sequence[BatchSteps], client: httpx.AsyncClient, bounds: Bounds
-) -> list[list[float]]:
+    batches: Sequence[BatchSteps[T]], client: httpx.AsyncClient, bounds: Bounds
+) -> list[list[T]]:
     """As `drive`, with tasks. Cancelling it, or an error in one batch, cancels the others."""
     gate = asyncio.Semaphore(bounds.workers)
 
-    async def run(batch: BatchSteps) -> list[float]:
+    async def run(batch: BatchSteps[T]) -> list[T]:
         async with gate:
             return await _run_async(batch, client, bounds)
 
@@ -82,8 +85,8 @@ async def drive_async(
 
 
 def _run(
-    batch: BatchSteps, client: httpx.Client, bounds: Bounds, stop: threading.Event
-) -> list[float]:
+    batch: BatchSteps[T], client: httpx.Client, bounds: Bounds, stop: threading.Event
+) -> list[T]:
     outcome: Outcome = None
     with _slot(bounds):
         while not stop.is_set():
@@ -98,7 +101,7 @@ def _run(
     raise _StoppedError
 
 
-async def _run_async(batch: BatchSteps, client: httpx.AsyncClient, bounds: Bounds) -> list[float]:
+async def _run_async(batch: BatchSteps[T], client: httpx.AsyncClient, bounds: Bounds) -> list[T]:
     outcome: Outcome = None
     async with _slot_async(bounds):
         while True:
@@ -114,13 +117,13 @@ async def _run_async(batch: BatchSteps, client: httpx.AsyncClient, bounds: Bound
                 outcome = await post_async(client, step, bounds)
 
 
-def _next_step(batch: BatchSteps, outcome: Outcome) -> Step | list[float]:
-    """What the batch wants next, or its scores once it has ended."""
+def _next_step(batch: BatchSteps[T], outcome: Outcome) -> Step | list[T]:
+    """What the batch wants next, or its results once it has ended."""
     try:
         return batch.send(outcome)
     except StopIteration as stop:
-        scores: list[float] = stop.value
-        return scores
+        results: list[T] = stop.value
+        return results
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from mmrerank.http.options import HTTPOptions
 from mmrerank.http.responses import ErrorFacts, IndexedScores, read_error
 from mmrerank.types import Content, Modalities
 
-__all__ = ["JinaReranker"]
+__all__ = ["JinaReranker", "read_jina_error"]
 
 _TEXT = Modalities()
 _M0 = Modalities(image=True, query_image=True)
@@ -90,13 +90,17 @@ class JinaReranker(HTTPReranker):
         return pairs, (body.get("usage") or {}).get("total_tokens")
 
     def _read_error(self, body: Any) -> ErrorFacts:
-        """As for other services; with 422 there is also a list of `errors` beside `detail`."""
-        facts = read_error(body)
-        errors = body.get("errors") if isinstance(body, dict) else None
-        if not isinstance(errors, list):
-            return facts
-        messages = [read_error({"detail": [error]}).message for error in errors]
-        return facts._replace(message="; ".join([facts.message, *messages]))
+        return read_jina_error(body)
+
+
+def read_jina_error(body: Any) -> ErrorFacts:
+    """As `read_error`; with 422 there is also a list of `errors` beside `detail`."""
+    facts = read_error(body)
+    errors = body.get("errors") if isinstance(body, dict) else None
+    if not isinstance(errors, list):
+        return facts
+    messages = [read_error({"detail": [error]}).message for error in errors]
+    return facts._replace(message="; ".join([facts.message, *messages]))
 
 
 def _unknown_model(model: str) -> str:

@@ -1,4 +1,4 @@
-"""The keywords that every rerank service takes: their types, meanings, defaults and checks."""
+"""The keywords that every service takes: their types, meanings, defaults and checks."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from mmrerank.fusion import Fusion, max_score
 from mmrerank.http.cache import ScoreCache
 from mmrerank.types import Usage
 
-__all__ = ["DEFAULTS", "HTTPOptions", "check_options"]
+__all__ = ["DEFAULTS", "ConnectionOptions", "HTTPOptions", "check_options"]
 
 
-class HTTPOptions(TypedDict, total=False):
-    """Keywords of every `HTTPReranker`; `DEFAULTS` has their defaults."""
+class ConnectionOptions(TypedDict, total=False):
+    """Keywords of everything that asks a service over HTTP; `DEFAULTS` has their defaults."""
 
     api_key: str | None
     """The service's key. None reads the environment (the class's `key_names`); "" sends none."""
@@ -35,39 +35,17 @@ class HTTPOptions(TypedDict, total=False):
     """How often a request that failed for a temporary reason is sent again."""
 
     max_concurrency: int
-    """Requests in flight at once, over all threads and event loops that use this reranker."""
+    """Requests in flight at once, over all threads and event loops that use this object."""
 
     requests_per_minute: int | None
-    """Rate limit over all calls of this reranker; None for no limit."""
+    """Rate limit over all calls of this object; None for no limit."""
 
     tokens_per_minute: int | None
     """As `requests_per_minute`, for tokens. They are estimated, on the high side."""
 
-    instruction: str | None
-    """What the model is told to look for, where the service takes an instruction."""
-
-    max_images_per_document: int
-    """Only the first images of a document, up to this number, are scored."""
-
-    fusion: Fusion
-    """Combines the scores of a document's parts into one; see `mmrerank.fusion`."""
-
     max_pixels: int | None
     """Larger images are shrunk to this many pixels before they are sent; None for as many as the
     model reads."""
-
-    send_urls: bool
-    """Pass image URLs on, for the service to fetch, where it can."""
-
-    cache: ScoreCache | None
-    """Remembers scores; rerankers may share one."""
-
-    on_error: Literal["raise", "keep_order"]
-    """What an `APIError` does: "raise" raises it; "keep_order" turns it into a `RerankWarning` and
-    returns the documents in their input order, with `is_scored` False."""
-
-    on_usage: Callable[[Usage], None] | None
-    """Called with the `Usage` of each call, also of calls that fail."""
 
     headers: Mapping[str, str] | None
     """Added to each request."""
@@ -87,6 +65,32 @@ class HTTPOptions(TypedDict, total=False):
 
     async_client: httpx.AsyncClient | None
     """As `client`, for asynchronous calls."""
+
+
+class HTTPOptions(ConnectionOptions, total=False):
+    """Keywords of every `HTTPReranker`; `DEFAULTS` has their defaults."""
+
+    instruction: str | None
+    """What the model is told to look for, where the service takes an instruction."""
+
+    max_images_per_document: int
+    """Only the first images of a document, up to this number, are scored."""
+
+    fusion: Fusion
+    """Combines the scores of a document's parts into one; see `mmrerank.fusion`."""
+
+    send_urls: bool
+    """Pass image URLs on, for the service to fetch, where it can."""
+
+    cache: ScoreCache | None
+    """Remembers scores; rerankers may share one."""
+
+    on_error: Literal["raise", "keep_order"]
+    """What an `APIError` does: "raise" raises it; "keep_order" turns it into a `RerankWarning` and
+    returns the documents in their input order, with `is_scored` False."""
+
+    on_usage: Callable[[Usage], None] | None
+    """Called with the `Usage` of each call, also of calls that fail."""
 
 
 DEFAULTS: HTTPOptions = {
@@ -126,7 +130,7 @@ _MINIMUM = {
 _LONGEST = 366 * 24 * 3600  # seconds; waiting for inf, or for much more than this, overflows
 
 
-def check_options(options: HTTPOptions) -> None:
+def check_options(options: Mapping[str, object]) -> None:
     """Raise `InvalidInputError` for a value that cannot be used; `options` are complete."""
     _check_numbers(options)
     _check_seconds(options)

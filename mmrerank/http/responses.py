@@ -1,4 +1,4 @@
-"""Reads a service's answers: the scores, the error, and how long it asks to wait."""
+"""Reads a service's answers: scores or vectors, the error, and how long it asks to wait."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ __all__ = [
     "requested_pause",
     "scores_by_index",
     "to_error",
+    "values_by_index",
 ]
 
 IndexedScores = Sequence[tuple[Any, Any]]
-"""(index, score) pairs as a service wrote them, not yet checked."""
+"""(index, score) pairs as a service wrote them, not yet checked; of embeddings, (index, vector)."""
 
 _MAX_MESSAGE, _MAX_NAME = 600, 100  # characters
 
@@ -64,7 +65,7 @@ class ErrorFacts(NamedTuple):
 def decode_answer(
     decode: Callable[[Any], tuple[IndexedScores, int | None]], answer: Response, model: str
 ) -> tuple[IndexedScores, int]:
-    """The (index, score) pairs and the tokens that `decode` reads from the answer's JSON.
+    """The (index, value) pairs and the tokens that `decode` reads from the answer's JSON.
 
     Raises `InvalidResponseError` for an answer that is not JSON or has another structure.
     """
@@ -82,24 +83,35 @@ def decode_answer(
 def scores_by_index(pairs: IndexedScores, count: int, model: str) -> list[float]:
     """One score for each of `count` documents, in their order; `pairs` come in any order.
 
-    Raises `InvalidResponseError` for a missing, repeated or unknown index, and for a score that
-    is not a finite number.
+    Raises `InvalidResponseError` as `values_by_index`, and for a score that is not a finite number.
     """
-    scores: dict[int, float] = {}
-    for index, score in pairs:
-        _check_index(index, count, model)
-        if index in scores:
-            raise InvalidResponseError(f"{model}: index {index} is given twice")
+    scores: list[float] = []
+    for index, score in enumerate(values_by_index(pairs, count, model, "score")):
         number = _finite(score)
         if number is None:
             raise InvalidResponseError(f"{model}: the score of index {index} is {_shown(score)}")
-        scores[index] = number
-    missing = [i for i in range(count) if i not in scores]
+        scores.append(number)
+    return scores
+
+
+def values_by_index(pairs: IndexedScores, count: int, model: str, kind: str) -> list[Any]:
+    """One value for each of `count` documents, in their order; `pairs` come in any order.
+
+    `kind` is what errors call a value. Raises `InvalidResponseError` for a missing, repeated or
+    unknown index.
+    """
+    values: dict[int, Any] = {}
+    for index, value in pairs:
+        _check_index(index, count, model)
+        if index in values:
+            raise InvalidResponseError(f"{model}: index {index} is given twice")
+        values[index] = value
+    missing = [i for i in range(count) if i not in values]
     if missing:
         raise InvalidResponseError(
-            f"{model}: {len(missing)} of {count} documents got no score, the first is {missing[0]}"
+            f"{model}: {len(missing)} of {count} documents got no {kind}, the first is {missing[0]}"
         )
-    return [scores[i] for i in range(count)]
+    return [values[i] for i in range(count)]
 
 
 def _check_index(index: object, count: int, model: str) -> None:

@@ -7,12 +7,12 @@ import random
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 
 from mmrerank.errors import APIConnectionError, APIError, APITimeoutError
-from mmrerank.http.call import RerankCall
+from mmrerank.http.call import UsageCounter
 from mmrerank.http.connection import Connection
 from mmrerank.http.responses import ErrorFacts, requested_pause, to_error
 from mmrerank.http.wire import Outcome, Pause, Request, Response, Step
@@ -26,9 +26,19 @@ _RETRIED = (408, 429, 500, 502, 503, 504)
 _LONGEST_PAUSE = 60.0  # seconds; if a service asks for more, its error is raised
 
 
+class Call(Protocol):
+    """One call: its end, a time of `time.monotonic`, and its counts."""
+
+    @property
+    def deadline(self) -> float: ...
+
+    @property
+    def counter(self) -> UsageCounter: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Sends the requests of one call of a reranker. `read_error` reads the service's errors,
+    """Sends the requests of one call of a service. `read_error` reads the service's errors,
     `is_permanent` knows those that a repetition cannot mend in spite of their status.
     """
 
@@ -36,7 +46,7 @@ class Sender:
     read_error: Callable[[Any], ErrorFacts]
     model: str
     max_retries: int
-    call: RerankCall
+    call: Call
     is_permanent: Callable[[APIError], bool] = lambda _: False
 
     def send(self, request: Request, tokens: int) -> Generator[Step, Outcome, Response]:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from mmrerank.errors import APIError
 
 __all__ = ["BatchSteps", "Outcome", "Pause", "Request", "Response", "Step"]
+
+
+T = TypeVar("T")
+"""What a batch makes of each of its documents: a score, or a vector."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,5 +50,5 @@ Step = Request | Pause
 Outcome = Response | APIError | None
 """What a step led to: an answer, or the error that prevented one; None after a pause."""
 
-BatchSteps = Generator[Step, Outcome, list[float]]
-"""One batch of documents: yields its steps, is sent their outcomes, returns the scores."""
+BatchSteps = Generator[Step, Outcome, list[T]]
+"""One batch of documents: yields its steps, is sent their outcomes, returns scores or vectors."""

@@ -90,11 +90,42 @@ EMBEDDERS = (
         modalities=_IMAGES,
     ),
     EmbedderRow(
+        name="qwen3-vl",
+        class_name="Qwen3VLEmbedder",
+        module="mmrerank.retrieval.qwen3_vl_embedding",
+        about="Qwen3-VL-Embedding on this machine: long texts, images and both together",
+        value="PATH",
+        modalities=_IMAGES,
+    ),
+    EmbedderRow(
         name="embeddinggemma2",
         class_name="EmbeddingGemma2Embedder",
         module="mmrerank.retrieval.embedding_gemma2",
         about="EmbeddingGemma 2 on this machine: long texts and images",
         value="PATH",
+        modalities=_IMAGES,
+    ),
+    EmbedderRow(
+        name="openai",
+        class_name="OpenAIEmbedder",
+        module="mmrerank.retrieval.openai_embedding",
+        about="texts, by OpenAI's API or a server like it (OPENAI_BASE_URL)",
+        value="MODEL",
+    ),
+    EmbedderRow(
+        name="jina",
+        class_name="JinaEmbedder",
+        module="mmrerank.retrieval.jina_embedding",
+        about="texts and images, by Jina's API",
+        value="MODEL",
+        modalities=_IMAGES,
+    ),
+    EmbedderRow(
+        name="vllm",
+        class_name="VLLMEmbedder",
+        module="mmrerank.retrieval.vllm_embedding",
+        about="texts and images, by a vLLM server (VLLM_BASE_URL)",
+        value="MODEL",
         modalities=_IMAGES,
     ),
 )
@@ -107,7 +138,7 @@ def embedder_name(name: str) -> str:
     Raises `InvalidInputError` for an unknown name, and one that lacks its value or has none.
     """
     row, value = _row_and_value(name)
-    if value and Path(value).is_dir():
+    if value and row.value == "PATH" and Path(value).is_dir():
         value = os.path.abspath(value)  # noqa: PTH100 - a link keeps its own name
     return f"{row.name}={value}" if value else row.name
 

@@ -5,9 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
-__all__ = ["Fault", "Refusal", "Reply", "break_json", "break_rows", "without_answer"]
+__all__ = [
+    "Fault",
+    "Refusal",
+    "Reply",
+    "break_json",
+    "break_rows",
+    "break_vectors",
+    "without_answer",
+]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +49,10 @@ Fault = (
         "nan",
         "huge",
         "form",
+        "reversed",
+        "null",
+        "short",
+        "other_model",
     ]
 )
 """What the server does instead of answering. A number: an error with that status.
@@ -50,6 +64,9 @@ same for the head), "drop" (closed without an answer), "reset", "cut" (closed wi
 Of the body: "truncated" (half of the JSON), "no_json" (HTML), "deep" (endlessly nested JSON),
 "missing" (one result too few), "repeated" (an index twice), "foreign" (an index that was not
 sent), "nan", "huge" (a number larger than any float), "form" (JSON of another structure).
+
+Of embeddings: "reversed" (the vectors in another order, with the right indices), "null" (in place of
+a number), "short" (a vector with one number too few), "other_model" (the answer names another one).
 """
 
 
@@ -88,14 +105,31 @@ def break_rows(
 ) -> list[tuple[int, float]]:
     """The (index, score) rows, with the fault if it concerns them; `sent` documents were sent."""
     last, score = rows[-1]
+    replaced = {"nan": float("nan"), "huge": 10**400}.get(str(fault), score)
+    return _break_indices([*rows[:-1], (last, replaced)], fault, sent)
+
+
+def break_vectors(
+    rows: list[tuple[int, list[Any]]], fault: Fault | None, sent: int
+) -> list[tuple[int, list[Any]]]:
+    """As `break_rows`, for the vectors of embeddings."""
+    last, vector = rows[-1]
+    first = {"nan": float("nan"), "huge": 10**400, "null": None}.get(str(fault), vector[0])
+    broken = vector[:-1] if fault == "short" else [first, *vector[1:]]
+    rows = _break_indices([*rows[:-1], (last, broken)], fault, sent)
+    return rows[::-1] if fault == "reversed" else rows
+
+
+def _break_indices(
+    rows: list[tuple[int, T]], fault: Fault | None, sent: int
+) -> list[tuple[int, T]]:
     if fault == "missing":
         return rows[:-1]
     if fault == "repeated":
         return [*rows, rows[0]]
     if fault == "foreign":
-        return [*rows[:-1], (sent, score)]
-    replaced = {"nan": float("nan"), "huge": 10**400}.get(str(fault), score)
-    return [*rows[:-1], (last, replaced)]
+        return [*rows[:-1], (sent, rows[-1][1])]
+    return rows
 
 
 def break_json(answer: Any, fault: Fault | None) -> Reply:

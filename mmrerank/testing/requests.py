@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from mmrerank.errors import RerankError
 from mmrerank.testing.dialects import Dialect
@@ -17,7 +18,9 @@ from mmrerank.testing.dialects.forms import (
 )
 from mmrerank.types import Content
 
-__all__ = ["Request", "read_request"]
+__all__ = ["Request", "read_known", "read_request"]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +44,25 @@ class Request:
 
 def read_request(dialect: Dialect, body: Any) -> Request:
     """Read a request's JSON. Raises `RefusedError` where the service would refuse it."""
+    (query, items), body, ignored = read_known(dialect.read, body, strict=dialect.strict)
+    if not items:
+        raise RefusedError("the list of documents must not be empty")
+    return Request(body, query, items, ignored, _positive(dialect.top_n(body)))
+
+
+def read_known(read: Callable[[Body], T], body: Any, *, strict: bool) -> tuple[T, Body, list[str]]:
+    """What `read` makes of a body, the body without fields that it does not know, and their names.
+
+    Raises `RefusedError` where it cannot be read, and for unknown fields if `strict`.
+    """
     if not isinstance(body, dict):
         raise RefusedError("the body must be a JSON object")
     body, ignored = copy.deepcopy(body), list[str]()
     while True:
         try:
-            query, items = dialect.read(body)
-            break
+            return read(body), body, ignored
         except UnknownFieldsError as error:
-            if dialect.strict:
+            if strict:
                 raise
             ignored += error.names
             for name in error.names:
@@ -58,9 +71,6 @@ def read_request(dialect: Dialect, body: Any) -> Request:
             raise RefusedError(f"the field {error} is missing") from None
         except (TypeError, AttributeError, RerankError) as error:
             raise RefusedError(str(error)) from None
-    if not items:
-        raise RefusedError("the list of documents must not be empty")
-    return Request(body, query, items, ignored, _positive(dialect.top_n(body)))
 
 
 def _positive(top_n: Any) -> int | None:

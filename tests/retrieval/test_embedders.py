@@ -39,3 +39,16 @@ def test_what_names_no_embedder_is_refused(name):
 
 def test_names_are_unique():
     assert len({row.name for row in EMBEDDERS}) == len(EMBEDDERS)
+
+
+def test_the_name_of_a_served_model_is_no_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "m").mkdir()
+    for service in ("openai", "jina", "vllm"):
+        assert embedder_name(f"{service}=m") == f"{service}=m"
+        monkeypatch.setenv(f"{service.upper()}_API_KEY", "k")
+        with make_embedder(f"{service}=m") as embedder:
+            assert embedder.model == "m"
+            assert embedder.modalities <= next(
+                row.modalities for row in EMBEDDERS if row.name == service
+            )

@@ -8,18 +8,16 @@ is removed, and its entry is computed again.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from mmrerank.errors import InvalidInputError
 from mmrerank.filesystem import write_atomically
-from mmrerank.local.cache.entry import CacheEntry
+from mmrerank.local.cache.entry import CacheEntry, entry_hash
 
 __all__ = ["DiskTier"]
 
@@ -148,7 +146,7 @@ def _write(path: Path, key: str, entry: CacheEntry) -> None:
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in entry.tensors.items()}
     path.touch(mode=0o600)
     facts = json.dumps(dict(entry.facts))
-    save_file(tensors, path, {"key": key, "facts": facts, "hash": _hash(key, facts, tensors)})
+    save_file(tensors, path, {"key": key, "facts": facts, "hash": entry_hash(key, facts, tensors)})
 
 
 def _read(path: Path, key: str) -> CacheEntry:
@@ -158,20 +156,8 @@ def _read(path: Path, key: str) -> CacheEntry:
     with safe_open(path, framework="pt", device="cpu") as file:
         metadata = file.metadata() or {}
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    if metadata.get("hash") != _hash(key, metadata.get("facts", ""), tensors):
+    if metadata.get("hash") != entry_hash(key, metadata.get("facts", ""), tensors):
         raise ValueError(f"{path} is damaged")
     return CacheEntry(
         tensors, {name: int(value) for name, value in json.loads(metadata["facts"]).items()}
     )
-
-
-def _hash(key: str, facts: str, tensors: dict[str, Any]) -> str:
-    """The SHA-256 of everything in a file."""
-    import torch
-
-    digest = hashlib.sha256(f"{key} {facts}".encode())
-    for name in sorted(tensors):
-        tensor = tensors[name]
-        digest.update(f" {name} {tensor.dtype} {tuple(tensor.shape)} ".encode())
-        digest.update(tensor.flatten().view(torch.uint8).numpy())
-    return digest.hexdigest()

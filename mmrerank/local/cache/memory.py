@@ -7,19 +7,26 @@ memory and, if a folder is given, on disk as well. No torch here.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from mmrerank.errors import InvalidInputError
 from mmrerank.local.cache.entry import CacheEntry
+from mmrerank.object_storage import check_object_url
 
 if TYPE_CHECKING:
     from mmrerank.local.cache.disk import DiskTier
+    from mmrerank.local.cache.remote import RemoteTier
 
-__all__ = ["CacheInfo", "MemoryTier", "Reuse", "StateCache"]
+__all__ = ["CacheInfo", "Kind", "MemoryTier", "Reuse", "StateCache"]
+
+Kind = Literal["vision", "document"]
+"""What an entry is: the tower's output for an image, or the keys and values of a document."""
 
 _GIB = 2**30
 
@@ -36,6 +43,15 @@ class Reuse:
     limit. `states="int8"` stores documents' keys and values in 8 bits with one scale a channel:
     half the size of bfloat16, a quarter of float32, and no longer exact.
 
+    `remote` is a URL of object storage (`s3://bucket/folder`, `gs://`, `az://`, `file://`) that
+    machines share; `remote_bytes` is its limit. There, entries are compressed without loss.
+    `remote_states="vision"` keeps the vision tower's output only, a tenth of the bytes of a page's
+    state and most of its work; "all" keeps documents' states too. `remote_options` are those of
+    object_store (`aws_endpoint`, `aws_region`, `allow_http`, ...), without credentials, which are
+    read from the environment. A query waits at most `remote_timeout` seconds for the storage, and
+    then computes what it did not get. Machines share entries of equal versions of torch,
+    transformers and Pillow, if the model has the same name or path on them.
+
     Raises `InvalidInputError` for a value that cannot be used.
     """
 
@@ -44,9 +60,14 @@ class Reuse:
     disk: str | Path | None = None
     disk_bytes: int = 20 * _GIB
     states: Literal["exact", "int8"] = "exact"
+    remote: str | None = None
+    remote_bytes: int = 1024 * _GIB
+    remote_states: Literal["vision", "all"] = "vision"
+    remote_options: Mapping[str, str] = field(default_factory=dict)
+    remote_timeout: float = 5.0
 
     def __post_init__(self) -> None:
-        for name in ("memory", "disk_bytes"):
+        for name in ("memory", "disk_bytes", "remote_bytes"):
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < 0:
                 raise InvalidInputError(f"{name} is a number of bytes, not {value!r}")
@@ -54,6 +75,19 @@ class Reuse:
             raise InvalidInputError(f'place is "device" or "host", not {self.place!r}')
         if self.states not in ("exact", "int8"):
             raise InvalidInputError(f'states is "exact" or "int8", not {self.states!r}')
+        if self.remote_states not in ("vision", "all"):
+            raise InvalidInputError(
+                f'remote_states is "vision" or "all", not {self.remote_states!r}'
+            )
+        if not isinstance(self.remote_timeout, (int, float)) or not 0 < self.remote_timeout < 3600:
+            raise InvalidInputError(f"remote_timeout is in seconds, not {self.remote_timeout!r}")
+        if self.remote is not None:
+            check_object_url(self.remote, self.remote_options)
+
+    @property
+    def is_kept(self) -> bool:
+        """Do entries outlive the process?"""
+        return self.disk is not None or self.remote is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +98,11 @@ class CacheInfo:
     `bytes` and `entries` describe what is in memory now; `evictions` counts entries evicted from
     memory for space, `disk_evictions` files removed for space, and `disk_damaged` files that were
     damaged and therefore removed.
+
+    Of `Reuse(remote=...)`: `remote_hits` counts look-ups answered from there, `remote_written` the
+    bytes written (compressed), `remote_evictions` objects removed for space, `remote_damaged`
+    objects that were damaged, `remote_dropped` entries that were not written, and `remote_errors`
+    requests that failed.
     """
 
     hits: int = 0
@@ -75,6 +114,12 @@ class CacheInfo:
     disk_bytes: int = 0
     disk_evictions: int = 0
     disk_damaged: int = 0
+    remote_hits: int = 0
+    remote_written: int = 0
+    remote_evictions: int = 0
+    remote_damaged: int = 0
+    remote_dropped: int = 0
+    remote_errors: int = 0
 
 
 class MemoryTier:
@@ -120,34 +165,56 @@ class MemoryTier:
 
 
 class StateCache:
-    """A memory tier in front of an optional disk tier, and their counts. Thread-safe.
+    """A memory tier in front of optional tiers on disk and on object storage. Thread-safe.
 
     Keys are opaque here: whoever makes a key puts everything into it that the value depends on.
     """
 
-    def __init__(self, reuse: Reuse, device: Any, host: Any, disk: DiskTier | None = None) -> None:
-        self.reuse, self._device, self._disk = reuse, device, disk
+    def __init__(
+        self,
+        reuse: Reuse,
+        device: Any,
+        host: Any,
+        disk: DiskTier | None = None,
+        remote: RemoteTier | None = None,
+    ) -> None:
+        self.reuse, self._device, self._disk, self._remote = reuse, device, disk, remote
         self._memory_device = device if reuse.place == "device" else host
         self._memory = MemoryTier(reuse.memory)
         self._lock = threading.Lock()
-        self._hits = self._misses = self._disk_hits = 0
+        self._hits = self._misses = self._disk_hits = self._remote_hits = 0
 
     @property
     def chunk_bytes(self) -> int:
         """The most bytes a caller may use at a time: entries from disk may not be in memory."""
         return self.reuse.memory // 2
 
-    def get(self, key: str) -> CacheEntry | None:
+    def get(self, key: str, kind: Kind) -> CacheEntry | None:
         """The entry under `key`, on the model's device; None if there is none."""
+        return self.get_all([key], kind).get(key)
+
+    def get_all(self, keys: Sequence[str], kind: Kind) -> dict[str, CacheEntry]:
+        """Those entries that are cached, on the model's device; the storage is asked once for all."""
+        found: dict[str, CacheEntry] = {}
         with self._lock:
-            entry = self._memory.get(key)
-            if entry is None and self._disk is not None:
-                entry = self._load_from_disk(key, self._disk)
-            if entry is None:
-                self._misses += 1
-                return None
-            self._hits += 1
-        return entry.to(self._device)
+            for key in keys:
+                entry = self._memory.get(key)
+                if entry is None and self._disk is not None:
+                    entry = self._load_from_disk(key, self._disk)
+                if entry is not None:
+                    found[key] = entry
+        missing = [key for key in keys if key not in found]
+        remote = self._remote_for(kind)
+        # Not under the lock: it may take seconds.
+        fetched = remote.get(list(dict.fromkeys(missing))) if remote and missing else {}
+        with self._lock:
+            for key, entry in fetched.items():
+                found[key] = self._put_locally(key, entry)
+            hits = sum(key in found for key in keys)
+            self._hits += hits
+            self._misses += len(keys) - hits
+            self._remote_hits += len(fetched)
+        return {key: entry.to(self._device) for key, entry in found.items()}
 
     def _load_from_disk(self, key: str, disk: DiskTier) -> CacheEntry | None:
         entry = disk.get(key)
@@ -157,12 +224,28 @@ class StateCache:
             self._memory.put(key, entry)
         return entry
 
-    def put(self, key: str, entry: CacheEntry) -> None:
-        """Cache an entry in memory and, if there is a folder, on disk."""
+    def _put_locally(self, key: str, entry: CacheEntry) -> CacheEntry:
+        """The entry as it is kept in memory, where there is room for it."""
+        if self._disk is not None:
+            self._disk.put(key, entry)
+        entry = entry.to(self._memory_device)
+        self._memory.put(key, entry)
+        return entry
+
+    def _remote_for(self, kind: Kind) -> RemoteTier | None:
+        is_shared = kind == "vision" or self.reuse.remote_states == "all"
+        return self._remote if is_shared else None
+
+    def put(self, key: str, entry: CacheEntry, kind: Kind) -> None:
+        """Cache an entry in memory and in those other tiers that there are."""
         with self._lock:
-            self._memory.put(key, entry.to(self._memory_device))
-            if self._disk is not None:
-                self._disk.put(key, entry)
+            self._put_locally(key, entry)
+        if (remote := self._remote_for(kind)) is not None:
+            remote.put(key, entry)
+
+    def patiently(self) -> contextlib.AbstractContextManager[None]:
+        """Within it, `put` waits where the storage is slow, so that nothing is left unwritten."""
+        return contextlib.nullcontext() if self._remote is None else self._remote.patiently()
 
     def losses(self) -> int:
         """How many entries were evicted or refused that no other tier still has."""
@@ -177,10 +260,16 @@ class StateCache:
             if disk and self._disk is not None:
                 self._disk.clear()
 
+    def close(self) -> None:
+        """Free the memory, and write what waits to be written. Safe to call twice."""
+        self.clear()
+        if self._remote is not None:
+            self._remote.close()
+
     def info(self) -> CacheInfo:
         """The counts since this cache was made."""
         with self._lock:
-            disk = self._disk
+            disk, remote = self._disk, self._remote
             return CacheInfo(
                 hits=self._hits,
                 misses=self._misses,
@@ -191,4 +280,10 @@ class StateCache:
                 disk_bytes=disk.bytes if disk else 0,
                 disk_evictions=disk.evictions if disk else 0,
                 disk_damaged=disk.damaged if disk else 0,
+                remote_hits=self._remote_hits,
+                remote_written=remote.written if remote else 0,
+                remote_evictions=remote.evictions if remote else 0,
+                remote_damaged=remote.damaged if remote else 0,
+                remote_dropped=remote.dropped if remote else 0,
+                remote_errors=remote.errors if remote else 0,
             )

@@ -22,6 +22,8 @@ __all__ = ["DocumentScore", "DocumentStates", "MakePrompts", "Tail"]
 
 MakePrompts = Callable[[Sequence[Content]], list[Prompt]]
 
+_AT_ONCE = 8  # entries that are looked up at once: states of pages take 20 MiB or more
+
 _CachedItem = tuple[int, CacheEntry]
 
 
@@ -87,7 +89,7 @@ class DocumentStates:
     ) -> None:
         """Compute and cache the states that are missing. Raises as `Engine.compute` does."""
         keys = self._keys_of(items)
-        missing = [row for row, key in enumerate(keys) if self._cache.get(key) is None]
+        missing = [row for row, entry in self._entries(keys) if entry is None]
         if missing:
             prompts = make_prompts([items[row] for row in missing])
             lengths = [len(prompt) - len(tail.prompt) for prompt in prompts]
@@ -108,8 +110,7 @@ class DocumentStates:
         """
         chunk: list[_CachedItem] = []
         nbytes = 0
-        for row, key in enumerate(keys):
-            entry = self._cache.get(key)
+        for row, entry in self._entries(keys):
             if entry is None:
                 continue
             chunk.append((row, entry))
@@ -119,6 +120,14 @@ class DocumentStates:
                 chunk, nbytes = [], 0
         if chunk:
             yield chunk
+
+    def _entries(self, keys: Sequence[str]) -> Iterator[tuple[int, CacheEntry | None]]:
+        """The entry of each key, some of which are looked up at once."""
+        for start in range(0, len(keys), _AT_ONCE):
+            some = keys[start : start + _AT_ONCE]
+            found = self._cache.get_all(some, "document")
+            for row, key in enumerate(some, start):
+                yield row, found.get(key)
 
     def _score_cached(
         self, engine: Engine, chunk: Sequence[_CachedItem], tail: Tail
@@ -168,7 +177,7 @@ class DocumentStates:
             tensors = {"kv": state.kv}
             if state.scale is not None:
                 tensors["scale"] = state.scale
-            self._cache.put(keys[row], CacheEntry(tensors, facts))
+            self._cache.put(keys[row], CacheEntry(tensors, facts), "document")
 
         return StateSink(lengths, put)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,21 +46,24 @@ class VisionCache:
     def __init__(self, cache: StateCache, keys: Keys) -> None:
         self._cache, self._keys = cache, keys
 
-    def get(self, part: ImagePart) -> ImageFeatures | None:
-        """The features of an image; None if they are not cached."""
-        entry = self._cache.get(self._key(part))
-        if entry is None:
-            return None
-        tokens, *deepstack = entry.tensors["features"]
-        return ImageFeatures(tokens, tuple(deepstack))
+    def get(self, parts: Iterable[ImagePart]) -> dict[ImagePart, ImageFeatures]:
+        """The features of those images that are cached."""
+        keys = {part: self._key(part) for part in parts}
+        entries = self._cache.get_all(list(keys.values()), "vision")
+        return {part: _features(entries[key]) for part, key in keys.items() if key in entries}
 
     def put(self, part: ImagePart, features: ImageFeatures) -> None:
         """Cache features, copied into one tensor (1 + deepstack layers, tokens, hidden)."""
         stacked = torch.stack((features.tokens, *features.deepstack))
-        self._cache.put(self._key(part), CacheEntry({"features": stacked}))
+        self._cache.put(self._key(part), CacheEntry({"features": stacked}), "vision")
 
     def _key(self, part: ImagePart) -> str:
         return self._keys.vision(part.digest, part.height, part.width)
+
+
+def _features(entry: CacheEntry) -> ImageFeatures:
+    tokens, *deepstack = entry.tensors["features"]
+    return ImageFeatures(tokens, tuple(deepstack))
 
 
 class VisionTower:
@@ -126,8 +129,7 @@ class CallFeatures:
         """Read the images of these prompts that are not known yet. Raises `ImageError`."""
         wanted = {part for prompt in prompts for part in self._needed[prompt]} - set(self._known)
         if self._cache is not None:
-            cached = {part: self._cache.get(part) for part in wanted}
-            self._known |= {part: known for part, known in cached.items() if known is not None}
+            self._known |= self._cache.get(wanted)
             wanted -= set(self._known)
         for batch in _batches(sorted(wanted, key=lambda part: part.tokens), self._budget()):
             self._read(batch)

@@ -8,6 +8,7 @@ turn. The template's own control tokens are inserted by number.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,6 +64,14 @@ class Tokenizer:
             raise ModelLoadError(f"{self.model}: its vocabulary has no control token {name!r}")
         return Control(self._added[name])
 
+    def around(self) -> tuple[list[Control], list[Control]]:
+        """The tokens that the checkpoint's own post-processing puts before and after a text."""
+        encoding = self._plain.encode("a", add_special_tokens=True)
+        tokens = list(zip(encoding.ids, encoding.special_tokens_mask, strict=True))
+        own = [i for i, (_, is_special) in enumerate(tokens) if not is_special]
+        before, after = tokens[: own[0]], tokens[own[-1] + 1 :]
+        return [Control(token) for token, _ in before], [Control(token) for token, _ in after]
+
     def word(self, text: str) -> int:
         """The id of a word that is one token. Raises `ModelLoadError` if it is not."""
         ids = self.encode([text])[0]
@@ -76,6 +85,15 @@ class Tokenizer:
         """The token ids of each text, without control tokens."""
         clean = [_clean(text) for text in texts]
         return [e.ids for e in self._plain.encode_batch_fast(clean, add_special_tokens=False)]
+
+    def offsets(self, text: str) -> list[tuple[int, int]]:
+        """Where each token of a text begins and ends, in characters.
+
+        Tokens that are parts of one character all have its place.
+        """
+        encoding = self._plain.encode(_clean(text), add_special_tokens=False)
+        starts = _original_places(text)
+        return [(starts[begin], starts[end]) for begin, end in encoding.offsets]
 
     def head(self, text: str, limit: int) -> tuple[str, bool]:
         """The first `limit` tokens of a text, as text, and whether anything was cut off."""
@@ -109,6 +127,16 @@ def _clean(text: str) -> str:
     except UnicodeEncodeError:
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text
+
+
+def _original_places(text: str) -> list[int]:
+    """Where each character of `_clean(text)` begins in the text, and the text's end.
+
+    Two halves of a surrogate pair that follow each other are one character of the clean text.
+    """
+    is_second_half = re.compile("(?<=[\ud800-\udbff])[\udc00-\udfff]").match
+    places = [i for i in range(len(text)) if not is_second_half(text, i)]
+    return [*places, len(text)]
 
 
 def _join(pieces: Pieces) -> list[Piece]:

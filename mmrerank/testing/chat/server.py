@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
-import math
-import struct
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from mmrerank.ocr.bm25 import tokenize
 from mmrerank.optional import require
 from mmrerank.testing.chat.replies import ChatReply, as_reply, completion, events
 from mmrerank.testing.chat.requests import ChatDialect, ChatRequest, read_chat, read_embeddings
-from mmrerank.testing.dialects.forms import RefusedError, list_models
+from mmrerank.testing.dialects.forms import EmbeddingForm, RefusedError, list_models
+from mmrerank.testing.embeddings import embeddings_reply
 from mmrerank.testing.faults import Fault, Reply, break_json
 from mmrerank.testing.local_server import LocalServer
+from mmrerank.types import Content
 
 __all__ = ["LocalChatServer", "Script"]
 
@@ -25,6 +22,7 @@ Answer = str | Mapping[str, Any] | ChatReply | None
 Script = Answer | Sequence[Answer] | Callable[[ChatRequest], Answer]
 
 _CHAT, _EMBEDDINGS = "/v1/chat/completions", "/v1/embeddings"
+_EMBEDDING_FORM = EmbeddingForm(read=lambda body: [Content(t) for t in read_embeddings(body)])
 _SENDING = ("slow", "slow_head", "cut", "stall")
 
 
@@ -118,19 +116,10 @@ class LocalChatServer(LocalServer):
         )
 
     def _embed(self, body: Any, fault: Fault | None) -> Reply:
-        texts = read_embeddings(body)
+        contents = _EMBEDDING_FORM.read(body)
         with self._lock:
-            self.embedded.append(texts)
-        size = body.get("dimensions") or self.dimensions
-        as_base64 = body.get("encoding_format") == "base64"
-        data = [
-            {"object": "embedding", "index": i, "embedding": _encoded(vector_of(text, size), as_base64)}
-            for i, text in enumerate(texts)
-        ]  # fmt: skip
-        tokens = sum(len(text.split()) for text in texts)
-        usage = {"prompt_tokens": tokens, "total_tokens": tokens}
-        answer = {"object": "list", "data": data, "model": body["model"], "usage": usage}
-        return break_json({**answer, "data": data[:-1]} if fault == "missing" else answer, fault)
+            self.embedded.append([content.text or "" for content in contents])
+        return embeddings_reply(_EMBEDDING_FORM, body, contents, self.dimensions, fault)
 
     def _error(
         self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None
@@ -150,21 +139,3 @@ def _in_turn(replies: Answer | Sequence[Answer]) -> Callable[[ChatRequest], Answ
             return left.pop(0) if len(left) > 1 else left[0]
 
     return answer
-
-
-def vector_of(text: str, dimensions: int) -> list[float]:
-    """A vector of length 1: texts with common words are near each other."""
-    vector = [0.0] * dimensions
-    for word in tokenize(text) or [text]:
-        digest = hashlib.sha256(word.encode("utf-8", "replace")).digest()
-        vector[int.from_bytes(digest[:4], "big") % dimensions] += 1.0 if digest[4] % 2 else -1.0
-    length = math.sqrt(sum(value * value for value in vector))
-    if not length:  # words that cancel each other
-        return [1.0, *[0.0] * (dimensions - 1)]
-    return [value / length for value in vector]
-
-
-def _encoded(vector: Sequence[float], as_base64: bool) -> list[float] | str:
-    if not as_base64:
-        return list(vector)
-    return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()

@@ -15,6 +15,7 @@ from mmrerank.types import Content, Image
 __all__ = [
     "Body",
     "Dialect",
+    "EmbeddingForm",
     "ReadRequest",
     "RefusedError",
     "Rows",
@@ -68,6 +69,19 @@ def _top_n(body: Body) -> Any:
     return body.get("top_n")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddingForm:
+    """A service's endpoint for embeddings.
+
+    `read` gets a request's JSON body and returns its items; it raises as that of a `Dialect`.
+    `format_field` names the field that asks for base64.
+    """
+
+    read: Callable[[Body], list[Content]]
+    format_field: str = "encoding_format"
+    paths: tuple[str, ...] = ("/v1/embeddings",)
+
+
 @dataclass(frozen=True, slots=True)
 class Dialect:
     """One service: its paths, how it reads query and documents, how it writes scores and errors.
@@ -80,8 +94,8 @@ class Dialect:
     code and a message.
 
     `models` writes the answer to `GET /v1/models`; `facts` are the JSON answers to other GET
-    requests, by path. `beside` are the service's endpoints that read or write other forms. A path
-    may have `*` for any characters.
+    requests, by path. `beside` are the service's endpoints that read or write other forms,
+    `embeddings` is that for embeddings. A path may have `*` for any characters.
     """
 
     paths: tuple[str, ...]
@@ -94,6 +108,7 @@ class Dialect:
     models: Callable[[Sequence[str]], Any] = list_models
     facts: Mapping[str, Any] = field(default_factory=dict)
     beside: tuple[Dialect, ...] = ()
+    embeddings: EmbeddingForm | None = None
 
     def at(self, path: str) -> Dialect | None:
         """The endpoint with this path: this one or one of `beside`; None if there is none."""

@@ -82,17 +82,17 @@ def test_an_entry_is_replaced_and_not_counted_twice():
 def test_the_disk_answers_what_memory_has_evicted(tmp_path):
     cpu = torch.device("cpu")
     cache = StateCache(Reuse(memory=2048), cpu, cpu, DiskTier(tmp_path, 10**6))
-    cache.put("a", entry(1))
-    cache.put("b", entry(2))
-    assert int(cache.get("a").tensors["x"][0]) == 1
-    assert cache.get("c") is None
+    cache.put("a", entry(1), "document")
+    cache.put("b", entry(2), "document")
+    assert int(cache.get("a", "document").tensors["x"][0]) == 1
+    assert cache.get("c", "document") is None
     info = cache.info()
     assert (info.hits, info.misses, info.disk_hits, info.entries) == (1, 1, 1, 1)
     assert cache.losses() == 0
     cache.clear()
-    assert (cache.info().bytes, cache.get("b") is None) == (0, False)
+    assert (cache.info().bytes, cache.get("b", "document") is None) == (0, False)
     cache.clear(disk=True)
-    assert cache.get("b") is None
+    assert cache.get("b", "document") is None
     small = StateCache(Reuse(memory=100), cpu, cpu)
-    small.put("a", entry(1))
+    small.put("a", entry(1), "document")
     assert small.losses() == 1
