@@ -16,6 +16,8 @@ _NUMBERED = 12  # words of a text that have their weight beside them
 
 _SHADES = 4
 
+_EXACT = 5e-4  # what is below is rounding
+
 _LONGEST_TEXT = 20_000  # characters
 
 _METHODS = {
@@ -66,13 +68,13 @@ def _summary(explanation: Explanation) -> list[Node]:
     if explanation.baseline is None:
         return [f"{said}. Each weight is what would be lost without that word alone."]
     if explanation.baseline:
-        said += f", {explanation.baseline:.3f} without words and images"
+        said += f" and {explanation.baseline:.3f} without the words and images"
     gap = explanation.gap or 0.0
     whole = abs(explanation.output - explanation.baseline)
-    if abs(gap) < 5e-4:
-        return [f"{said}. The weights add up to it."]
-    share = f" ({abs(gap) / whole:.0%} of it)" if whole else ""
-    return [f"{said}. The weights add up to all of it but {gap:+.3f}{share}."]
+    if abs(gap) < _EXACT:
+        return [f"{said}. The weights add up to the difference."]
+    share = f", {abs(gap) / whole:.0%} of the difference" if whole else ""
+    return [f"{said}. The weights do not explain {gap:+.3f}{share}."]
 
 
 def _parts(explanation: Explanation) -> Element | None:
