@@ -15,7 +15,9 @@ from rich.console import Console
 from mmrerank.cli.interactive import converse
 from mmrerank.cli.messages import say
 from mmrerank.cli.options import add_embedder, add_reranker, add_store, positive, selected_reranker
+from mmrerank.cli.pages import save_page
 from mmrerank.display.cards import cards_of_stages
+from mmrerank.display.page import show
 from mmrerank.display.terminal_results import print_cards, print_found
 from mmrerank.errors import InvalidInputError
 from mmrerank.index.hits import ROUTES
@@ -169,13 +171,7 @@ def _shown_as(options: argparse.Namespace) -> Callable[..., None]:
 
 def _save_page(query: str, stages: Stages, *, both_stages: bool, file: str) -> None:
     """Write the results as a page. Raises `InvalidInputError` for a file that cannot be written."""
-    from mmrerank.display.page import show
-
-    try:
-        saved = show(stages, query).save(file)
-    except OSError as error:
-        raise InvalidInputError(f"--html {file} cannot be written: {error.strerror}") from error
-    say(f"written: {saved}")
+    say(f"written: {save_page(show(stages, query), file)}")
 
 
 def _show(query: str, stages: Stages, *, both_stages: bool) -> None:
