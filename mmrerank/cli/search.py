@@ -21,7 +21,7 @@ from mmrerank.display.page import show
 from mmrerank.display.terminal_results import print_cards, print_found
 from mmrerank.errors import InvalidInputError
 from mmrerank.index.hits import ROUTES
-from mmrerank.terminal import clean
+from mmrerank.terminal import clean, clean_data
 
 if TYPE_CHECKING:
     from mmrerank.index.hits import Hit, Stages
@@ -200,7 +200,7 @@ def _show_json(query: str, stages: Stages, *, both_stages: bool) -> None:
 
 def _as_json(hit: Hit) -> dict[str, Any]:
     """A hit as plain data; its texts without terminal escapes, as they are printed."""
-    row: dict[str, Any] = _cleaned(dataclasses.asdict(hit))
+    row: dict[str, Any] = clean_data(dataclasses.asdict(hit))
     for image, own in zip(row["images"], hit.images, strict=True):
         image["name"] = clean(own.name)
         # Paths stay as they are, to be opened.
@@ -211,14 +211,3 @@ def _as_json(hit: Hit) -> dict[str, Any]:
     for name in ("id", "metadata", "is_scored"):  # for programs that use the index itself
         del row[name]
     return row
-
-
-def _cleaned(value: Any) -> Any:
-    """Plain data whose strings hold no terminal escapes."""
-    if isinstance(value, str):
-        return clean(value)
-    if isinstance(value, dict):
-        return {_cleaned(key): _cleaned(own) for key, own in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_cleaned(own) for own in value]
-    return value
