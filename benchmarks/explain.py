@@ -67,12 +67,17 @@ def main() -> None:
     parser.add_argument("--sentences", type=int, default=20)
     parser.add_argument("--side", type=int, default=560)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--layers", type=int, default=12)
     args = parser.parse_args()
     print(f"load {os.getloadavg()[0]:.1f}, {torch.get_num_threads()} threads")
     print("model | document | way | score s | explanation s | scores | MiB")
     for name in args.models:
         build, make = MODELS[name]
-        with build(str(make(args.folder / name)), reuse=False, device="cpu") as reranker:
+        with build(
+            str(make(args.folder / f"{name}-{args.layers}", layers=args.layers)),
+            reuse=False,
+            device="cpu",
+        ) as reranker:
             for kind, document in documents(name, args.sentences, args.side).items():
                 reranker.explain(QUERY, document)  # oneDNN and the allocator warm up
                 for way, kept in (("layers kept", KEPT), ("computed again", 0)):

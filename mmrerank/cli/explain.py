@@ -97,7 +97,8 @@ def _page(found: Explanation, query: Content, document: Content) -> ResultsPage:
     parts = tuple(PartScore(part.kind, part.score, part.image) for part in found.parts)
     result = RerankResult(index=0, relevance_score=found.score, parts=parts, document=document)
     page = show([result], query)
-    return replace(page, cards=[replace(card, explanation=found) for card in page.cards])
+    cards = [replace(card, explanation=found, retrieval_rank=None) for card in page.cards]
+    return replace(page, cards=cards)
 
 
 def _read(file: str) -> str:
