@@ -68,7 +68,9 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=560)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--layers", type=int, default=12)
+    parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
+    torch.set_num_threads(args.threads)
     print(f"load {os.getloadavg()[0]:.1f}, {torch.get_num_threads()} threads")
     print("model | document | way | score s | explanation s | scores | MiB")
     for name in args.models:
