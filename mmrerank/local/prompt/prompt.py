@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["ImagePart", "PlacedImage", "Prompt"]
+__all__ = ["ImagePart", "PlacedImage", "Prompt", "ScoredPrompts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,15 @@ class Prompt:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def without(self, removed: Collection[int]) -> Prompt:
+        """The prompt without the tokens at these places, none of which may be an image's."""
+        images = tuple(
+            PlacedImage(placed.part, placed.start - sum(i < placed.start for i in removed))
+            for placed in self.images
+        )
+        ids = [token for i, token in enumerate(self.ids) if i not in removed]
+        return Prompt(ids, images, self.cut)
+
     def positions(self) -> NDArray[np.int64]:
         """The rotary positions, shape (3, tokens): time, height, width.
 
@@ -75,3 +85,13 @@ class Prompt:
             done, following = end, following + max(part.rows, part.columns)
         out[:, done:] = np.arange(following, following + len(self.ids) - done)
         return out
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredPrompts:
+    """For each item its logit, the tokens of its prompt, and whether its text was cut to fit."""
+
+    logits: list[float]
+    tokens: list[int]
+    cut: list[bool]
+    query_cut: bool
