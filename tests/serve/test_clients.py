@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 
 import httpx
@@ -11,7 +12,6 @@ pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 from mmrerank import Content, Image, JinaM0Reranker, JinaReranker
-from mmrerank.images.encode import encode_image
 
 GOLDEN = Path(__file__).parents[1] / "data" / "golden"
 QUERY = "Which pump ran hot?"
@@ -34,13 +34,19 @@ def expected(library) -> dict[int, float]:
     return dict(enumerate(library.score(QUERY, TEXTS)))
 
 
+@pytest.fixture
+def cohere_client():
+    cohere = pytest.importorskip("cohere")
+    with httpx.Client() as http:
+        yield lambda url: cohere.ClientV2(api_key="any", base_url=url, httpx_client=http)
+
+
 def near(found, expected) -> None:
     assert found == pytest.approx(expected, abs=1e-6, rel=0)
 
 
-def test_cohere(running, expected):
-    cohere = pytest.importorskip("cohere")
-    client = cohere.ClientV2(api_key="any", base_url=running.url)
+def test_cohere(running, expected, cohere_client):
+    client = cohere_client(running.url)
     answer = client.rerank(model="rerank-v4.0", query=QUERY, documents=TEXTS)
     near({one.index: one.relevance_score for one in answer.results}, expected)
     scores = [one.relevance_score for one in answer.results]
@@ -49,11 +55,9 @@ def test_cohere(running, expected):
     assert len(client.rerank(model="m", query=QUERY, documents=TEXTS, top_n=2).results) == 2
 
 
-def test_cohere_reads_our_errors(running):
-    cohere = pytest.importorskip("cohere")
-    client = cohere.ClientV2(api_key="any", base_url=running.url)
-    with pytest.raises(cohere.BadRequestError, match="documents"):
-        client.rerank(model="m", query=QUERY, documents=[])
+def test_cohere_reads_our_errors(running, cohere_client):
+    with pytest.raises(pytest.importorskip("cohere").BadRequestError, match="documents"):
+        cohere_client(running.url).rerank(model="m", query=QUERY, documents=[])
 
 
 def test_llama_index(running, expected, monkeypatch):
@@ -63,6 +67,7 @@ def test_llama_index(running, expected, monkeypatch):
     reranker = rerank.JinaRerank(base_url=f"{running.url}/v1", api_key="any", top_n=4)
     nodes = [NodeWithScore(node=TextNode(text=text, id_=str(i))) for i, text in enumerate(TEXTS)]
     found = reranker.postprocess_nodes(nodes, query_str=QUERY)
+    reranker._session.close()
     near({int(one.node.node_id): one.score for one in found}, expected)
 
 
@@ -75,6 +80,7 @@ def test_llama_index_tells_our_errors(serve, gated):
     nodes = [NodeWithScore(node=TextNode(text=text)) for text in TEXTS]
     with pytest.raises(RuntimeError, match="4 documents; at most 1"):
         reranker.postprocess_nodes(nodes, query_str=QUERY)
+    reranker._session.close()
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -86,6 +92,7 @@ def test_langchain_community(running, expected, monkeypatch):
     documents = [Document(text, metadata={"i": i}) for i, text in enumerate(TEXTS)]
     compressor = jina.JinaRerank(jina_api_key="any", top_n=4)
     found = compressor.compress_documents(documents, QUERY)
+    compressor.session.close()
     near({one.metadata["i"]: one.metadata["relevance_score"] for one in found}, expected)
 
 
@@ -98,7 +105,8 @@ def test_our_client_with_images(running, library):
 
 
 def test_text_and_image_in_one_object(running, library):
-    picture = encode_image(Image.from_path(GOLDEN / "images" / "1_300x200.png")).data_uri
+    file = (GOLDEN / "images" / "1_300x200.png").read_bytes()
+    picture = f"data:image/png;base64,{base64.b64encode(file).decode()}"
     document = {"text": "a figure", "image": picture}
     body = {"query": {"image": picture.partition(",")[2]}, "documents": [document]}
     answer = httpx.post(f"{running.url}/v1/rerank", json=body).json()
