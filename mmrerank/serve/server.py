@@ -29,10 +29,12 @@ def listen(host: str, port: int, *, has_keys: bool) -> socket.socket:
     Warns if others than this machine can reach it and no key is asked for. Raises `RerankError`
     if it cannot listen there.
     """
+    if not 0 <= port <= 65535:
+        raise RerankError(f"a port is from 0 to 65535, not {port}")
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         found = socket.create_server(address[:2], family=family, backlog=2048)
-    except (OSError, OverflowError, UnicodeError) as error:
+    except (OSError, UnicodeError) as error:
         raise RerankError(f"cannot listen on {host}:{port}: {error}") from None
     if not has_keys and not ipaddress.ip_address(found.getsockname()[0]).is_loopback:
         warn(f"{host} can be reached from other machines, and no key is asked for: set --keys")
