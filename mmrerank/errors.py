@@ -7,6 +7,7 @@
         ├── InvalidInputError (also ValueError)   a query, document or option that cannot be used
         │   ├── UnsupportedModalityError          text or images that a model cannot read
         │   └── RequestTooLargeError              more tokens than the queue of a server may have
+        ├── UnsupportedOperationError (also NotImplementedError)  what a reranker cannot do at all
         ├── ImageError                            an image reference or file that cannot be used
         ├── DocumentError                         a PDF or other file that cannot be loaded
         ├── CaptionError                          an image that a vision model gives no caption for
@@ -48,6 +49,7 @@ __all__ = [
     "RerankWarning",
     "StoreError",
     "UnsupportedModalityError",
+    "UnsupportedOperationError",
     "warn",
 ]
 
@@ -76,6 +78,10 @@ class UnsupportedModalityError(InvalidInputError):
 
 class RequestTooLargeError(InvalidInputError):
     """A request has more tokens than a server's whole queue may have, so it can never be taken."""
+
+
+class UnsupportedOperationError(RerankError, NotImplementedError):
+    """A reranker was asked for something that it cannot do; the message says which one can."""
 
 
 class ImageError(RerankError):

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from mmrerank.display.cards import Card, CardPart
+from mmrerank.display.explanation_html import explanation_element
 from mmrerank.display.markup import Element, Node, element
 from mmrerank.display.matches import matched_spans
 from mmrerank.display.pictures import CardPictures, Picture
@@ -41,6 +42,7 @@ def card_element(card: Card, query: str, pictures: CardPictures, *, level: int =
         *_text(card, query),
         _matches(card),
         _figures(card, pictures),
+        _explanation(card, query, pictures),
         _page(card, pictures.page),
         _also_in(card),
         style="card",
@@ -221,6 +223,17 @@ def _generated(facts: HitImage) -> Element | None:
     said = snippet(facts.generated_caption, width=600)
     label = element("strong", f"Generated caption{by}, not the document's text:", style="label")
     return element("p", label, " ", isolated(said), style="generated", dir="auto")
+
+
+def _explanation(card: Card, query: str, pictures: CardPictures) -> Element | None:
+    """What made the score, on demand, if it was explained."""
+    if card.explanation is None:
+        return None
+    names = {
+        index: snippet(card.images[card.place_of(index)].facts.name, width=_LONGEST_NAME)
+        for index in pictures.explained
+    }
+    return explanation_element(card.explanation, query, card.text, pictures.explained, names)
 
 
 def _page(card: Card, picture: Picture | None) -> Element | None:

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from mmrerank.explanation import Explanation
 from mmrerank.index.hits import Hit, HitImage, Stages
 from mmrerank.index.results import known_image
 from mmrerank.loaders.base import PAGE_LABEL_KEY
 from mmrerank.loaders.boxes import Box
-from mmrerank.types import Image, RerankResult
+from mmrerank.types import Content, Image, RerankResult
 
 __all__ = ["Card", "CardImage", "CardPart", "cards_of_hits", "cards_of_results", "cards_of_stages"]
 
@@ -48,7 +49,7 @@ class Card:
     `score` is the reranker's, None where none was asked; `retrieval_rank` and `retrieval_score` are
     those before reranking. `best_image` is an index in `images`. `can_open_source` says that
     `source` is a file which may be opened to show its page. Other fields are as in
-    `mmrerank.index.hits.Hit`.
+    `mmrerank.index.hits.Hit`. `explanation` is one of the query and `content`.
     """
 
     rank: int
@@ -73,6 +74,16 @@ class Card:
     matched_in_image: Sequence[str] = ()
     matched_in_caption: Sequence[str] = ()
     also_in: Sequence[tuple[str, int | None]] = ()
+    explanation: Explanation | None = None
+
+    @property
+    def content(self) -> Content:
+        """The text with the images that can be opened: what an explanation is asked of."""
+        return Content(self.text, [one.image for one in self.images if one.image is not None])
+
+    def place_of(self, explained: int) -> int:
+        """The index in `images` of the image with this index in `content`, as explanations have it."""
+        return [i for i, one in enumerate(self.images) if one.image is not None][explained]
 
     @property
     def best(self) -> HitImage | None:

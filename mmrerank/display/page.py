@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from mmrerank.base import Reranker
 from mmrerank.display.card_html import card_element, isolated, place_name
 from mmrerank.display.cards import Card, cards_of_hits, cards_of_results, cards_of_stages
 from mmrerank.display.markup import Element, Node, element, to_html
@@ -54,6 +55,18 @@ class ResultsPage:
         """The page as one HTML document, which loads nothing and runs nothing."""
         budget = Budget(self.max_bytes)
         return document(self.title, *self._body(budget, _FILE_SIDES, pages=self.pages))
+
+    def explained(self, reranker: Reranker, top_n: int = 1) -> ResultsPage:
+        """The same page with explanations of the first `top_n` scores.
+
+        Texts and images are read again, and an explanation takes several times as long as a score.
+        Raises what `Reranker.explain` raises, `InvalidInputError` for a page without a query.
+        """
+        cards = [
+            replace(card, explanation=reranker.explain(self.query, card.content))
+            for card in self.cards[:top_n]
+        ]
+        return replace(self, cards=[*cards, *self.cards[top_n:]])
 
     def save(self, path: str | Path) -> Path:
         """Write the page to a file, and return its path. Raises OSError."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from mmrerank.display.cards import Card, CardImage
+from mmrerank.display.overlay import explained_images, overlaid
 from mmrerank.errors import DocumentError, ImageError, RerankError
 from mmrerank.images.encode import EncodedImage, thumbnail
 from mmrerank.loaders.boxes import Box
@@ -58,9 +60,13 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class CardPictures:
-    """The pictures of one card: one for each of its images, and its framed page if there is one."""
+    """The pictures of one card: its images, those that are explained, and its framed page.
+
+    `explained` has them by their index in the explanation.
+    """
 
     images: Sequence[Picture]
+    explained: Mapping[int, Picture] = field(default_factory=dict)
     page: Picture | None = None
 
 
@@ -102,6 +108,7 @@ def card_pictures(
     return [
         CardPictures(
             [drawn[i, k] for k in range(len(card.images))],
+            _explained(card, budget, sides.best),
             _framed(card, budget) if pages else None,
         )
         for i, card in enumerate(cards)
@@ -113,6 +120,19 @@ def _drawn(shown: CardImage, budget: Budget, side: int) -> Picture:
     if image is None:
         return Picture(None, shown.problem)
     return budget.place(lambda: thumbnail(image, side))
+
+
+def _explained(card: Card, budget: Budget, side: int) -> dict[int, Picture]:
+    """The images of which the explanation says something, with what it says."""
+    explanation = card.explanation
+    if explanation is None:
+        return {}
+    images = card.content.images
+    return {
+        index: budget.place(partial(overlaid, images[index], explanation, index, side))
+        for index in explained_images(explanation)
+        if index < len(images)
+    }
 
 
 def _framed(card: Card, budget: Budget) -> Picture | None:

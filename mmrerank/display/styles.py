@@ -13,9 +13,9 @@ __all__ = ["INLINE", "SHEET", "SHEET_HASH"]
 
 SHEET = """
 :root { color-scheme: light dark; --ink: #1c1e21; --dim: #565b63; --paper: #fafafa; --card: #fff;
-  --line: #d4d7dc; --accent: #a3124f; --mark: #fff0a8; --said: #eef3fb; }
+  --line: #d4d7dc; --accent: #a3124f; --mark: #fff0a8; --said: #eef3fb; --for: #d81b60; --against: #1e5ac8; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e8e9eb; --dim: #a9aeb7; --paper: #141518;
-  --card: #1e2024; --line: #3a3e45; --accent: #ff8fb8; --mark: #5a4a00; --said: #232b38; } }
+  --card: #1e2024; --line: #3a3e45; --accent: #ff8fb8; --mark: #5a4a00; --said: #232b38; --for: #ff5c93; --against: #6ea8ff; } }
 * { box-sizing: border-box; }
 body { margin: 0 auto; padding: 1rem; max-width: 60rem; color: var(--ink);
   background: var(--paper); font: 1rem/1.5 system-ui, sans-serif; overflow-wrap: anywhere; }
@@ -55,9 +55,24 @@ a { color: var(--accent); }
 .summary { cursor: pointer; padding: .35rem 0; color: var(--accent); }
 .summary:focus-visible, a:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
 .places { margin: 0; padding-inline-start: 1.25rem; font-size: .9rem; }
+.label { margin: .5rem 0 0; }
+.plus, .minus { border-radius: .2rem; }
+.plus { text-decoration: underline solid 2px var(--for); text-underline-offset: .2em; }
+.minus { text-decoration: underline dashed 2px var(--against); text-underline-offset: .2em; }
+.plus.shade1 { background: color-mix(in srgb, var(--for) 8%, transparent); }
+.plus.shade2 { background: color-mix(in srgb, var(--for) 16%, transparent); }
+.plus.shade3 { background: color-mix(in srgb, var(--for) 24%, transparent); }
+.plus.shade4 { background: color-mix(in srgb, var(--for) 32%, transparent); }
+.minus.shade1 { background: color-mix(in srgb, var(--against) 8%, transparent); }
+.minus.shade2 { background: color-mix(in srgb, var(--against) 16%, transparent); }
+.minus.shade3 { background: color-mix(in srgb, var(--against) 24%, transparent); }
+.minus.shade4 { background: color-mix(in srgb, var(--against) 32%, transparent); }
+.weight { font-size: .7rem; font-variant-numeric: tabular-nums; margin-inline-start: .1rem; }
+.explained { display: flex; flex-wrap: wrap; gap: 1rem; align-items: start; }
 @media print {
   :root { color-scheme: light; --ink: #000; --dim: #444; --paper: #fff; --card: #fff;
-    --line: #999; --accent: #a3124f; --mark: #fff0a8; --said: #eef3fb; }
+    --line: #999; --accent: #a3124f; --mark: #fff0a8; --said: #eef3fb; --for: #d81b60;
+    --against: #1e5ac8; }
   body { max-width: none; padding: 0; }
   .card { break-inside: avoid-page; }
   .figure { break-inside: avoid; }
@@ -96,5 +111,11 @@ INLINE = {
     "details": "margin: 0 0 8px",
     "summary": "cursor: pointer",
     "places": "margin: 0",
+    "label": "margin: 6px 0 0",
+    "plus": "text-decoration: underline solid 2px #d81b60",
+    "minus": "text-decoration: underline dashed 2px #1e5ac8",
+    **{f"shade{i}": f"background: rgba(127, 127, 127, .{i})" for i in range(1, 5)},
+    "weight": "font-size: .75em",
+    "explained": "margin: 0 0 8px",
 }
 """The same for notebooks, which drop style sheets: declarations by the name of a style."""
