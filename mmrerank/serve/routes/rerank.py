@@ -11,7 +11,6 @@ from mmrerank.serve.dialects.base import Call, Dialect
 from mmrerank.serve.dialects.cohere import Cohere
 from mmrerank.serve.dialects.jina import Jina
 from mmrerank.serve.endpoint import Counts, Endpoint, unless_gone
-from mmrerank.serve.scheduler import estimated_tokens
 from mmrerank.serve.service import Service, off_loop
 from mmrerank.types import Content
 
@@ -56,7 +55,7 @@ async def _rerank(service: Service, dialect: Dialect, request: Request, counts: 
             counts["documents"] = len(documents)
             counts["images"] = sum(len(one.images) for one in (query, *documents))
             answer = await unless_gone(request, service.scheduler.submit(query, documents))
-            counts["tokens"] = answer.usage.total_tokens or estimated_tokens(query, documents)
+            counts["tokens"] = answer.usage.total_tokens or 0
             results = rank(documents, answer.scored, top_n=call.top_n)
             written = {"model": service.settings.name, "tokens": counts["tokens"]}
             return await off_loop(
