@@ -5,14 +5,17 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mmrerank.base import Reranker
 from mmrerank.catalog import RERANKERS
 from mmrerank.cli.messages import say
-from mmrerank.cli.options import make_reranker, positive
+from mmrerank.cli.options import add_embedder, make_reranker, positive
 from mmrerank.errors import InvalidInputError
 from mmrerank.optional import require
+
+if TYPE_CHECKING:
+    from mmrerank.index.index import Index
 
 __all__ = ["add_command", "run"]
 
@@ -30,6 +33,10 @@ def add_command(commands: Any) -> None:
     )
     command.add_argument("--base-url", metavar="URL", help="the address of a service behind it")
     command.add_argument("--name", metavar="NAME", help="the model's name in answers")
+    command.add_argument(
+        "--store", metavar="DIR", help="an index, which is searched at /v1/search and on a page"
+    )
+    add_embedder(command)
     _add_address(command)
     _add_limits(command)
     command.set_defaults(run=run)
@@ -44,7 +51,9 @@ def _add_address(command: argparse.ArgumentParser) -> None:
         help="API keys, one a line (default: those of MMRERANK_API_KEYS, or none are asked for)",
     )
     command.add_argument(
-        "--states", metavar="DIR", help="a folder for what is computed of documents once"
+        "--states",
+        metavar="DIR",
+        help="a folder for what is computed of a document once (default: in that of --store)",
     )
 
 
@@ -106,7 +115,8 @@ def run(options: argparse.Namespace) -> int:
     listener = listen(options.host, options.port, has_keys=len(settings.keys) > 0)
     host, port = listener.getsockname()[:2]
     say(f"http://{f'[{host}]' if ':' in host else host}:{port} loads {settings.name}")
-    service = Service(lambda: _load(options), settings)
+    open_index = (lambda: _open_index(options)) if options.store else None
+    service = Service(lambda: _load(options), settings, open_index)
     Server(make_app(service), service, on_ready=lambda: say("ready")).serve_on(listener)
     return 0
 
@@ -115,7 +125,7 @@ def _load(options: argparse.Namespace) -> Reranker:
     name, model = options.model
     reranker = make_reranker(
         name,
-        states=options.states,
+        states=options.states or _states_in(options.store),
         model=model,
         base_url=options.base_url,
         show_progress=False,
@@ -123,6 +133,17 @@ def _load(options: argparse.Namespace) -> Reranker:
     if not isinstance(reranker, Reranker):
         raise InvalidInputError(f"{name} is no reranker")
     return reranker
+
+
+def _states_in(store: str | None) -> str | None:
+    """As `mmrerank search` has it: states are in the index's folder."""
+    return os.path.join(store, "states") if store and "://" not in store else None
+
+
+def _open_index(options: argparse.Namespace) -> Index:
+    from mmrerank.index.index import Index
+
+    return Index(options.store, create=False, embedder=options.embedder)
 
 
 def _shown_name(name: str, model: str | None) -> str:

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from mmrerank import __version__
-from mmrerank.serve.routes import documentation, rerank, status
+from mmrerank.serve.routes import documentation, rerank, search, status
 from mmrerank.serve.service import Service
 
 __all__ = ["make_app"]
@@ -35,5 +35,7 @@ def make_app(service: Service) -> FastAPI:
     )
     rerank.add_routes(app, service)
     status.add_routes(app, service)
+    if service.has_index:
+        search.add_routes(app, service)
     documentation.add_routes(app, service)
     return app

@@ -25,7 +25,7 @@ Counts = dict[str, int]
 """What a request was about: documents, images, tokens, bytes."""
 
 Handler = Callable[[Request, Counts], Awaitable[Response]]
-ErrorForm = Callable[[Problem, str], tuple[int, dict[str, Any]]]
+ErrorForm = Callable[[Problem, str], tuple[int, dict[str, Any]] | Response]
 
 _GONE = 499  # nobody reads it; logs and metrics have it
 
@@ -87,11 +87,13 @@ class Endpoint:
             raise RefusedError(401, "unauthorized", "a key is needed, or the key is unknown")
 
     def _error(self, problem: Problem, request_id: str) -> Response:
-        status, body = self._error_form(problem, request_id)
-        response = JSONResponse(body, status)
+        written = self._error_form(problem, request_id)
+        response = (
+            written if isinstance(written, Response) else JSONResponse(written[1], written[0])
+        )
         if problem.retry_after is not None:
             response.headers["Retry-After"] = str(max(1, round(problem.retry_after)))
-        if status == 401:
+        if response.status_code == 401:
             response.headers["WWW-Authenticate"] = 'Basic realm="mmrerank", Bearer'
         return response
 
