@@ -36,9 +36,9 @@ class Gated(FakeReranker):
 class Running:
     """A server in a thread."""
 
-    def __init__(self, load, **options) -> None:
+    def __init__(self, load, *, open_index=None, **options) -> None:
         self.error: RerankError | None = None
-        self.service = Service(load, Settings(**{"name": "tested"} | options))
+        self.service = Service(load, Settings(**{"name": "tested"} | options), open_index)
         listener = listen("127.0.0.1", 0, has_keys=True)
         self.address = listener.getsockname()
         self.url = "http://{}:{}".format(*self.address)
@@ -52,7 +52,7 @@ class Running:
         except RerankError as error:
             self.error = error
 
-    def wait_until(self, condition, seconds: float = 20.0) -> None:
+    def wait_until(self, condition, seconds: float = 60.0) -> None:
         end = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < end, "the server did not get there in time"

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import json
-from html import escape
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import JSONResponse
 
+from mmrerank.display.markup import Node, element
+from mmrerank.display.page import document
 from mmrerank.serve.endpoint import Counts, Endpoint
+from mmrerank.serve.pages import page_response
 from mmrerank.serve.service import Service
 
 __all__ = ["add_routes"]
-
-_STYLE = """
-:root { color-scheme: light dark }
-body { font: 1rem/1.5 system-ui, sans-serif; max-width: 50rem; margin: auto; padding: 1rem }
-pre { overflow-x: auto; border: 1px solid; padding: .75rem }
-"""
-
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"
 
 
 def add_routes(app: FastAPI, service: Service) -> None:
@@ -30,8 +24,7 @@ def add_routes(app: FastAPI, service: Service) -> None:
         return JSONResponse(app.openapi())
 
     async def page(request: Request, counts: Counts) -> Response:
-        headers = {"Content-Security-Policy": _POLICY, "X-Content-Type-Options": "nosniff"}
-        return HTMLResponse(_page(app.openapi()), headers=headers)
+        return page_response(_page(app.openapi()))
 
     for path, handler in (("/openapi.json", schema), ("/docs", page)):
         endpoint = Endpoint(service, path, handler)
@@ -39,31 +32,28 @@ def add_routes(app: FastAPI, service: Service) -> None:
 
 
 def _page(schema: dict[str, Any]) -> str:
-    paths = [
-        _operation(method, path, operation)
+    title = f"{schema['info']['title']} {schema['info']['version']}"
+    operations = [
+        node
         for path, methods in schema["paths"].items()
         for method, operation in methods.items()
+        for node in _operation(method, path, operation)
     ]
-    title = escape(f"{schema['info']['title']} {schema['info']['version']}")
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{title}</title><style>{_STYLE}</style></head><body><main><h1>{title}</h1>"
-        '<p>For programs: <a href="openapi.json">openapi.json</a></p>'
-        f"{''.join(paths)}</main></body></html>"
+    program = element("a", "/openapi.json", href="/openapi.json")
+    return document(
+        title, element("h1", title), element("p", "For programs: ", program), *operations
     )
 
 
-def _operation(method: str, path: str, operation: dict[str, Any]) -> str:
-    parts = [
-        f"<h2><code>{method.upper()} {escape(path)}</code></h2>",
-        f"<p>{escape(operation.get('summary', ''))}</p>",
+def _operation(method: str, path: str, operation: dict[str, Any]) -> list[Node]:
+    nodes: list[Node] = [
+        element("h2", element("code", f"{method.upper()} {path}")),
+        element("p", operation.get("summary", "")),
     ]
-    body = operation.get("requestBody")
-    if body is not None:
+    if (body := operation.get("requestBody")) is not None:
         text = json.dumps(body["content"]["application/json"]["schema"], indent=2)
-        parts.append(
-            "<details><summary>The request's JSON</summary>"
-            f'<pre tabindex="0">{escape(text)}</pre></details>'
+        summary = element("summary", f"The JSON of {path}", style="summary")
+        nodes.append(
+            element("details", summary, element("pre", text, style="whole"), style="details")
         )
-    return "".join(parts)
+    return nodes

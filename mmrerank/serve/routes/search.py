@@ -6,18 +6,18 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import FastAPI, Request, Response
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from mmrerank.display.cards import Card
 from mmrerank.display.markup import Node, element
 from mmrerank.display.page import document
-from mmrerank.display.styles import SHEET_HASH
 from mmrerank.errors import InvalidInputError
 from mmrerank.index.filters import parse_where
 from mmrerank.index.hits import ROUTES, Hit, HitImage
 from mmrerank.index.search import SearchSettings
 from mmrerank.serve.endpoint import Counts, Endpoint, unless_gone
+from mmrerank.serve.pages import page_response
 from mmrerank.serve.problems import Problem
 from mmrerank.serve.search import in_thread
 from mmrerank.serve.service import Service
@@ -27,18 +27,6 @@ __all__ = ["add_routes"]
 _ON_PAGE = 10  # results
 
 _LONGEST_QUERY = 2000  # characters, of the page: it stands in an address
-
-_POLICY = (
-    f"default-src 'none'; img-src data:; style-src 'sha256-{SHEET_HASH}'; base-uri 'none'; "
-    "form-action 'self'; frame-ancestors 'none'"
-)
-
-_HEADERS = {
-    "Content-Security-Policy": _POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-}
 
 
 class SearchRequest(BaseModel):
@@ -127,7 +115,7 @@ async def _page(service: Service, request: Request, counts: Counts) -> Response:
     form = _form(query, wants_pages)
     if not query.strip():
         title = f"Search with {service.settings.name}"
-        return _html(document(title, element("h1", title), form, form_action="'self'"))
+        return page_response(document(title, element("h1", title), form, form_action="'self'"))
     if len(query) > _LONGEST_QUERY:
         raise InvalidInputError(f"a query of this page has at most {_LONGEST_QUERY} characters")
     searches = service.searches
@@ -149,7 +137,9 @@ async def _page(service: Service, request: Request, counts: Counts) -> Response:
         address = f"?{urlencode({'q': query, 'explain': card.rank, **pages})}"
         return element("p", element("a", f"Explain the score of result {card.rank}", href=address))
 
-    return _html(await in_thread(lambda: found.html(form, after_card=link, form_action="'self'")))
+    return page_response(
+        await in_thread(lambda: found.html(form, after_card=link, form_action="'self'"))
+    )
 
 
 def _rank(value: str | None) -> int | None:
@@ -188,11 +178,7 @@ def _form(query: str, wants_pages: bool) -> Node:
     )
 
 
-def _html(page: str, status: int = 200) -> Response:
-    return HTMLResponse(page, status, headers=_HEADERS)
-
-
 def _error_page(problem: Problem, request_id: str) -> Response:
     title = "This does not work"
     body = (element("h1", title), element("p", problem.message), _form("", False))
-    return _html(document(title, *body, form_action="'self'"), problem.status)
+    return page_response(document(title, *body, form_action="'self'"), problem.status)
