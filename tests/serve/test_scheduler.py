@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 import torch
 from golden_cases import CLASSES, GOLDEN, golden_image, load, slow
-from helpers import png
 
 from mmrerank import JinaM0Reranker, JinaReranker, OCRReranker
 from mmrerank.errors import (
@@ -274,7 +273,7 @@ async def test_clients_that_leave_while_their_request_is_planned(monkeypatch):
 def damaged(folder: Path) -> Content:
     """An image whose size can be read, and whose pixels cannot."""
     path = folder / "damaged.png"
-    path.write_bytes(png((64, 64))[:-40])
+    path.write_bytes((GOLDEN / "images" / "1_300x200.png").read_bytes()[:-40])
     return Content(images=[Image.from_path(path)])
 
 
