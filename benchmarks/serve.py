@@ -2,11 +2,11 @@
 
     python benchmarks/serve.py scheduler
 
-Random weights of m0 (seed 0). Three sides in one process, at 1, 8 and 64 concurrent tasks: a lock
+Random weights of m0 (seed 0), small unless told otherwise with --layers and --vision. Three sides in one process, at 1, 8 and 64 concurrent tasks: a lock
 around a model that keeps nothing, a lock around a model that keeps what it has read, and the
-scheduler. Each request has a query of its own and some documents out of 32, all unread (cold) or
-all read (warm). Sides are run in turn, twice; the better round of each counts, since other programs
-only ever take time away. Writes results/serve-scheduler.json.
+scheduler. Each request has a query of its own and some documents out of 16, all unread (cold) or
+all read (warm). Sides are run in turn; the best of --rounds counts, since other programs only ever
+take time away. Writes results/serve-scheduler.json.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from mmrerank.serve.scheduler import Scheduler
 from mmrerank.types import Content
 
 ROOMY = Reuse(memory=16 << 30)
-POOL, TASKS, ROUNDS = 32, (1, 8, 64), 2
+POOL, TASKS = 16, (1, 8, 64)
 QUERIES = ["rain", "how is torque measured", work.QUERY, f"{work.OTHER_QUERY}, and why is it so"]
 
 Ask = Callable[[str, list[Content]], Awaitable[Any]]
@@ -82,7 +82,11 @@ async def measure(ask: Ask, given: list[Call], tasks: int) -> dict[str, float]:
 
 async def scheduler(args: argparse.Namespace) -> dict[str, Any]:
     """The three sides, cold and warm."""
-    path = str(random_models.m0(args.folder / "m0"))
+    path = str(
+        random_models.m0(
+            args.folder / f"m0-{args.layers}-{args.vision}", layers=args.layers, vision=args.vision
+        )
+    )
     pool = work.documents(args.folder, "parts", POOL).contents
     nothing = JinaM0Reranker(path, device="cpu", reuse=False)
     kept = JinaM0Reranker(path, device="cpu", reuse=ROOMY)
@@ -95,18 +99,18 @@ async def scheduler(args: argparse.Namespace) -> dict[str, Any]:
         "scheduler": serving.submit,
     }
     out: dict[str, Any] = {}
-    for kind, each in (("cold", 4), ("warm", 4), ("warm", 1)):
+    for kind, each in (("warm", 1), ("warm", 4), ("cold", 1)):
         if kind == "warm":
             kept.warm(pool)
             scheduled.warm(pool)
         for tasks in TASKS:
             table = out.setdefault(f"{kind}, {each} documents", {}).setdefault(str(tasks), {})
-            for _, (name, ask) in itertools.product(range(ROUNDS), sides.items()):
+            for _, (name, ask) in itertools.product(range(args.rounds), sides.items()):
                 if kind == "cold":
                     kept.clear_cache()
                     scheduled.clear_cache()
                 keeps = name != "lock, nothing kept"
-                count = POOL // each if kind == "cold" else 256 if keeps else 8
+                count = POOL // each if kind == "cold" else 128 if keeps else 8 // each
                 found = await measure(ask, calls(pool, each, count), tasks)
                 best = table.setdefault(name, found)
                 table[name] = max(best, found, key=lambda one: one["requests/s of processor"])
@@ -118,12 +122,17 @@ async def scheduler(args: argparse.Namespace) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", choices=["scheduler"])
+    parser.add_argument("--layers", type=int, default=3)
+    parser.add_argument("--vision", type=int, default=160, help="the width of the tower")
+    parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "mmrerank-b")
     args = parser.parse_args()
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
     args.folder.mkdir(exist_ok=True, mode=0o700)
-    made = {"machine": work.machine()} | asyncio.run(scheduler(args))
+    made = {"machine": work.machine(), "layers": args.layers, "vision": args.vision} | asyncio.run(
+        scheduler(args)
+    )
     text = json.dumps(made, indent=1) + "\n"
     (work.HERE / "results" / f"serve-{args.run}.json").write_text(text)
     print(text)

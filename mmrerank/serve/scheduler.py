@@ -265,11 +265,8 @@ class Scheduler:
         except Exception as error:  # whatever it is, it is the answer to one of the requests
             if len(requests) == 1:
                 return [(requests[0], error)]
-            first = set(requests[: len(requests) // 2])
-            return [
-                *self._compute([unit for unit in units if unit.request in first]),
-                *self._compute([unit for unit in units if unit.request not in first]),
-            ]
+            first, second = _halves(units, requests)
+            return [*self._compute(first), *self._compute(second)]
         for unit, result in zip(units, results, strict=True):
             unit.request.put(unit, result)
         done = [r for r in requests if not r.left and not r.future.done()]  # or its client left
@@ -285,6 +282,12 @@ class Scheduler:
             request.future.set_exception(outcome)
         else:
             request.future.set_result(outcome)
+
+
+def _halves(units: list[Unit], requests: list[Request]) -> tuple[list[Unit], list[Unit]]:
+    """The units of the first half of the requests, and those of the others."""
+    first = set(requests[: len(requests) // 2])
+    return [u for u in units if u.request in first], [u for u in units if u.request not in first]
 
 
 def _outcome(request: Request) -> _Outcome:
