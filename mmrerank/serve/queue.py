@@ -144,12 +144,13 @@ class FairQueue:
         All of its units have a read document, or none has. [] if nothing waits.
         """
         batch = _Batch(budget, self._next_kind())
-        passed = 0
-        while passed < len(self._turns):
+        full, passed = False, 0
+        while not full and passed < len(self._turns):
             request = self._turns[0]
             before = len(batch.units)
-            if not self._turn(request, batch):
-                break  # full: the request begins the next batch
+            full = not self._turn(request, batch)
+            if full and len(batch.units) == before:
+                break  # it begins the next batch
             self._turns.popleft()
             if any(request.waiting.values()):
                 self._turns.append(request)

@@ -24,6 +24,8 @@ from mmrerank.types import Content, RerankResult
 
 __all__ = ["Scheduler", "SchedulerStats", "ScoredRequest"]
 
+_Outcome = ScoredRequest | Exception
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SchedulerStats:
@@ -174,7 +176,7 @@ class Scheduler:
             self._changed.notify_all()
         request.future.add_done_callback(lambda _: self._leave(request))
         if not request.left:
-            self._finish(request)
+            self._settle(request, _outcome(request))
         return await asyncio.wrap_future(request.future)
 
     async def _in_task(
@@ -242,46 +244,35 @@ class Scheduler:
 
     def _compute_batch(self, units: list[Unit]) -> None:
         began = time.perf_counter()
-        self._compute(units)
+        outcomes = self._compute(units)
         seconds = time.perf_counter() - began
         with self._changed:
             self._limits.measured(units[0].read, sum(unit.tokens for unit in units), seconds)
             self._queue.done(units, self._work.is_read)
             self._in_flight, self._batches = 0, self._batches + 1
             self._items += len(units)
+        for request, outcome in outcomes:
+            self._settle(request, outcome)
 
-    def _compute(self, units: list[Unit]) -> None:
-        """Compute units. If that fails, those of each half of the requests by themselves.
+    def _compute(self, units: list[Unit]) -> list[tuple[Request, _Outcome]]:
+        """The requests that are done now. If units fail, each half of their requests goes alone.
 
         So a document that cannot be scored fails its own request alone.
         """
+        requests = list(dict.fromkeys(unit.request for unit in units))
         try:
             results = self._work.compute(units)
         except Exception as error:  # whatever it is, it is the answer to one of the requests
-            requests = list(dict.fromkeys(unit.request for unit in units))
             if len(requests) == 1:
-                self._settle(requests[0], error)
-                return
-            half = set(requests[: len(requests) // 2])
-            self._compute([unit for unit in units if unit.request in half])
-            self._compute([unit for unit in units if unit.request not in half])
-            return
+                return [(requests[0], error)]
+            first, second = _halves(units, requests)
+            return [*self._compute(first), *self._compute(second)]
         for unit, result in zip(units, results, strict=True):
             unit.request.put(unit, result)
-            if not unit.request.left:
-                self._finish(unit.request)
+        done = [r for r in requests if not r.left and not r.future.done()]  # or its client left
+        return [(request, _outcome(request)) for request in done]
 
-    def _finish(self, request: Request) -> None:
-        """All units of a request have their results."""
-        if request.future.done():  # its client left
-            return
-        try:
-            outcome: ScoredRequest | Exception = request.finish(request.results)
-        except Exception as error:  # no finite score, or a mistake in the caller's own `fusion`
-            outcome = error
-        self._settle(request, outcome)
-
-    def _settle(self, request: Request, outcome: ScoredRequest | Exception) -> None:
+    def _settle(self, request: Request, outcome: _Outcome) -> None:
         """Give a request its answer or its error, unless it has one or its client left."""
         with self._changed:
             if request.future.running() or request.future.done():
@@ -291,3 +282,17 @@ class Scheduler:
             request.future.set_exception(outcome)
         else:
             request.future.set_result(outcome)
+
+
+def _halves(units: list[Unit], requests: list[Request]) -> tuple[list[Unit], list[Unit]]:
+    """The units of the first half of the requests, and those of the others."""
+    first = set(requests[: len(requests) // 2])
+    return [u for u in units if u.request in first], [u for u in units if u.request not in first]
+
+
+def _outcome(request: Request) -> _Outcome:
+    """The answer of a request all of whose units have their results."""
+    try:
+        return request.finish(request.results)
+    except Exception as error:  # no finite score, or a mistake in the caller's own `fusion`
+        return error
