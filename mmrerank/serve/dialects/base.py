@@ -35,8 +35,14 @@ class Dialect(Protocol):
 
     name: str
     path: str
-    request: type[BaseModel]
-    response: type[BaseModel]
+
+    @property
+    def request(self) -> type[BaseModel]:
+        """The form of a request's body."""
+
+    @property
+    def response(self) -> type[BaseModel]:
+        """The form of an answer's body."""
 
     def read(self, body: bytes | bytearray) -> Call:
         """Read a body. Raises pydantic's `ValidationError`."""

@@ -57,11 +57,17 @@ async def _rerank(service: Service, dialect: Dialect, request: Request, counts: 
             answer = await unless_gone(request, service.scheduler.submit(query, documents))
             counts["tokens"] = answer.usage.total_tokens or 0
             results = rank(documents, answer.scored, top_n=call.top_n)
-            written = {"model": service.settings.name, "tokens": counts["tokens"]}
+            tokens, request_id = counts["tokens"], request.state.id
             return await off_loop(
                 size if call.echo else 0,
                 lambda: JSONResponse(
-                    dialect.write(call, results, request_id=request.state.id, **written)
+                    dialect.write(
+                        call,
+                        results,
+                        model=service.settings.name,
+                        tokens=tokens,
+                        request_id=request_id,
+                    )
                 ),
             )
 
