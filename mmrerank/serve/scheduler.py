@@ -59,7 +59,8 @@ class Scheduler:
 
     `max_queue_tokens` is the most tokens that may wait, `max_queue_seconds` the longest time that
     they may take, by the speed of the last batches. Both are estimates. Raises `InvalidInputError`
-    for limits that are not positive. All methods but `stats` belong to one event loop.
+    for limits that are not positive. All methods but `stats` belong to one event loop; the reranker
+    stays the caller's, who closes it after `drain`.
     """
 
     def __init__(
@@ -260,11 +261,13 @@ class Scheduler:
         So a document that cannot be scored fails its own request alone.
         """
         requests = list(dict.fromkeys(unit.request for unit in units))
+        results = None
         try:
             results = self._work.compute(units)
         except Exception as error:  # whatever it is, it is the answer to one of the requests
             if len(requests) == 1:
                 return [(requests[0], error)]
+        if results is None:  # outside the handler: the traceback refers to the batch's memory
             first, second = _halves(units, requests)
             return [*self._compute(first), *self._compute(second)]
         for unit, result in zip(units, results, strict=True):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import threading
+import time
+from collections import Counter
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -498,3 +501,50 @@ async def test_nobody_waits_for_a_worker_that_ended(monkeypatch):
     with pytest.raises(DrainingError):
         await asyncio.wait_for(scheduler.submit("q", ["d"]), PATIENCE)
     assert not scheduler.is_ready
+
+
+@pytest.mark.slow
+async def test_clients_that_leave_and_documents_that_fail_for_a_while(tmp_path):
+    """Sixty-four clients at once: every answer is right, no request is lost, nothing is left."""
+    chance = random.Random(0)
+    documents = [*map(Content, TEXTS), PICTURE]
+    bad = damaged(tmp_path)
+    with load(M0, reuse=False) as plain:
+        wanted = {q: dict(zip(documents, plain.score(q, documents), strict=True)) for q in QUERIES}
+    outcomes = Counter()
+
+    async def client(scheduler: Scheduler) -> None:
+        query, chosen = chance.choice(QUERIES), chance.sample(documents, chance.randint(1, 6))
+        fails, leaves = chance.random() < 0.1, chance.random() < 0.2
+        task = asyncio.create_task(scheduler.submit(query, [*chosen, bad] if fails else chosen))
+        if leaves:
+            await asyncio.sleep(chance.random() / 10)
+            task.cancel()
+        try:
+            found = scores(await task)
+        except asyncio.CancelledError:
+            outcomes["left"] += 1
+        except ImageError:
+            assert fails
+            outcomes["failed"] += 1
+        else:
+            assert not fails
+            expected = [wanted[query][document] for document in chosen]
+            assert found == pytest.approx(expected, abs=1e-6, rel=0)
+            outcomes["answered"] += 1
+
+    reuse = Reuse(memory=60_000)  # too little for all, so that states are evicted and read again
+    with load(M0, reuse=reuse, max_batch_tokens=200) as reranker:
+        async with serving(reranker) as scheduler:
+            end = time.monotonic() + 10
+            while time.monotonic() < end:
+                await asyncio.gather(*[client(scheduler) for _ in range(64)])
+            stats = scheduler.stats()
+            assert (stats.requests, stats.queue_tokens) == (0, 0)
+            assert not scheduler._queue._unread
+            assert not scheduler._queue._turns
+        assert stats.answered == outcomes["answered"]
+        assert stats.failed == outcomes["failed"]
+        assert stats.cancelled == outcomes["left"]
+        assert min(outcomes.values()) > 0
+        assert stats.cache.evictions > 0
