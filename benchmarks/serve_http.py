@@ -5,10 +5,10 @@
     python benchmarks/serve_http.py infinity --infinity .venv-infinity/bin/infinity_emb
 
 `overhead`: one client and ten short texts, the library and the server in turn, with the tiny
-checkpoint of the tests. `load`: 1, 8 and 64 clients, each request with ten texts, of which the
-server has read none (cold) or all (warm), beside a minimal server: FastAPI with one lock around the
-plain library. `infinity`: the same with a small cross-encoder, and Infinity beside both. Every
-server is a process of its own on loopback, with one thread of torch. Writes
+checkpoint of the tests. `load`: the same checkpoint with 1, 8 and 64 clients, each request with ten
+texts, of which the server has read none (cold) or all (warm), beside a minimal server: FastAPI with
+one lock around the plain library. `infinity`: the same with a small cross-encoder, and Infinity
+beside both. Every server is a process of its own on loopback, with one thread of torch. Writes
 results/serve-http-*.json.
 """
 
@@ -239,6 +239,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", choices=["overhead", "load", "infinity"])
     parser.add_argument("--requests", type=int, default=300)
+    parser.add_argument("--model", type=Path, default=TINY, help="of the run load")
     parser.add_argument("--infinity", metavar="PROGRAM", help="its command, for the run infinity")
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "mmrerank-b")
     args = parser.parse_args()
@@ -247,10 +248,7 @@ def main() -> None:
     if args.run == "overhead":
         found = overhead(args)
     elif args.run == "load":
-        import random_models
-
-        path = random_models.m0(args.folder / "m0-serve", layers=3, hidden=768, vision=160)
-        found = load(args, "jina-m0", str(path))
+        found = load(args, "jina-m0", str(args.model))
     else:
         found = load(args, "cross-encoder", cross_encoder(args.folder))
     made = {"load before": began, "load after": os.getloadavg(), "requests": args.requests} | found

@@ -15,11 +15,13 @@ from rich.console import Console
 from mmrerank.cli.interactive import converse
 from mmrerank.cli.messages import say
 from mmrerank.cli.options import add_embedder, add_reranker, add_store, positive, selected_reranker
+from mmrerank.cli.pages import save_page
 from mmrerank.display.cards import cards_of_stages
+from mmrerank.display.page import show
 from mmrerank.display.terminal_results import print_cards, print_found
 from mmrerank.errors import InvalidInputError
 from mmrerank.index.hits import ROUTES
-from mmrerank.terminal import clean
+from mmrerank.terminal import clean, clean_data
 
 if TYPE_CHECKING:
     from mmrerank.index.hits import Hit, Stages
@@ -169,13 +171,7 @@ def _shown_as(options: argparse.Namespace) -> Callable[..., None]:
 
 def _save_page(query: str, stages: Stages, *, both_stages: bool, file: str) -> None:
     """Write the results as a page. Raises `InvalidInputError` for a file that cannot be written."""
-    from mmrerank.display.page import show
-
-    try:
-        saved = show(stages, query).save(file)
-    except OSError as error:
-        raise InvalidInputError(f"--html {file} cannot be written: {error.strerror}") from error
-    say(f"written: {saved}")
+    say(f"written: {save_page(show(stages, query), file)}")
 
 
 def _show(query: str, stages: Stages, *, both_stages: bool) -> None:
@@ -204,7 +200,7 @@ def _show_json(query: str, stages: Stages, *, both_stages: bool) -> None:
 
 def _as_json(hit: Hit) -> dict[str, Any]:
     """A hit as plain data; its texts without terminal escapes, as they are printed."""
-    row: dict[str, Any] = _cleaned(dataclasses.asdict(hit))
+    row: dict[str, Any] = clean_data(dataclasses.asdict(hit))
     for image, own in zip(row["images"], hit.images, strict=True):
         image["name"] = clean(own.name)
         # Paths stay as they are, to be opened.
@@ -215,14 +211,3 @@ def _as_json(hit: Hit) -> dict[str, Any]:
     for name in ("id", "metadata", "is_scored"):  # for programs that use the index itself
         del row[name]
     return row
-
-
-def _cleaned(value: Any) -> Any:
-    """Plain data whose strings hold no terminal escapes."""
-    if isinstance(value, str):
-        return clean(value)
-    if isinstance(value, dict):
-        return {_cleaned(key): _cleaned(own) for key, own in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_cleaned(own) for own in value]
-    return value

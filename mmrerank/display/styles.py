@@ -67,7 +67,7 @@ a { color: var(--accent); }
 .minus.shade2 { background: color-mix(in srgb, var(--against) 16%, transparent); }
 .minus.shade3 { background: color-mix(in srgb, var(--against) 24%, transparent); }
 .minus.shade4 { background: color-mix(in srgb, var(--against) 32%, transparent); }
-.weight { font-size: .7rem; font-variant-numeric: tabular-nums; margin-inline-start: .1rem; }
+.weight { display: inline-block; font-size: .7rem; font-variant-numeric: tabular-nums; margin-inline-start: .1rem; }
 .search { display: flex; flex-wrap: wrap; gap: .5rem; align-items: center; margin: 0 0 1rem; }
 .search-box { flex: 1 1 16rem; min-width: 0; }
 .search-box, .button { font: inherit; padding: .6rem .75rem; min-height: 2.75rem; color: var(--ink);
@@ -122,7 +122,7 @@ INLINE = {
     "plus": "text-decoration: underline solid 2px #d81b60",
     "minus": "text-decoration: underline dashed 2px #1e5ac8",
     **{f"shade{i}": f"background: rgba(127, 127, 127, .{i})" for i in range(1, 5)},
-    "weight": "font-size: .75em",
+    "weight": "display: inline-block; font-size: .75em",
     "explained": "margin: 0 0 8px",
 }
 """The same for notebooks, which drop style sheets: declarations by the name of a style."""

@@ -8,6 +8,7 @@ import pymupdf
 from helpers import png
 
 from mmrerank.display.cards import Card, CardImage, CardPart
+from mmrerank.explanation import ExplainedPart, Explanation, ImageMap, WordWeight
 from mmrerank.index.hits import HitImage
 from mmrerank.types import Image
 
@@ -86,3 +87,36 @@ def pdf_file(path: Path) -> Path:
         document.new_page().insert_text((72, 72), f"This is page {number}.")
     document.save(path)
     return path
+
+
+def explanation(**known: object) -> Explanation:
+    """An explanation of `card()`: two words of the query, words of the text, a map of the image."""
+    words = [("The", 0.01), ("torque", 0.4), ("of", 0.0), ("the", -0.02), ("turbine.", -0.1)]
+    fields: dict[str, object] = {
+        "model": "m0",
+        "method": "integrated_gradients",
+        "score": 0.75,
+        "output": 1.25,
+        "baseline": 0.25,
+        "gap": 0.1,
+        "query": word_weights(QUERY, [("torque", 0.3), ("turbine", -0.05)]),
+        "document": word_weights("The torque of the turbine.", words),
+        "images": (
+            ImageMap(
+                image=0, rows=2, columns=3, width=400, height=120,
+                weights=((0.1, 0.4, -0.2), (0.0, 0.01, 0.05)),
+            ),
+        ),
+        "parts": (ExplainedPart(kind="image", score=0.75, share=1.0, image=0),),
+        **known,
+    }  # fmt: skip
+    return Explanation(**fields)
+
+
+def word_weights(text: str, weights: list[tuple[str, float]]) -> tuple[WordWeight, ...]:
+    """Words of a text, in order, with their weights."""
+    words: list[WordWeight] = []
+    for word, weight in weights:
+        start = text.index(word, words[-1].end if words else 0)
+        words.append(WordWeight(text=word, start=start, end=start + len(word), weight=weight))
+    return tuple(words)
