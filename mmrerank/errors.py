@@ -5,7 +5,8 @@
     Exception
     └── RerankError
         ├── InvalidInputError (also ValueError)   a query, document or option that cannot be used
-        │   └── UnsupportedModalityError          text or images that a model cannot read
+        │   ├── UnsupportedModalityError          text or images that a model cannot read
+        │   └── RequestTooLargeError              more tokens than the queue of a server may have
         ├── UnsupportedOperationError (also NotImplementedError)  what a reranker cannot do at all
         ├── ImageError                            an image reference or file that cannot be used
         ├── DocumentError                         a PDF or other file that cannot be loaded
@@ -13,6 +14,8 @@
         ├── StoreError                            an index that is missing or cannot be used
         ├── MissingDependencyError (also ImportError)  an optional package is not installed
         ├── ModelLoadError                        a local model that cannot be loaded
+        ├── QueueFullError                        too much waits for the model already: try again later
+        ├── DrainingError                         a server that is starting or ending takes no request
         └── APIError                              a rerank service refused, failed or did not answer
             ├── AuthenticationError               401, 403: the key is unknown or not allowed
             ├── RateLimitError                    429
@@ -33,12 +36,15 @@ __all__ = [
     "AuthenticationError",
     "CaptionError",
     "DocumentError",
+    "DrainingError",
     "ImageError",
     "InvalidInputError",
     "InvalidResponseError",
     "MissingDependencyError",
     "ModelLoadError",
+    "QueueFullError",
     "RateLimitError",
+    "RequestTooLargeError",
     "RerankError",
     "RerankWarning",
     "StoreError",
@@ -68,6 +74,10 @@ class InvalidInputError(RerankError, ValueError):
 
 class UnsupportedModalityError(InvalidInputError):
     """A model was given text or images that it cannot read."""
+
+
+class RequestTooLargeError(InvalidInputError):
+    """A request has more tokens than a server's whole queue may have, so it can never be taken."""
 
 
 class UnsupportedOperationError(RerankError, NotImplementedError):
@@ -133,6 +143,21 @@ class MissingDependencyError(RerankError, ImportError):
 
 class ModelLoadError(RerankError):
     """A local model cannot be loaded; the message says what there is and what is needed."""
+
+
+class QueueFullError(RerankError):
+    """Too much work waits for the model. After `retry_after` seconds there should be room again."""
+
+    def __init__(self, message: str, retry_after: float) -> None:
+        super().__init__(message, retry_after)
+        self.retry_after = retry_after
+
+    def __str__(self) -> str:
+        return f"{self.args[0]}; try again in {self.retry_after:.0f} s"
+
+
+class DrainingError(RerankError):
+    """The server takes no requests: it has not started yet, or it is about to end."""
 
 
 class APIError(RerankError):

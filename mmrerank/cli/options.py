@@ -195,7 +195,7 @@ def make_reranker(
 
         given["reuse"] = Reuse(disk=states)
     if "show_progress" in names:
-        given["show_progress"] = True
+        given.setdefault("show_progress", True)
     reranker: Reranker = build(**given)
     return reranker
 

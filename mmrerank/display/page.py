@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,10 @@ _COLUMNS = 80
 Results = Stages | Sequence[Hit] | Sequence[RerankResult] | Sequence[Card]
 
 
+def _nothing(card: Card) -> None:
+    """What comes after a card."""
+
+
 @dataclass(frozen=True, slots=True)
 class ResultsPage:
     """Results as a person reads them. A notebook shows it; `save` writes it as one HTML file.
@@ -51,10 +55,20 @@ class ResultsPage:
     max_bytes: int = MAX_BYTES
     pages: bool = True
 
-    def html(self) -> str:
-        """The page as one HTML document, which loads nothing and runs nothing."""
+    def html(
+        self,
+        *before: Node,
+        after_card: Callable[[Card], Node] = _nothing,
+        form_action: str = "'none'",
+    ) -> str:
+        """The page as one HTML document, which loads nothing and runs nothing.
+
+        A server puts its form `before` the results, and its links after each card.
+        `form_action`: see `document`.
+        """
         budget = Budget(self.max_bytes)
-        return document(self.title, *self._body(budget, _FILE_SIDES, pages=self.pages))
+        body = self._body(budget, _FILE_SIDES, pages=self.pages, after_card=after_card)
+        return document(self.title, *before, *body, form_action=form_action)
 
     def explained(self, reranker: Reranker, top_n: int = 1) -> ResultsPage:
         """The same page with explanations of the first `top_n` scores.
@@ -62,11 +76,20 @@ class ResultsPage:
         Texts and images are read again, and an explanation takes several times as long as a score.
         Raises what `Reranker.explain` raises, `InvalidInputError` for a page without a query.
         """
+        return self._explained(reranker, range(1, top_n + 1))
+
+    def explained_at(self, rank: int, reranker: Reranker) -> ResultsPage:
+        """As `explained`, for the score at one rank."""
+        return self._explained(reranker, [rank])
+
+    def _explained(self, reranker: Reranker, ranks: Collection[int]) -> ResultsPage:
         cards = [
             replace(card, explanation=reranker.explain(self.query, card.content))
-            for card in self.cards[:top_n]
+            if card.rank in ranks
+            else card
+            for card in self.cards
         ]
-        return replace(self, cards=[*cards, *self.cards[top_n:]])
+        return replace(self, cards=cards)
 
     def save(self, path: str | Path) -> Path:
         """Write the page to a file, and return its path. Raises OSError."""
@@ -79,11 +102,20 @@ class ResultsPage:
         """The heading: the query, or "Results"."""
         return f"Results for: {' '.join(clean(self.query).split())}" if self.query else "Results"
 
-    def _body(self, budget: Budget, sides: Sides, *, pages: bool, level: int = 1) -> list[Node]:
+    def _body(
+        self,
+        budget: Budget,
+        sides: Sides,
+        *,
+        pages: bool,
+        level: int = 1,
+        after_card: Callable[[Card], Node] = _nothing,
+    ) -> list[Node]:
         pictures = card_pictures(self.cards, budget, sides=sides, pages=pages)
         cards = [
-            card_element(card, self.query, own, level=level + 1)
+            node
             for card, own in zip(self.cards, pictures, strict=True)
+            for node in (card_element(card, self.query, own, level=level + 1), after_card(card))
         ]
         return [
             element("h1" if level == 1 else f"h{level}", self.title, dir="auto"),

@@ -68,6 +68,13 @@ a { color: var(--accent); }
 .minus.shade3 { background: color-mix(in srgb, var(--against) 24%, transparent); }
 .minus.shade4 { background: color-mix(in srgb, var(--against) 32%, transparent); }
 .weight { display: inline-block; font-size: .7rem; font-variant-numeric: tabular-nums; margin-inline-start: .1rem; }
+.search { display: flex; flex-wrap: wrap; gap: .5rem; align-items: center; margin: 0 0 1rem; }
+.search-box { flex: 1 1 16rem; min-width: 0; }
+.search-box, .button { font: inherit; padding: .6rem .75rem; min-height: 2.75rem; color: var(--ink);
+  background: var(--card); border: 1px solid var(--dim); border-radius: .5rem; }
+.search-box:focus-visible, .button:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
+.button { cursor: pointer; }
+.search-option { display: flex; gap: .5rem; align-items: center; min-height: 2.75rem; }
 .explained { display: flex; flex-wrap: wrap; gap: 1rem; align-items: start; }
 @media print {
   :root { color-scheme: light; --ink: #000; --dim: #444; --paper: #fff; --card: #fff;

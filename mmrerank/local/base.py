@@ -8,30 +8,32 @@ import threading
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
-from mmrerank.base import Documents, Reranker, check_documents
+from mmrerank.base import Documents, Reranker, check_documents, check_query, check_scores
 from mmrerank.errors import InvalidResponseError, RerankError, warn
 from mmrerank.explanation import Explanation, Method
 from mmrerank.fusion import FanOut, fan_out, sigmoid, split_query
 from mmrerank.local.cache.keys import Keys, file_hash, weights_hash
 from mmrerank.local.cache.memory import CacheInfo, Reuse, StateCache
 from mmrerank.local.cache.tiers import open_cache
+from mmrerank.local.calls import Call, Pair, PairScore, prompts_of
 from mmrerank.local.checkpoint import Checkpoint
 from mmrerank.local.device import pick_device, pick_dtype
 from mmrerank.local.options import DEFAULTS, ImageOptions, check_positive, check_scores_option
 from mmrerank.local.prompt.layout import TokenPlace
-from mmrerank.local.prompt.prompt import Prompt, ScoredPrompts
+from mmrerank.local.prompt.prompt import Prompt
 from mmrerank.optional import require
 from mmrerank.options import Configurable
 from mmrerank.progress import progress_bar
-from mmrerank.types import Content, Scored, Usage
+from mmrerank.types import Content, Scored
 
 if TYPE_CHECKING:
     from mmrerank.local.compute.documents import DocumentStates
     from mmrerank.local.compute.engine import Engine, Progress
 
-__all__ = ["LocalReranker", "ScoredPrompts", "default_budget"]
+__all__ = ["LocalReranker", "default_budget"]
 
 _CPU_BUDGET, _GPU_BUDGET = 1024, 16384
 _WARM_CHUNK = 64  # items that are computed before another call may go first
@@ -196,37 +198,91 @@ class LocalReranker(Configurable, Reranker):
         )
 
     def _score(self, query: Content, documents: list[Content]) -> list[Scored]:
-        plan = self._plan(documents)
+        call = self.plan_call(query, documents)
+        with progress_bar(self.show_progress, len(call.pairs), "rerank") as step:
+            scores = self.score_pairs(call.pairs, step)
+        return self.finish_call(call, scores)
+
+    def score_many(self, calls: Sequence[tuple[str | Content, Documents]]) -> list[list[float]]:
+        """What `score` gives for each query and its documents, with the work of all done together.
+
+        Raises as `score` does, for the first call that cannot be scored.
+        """
+        planned = [
+            self.plan_call(check_query(query), check_documents(documents))
+            for query, documents in calls
+        ]
+        scores = iter(self.score_pairs([pair for call in planned for pair in call.pairs]))
+        return [
+            [
+                scored.score
+                for scored in self.finish_call(call, list(islice(scores, len(call.pairs))))
+            ]
+            for call in planned
+        ]
+
+    def plan_call(self, query: Content, documents: list[Content]) -> Call:
+        """What a call has to score. Raises `UnsupportedModalityError`."""
+        return Call(len(documents), self._plan(documents), split_query(query, self.modalities))
+
+    def score_pairs(self, pairs: Sequence[Pair], step: Progress | None = None) -> list[PairScore]:
+        """The score of each pair, in order; they may belong to several calls.
+
+        Raises what scoring any one of them raises. `step` is told how many more were scored.
+        """
+        if not pairs:
+            return []
         with self._lock:
-            engine = self._open_engine()
-            parts = split_query(query, self.modalities)
-            with progress_bar(self.show_progress, len(parts) * len(plan.items), "rerank") as step:
-                scored = [self._score_items(engine, part, plan.items, step) for part in parts]
-        self._warn_of_cuts(plan, scored)
-        self._report_usage(documents, plan, scored)
-        return plan.fuse(self._item_scores(plan, scored), self._fusion)
+            return self._score_pairs(self._open_engine(), pairs, step)
 
-    def _item_scores(self, plan: FanOut, scored: list[ScoredPrompts]) -> list[float]:
-        """The score of each item, from its logits for the parts of the query."""
-        logits_by_item = zip(*(part.logits for part in scored), strict=True)
-        scores = [self._mean_score(logits) for logits in logits_by_item]
-        self._check_finite(plan, scores)
-        return scores
+    def finish_call(self, call: Call, scores: Sequence[PairScore]) -> list[Scored]:
+        """One score for each document of a call, from the scores of its pairs; reports the usage.
 
-    def _score_items(
-        self, engine: Engine, query: Content, items: Sequence[Content], step: Progress | None
-    ) -> ScoredPrompts:
-        """The logit of each item, for a query that fits into one prompt."""
-        prompts, query_cut = self._prompts(query, items)
-        tokens, cut = [len(prompt) for prompt in prompts], [prompt.cut for prompt in prompts]
-        return ScoredPrompts(engine.compute(prompts, step), tokens, cut, query_cut)
+        Raises `InvalidResponseError` for a document without a finite score.
+        """
+        self._warn_of_cuts(call, scores)
+        self._report(call.usage(self.model, scores))
+        values = self._item_values(call, scores)
+        return check_scores(call.plan.fuse(values, self._fusion), call.documents, self.model)
+
+    def _item_values(self, call: Call, scores: Sequence[PairScore]) -> list[float]:
+        """The score of each item of a call. Raises as `finish_call`."""
+        values = [self._mean_score(item) for item in call.by_item(scores)]
+        if documents := call.without_score(values):
+            raise InvalidResponseError(
+                f"{self.model} gave documents[{documents[0]}] and {len(documents) - 1} others no "
+                f"finite score: its weights are damaged, or {self.dtype} is too narrow for it "
+                '(try dtype="float32")'
+            )
+        return values
+
+    def state_key(self, item: Content) -> str | None:
+        """The key of the state that makes scoring `item` cheap; None if the model has none.
+
+        Raises `ImageError` for an image that cannot be read.
+        """
+        return None
+
+    def has_state(self, key: str) -> bool:
+        """Whether the state under a key of `state_key` is cached on this machine."""
+        return self._cache is not None and self._cache.has(key)
+
+    def _score_pairs(
+        self, engine: Engine, pairs: Sequence[Pair], step: Progress | None
+    ) -> list[PairScore]:
+        prompts, queries_cut = prompts_of(pairs, self._prompts)
+        logits = engine.compute(prompts, step)
+        return [
+            PairScore(logit, len(prompt), prompt.cut, query_cut)
+            for logit, prompt, query_cut in zip(logits, prompts, queries_cut, strict=True)
+        ]
 
     def _explain(
         self, query: Content, document: Content, method: Method | None, candidates: list[Content]
     ) -> Explanation:
         from mmrerank.local.explaining import explain
 
-        compute = partial(LocalReranker._score_items, self)  # a subclass may have one with a cache
+        compute = partial(LocalReranker._score_pairs, self)  # a subclass may have one with a cache
         return explain(self, compute, query, document, method)
 
     def _open_engine(self) -> Engine:
@@ -235,48 +291,19 @@ class LocalReranker(Configurable, Reranker):
             raise RerankError(f"{self.model} was closed")
         return self._engine
 
-    def _mean_score(self, logits: Sequence[float]) -> float:
-        """One score from the logits for the parts of the query."""
+    def _mean_score(self, scores: Sequence[PairScore]) -> float:
+        """One score from those for the parts of the query."""
+        logits = [score.logit for score in scores]
         values = logits if self._scores_are_logits else [sigmoid(logit) for logit in logits]
         return math.fsum(values) / len(values)
 
-    def _check_finite(self, plan: FanOut, scores: list[float]) -> None:
-        """Raises `InvalidResponseError` that names the first document without a finite score."""
-        bad = {i for i, score in enumerate(scores) if not math.isfinite(score)}
-        if not bad:
-            return
-        documents = [
-            i
-            for i, (parts, joint) in enumerate(zip(plan.parts, plan.joint, strict=True))
-            if joint in bad or any(part.item in bad for part in parts)
-        ]
-        raise InvalidResponseError(
-            f"{self.model} gave documents[{documents[0]}] and {len(documents) - 1} others no "
-            f"finite score: its weights are damaged, or {self.dtype} is too narrow for it "
-            '(try dtype="float32")'
-        )
-
-    def _warn_of_cuts(self, plan: FanOut, scored: list[ScoredPrompts]) -> None:
-        cut = _cut_items(scored)
-        texts = [f"{len(cut)} of {len(plan.items)} documents or parts"] if cut else []
-        if any(part.query_cut for part in scored):
+    def _warn_of_cuts(self, call: Call, scores: Sequence[PairScore]) -> None:
+        cut = call.cut_items(scores)
+        texts = [f"{cut} of {len(call.plan.items)} documents or parts"] if cut else []
+        if any(score.query_cut for score in scores):
             texts.append("the query")
         if texts:
             warn(f"cut to fit max_length={self.max_length}: {' and '.join(texts)}")
-
-    def _report_usage(
-        self, documents: list[Content], plan: FanOut, scored: list[ScoredPrompts]
-    ) -> None:
-        self._report(
-            Usage(
-                model=self.model,
-                documents=len(documents),
-                parts=sum(len(part.tokens) for part in scored),
-                images=sum(len(item.images) for item in plan.items),
-                total_tokens=sum(sum(part.tokens) for part in scored),
-                truncated=len(_cut_items(scored)) + any(part.query_cut for part in scored),
-            )
-        )
 
 
 def default_budget(device: Any) -> int:
@@ -285,8 +312,3 @@ def default_budget(device: Any) -> int:
     The number for GPUs is an estimate that was not measured.
     """
     return _CPU_BUDGET if device.type == "cpu" else _GPU_BUDGET
-
-
-def _cut_items(scored: Sequence[ScoredPrompts]) -> set[int]:
-    """The items whose text was cut for at least one part of the query."""
-    return {i for part in scored for i, was_cut in enumerate(part.cut) if was_cut}

@@ -18,9 +18,10 @@ from mmrerank.errors import UnsupportedOperationError
 from mmrerank.explanation import ExplainedPart, Explanation, ImageMap, Method, WordWeight
 from mmrerank.fusion import FanOut, Fusion, split_query
 from mmrerank.images.facts import image_facts
+from mmrerank.local.calls import Call, Pair, PairScore
 from mmrerank.local.device import Quantization
 from mmrerank.local.prompt.layout import Owner, TokenPlace, words
-from mmrerank.local.prompt.prompt import ImagePart, Prompt, ScoredPrompts
+from mmrerank.local.prompt.prompt import ImagePart, Prompt
 from mmrerank.types import Content, Modalities, Scored
 
 if TYPE_CHECKING:
@@ -48,12 +49,12 @@ class Explainable(Protocol):
 
     def _places(self, query: Content, item: Content) -> list[TokenPlace | None]: ...
 
-    def _item_scores(self, plan: FanOut, scored: list[ScoredPrompts]) -> list[float]: ...
+    def _item_values(self, call: Call, scores: Sequence[PairScore]) -> list[float]: ...
 
-    def _warn_of_cuts(self, plan: FanOut, scored: list[ScoredPrompts]) -> None: ...
+    def _warn_of_cuts(self, call: Call, scores: Sequence[PairScore]) -> None: ...
 
 
-Compute = Callable[["Engine", Content, Sequence[Content], None], ScoredPrompts]
+Compute = Callable[["Engine", Sequence[Pair], None], list[PairScore]]
 
 
 def explain(
@@ -81,23 +82,29 @@ def explain(
     total = _Total()
     with reranker._lock:
         engine = without_cache(reranker._open_engine())
-        scored = [compute(engine, part, plan.items, None) for part in asked]
-        reranker._warn_of_cuts(plan, scored)
-        scores = reranker._item_scores(plan, scored)
+        call = Call(1, plan, asked)
+        scored = compute(engine, call.pairs, None)
+        reranker._warn_of_cuts(call, scored)
+        scores, logits = reranker._item_values(call, scored), _logits(call, scored)
         for item, share in _shares(plan, scores, fusion).items():
-            for part, one in zip(asked, scored, strict=True):
+            for part, own in zip(asked, logits, strict=True):
                 (prompt,), _ = reranker._prompts(part, [plan.items[item]])
                 places = reranker._places(part, plan.items[item])
                 groups = list(_words(places, part, plan.items[item]))
                 if method == "leave_one_out":
-                    found = _left_out(engine, prompt, groups, one.logits[item])
+                    found = _left_out(engine, prompt, groups, own[item])
                 else:
                     found = _by_gradients(engine, prompt, groups, places)
-                total.add(
-                    found, one.logits[item], share / len(asked), _images(plan, item, query, part)
-                )
+                total.add(found, own[item], share / len(asked), _images(plan, item, query, part))
     (fused,) = plan.fuse(scores, fusion)
     return total.explanation(reranker.model, method, fused, _parts(fused, fusion))
+
+
+def _logits(call: Call, scored: Sequence[PairScore]) -> list[list[float]]:
+    """The logit of each item, for each part of the query."""
+    items = len(call.plan.items)
+    starts = range(0, len(scored), items)
+    return [[one.logit for one in scored[start : start + items]] for start in starts]
 
 
 def _shares(plan: FanOut, scores: Sequence[float], fusion: Fusion) -> dict[int, float]:

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 from mmrerank.errors import InvalidInputError
-from mmrerank.local.base import LocalReranker, ScoredPrompts
+from mmrerank.local.base import LocalReranker
 from mmrerank.local.cache.keys import Keys
 from mmrerank.local.cache.memory import StateCache
+from mmrerank.local.calls import Pair, PairScore, prompts_of
 from mmrerank.local.checkpoint import Checkpoint
 from mmrerank.local.options import ImageOptions
 from mmrerank.local.prompt.image_sizes import PixelRule, fit_images
@@ -155,27 +156,35 @@ class JinaM0Reranker(LocalReranker):
     def _prompt_options(self) -> dict[str, Any]:
         return super()._prompt_options() | {"max_query_length": self.max_query_length}
 
-    def _score_items(
-        self, engine: Engine, query: Content, items: Sequence[Content], step: Progress | None
-    ) -> ScoredPrompts:
+    def _score_pairs(
+        self, engine: Engine, pairs: Sequence[Pair], step: Progress | None
+    ) -> list[PairScore]:
         if self._states is None:
-            return super()._score_items(engine, query, items, step)
-        tail, query_cut = self._tail(query)
+            return super()._score_pairs(engine, pairs, step)
+        tails = {query: self._tail(query) for query in dict.fromkeys(p.query for p in pairs)}
         scores = self._states.score(
-            engine, items, tail, lambda missing: self._prompts(query, missing)[0], step
+            engine,
+            [pair.item for pair in pairs],
+            [tails[pair.query][0] for pair in pairs],
+            lambda rows: prompts_of([pairs[row] for row in rows], self._prompts)[0],
+            step,
         )
-        return ScoredPrompts(
-            [score.logit for score in scores],
-            [score.tokens for score in scores],
-            [score.cut for score in scores],
-            query_cut,
-        )
+        return [
+            PairScore(score.logit, score.tokens, score.cut, tails[pair.query][1])
+            for pair, score in zip(pairs, scores, strict=True)
+        ]
 
     def _warm_items(self, engine: Engine, items: Sequence[Content]) -> None:
         if self._states is not None:
             query = Content("query")  # any query: it is removed again
             tail, _ = self._tail(query)
-            self._states.warm(engine, items, tail, lambda missing: self._prompts(query, missing)[0])
+            self._states.warm(
+                engine, items, tail, lambda rows: self._prompts(query, [items[i] for i in rows])[0]
+            )
+
+    def state_key(self, item: Content) -> str | None:
+        """As in `LocalReranker`: the state of a document does not depend on the query."""
+        return None if self._states is None else self._states.key(item)
 
     def _tail(self, query: Content) -> tuple[Tail, bool]:
         """What follows a document's state, and whether the query was cut."""

@@ -50,6 +50,9 @@ class DiskTier:
         self._uncounted = 0
         self._evict_over_limit()
 
+    def __contains__(self, key: str) -> bool:
+        return self._path(key).is_file()
+
     def get(self, key: str) -> CacheEntry | None:
         """The entry under `key`, memory-mapped, on the CPU; None if there is none."""
         path = self._path(key)

@@ -133,6 +133,9 @@ class MemoryTier:
     def __len__(self) -> int:
         return len(self._entries)
 
+    def __contains__(self, key: str) -> bool:
+        return key in self._entries
+
     def get(self, key: str) -> CacheEntry | None:
         """The entry under `key`, which becomes the most recently used; None if there is none."""
         entry = self._entries.get(key)
@@ -192,6 +195,11 @@ class StateCache:
     def get(self, key: str, kind: Kind) -> CacheEntry | None:
         """The entry under `key`, on the model's device; None if there is none."""
         return self.get_all([key], kind).get(key)
+
+    def has(self, key: str) -> bool:
+        """Whether there is an entry in memory or in the folder; the storage is not asked."""
+        with self._lock:
+            return key in self._memory or (self._disk is not None and key in self._disk)
 
     def get_all(self, keys: Sequence[str], kind: Kind) -> dict[str, CacheEntry]:
         """Those entries that are cached, on the model's device; the storage is asked once for all."""

@@ -7,7 +7,7 @@ a caller can look at the attention weights or compute gradients.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import torch
@@ -16,7 +16,15 @@ from torch.nn import functional
 
 from mmrerank.local.compute.batching import Rectangle
 
-__all__ = ["Attend", "attend_all", "attend_block", "attend_last", "attend_resumed", "sdpa"]
+__all__ = [
+    "Attend",
+    "attend_all",
+    "attend_block",
+    "attend_each",
+    "attend_last",
+    "attend_resumed",
+    "sdpa",
+]
 
 
 class Attend(Protocol):
@@ -69,6 +77,31 @@ def attend_all(
     return (mixed[0] if len(mixed) == 1 else torch.cat(mixed)).flatten(1)
 
 
+def attend_each(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    rectangles: Sequence[Rectangle],
+    attend: Callable[[int, Tensor, Tensor, Tensor], Tensor],
+) -> Tensor:
+    """Attention of each rectangle alone, by `attend(index of the rectangle, q, k, v)`.
+
+    q (tokens, heads, size), or (prompts, heads, size) if only the last token of each row is
+    needed; k and v (tokens, KV heads, size). Tokens behind the last rectangle see nothing.
+    """
+    only_last = q.shape[0] != k.shape[0]
+    mixed: list[Tensor] = []
+    start = prompt = 0
+    for i, rectangle in enumerate(rectangles):
+        part = slice(start, start + rectangle.tokens)
+        rows = slice(prompt, prompt + len(rectangle.rows)) if only_last else part
+        mixed.append(attend(i, q[rows], k[part], v[part]))
+        start, prompt = part.stop, prompt + len(rectangle.rows)
+    if not only_last and start < q.shape[0]:
+        mixed.append(q.new_zeros(q.shape[0] - start, q.shape[1] * q.shape[2]))
+    return mixed[0] if len(mixed) == 1 else torch.cat(mixed)
+
+
 def attend_resumed(
     q: Tensor,
     k: Tensor,
@@ -103,14 +136,14 @@ def attend_block(q: Tensor, k: Tensor, v: Tensor, block: Tensor, mask: Tensor) -
     """As `attend_resumed`, all rows in one kernel, where each launch costs more than copies do.
 
     block (2, rows, KV heads, longest + width, size) contains the pasts, moved to the right up to the
-    last `width` columns, which are filled here, in place; mask (rows, 1, width, longest + width)
-    is True where a token may look. Returns (rows * n, heads * size).
+    last `width` columns, which are filled here, in place; mask (rows, 1, n, longest + width)
+    is True where a query may look. Returns (rows * n, heads * size).
     """
-    rows, width = block.shape[1], mask.shape[2]
-    n, size = q.shape[0] // rows, q.shape[2]
+    rows = block.shape[1]
+    n, width, size = q.shape[0] // rows, k.shape[0] // rows, q.shape[2]
     block[0, :, :, -width:] = _grid(k, rows)
     block[1, :, :, -width:] = _grid(v, rows)
-    mixed = sdpa(_grid(q, rows), block[0], block[1], mask=mask[:, :, -n:])
+    mixed = sdpa(_grid(q, rows), block[0], block[1], mask=mask)
     return mixed.transpose(1, 2).reshape(rows * n, q.shape[1] * size)
 
 

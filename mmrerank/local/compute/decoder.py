@@ -5,7 +5,7 @@ time that `forward` cannot do: prompts of different lengths are packed without p
 that all prompts share is computed once, and the last layer computes only the positions that are
 needed. A layer is used only through the names of its parameters in the checkpoint (`self_attn.q_proj`).
 
-Without `captures` and a `block` the walk writes nothing in place. Outside `torch.inference_mode()`
+Without `captures` and `blocks` the walk writes nothing in place. Outside `torch.inference_mode()`
 gradients flow through it to the embeddings, and `attend` may be any attention function.
 """
 
@@ -24,6 +24,7 @@ from mmrerank.local.compute.attention import (
     Attend,
     attend_all,
     attend_block,
+    attend_each,
     attend_last,
     attend_resumed,
     sdpa,
@@ -76,15 +77,21 @@ class Block:
     """States of several rows in one tensor, with room for the tokens that follow them.
 
     `kv` (layers, 2, rows, KV heads, longest + width, head size): shorter states are aligned to the
-    right and padded with zeros; `mask` (rows, 1, width, longest + width) says where a token may look.
+    right and padded with zeros; `mask` (rows, 1, width, longest + width) says where a token may
+    look, and `last` (rows, 1, 1, longest + width) where the last token of each row may.
     """
 
     kv: Tensor
     mask: Tensor
+    last: Tensor
 
     @classmethod
-    def of(cls, states: Sequence[State], width: int, dtype: Any) -> Block:
-        """Copy the states, once for all layers; `width` tokens follow each of them."""
+    def of(cls, states: Sequence[State], lengths: Sequence[int], dtype: Any) -> Block:
+        """Copy the states, once for all layers; `lengths[row]` tokens follow each of them.
+
+        Rows that are shorter than the longest are padded on the right, behind their last token.
+        """
+        width = max(lengths)
         longest, (layers, _, heads, _, size) = max(s.tokens for s in states), states[0].kv.shape
         shape = (layers, 2, len(states), heads, longest + width, size)
         kv = states[0].kv.new_zeros(shape, dtype=dtype)
@@ -93,7 +100,8 @@ class Block:
             begin = longest - state.tokens
             kv[:, :, row, :, begin:longest] = state.dense(dtype)
             mask[row, :, :, :begin] = False
-        return cls(kv, mask.to(kv.device))
+        last = torch.stack([mask[row, :, n - 1 : n] for row, n in enumerate(lengths)])
+        return cls(kv, mask.to(kv.device), last.to(kv.device))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +124,8 @@ class Packed:
     row of each prompt's last token, in the order of the rectangles. `deepstack` (image tokens,
     hidden), one a layer, is added to the rows `image_rows` after that layer.
 
-    Rows may continue states: `pasts`, one a row, or `block` with all of them; the batch is then one
-    rectangle without padding. `captures` are written during the walk.
+    Rows may continue states, those of each rectangle in order: `pasts`, where no row may be padded,
+    or `blocks`, one a rectangle. `captures` are written during the walk.
     """
 
     embeddings: Tensor
@@ -126,8 +134,8 @@ class Packed:
     last: Tensor
     image_rows: Tensor | None = None
     deepstack: Sequence[Tensor] = ()
-    pasts: Sequence[State] = ()
-    block: Block | None = None
+    pasts: Sequence[Sequence[State]] = ()
+    blocks: Sequence[Block] = ()
     captures: Sequence[Capture] = ()
 
 
@@ -157,7 +165,7 @@ class Decoder:
         """The hidden state of each prompt's last token after the final norm: (prompts, hidden).
 
         `prefix` is the state of tokens that every prompt begins with. `attend` computes the
-        attention, except for a batch with a `block`. With `recompute`, gradients need the memory of
+        attention, except for a batch with `blocks`. With `recompute`, gradients need the memory of
         one layer and the states between layers, since each layer is computed again for them.
         """
         x = self._walk(packed, prefix, False, attend, recompute)
@@ -262,11 +270,20 @@ def _mix(
     attend: Attend,
 ) -> Tensor:
     """The attention of one layer, in the way that the batch asks for."""
-    if packed.block is not None:
-        return attend_block(*qkv, packed.block.kv[layer], packed.block.mask)
+
+    def from_block(i: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        block = packed.blocks[i]
+        mask = block.mask if q.shape[0] == k.shape[0] else block.last
+        return attend_block(q, k, v, block.kv[layer], mask)
+
+    def from_pasts(i: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        pasts = [state.layer(layer, q.dtype) for state in packed.pasts[i]]
+        return attend_resumed(q, k, v, pasts, attend)
+
+    if packed.blocks:
+        return attend_each(*qkv, packed.rectangles, from_block)
     if packed.pasts:
-        pasts = [state.layer(layer, qkv[0].dtype) for state in packed.pasts]
-        return attend_resumed(*qkv, pasts, attend)
+        return attend_each(*qkv, packed.rectangles, from_pasts)
     if only_last:
         return attend_last(*qkv, packed.rectangles, past, attend)
     return attend_all(*qkv, packed.rectangles, past, attend)

@@ -32,6 +32,8 @@ _BATCH_MULTIPLE = 32  # tokens: oneDNN takes 3 ms and 0.5 MB for each new shape
 
 _GPU_SLACK = 0.1  # the part of a row that may be padding where each kernel launch is expensive
 
+_GPU_TAIL_SLACK = 0.5  # the same for tails: they are short, and one more width costs launches
+
 
 @dataclass(frozen=True, slots=True)
 class StateSink:
@@ -100,13 +102,14 @@ class Engine:
             features.release(_rows(batch))
             return values
 
-        return self._run_batches([len(prompt) - shared for prompt in prompts], run, progress)
+        lengths = [len(prompt) - shared for prompt in prompts]
+        return self._run_batches(lengths, run, progress, self.slack)
 
     @torch.inference_mode()
     def resume(
         self, states: Sequence[State], tails: Sequence[Prompt], starts: Sequence[int]
     ) -> list[Any]:
-        """The head's output for `tails` that follow `states`; all tails have the same length.
+        """The head's output for `tails` that follow `states`; the tails may have any lengths.
 
         `starts` are the rotary positions of the tails' first tokens. Raises as `compute` does.
         """
@@ -114,13 +117,18 @@ class Engine:
 
         def run(batch: list[Rectangle]) -> list[Any]:
             packed = self._pack(tails, batch, features, starts=starts)
-            pasts = [states[row] for row in _rows(batch)]
+            pasts = [[states[row] for row in rectangle.rows] for rectangle in batch]
             if self.blocks:
-                block = Block.of(pasts, len(tails[0]), packed.embeddings.dtype)
-                return self._run(replace(packed, block=block), None, True)
+                dtype = packed.embeddings.dtype
+                blocks = [
+                    Block.of(past, rectangle.lengths, dtype)
+                    for past, rectangle in zip(pasts, batch, strict=True)
+                ]
+                return self._run(replace(packed, blocks=blocks), None, True)
             return self._run(replace(packed, pasts=pasts), None, True)
 
-        return self._run_batches([len(tail) for tail in tails], run, None)
+        slack = _GPU_TAIL_SLACK if self.blocks else 0.0
+        return self._run_batches([len(tail) for tail in tails], run, None, slack)
 
     @torch.inference_mode()
     def read_images(self, parts: Sequence[ImagePart]) -> None:
@@ -167,7 +175,7 @@ class Engine:
             device=self.device,
             skip=skip,
             starts=starts,
-            total=self._rounded(tokens) if starts is None else tokens,
+            total=tokens if starts is not None and len(batch) == 1 else self._rounded(tokens),
         )
 
     def _rounded(self, tokens: int) -> int:
@@ -195,10 +203,11 @@ class Engine:
         lengths: list[int],
         run: Callable[[list[Rectangle]], list[Any]],
         progress: Progress | None,
+        slack: float,
     ) -> list[Any]:
         """The output for each prompt, in the order of the prompts."""
         outputs: list[Any] = [None] * len(lengths)
-        for batch, values in self._batches(lengths, run):
+        for batch, values in self._batches(lengths, run, slack):
             rows = _rows(batch)
             for row, value in zip(rows, values, strict=True):
                 outputs[row] = value
@@ -207,10 +216,10 @@ class Engine:
         return outputs
 
     def _batches(
-        self, lengths: list[int], run: Callable[[list[Rectangle]], list[Any]]
+        self, lengths: list[int], run: Callable[[list[Rectangle]], list[Any]], slack: float
     ) -> Iterator[tuple[list[Rectangle], list[Any]]]:
         """Each batch and its outputs; after memory ran out, what is left in smaller batches."""
-        left = plan_batches(lengths, self.budget, slack=self.slack)
+        left = plan_batches(lengths, self.budget, slack=slack)
         while left:
             batch = left[0]
             values = None
@@ -223,7 +232,7 @@ class Engine:
             if values is None:  # outside the handler: the traceback refers to the batch's memory
                 free_memory(self.device)
                 rows = [row for one in left for row in _rows(one)]
-                left = plan_batches(lengths, self.budget, slack=self.slack, rows=rows)
+                left = plan_batches(lengths, self.budget, slack=slack, rows=rows)
             else:
                 left.pop(0)
                 yield batch, values

@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mmrerank.local.compute.attention import attend_all, attend_block, attend_last, attend_resumed
+from mmrerank.local.compute.attention import (
+    attend_all,
+    attend_block,
+    attend_each,
+    attend_last,
+    attend_resumed,
+)
 from mmrerank.local.compute.batching import Rectangle
 
 HEADS, KV_HEADS, SIZE = 4, 2, 8
@@ -68,9 +74,31 @@ def test_rows_go_on_from_pasts_of_their_own(n):
         for i in range(2):
             block[i, row, :, 4 - lengths[row] : 4] = past[i]
         mask[row, :, :, : 4 - lengths[row]] = False
-    blocked = attend_block(queries, k, v, block, mask)
+    blocked = attend_block(queries, k, v, block, mask[:, :, -n:])
     for row in range(2):
         part = slice(3 * row, 3 * row + 3)
         expected = plain(q[part], k[part], v[part], pasts[row])[-n:]
         assert torch.allclose(resumed[row * n : row * n + n], expected, atol=1e-5)
         assert torch.allclose(blocked[row * n : row * n + n], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("only_last", [False, True])
+def test_rectangles_of_several_widths_go_on_from_pasts(only_last):
+    """Two tokens behind the last rectangle see nothing."""
+    rectangles = [Rectangle((0, 1), (3, 3)), Rectangle((2,), (1,)), Rectangle((3,), (5,))]
+    starts, widths, tokens = (0, 3, 6, 7), (3, 3, 1, 5), 12
+    q, k, v = tensors(tokens + 2)
+    pasts = [(torch.randn(KV_HEADS, t, SIZE), torch.randn(KV_HEADS, t, SIZE)) for t in (4, 1, 2, 9)]
+    grouped = [pasts[:2], pasts[2:3], pasts[3:]]
+    queries = q[[start + width - 1 for start, width in zip(starts, widths, strict=True)]]
+
+    def attend(i, q, k, v):
+        return attend_resumed(q, k, v, grouped[i])
+
+    out = attend_each(queries if only_last else q, k, v, rectangles, attend)
+    assert only_last or not out[tokens:].any()
+    for row, (start, width) in enumerate(zip(starts, widths, strict=True)):
+        part = slice(start, start + width)
+        expected = plain(q[part], k[part], v[part], pasts[row])
+        found = out[row : row + 1] if only_last else out[part]
+        assert torch.allclose(found, expected[-found.shape[0] :], atol=1e-5)

@@ -96,10 +96,14 @@ def test_the_head_of_a_state_is_not_copied():
 
 def test_a_block_aligns_states_to_the_right():
     states = [State(torch.ones(1, 2, 1, tokens, 4)) for tokens in (3, 1)]
-    block = Block.of(states, 2, torch.float32)
+    block = Block.of(states, (2, 1), torch.float32)
     assert block.kv.shape == (1, 2, 2, 1, 5, 4)
     assert block.kv[0, 0, :, 0, :, 0].tolist() == [[1, 1, 1, 0, 0], [0, 0, 1, 0, 0]]
     assert block.mask[1, 0].tolist() == [
         [False, False, True, True, False],
         [False, False, True, True, True],
+    ]
+    assert block.last[:, 0, 0].tolist() == [
+        [True, True, True, True, True],
+        [False, False, True, True, False],  # behind its only token is padding
     ]

@@ -1,0 +1,1 @@
+"""One model for many users: requests are queued, batched and answered."""

@@ -1,0 +1,1 @@
+"""The forms of requests and answers: one file for each service that clients know."""
