@@ -15,6 +15,7 @@ import argparse
 import asyncio
 import itertools
 import json
+import math
 import os
 import statistics
 import tempfile
@@ -76,7 +77,7 @@ async def measure(ask: Ask, given: list[Call], tasks: int) -> dict[str, float]:
         "requests/s": round(len(given) / wall, 2),
         "requests/s of processor": round(len(given) / cpu, 2),
         "p50 ms": round(1000 * statistics.median(waits), 1),
-        "p95 ms": round(1000 * sorted(waits)[int(0.95 * (len(waits) - 1))], 1),
+        "p95 ms": round(1000 * sorted(waits)[math.ceil(0.95 * len(waits)) - 1], 1),
     }
 
 

@@ -59,8 +59,7 @@ class Scheduler:
 
     `max_queue_tokens` is the most tokens that may wait, `max_queue_seconds` the longest time that
     they may take, by the speed of the last batches. Both are estimates. Raises `InvalidInputError`
-    for limits that are not positive. All methods but `stats` belong to one event loop; the reranker
-    stays the caller's, who closes it after `drain`.
+    for limits that are not positive. All methods but `stats` belong to one event loop.
     """
 
     def __init__(
@@ -111,8 +110,8 @@ class Scheduler:
                 raise DrainingError("the server is starting or ending, and takes no requests")
             self._limits.check(tokens, self._queue.tokens, self._outside)
             self._accepted += 1
+        score = self._in_task if self._awaits else self._in_queue
         try:
-            score = self._in_task if self._awaits else self._in_queue
             scored = await score(question, contents, tokens)
         except asyncio.CancelledError:
             self._cancelled += 1
