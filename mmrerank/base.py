@@ -254,14 +254,15 @@ def check_documents(documents: Iterable[str | Content]) -> list[Content]:
     return contents
 
 
-def check_method(reranker: Reranker, method: str | None, *known: Method) -> Method:
-    """The method of an explanation, the first of `known` for None. Raises `InvalidInputError`."""
-    for name in known:
-        if method in (name, None):
-            return name
-    raise InvalidInputError(
-        f"{type(reranker).__name__} explains by {' or '.join(known)}, not by {method!r}"
-    )
+def check_method(name: str, method: str | None, *known: Method) -> Method:
+    """The method of an explanation, the first of `known` for None.
+
+    Raises `InvalidInputError` that has the `name` of the reranker, for a method that is not known.
+    """
+    for one in known:
+        if method in (one, None):
+            return one
+    raise InvalidInputError(f"{name} explains by {' or '.join(known)}, not by {method!r}")
 
 
 def check_cut(top_n: int | None, min_score: float | None) -> None:

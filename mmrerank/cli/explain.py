@@ -5,17 +5,21 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+from mmrerank.cli.messages import say
 from mmrerank.cli.options import add_reranker, make_reranker
+from mmrerank.cli.pages import save_page
+from mmrerank.display.page import ResultsPage, show
 from mmrerank.display.terminal_explanation import print_explanation
 from mmrerank.errors import DocumentError
-from mmrerank.explanation import METHODS
+from mmrerank.explanation import METHODS, Explanation
 from mmrerank.terminal import clean_data
-from mmrerank.types import Content, Image
+from mmrerank.types import Content, Image, PartScore, RerankResult
 
 __all__ = ["add_command", "run"]
 
@@ -42,6 +46,11 @@ def add_command(commands: Any) -> None:
     command.add_argument(
         "--method", choices=METHODS, help="how to explain, if the reranker has several ways"
     )
+    command.add_argument(
+        "--html",
+        metavar="FILE",
+        help="write the document with its explanation as a page to this file, instead of printing it",
+    )
     command.add_argument("--json", action="store_true", help="print the explanation as JSON")
     command.set_defaults(run=run, wrong_usage=command.error)
 
@@ -53,6 +62,8 @@ def run(options: argparse.Namespace) -> int:
     """
     query = Content(options.query, list(map(Image.from_path, options.query_image)))
     document = _document(options)
+    if options.html and options.json:
+        options.wrong_usage("give one of --html and --json")
     if options.reranker == "none":
         options.wrong_usage("without a reranker there is no score to explain")
     with make_reranker(
@@ -60,7 +71,9 @@ def run(options: argparse.Namespace) -> int:
     ) as reranker:
         assert reranker is not None, "checked above"
         found = reranker.explain(query, document, method=options.method)
-    if options.json:
+    if options.html:
+        say(f"written: {save_page(_page(found, query, document), options.html)}")
+    elif options.json:
         sys.stdout.write(json.dumps(clean_data(found.to_dict()), indent=2) + "\n")
     else:
         print_explanation(Console(highlight=False), found, query, document)
@@ -77,6 +90,15 @@ def _document(options: argparse.Namespace) -> Content:
         options.wrong_usage("a document has one text: give one of --text and a .txt or .md file")
     text = _read(texts[0]) if texts else options.text
     return Content(text, images)
+
+
+def _page(found: Explanation, query: Content, document: Content) -> ResultsPage:
+    """The document as the only result on a page, with its explanation."""
+    parts = tuple(PartScore(part.kind, part.score, part.image) for part in found.parts)
+    result = RerankResult(index=0, relevance_score=found.score, parts=parts, document=document)
+    page = show([result], query)
+    cards = [replace(card, explanation=found, retrieval_rank=None) for card in page.cards]
+    return replace(page, cards=cards)
 
 
 def _read(file: str) -> str:

@@ -7,7 +7,7 @@ import math
 import threading
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 from mmrerank.base import Documents, Reranker, check_documents
@@ -21,7 +21,7 @@ from mmrerank.local.checkpoint import Checkpoint
 from mmrerank.local.device import pick_device, pick_dtype
 from mmrerank.local.options import DEFAULTS, ImageOptions, check_positive, check_scores_option
 from mmrerank.local.prompt.layout import TokenPlace
-from mmrerank.local.prompt.prompt import Prompt
+from mmrerank.local.prompt.prompt import Prompt, ScoredPrompts
 from mmrerank.optional import require
 from mmrerank.options import Configurable
 from mmrerank.progress import progress_bar
@@ -35,16 +35,6 @@ __all__ = ["LocalReranker", "ScoredPrompts", "default_budget"]
 
 _CPU_BUDGET, _GPU_BUDGET = 1024, 16384
 _WARM_CHUNK = 64  # items that are computed before another call may go first
-
-
-@dataclass(frozen=True, slots=True)
-class ScoredPrompts:
-    """For each item its logit, the tokens of its prompt, and whether its text was cut to fit."""
-
-    logits: list[float]
-    tokens: list[int]
-    cut: list[bool]
-    query_cut: bool
 
 
 class LocalReranker(Configurable, Reranker):
@@ -233,7 +223,8 @@ class LocalReranker(Configurable, Reranker):
     ) -> Explanation:
         from mmrerank.local.explaining import explain
 
-        return explain(self, query, document, method)
+        compute = partial(LocalReranker._score_items, self)  # a subclass may have one with a cache
+        return explain(self, compute, query, document, method)
 
     def _open_engine(self) -> Engine:
         """The engine. Raises `RerankError` after `close`."""

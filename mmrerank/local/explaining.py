@@ -8,21 +8,22 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from threading import RLock
+from typing import TYPE_CHECKING, Protocol
 
 from mmrerank.base import check_method
 from mmrerank.errors import UnsupportedOperationError
 from mmrerank.explanation import ExplainedPart, Explanation, ImageMap, Method, WordWeight
 from mmrerank.fusion import FanOut, Fusion, split_query
 from mmrerank.images.facts import image_facts
+from mmrerank.local.device import Quantization
 from mmrerank.local.prompt.layout import Owner, TokenPlace, words
-from mmrerank.local.prompt.prompt import ImagePart, Prompt
-from mmrerank.types import Content, Scored
+from mmrerank.local.prompt.prompt import ImagePart, Prompt, ScoredPrompts
+from mmrerank.types import Content, Modalities, Scored
 
 if TYPE_CHECKING:
-    from mmrerank.local.base import LocalReranker, ScoredPrompts
     from mmrerank.local.compute.engine import Engine
 
 __all__ = ["explain"]
@@ -30,17 +31,46 @@ __all__ = ["explain"]
 _STEP = 1e-6  # by which a part's score is moved, to see how the document's score follows
 
 
+class Explainable(Protocol):
+    """What an explanation needs of a `LocalReranker`, which imports this file."""
+
+    model: str
+    modalities: Modalities
+    _fusion: Fusion
+    _quantization: Quantization | None
+    _lock: RLock
+
+    def _open_engine(self) -> Engine: ...
+
+    def _plan(self, documents: list[Content]) -> FanOut: ...
+
+    def _prompts(self, query: Content, items: Sequence[Content]) -> tuple[list[Prompt], bool]: ...
+
+    def _places(self, query: Content, item: Content) -> list[TokenPlace | None]: ...
+
+    def _item_scores(self, plan: FanOut, scored: list[ScoredPrompts]) -> list[float]: ...
+
+    def _warn_of_cuts(self, plan: FanOut, scored: list[ScoredPrompts]) -> None: ...
+
+
+Compute = Callable[["Engine", Content, Sequence[Content], None], ScoredPrompts]
+
+
 def explain(
-    reranker: LocalReranker, query: Content, document: Content, method: Method | None
+    reranker: Explainable,
+    compute: Compute,
+    query: Content,
+    document: Content,
+    method: Method | None,
 ) -> Explanation:
     """The explanation of one document's score; see `Reranker.explain`.
 
-    The reranker's lock is held meanwhile, as by a call that scores. Its cache is neither read nor
-    written.
+    `compute` computes the logits of items from their whole prompts. The reranker's lock is held
+    meanwhile, as by a call that scores. Its cache is neither read nor written.
     """
     from mmrerank.local.compute.explain import without_cache
 
-    method = check_method(reranker, method, "integrated_gradients", "leave_one_out")
+    method = check_method(type(reranker).__name__, method, "integrated_gradients", "leave_one_out")
     if method == "integrated_gradients" and reranker._quantization is not None:
         raise UnsupportedOperationError(
             f"{reranker._quantization} weights have no gradients that can be relied on: use "
@@ -51,7 +81,8 @@ def explain(
     total = _Total()
     with reranker._lock:
         engine = without_cache(reranker._open_engine())
-        scored = _uncached_scores(reranker, engine, asked, plan)
+        scored = [compute(engine, part, plan.items, None) for part in asked]
+        reranker._warn_of_cuts(plan, scored)
         scores = reranker._item_scores(plan, scored)
         for item, share in _shares(plan, scores, fusion).items():
             for part, one in zip(asked, scored, strict=True):
@@ -67,18 +98,6 @@ def explain(
                 )
     (fused,) = plan.fuse(scores, fusion)
     return total.explanation(reranker.model, method, fused, _parts(fused, fusion))
-
-
-def _uncached_scores(
-    reranker: LocalReranker, engine: Engine, asked: Sequence[Content], plan: FanOut
-) -> list[ScoredPrompts]:
-    """The logits of all items, computed from their whole prompts, for each part of the query."""
-    from mmrerank.local.base import LocalReranker
-
-    compute = LocalReranker._score_items  # a subclass may have one that reads the cache
-    scored = [compute(reranker, engine, part, plan.items, None) for part in asked]
-    reranker._warn_of_cuts(plan, scored)
-    return scored
 
 
 def _shares(plan: FanOut, scores: Sequence[float], fusion: Fusion) -> dict[int, float]:

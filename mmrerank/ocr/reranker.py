@@ -146,7 +146,7 @@ class OCRReranker(Reranker):
     ) -> Explanation:
         from mmrerank.ocr.explaining import Located, explanation
 
-        check_method(self, method, "bm25")
+        check_method(type(self).__name__, method, "bm25")
         if self._pages is not None:
             raise UnsupportedOperationError("half of this score is that of a page: explain without")
         text = without_answer_format(query.text or "")

@@ -15,9 +15,25 @@ def test_words_of_a_text(capsys):
     assert "\x1b" not in shown
 
 
+def test_a_page_shows_the_explanation(tmp_path, capsys):
+    file = tmp_path / "page.html"
+    arguments = ["--text", "The power of a <b>turbine</b>.", "--html", str(file)]
+    assert main(["explain", "turbine power", *arguments]) == 0
+    page = file.read_text()
+    assert "bm25" in page.lower()
+    assert "turbine" in page
+    assert "<b>" not in page
+    assert "written:" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "arguments",
-    [["q"], ["q", "a.txt", "--text", "x"], ["q", "--text", "x", "--reranker", "none"]],
+    [
+        ["q"],
+        ["q", "--text", "x", "--json", "--html", "x.html"],
+        ["q", "a.txt", "--text", "x"],
+        ["q", "--text", "x", "--reranker", "none"],
+    ],
 )
 def test_wrong_usage(arguments, capsys):
     with pytest.raises(SystemExit) as ended:

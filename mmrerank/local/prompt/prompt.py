@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["ImagePart", "PlacedImage", "Prompt"]
+__all__ = ["ImagePart", "PlacedImage", "Prompt", "ScoredPrompts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,3 +85,13 @@ class Prompt:
             done, following = end, following + max(part.rows, part.columns)
         out[:, done:] = np.arange(following, following + len(self.ids) - done)
         return out
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredPrompts:
+    """For each item its logit, the tokens of its prompt, and whether its text was cut to fit."""
+
+    logits: list[float]
+    tokens: list[int]
+    cut: list[bool]
+    query_cut: bool
