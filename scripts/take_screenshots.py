@@ -33,7 +33,9 @@ def write(picture: bytes, name: str) -> None:
     """Write a screenshot as a small PNG file."""
     buffer = io.BytesIO()
     with Image.open(io.BytesIO(picture)) as image:
-        small = image.convert("RGB").quantize(COLORS, dither=Image.Dither.NONE)
+        small = image.convert("RGB").quantize(
+            COLORS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
+        )
         small.save(buffer, "PNG", optimize=True)
     if len(buffer.getvalue()) > MOST_BYTES:
         sys.exit(f"{name} has {len(buffer.getvalue())} bytes")

@@ -211,7 +211,7 @@ def _figure(facts: HitImage, picture: Picture, *, is_best: bool) -> Element:
         style="caption",
     )
     return element(
-        "figure", shown, caption, _generated(facts), style="best figure" if is_best else "figure"
+        "figure", shown, caption, _generated(facts), style="figure best" if is_best else "figure"
     )
 
 

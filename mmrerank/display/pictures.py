@@ -15,7 +15,7 @@ from mmrerank.display.overlay import explained_images, overlaid
 from mmrerank.errors import DocumentError, ImageError, RerankError
 from mmrerank.images.encode import EncodedImage, thumbnail
 from mmrerank.loaders.boxes import Box
-from mmrerank.loaders.pdf.page_reader import OpenPDF
+from mmrerank.loaders.pdf.page_picture import page_picture
 from mmrerank.loaders.pdf.worker import PDFFile, spare_workers
 from mmrerank.types import Image
 from mmrerank.worker import WorkerLostError
@@ -179,7 +179,7 @@ def _page(path: str, number: int) -> tuple[bytes, float, float]:
     worker = spare_workers.get()
     try:
         worker.open(PDFFile(path, None, None if Path(path).is_absolute() else str(Path.cwd())))
-        return worker.call(OpenPDF.picture, _PAGE_TIMEOUT, number, _PAGE_DPI)
+        return worker.call(page_picture, _PAGE_TIMEOUT, number, _PAGE_DPI)
     except WorkerLostError as error:
         raise DocumentError(path, f"the page cannot be drawn: it {error}", page=number) from error
     except RuntimeError as error:  # what PyMuPDF raises for a damaged page
