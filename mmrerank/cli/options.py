@@ -14,6 +14,7 @@ from mmrerank.base import Reranker
 from mmrerank.catalog import RERANKERS
 from mmrerank.cli.messages import say
 from mmrerank.errors import InvalidInputError
+from mmrerank.index.hits import ROUTES
 from mmrerank.index.homes import local_folder
 from mmrerank.retrieval.embedders import EMBEDDERS, embedder_name
 from mmrerank.retrieval.stores import STORES, checked_store
@@ -28,6 +29,7 @@ __all__ = [
     "folder",
     "make_reranker",
     "positive",
+    "route_names",
     "say_waiting",
     "selected_reranker",
 ]
@@ -144,6 +146,14 @@ def positive(value: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"{value!r} is not a whole number from 1 on")
     return number
+
+
+def route_names(value: str) -> list[str]:
+    """Names of routes, separated by commas. Raises `ArgumentTypeError` for an unknown one."""
+    names = value.split(",")
+    if wrong := [name for name in names if name not in ROUTES]:
+        raise argparse.ArgumentTypeError(f"routes are {', '.join(ROUTES)}, not {wrong[0]!r}")
+    return names
 
 
 def folder(value: str) -> str:

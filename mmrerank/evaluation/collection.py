@@ -20,6 +20,8 @@ __all__ = ["WHOLE_DOCUMENTS", "CollectionDocument", "write_documents"]
 WHOLE_DOCUMENTS = {"chunk_size": 10_000_000}
 """Options of loaders: a document of a collection is judged as a whole, so it is one chunk."""
 
+_LONGEST_NAME = 200  # bytes; file systems allow 255
+
 _MARKER = ".complete"
 _SUFFIXES = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp", "GIF": ".gif"}
 
@@ -72,6 +74,8 @@ def write_documents(
 def _write(document: CollectionDocument, folder: Path) -> str:
     """Write a document; the name of its file without the suffix."""
     stem = document_file(document.id, "")
+    if not stem or len(stem) > _LONGEST_NAME:
+        raise DocumentError(document.id[:80], "its id is empty, or too long for a file's name")
     text, image = document.text.encode("utf-8", "replace"), document.image
     if image is None:
         suffix, data = ".txt", text

@@ -10,12 +10,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
-from mmrerank.errors import InvalidInputError
 from mmrerank.types import Content, Image
 
 __all__ = ["EvaluationData", "Evidence", "Question", "document_file", "document_id"]
-
-_LONGEST_NAME = 200  # bytes; file systems allow 255
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,14 +102,8 @@ class EvaluationData:
 
 
 def document_file(name: str, suffix: str) -> str:
-    """The name of the file that holds a document of a collection.
-
-    Raises `InvalidInputError` for an id that makes no file name.
-    """
-    stem = quote(name, safe="").replace(".", "%2E")
-    if not stem or len(stem) > _LONGEST_NAME:
-        raise InvalidInputError(f"the id {name[:80]!r} is empty or too long for a file's name")
-    return stem + suffix
+    """The name of the file that holds a document of a collection."""
+    return quote(name, safe="").replace(".", "%2E") + suffix
 
 
 def document_id(file: str) -> str:

@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePath
 from urllib.parse import quote
 
-from mmrerank.evaluation.data import EvaluationData, Evidence, Question
+from mmrerank.evaluation.data import EvaluationData, Evidence, Question, document_id
 from mmrerank.index.hits import Hit
 
 __all__ = ["is_file", "ranking_of", "shows"]
 
 Place = tuple[str, int | None]
 """The path of a file and a page of it."""
+
+
+def is_file(path: str, name: str) -> bool:
+    """Whether a path is this file, or ends in this name or in these folders and this name."""
+    parts, wanted = Path(path).parts, PurePath(name).parts
+    return bool(wanted) and parts[-len(wanted) :] == wanted
+
+
+def _same_document(path: str, name: str) -> bool:
+    return document_id(path) == document_id(name)
 
 
 def ranking_of(hits: Sequence[Hit], question: Question, data: EvaluationData) -> list[str]:
@@ -24,11 +34,12 @@ def ranking_of(hits: Sequence[Hit], question: Question, data: EvaluationData) ->
     takes one place, unless it shows only pages that were there before: so ten chunks of one page
     are one place, as a reader who has seen the page would count them.
     """
+    is_same = _same_document if data.is_collection else is_file
     ranking: dict[str, None] = {}
     seen: set[Place] = set()
     for hit in hits:
         places = _places(hit)
-        shown = [data.unit(one) for one in question.evidence if shows(hit, one)]
+        shown = [data.unit(one) for one in question.evidence if shows(hit, one, is_same)]
         new = [place for place in places if place not in seen]
         if fresh := [unit for unit in shown if unit not in ranking]:
             ranking.update(dict.fromkeys(fresh))
@@ -54,14 +65,17 @@ def _other(hit: Hit, place: Place, data: EvaluationData) -> str:
     return f"{name}#other-page={page}" if page else f"{name}#other={quote(hit.id)}"
 
 
-def shows(hit: Hit, evidence: Evidence) -> bool:
-    """Whether a result shows a piece of evidence, itself or in a copy that it stands for."""
+def shows(hit: Hit, evidence: Evidence, is_same: Callable[[str, str], bool] = is_file) -> bool:
+    """Whether a result shows a piece of evidence, itself or in a copy that it stands for.
+
+    `is_same` says whether a path is the evidence's file.
+    """
     if evidence.figure:
-        return is_file(hit.source, evidence.file) and _has_figure(hit, evidence)
+        return is_same(hit.source, evidence.file) and _has_figure(hit, evidence)
     pages = [(hit.source, hit.page), *hit.also_in]
     pages += [(hit.source, image.page) for image in hit.images if image.path == hit.best_image]
     is_there = any(
-        is_file(source, evidence.file) and evidence.page in (None, page) for source, page in pages
+        is_same(source, evidence.file) and evidence.page in (None, page) for source, page in pages
     )
     return is_there and _plain(evidence.text) in _plain(hit.text)
 
@@ -79,9 +93,3 @@ def _has_figure(hit: Hit, evidence: Evidence) -> bool:
 def _plain(text: str) -> str:
     """Text by which two texts are compared: white space, case and width of letters do not count."""
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
-
-
-def is_file(path: str, name: str) -> bool:
-    """Whether a path is this file, or ends in this name or in these folders and this name."""
-    parts, wanted = Path(path).parts, PurePath(name).parts
-    return bool(wanted) and parts[-len(wanted) :] == wanted

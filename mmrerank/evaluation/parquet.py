@@ -32,9 +32,7 @@ def has_parquet(folder: Path) -> bool:
     return bool(_files(folder, "corpus") or _pair_files(folder))
 
 
-def read_parquet(
-    folder: Path, documents: Path, *, show_progress: bool = False
-) -> EvaluationData:
+def read_parquet(folder: Path, documents: Path, *, show_progress: bool = False) -> EvaluationData:
     """Pages and questions of Parquet files; the pages are written to the folder `documents`.
 
     Questions without relevant pages are left out. Raises `DocumentError` that names the file and

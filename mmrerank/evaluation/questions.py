@@ -5,7 +5,7 @@
 
 on one line. `evidence` lists `file` with `page`, `figure` or `text` (see `Evidence`); `file` and
 `pages` beside the question are the short form for whole pages. `type` (or `kind`), `answer`, `image`
-(a file beside this one, as a question or part of it) and `within` may be left out.
+(a file beside this one, as a question or part of it), `within` and `snippet` may be left out.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _MOST_ERRORS = 20  # named at once
 
 _FIELDS = {
     "id", "question", "type", "kind", "evidence", "file", "pages", "figure", "answer", "image",
-    "within", "draft",
+    "within", "draft", "snippet",
 }  # fmt: skip
 _EVIDENCE_FIELDS = {"file", "page", "figure", "text", "relevance"}
 
@@ -56,12 +56,12 @@ def read_questions(path: Path) -> list[Question]:
             continue
         try:
             question = _question(_object(line), number, path.parent)
-            if (earlier := lines_of_ids.setdefault(question.id, number)) != number:
-                raise _FieldError("id", f"{question.id!r} is that of line {earlier} too")
         except _FieldError as error:
             problems.append(f"line {number}: {error}")
-        else:
-            questions.append(question)
+            continue
+        questions.append(question)
+        if (earlier := lines_of_ids.setdefault(question.id, number)) != number:
+            problems.append(f"line {number}: id: {question.id!r} is that of line {earlier} too")
     if problems:
         more = len(problems) - _MOST_ERRORS
         rest = [f"and {more} more"] if more > 0 else []
@@ -182,4 +182,6 @@ def _value(
 
 def _refuse_unknown(row: Mapping[str, Any], known: set[str], where: str) -> None:
     if unknown := sorted(row.keys() - known):
-        raise _FieldError(f"{where}{unknown[0]}", f"is not a field; known: {', '.join(sorted(known))}")
+        raise _FieldError(
+            f"{where}{unknown[0]}", f"is not a field; known: {', '.join(sorted(known))}"
+        )

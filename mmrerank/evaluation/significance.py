@@ -55,9 +55,7 @@ def bootstrap_interval(values: Sequence[float], *, draws: int = DRAWS) -> Interv
     """
     np = _numpy()
     array = _array(values)
-    means = np.concatenate(
-        [array[picks].mean(axis=1) for picks in _picks(len(array), draws)]
-    )
+    means = np.concatenate([array[picks].mean(axis=1) for picks in _picks(len(array), draws)])
     low, high = np.percentile(means, [(100 - _LEVEL) / 2, (100 + _LEVEL) / 2])
     return Interval(float(array.mean()), float(low), float(high))
 

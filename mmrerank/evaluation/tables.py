@@ -1,0 +1,110 @@
+"""A summary as tables, which read well in a terminal and are Markdown as well."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from mmrerank.evaluation.significance import Comparison, Interval
+from mmrerank.evaluation.summary import Summary, SystemSummary
+from mmrerank.terminal import clean
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["print_summary", "quality_cell"]
+
+_MILLISECONDS = 1e3
+_MEGABYTE = 1e6
+
+
+def print_summary(console: Console, summary: Summary) -> None:
+    """Print quality, differences from the first system, time and cost, and quality by type."""
+    asked = [one for one in summary.systems if not one.error]
+    questions = "1 question" if summary.questions == 1 else f"{summary.questions} questions"
+    console.print(f"{clean(summary.data)}: {questions}. In brackets: 95 % intervals.\n")
+    _quality(console, summary, asked)
+    _differences(console, summary, asked)
+    _costs(console, asked)
+    if len(summary.types) > 1:
+        _types(console, summary, asked)
+    for one in summary.systems:
+        if one.error:
+            text = f"{one.name} failed after {one.answered} of {questions}: {one.error}"
+            console.print(clean(text), style="red", markup=False, soft_wrap=True)
+
+
+def quality_cell(interval: Interval) -> str:
+    """A mean with its interval: "0.61 [0.40, 0.80]"."""
+    return f"{interval.mean:.2f} [{interval.low:.2f}, {interval.high:.2f}]"
+
+
+def _quality(console: Console, summary: Summary, systems: Sequence[SystemSummary]) -> None:
+    rows = [
+        [one.name, *(quality_cell(one.quality[name]) for name in summary.measures)]
+        for one in systems
+    ]
+    _table(console, ["system", *summary.measures], rows)
+
+
+def _differences(console: Console, summary: Summary, systems: Sequence[SystemSummary]) -> None:
+    rows = [
+        [one.name, name, *_comparison(own)]
+        for one in systems
+        for name, own in one.against_first.items()
+    ]
+    if rows:
+        title = f"against {systems[0].name}"
+        _table(console, [title, "measure", "difference", "p", "better", "worse", "equal"], rows)
+
+
+def _comparison(own: Comparison) -> list[str]:
+    it = own.difference
+    return [
+        f"{it.mean:+.2f} [{it.low:+.2f}, {it.high:+.2f}]",
+        f"{own.p:.3f}",
+        *(str(count) for count in (own.wins, own.losses, own.ties)),
+    ]
+
+
+def _costs(console: Console, systems: Sequence[SystemSummary]) -> None:
+    rows = [
+        [
+            one.name,
+            _known(one.p50, _MILLISECONDS, ".0f"),
+            _known(one.p95, _MILLISECONDS, ".0f"),
+            str(one.requests),
+            _known(one.tokens, 1, ",.0f"),
+            f"{one.bytes_sent / _MEGABYTE:.2f}",
+            _known(one.cost, 1, ".4f"),
+        ]
+        for one in systems
+    ]
+    _table(console, ["system", "p50 ms", "p95 ms", "requests", "tokens", "MB sent", "cost"], rows)
+
+
+def _known(value: float | None, factor: float, form: str) -> str:
+    return "" if value is None else format(value * factor, form)
+
+
+def _types(console: Console, summary: Summary, systems: Sequence[SystemSummary]) -> None:
+    measure = summary.measures[0]
+    kinds = [f"{name or 'no type'} ({count})" for name, count in summary.types.items()]
+    rows = [
+        [one.name, *(f"{one.by_type[name][measure]:.2f}" for name in summary.types)]
+        for one in systems
+    ]
+    _table(console, [f"{measure} by type", *kinds], rows)
+
+
+def _table(console: Console, names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.MARKDOWN)
+    for place, name in enumerate(names):
+        table.add_column(Text(clean(name)), justify="right" if place else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(clean(cell)) for cell in row))
+    console.print(table)
