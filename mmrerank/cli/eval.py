@@ -112,7 +112,7 @@ def _add_output(command: argparse.ArgumentParser) -> None:
         nargs="+",
         metavar="NAME",
         help="as ir-measures names them; types and wins go by the first "
-        "(default: nDCG@10 R@10 RR AP Success@1)",
+        "(default: nDCG@10 R@10 RR AP; also Success@1, P@5 and others)",
     )
     command.add_argument("--json", type=Path, metavar="FILE", help="write all numbers as JSON")
     command.add_argument(

@@ -15,7 +15,7 @@ from mmrerank.optional import require
 
 __all__ = ["DEFAULT_MEASURES", "Qrels", "Rankings", "check_measures", "measure_rankings"]
 
-DEFAULT_MEASURES = ("nDCG@10", "R@10", "RR", "AP", "Success@1")
+DEFAULT_MEASURES = ("nDCG@10", "R@10", "RR", "AP")
 """Names of ir-measures; the first is the one that reports compare question by question."""
 
 Rankings = Mapping[str, Sequence[str]]
@@ -36,12 +36,18 @@ def _measure(name: str) -> Any:
     try:
         measure = measures.parse_measure(name)
         measure.validate_params()
-        is_known = measures.pytrec_eval.supports(measure)
+        is_known = _provider().supports(measure)
     except Exception as error:  # NameError, ValueError and others, by what is wrong with the name
         raise InvalidInputError(f"{name!r} is not a measure: {error}") from None
     if not is_known:
-        raise InvalidInputError(f"{name!r} is not a measure that pytrec_eval computes")
+        raise InvalidInputError(f"{name!r} is not a measure that is computed here")
     return measure
+
+
+def _provider() -> Any:
+    """What computes measures: pytrec_eval, and what adds RR with a cutoff. Others need programs."""
+    measures = require("ir_measures")
+    return measures.providers.FallbackProvider([measures.pytrec_eval, measures.msmarco])
 
 
 def measure_rankings(
@@ -59,7 +65,7 @@ def measure_rankings(
     run = {question: _scores(question, rankings[question]) for question in qrels if rankings.get(question)}  # fmt: skip
     values = {name: dict.fromkeys(qrels, 0.0) for name in names}
     if run:
-        evaluator = require("ir_measures").pytrec_eval.evaluator(
+        evaluator = _provider().evaluator(
             list(wanted.values()), {question: dict(judged) for question, judged in qrels.items()}
         )
         of_measure = {str(measure): name for name, measure in wanted.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -35,8 +36,13 @@ def print_summary(console: Console, summary: Summary) -> None:
 
 
 def quality_cell(interval: Interval) -> str:
-    """A mean with its interval: "0.61 [0.40, 0.80]"."""
-    return f"{interval.mean:.2f} [{interval.low:.2f}, {interval.high:.2f}]"
+    """A mean with its interval: ".61 (.40–.80)"."""
+    return f"{_short(interval.mean)} ({_short(interval.low)}–{_short(interval.high)})"
+
+
+def _short(value: float, form: str = ".2f") -> str:
+    """A number without the zero before the point, so that a table fits into 80 columns."""
+    return re.sub(r"^([+-]?)0\.", r"\1.", format(value, form))
 
 
 def _quality(console: Console, summary: Summary, systems: Sequence[SystemSummary]) -> None:
@@ -61,8 +67,8 @@ def _differences(console: Console, summary: Summary, systems: Sequence[SystemSum
 def _comparison(own: Comparison) -> list[str]:
     it = own.difference
     return [
-        f"{it.mean:+.2f} [{it.low:+.2f}, {it.high:+.2f}]",
-        f"{own.p:.3f}",
+        f"{_short(it.mean, '+.2f')} ({_short(it.low, '+.2f')} to {_short(it.high, '+.2f')})",
+        _short(own.p, ".3f"),
         *(str(count) for count in (own.wins, own.losses, own.ties)),
     ]
 
@@ -91,7 +97,7 @@ def _types(console: Console, summary: Summary, systems: Sequence[SystemSummary])
     measure = summary.measures[0]
     kinds = [f"{name or 'no type'} ({count})" for name, count in summary.types.items()]
     rows = [
-        [one.name, *(f"{one.by_type[name][measure]:.2f}" for name in summary.types)]
+        [one.name, *(_short(one.by_type[name][measure]) for name in summary.types)]
         for one in systems
     ]
     _table(console, [f"{measure} by type", *kinds], rows)
@@ -104,7 +110,7 @@ def _table(console: Console, names: Sequence[str], rows: Sequence[Sequence[str]]
 
     table = Table(box=box.MARKDOWN)
     for place, name in enumerate(names):
-        table.add_column(Text(clean(name)), justify="right" if place else "left", overflow="fold")
+        table.add_column(Text(clean(name)), justify="right" if place else "left", no_wrap=True)
     for row in rows:
         table.add_row(*(Text(clean(cell)) for cell in row))
-    console.print(table)
+    console.print(table, soft_wrap=True)  # a row that is cut would lose numbers
