@@ -36,8 +36,8 @@ def print_summary(console: Console, summary: Summary) -> None:
 
 
 def quality_cell(interval: Interval) -> str:
-    """A mean with its interval: ".61 (.40–.80)"."""
-    return f"{_short(interval.mean)} ({_short(interval.low)}–{_short(interval.high)})"
+    """A mean with its interval: ".61 (.40-.80)"."""
+    return f"{_short(interval.mean)} ({_short(interval.low)}-{_short(interval.high)})"
 
 
 def _short(value: float, form: str = ".2f") -> str:
