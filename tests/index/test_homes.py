@@ -139,7 +139,7 @@ def test_image_vectors_come_with_the_files_or_later(opened, tmp_path):
         assert names([hit]) == [f"{colour}.pdf"]
     assert index.check() == []
     index.sync([tmp_path / "docs"])
-    assert len(index.search("red", routes=["images"], top_n=9)) == 2
+    assert len(index.search("red and blue", routes=["images"], top_n=9)) == 2
 
 
 def test_generated_captions(opened, tmp_path):

@@ -8,23 +8,19 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from mmrerank.errors import InvalidInputError, RerankError, StoreError
+from mmrerank.object_storage import OBJECT_SCHEMES, is_secret, object_store, short_reason
 from mmrerank.ocr.words import default_cache_dir
 from mmrerank.optional import require
 
 __all__ = ["Place", "Storage", "is_url"]
 
-SCHEMES = ("s3", "gs", "az", "file")
-
 _URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://")
-_SECRET = re.compile(r"key|secret|token|password|credential|sas|signature", re.IGNORECASE)
-_CLIENT = ("allow_http", "allow_invalid_certificates", "proxy_url", "user_agent")
 
 _process: int | None = None  # the one that has used LanceDB
 
@@ -48,7 +44,7 @@ class Storage:
     cache_bytes: int = 2 * 2**30
 
     def __reduce__(self) -> tuple[Any, ...]:
-        shown = {k: v for k, v in self.options.items() if not _SECRET.search(k)}
+        shown = {k: v for k, v in self.options.items() if not is_secret(k)}
         rest = {name: getattr(self, name) for name in self.__slots__ if name != "options"}
         return partial(Storage, options=shown, **rest), ()
 
@@ -68,13 +64,13 @@ class Place:
                 "the URL of an index has no user, password or query: credentials are read from the "
                 "environment or given as Storage(options=...)"
             )
-        if parts.scheme.lower() not in SCHEMES:
-            known = ", ".join(f"{scheme}://" for scheme in SCHEMES)
+        if parts.scheme.lower() not in OBJECT_SCHEMES:
+            known = ", ".join(f"{scheme}://" for scheme in OBJECT_SCHEMES)
             raise InvalidInputError(f"an index is in a folder or at {known}, not at {url}")
         self.url = url.rstrip("/")
         self.storage = storage or Storage()
         self._secrets = [
-            value for name, value in self._given.items() if _SECRET.search(name) and value
+            value for name, value in self._given.items() if is_secret(name) and value
         ]
 
     @property
@@ -106,25 +102,14 @@ class Place:
     def objects(self) -> Any:
         """An obstore of the URL. Raises `StoreError`."""
         check_process()
-        from_url = require("obstore.store", extra="lancedb", purpose="a LanceDB index").from_url
-        storage, given = self.storage, self._given
         with self.errors("opened"):
-            if self.url.startswith("file:"):
-                return from_url(self.url, mkdir=True)
-            limit = timedelta(seconds=storage.timeout)
-            client = {name: given.pop(name) for name in _CLIENT if name in given}
-            return from_url(
+            return object_store(
                 self.url,
-                config=given or None,
-                client_options={
-                    "timeout": limit,
-                    "connect_timeout": min(limit, timedelta(seconds=10)),
-                    **{k: v == "true" if k.startswith("allow") else v for k, v in client.items()},
-                },
-                retry_config={
-                    "max_retries": storage.retries,
-                    "retry_timeout": limit * (storage.retries + 1),
-                },
+                self._given,
+                timeout=self.storage.timeout,
+                retries=self.storage.retries,
+                extra="lancedb",
+                purpose="a LanceDB index",
             )
 
     @contextmanager
@@ -141,12 +126,12 @@ class Place:
 
     def without_secrets(self, error: BaseException) -> str:
         """The first paragraph of a message: what follows are the internals of a Rust library."""
-        text = (str(error) or type(error).__name__).partition("\n\n")[0].strip()
+        text = short_reason(error)
         for secret in self._secrets:
             text = text.replace(secret, "***")
         if "169.254.169.254" in text:  # where a machine of AWS would be given some
             text = f"no credentials were found, such as AWS_ACCESS_KEY_ID ({text})"
-        return text[:1000]
+        return text
 
 
 def check_process() -> None:

@@ -143,7 +143,8 @@ class Table:
             return []
         with self._place.errors("searched"):
             query = table.search(list(vector), vector_column_name=column).distance_type("cosine")
-            query = query.where(f"{column} IS NOT NULL").nprobes(_PROBES).refine_factor(_REFINE)
+            # Rows without a vector are left out anyway; a condition would read the whole column.
+            query = query.nprobes(_PROBES).refine_factor(_REFINE)
             found = query.select(["number", "_distance"]).limit(k).to_arrow()
             pairs = zip(found["number"].to_pylist(), found["_distance"].to_pylist(), strict=True)
             return [(int(number), 1.0 - float(distance)) for number, distance in pairs]
