@@ -9,6 +9,7 @@ require("langchain_core")
 from langchain_mmrerank.answers import ImagePrompt, ImagePromptValue, to_message
 from langchain_mmrerank.captions import ChatModelCaptions
 from langchain_mmrerank.compressor import MultimodalRerank
+from langchain_mmrerank.display import show
 from langchain_mmrerank.embeddings import MultimodalEmbeddings, TextEmbeddings
 from langchain_mmrerank.loader import (
     MultimodalBlobParser,
@@ -34,5 +35,6 @@ __all__ = [
     "TextEmbeddings",
     "attach_images",
     "resolve_markers",
+    "show",
     "to_message",
 ]

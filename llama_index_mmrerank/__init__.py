@@ -8,6 +8,7 @@ require("llama_index.core")
 
 from llama_index_mmrerank.answers import ImagePostprocessor, to_message
 from llama_index_mmrerank.captions import LLMCaptions
+from llama_index_mmrerank.display import show
 from llama_index_mmrerank.embeddings import MultimodalEmbedding, TextEmbedding
 from llama_index_mmrerank.postprocessor import MultimodalRerank
 from llama_index_mmrerank.rag import MultimodalRAG
@@ -31,5 +32,6 @@ __all__ = [
     "TextEmbedding",
     "attach_images",
     "resolve_markers",
+    "show",
     "to_message",
 ]

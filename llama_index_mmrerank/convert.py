@@ -18,15 +18,7 @@ from llama_index.core.schema import (
 from mmrerank import result_metadata
 from mmrerank.errors import InvalidInputError
 from mmrerank.frameworks import LLAMA_INDEX, wrong_type
-from mmrerank.images.refs import (
-    BEST_IMAGE_KEY,
-    GENERATED_CAPTIONS_KEY,
-    IMAGES_KEY,
-    IS_SCORED_KEY,
-    RELEVANCE_KEY,
-    RETRIEVAL_RANK_KEY,
-    RETRIEVAL_SCORE_KEY,
-)
+from mmrerank.images.refs import GENERATED_CAPTIONS_KEY, IMAGES_KEY, RESULT_KEYS
 from mmrerank.images.resolve import ImageResolver
 from mmrerank.index.hits import Hit
 from mmrerank.loaders.base import BOX_KEY, Chunk
@@ -40,6 +32,7 @@ __all__ = [
     "check_nodes",
     "from_chunk",
     "from_hit",
+    "own_refs",
     "to_content",
     "to_contents",
     "with_hidden_keys",
@@ -49,15 +42,7 @@ __all__ = [
 
 AnyNode = TypeVar("AnyNode", bound=BaseNode)
 
-OUR_KEYS = (
-    IMAGES_KEY,
-    RELEVANCE_KEY,
-    RETRIEVAL_RANK_KEY,
-    RETRIEVAL_SCORE_KEY,
-    BEST_IMAGE_KEY,
-    IS_SCORED_KEY,
-    GENERATED_CAPTIONS_KEY,
-)
+OUR_KEYS = (IMAGES_KEY, *RESULT_KEYS, GENERATED_CAPTIONS_KEY)
 """Metadata keys for programs, hidden from LLMs and embedders."""
 
 
@@ -99,7 +84,7 @@ def to_contents(
     refs: list[list[str]] = []
     for item in nodes:
         node = item.node
-        own = resolver.resolve(_own_refs(node), node.metadata, max_images)
+        own = resolver.resolve(own_refs(node), node.metadata, max_images)
         named = resolver.find(node.metadata, max_images - len(own))
         unique: dict[Image, str] = {}  # a node may name its own image in its metadata too
         for ref, image in own + named:
@@ -110,7 +95,7 @@ def to_contents(
     return contents, refs
 
 
-def _own_refs(node: BaseNode) -> list[str]:
+def own_refs(node: BaseNode) -> list[str]:
     """A node's own image, as a data URI, a path or a URL; [] if it has none."""
     if isinstance(node, ImageNode):
         if node.image:

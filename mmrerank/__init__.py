@@ -26,7 +26,9 @@ from mmrerank.errors import (
     RerankWarning,
     StoreError,
     UnsupportedModalityError,
+    UnsupportedOperationError,
 )
+from mmrerank.explanation import ExplainedPart, Explanation, ImageMap, ImageWord, WordWeight
 from mmrerank.fusion import max_score, weighted_mean
 from mmrerank.types import Content, Image, Modalities, PartScore, RerankResult, Scored, Usage
 
@@ -43,8 +45,12 @@ __all__ = [
     "CaptionError",
     "Content",
     "DocumentError",
+    "ExplainedPart",
+    "Explanation",
     "Image",
     "ImageError",
+    "ImageMap",
+    "ImageWord",
     "InvalidInputError",
     "InvalidResponseError",
     "MissingDependencyError",
@@ -59,7 +65,9 @@ __all__ = [
     "Scored",
     "StoreError",
     "UnsupportedModalityError",
+    "UnsupportedOperationError",
     "Usage",
+    "WordWeight",
     "__version__",
     "max_score",
     "weighted_mean",

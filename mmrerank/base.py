@@ -12,7 +12,8 @@ from contextvars import ContextVar
 from types import TracebackType
 from typing import Self
 
-from mmrerank.errors import InvalidInputError, InvalidResponseError
+from mmrerank.errors import InvalidInputError, InvalidResponseError, UnsupportedOperationError
+from mmrerank.explanation import Explanation, Method
 from mmrerank.types import Content, Modalities, RerankResult, Scored, Usage
 
 __all__ = ["Reranker", "collected_usage", "rank"]
@@ -89,6 +90,34 @@ class Reranker(ABC):
         check_cut(top_n, min_score)
         contents, scored = await self._ascored(query, documents)
         return rank(contents, scored, top_n=top_n, min_score=min_score)
+
+    def explain(
+        self,
+        query: str | Content,
+        document: str | Content,
+        *,
+        method: Method | None = None,
+        candidates: Documents = (),
+    ) -> Explanation:
+        """Which words and which places in images made the score of `document`.
+
+        `method` is the reranker's own unless given: local models have `integrated_gradients` and
+        `leave_one_out`, `OCRReranker` has `bm25`. `candidates` are the other documents of the call
+        that is explained; they count only if the reranker is `listwise`.
+
+        Raises `UnsupportedOperationError` for a reranker that cannot explain, `InvalidInputError`
+        for a method that it does not have, and the errors of `score`.
+        """
+        (content,) = check_documents([document])
+        return self._explain(check_query(query), content, method, check_documents(candidates))
+
+    def _explain(
+        self, query: Content, document: Content, method: Method | None, candidates: list[Content]
+    ) -> Explanation:
+        raise UnsupportedOperationError(
+            f"{type(self).__name__} cannot explain its scores; OCRReranker, JinaM0Reranker, "
+            "Qwen3Reranker and Qwen3VLReranker can"
+        )
 
     def warm(self, documents: Documents, *, show_progress: bool = False) -> None:
         """Read documents before there is a query, at indexing time.
@@ -223,6 +252,16 @@ def check_documents(documents: Iterable[str | Content]) -> list[Content]:
             )
         contents.append(content)
     return contents
+
+
+def check_method(reranker: Reranker, method: str | None, *known: Method) -> Method:
+    """The method of an explanation, the first of `known` for None. Raises `InvalidInputError`."""
+    for name in known:
+        if method in (name, None):
+            return name
+    raise InvalidInputError(
+        f"{type(reranker).__name__} explains by {' or '.join(known)}, not by {method!r}"
+    )
 
 
 def check_cut(top_n: int | None, min_score: float | None) -> None:

@@ -6,6 +6,7 @@
     └── RerankError
         ├── InvalidInputError (also ValueError)   a query, document or option that cannot be used
         │   └── UnsupportedModalityError          text or images that a model cannot read
+        ├── UnsupportedOperationError (also NotImplementedError)  what a reranker cannot do at all
         ├── ImageError                            an image reference or file that cannot be used
         ├── DocumentError                         a PDF or other file that cannot be loaded
         ├── CaptionError                          an image that a vision model gives no caption for
@@ -42,6 +43,7 @@ __all__ = [
     "RerankWarning",
     "StoreError",
     "UnsupportedModalityError",
+    "UnsupportedOperationError",
     "warn",
 ]
 
@@ -66,6 +68,10 @@ class InvalidInputError(RerankError, ValueError):
 
 class UnsupportedModalityError(InvalidInputError):
     """A model was given text or images that it cannot read."""
+
+
+class UnsupportedOperationError(RerankError, NotImplementedError):
+    """A reranker was asked for something that it cannot do; the message says which one can."""
 
 
 class ImageError(RerankError):

@@ -11,14 +11,17 @@ from mmrerank.images.refs import (
     BEST_IMAGE_KEY,
     GENERATED_CAPTIONS_KEY,
     IS_SCORED_KEY,
+    PARTS_KEY,
     RELEVANCE_KEY,
     RESULT_KEYS,
     RETRIEVAL_RANK_KEY,
+    RETRIEVAL_ROUTES_KEY,
     RETRIEVAL_SCORE_KEY,
     ImageKey,
     find_refs,
 )
 from mmrerank.index.figure_results import Ranked, one_per_figure
+from mmrerank.index.hits import HitPart, parts_of
 from mmrerank.loaders.figure_chunks import KIND_KEY
 from mmrerank.types import RerankResult
 
@@ -40,12 +43,11 @@ def scored_metadata(
     still those of the retrieval: `retrieval_rank` (from 1) and `retrieval_score`, if there is one
     (if it is None, a `retrieval_score` left by something else is removed).
     `is_scored` is set only where it is False, and `best_image`, one of `refs`, only where an image
-    won; those of an earlier reranker are removed. `refs` are the references of the result's images,
-    in order.
+    won, `part_scores` only where a document has several parts; those of an earlier reranker are
+    removed. `refs` are the references of the result's images, in order.
     """
-    scored = {
-        key: value for key, value in metadata.items() if key not in (BEST_IMAGE_KEY, IS_SCORED_KEY)
-    }
+    stale = (BEST_IMAGE_KEY, IS_SCORED_KEY, PARTS_KEY)
+    scored = {key: value for key, value in metadata.items() if key not in stale}
     if RETRIEVAL_RANK_KEY not in scored:  # this is the first reranker
         scored[RETRIEVAL_RANK_KEY] = result.index + 1
         scored.pop(RETRIEVAL_SCORE_KEY, None)
@@ -56,6 +58,9 @@ def scored_metadata(
         scored[IS_SCORED_KEY] = False
     if result.best_image is not None:
         scored[BEST_IMAGE_KEY] = refs[result.best_image]
+    kind = str(metadata.get(KIND_KEY))
+    if parts := _written_parts(parts_of(result, refs, kind)):
+        scored[PARTS_KEY] = parts
     return scored
 
 
@@ -77,9 +82,25 @@ def hit_metadata(hit: Hit, *, reranked: bool) -> dict[str, Any]:
         metadata[IS_SCORED_KEY] = False
     if hit.best_image is not None:
         metadata[BEST_IMAGE_KEY] = hit.best_image
+    if hit.routes:
+        metadata[RETRIEVAL_ROUTES_KEY] = json.dumps(dict(hit.routes))
+    if parts := _written_parts(hit.parts):
+        metadata[PARTS_KEY] = parts
     if said := _generated_captions(hit):
         metadata[GENERATED_CAPTIONS_KEY] = said
     return metadata
+
+
+def _written_parts(parts: Sequence[HitPart]) -> str | None:
+    """The scores of several parts as `PARTS_KEY` has them; None for one part or none."""
+    if len(parts) < 2:
+        return None
+    rows = [
+        {"part": part.kind, "score": part.score}
+        | ({} if part.image is None else {"image": part.image})
+        for part in parts
+    ]
+    return json.dumps(rows, ensure_ascii=False)
 
 
 def _generated_captions(hit: Hit) -> str | None:

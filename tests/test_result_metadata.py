@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 
-from mmrerank.index.hits import Hit
+from mmrerank.index.hits import Hit, HitPart
 from mmrerank.result_metadata import hit_metadata, scored_metadata
 from mmrerank.types import Content, PartScore, RerankResult
 
@@ -41,7 +42,21 @@ def test_without_a_retrieval_score_none_is_written_and_a_stale_one_goes():
 def test_the_best_image_is_named_by_its_reference():
     parts = (PartScore("image", 0.2, 0), PartScore("image", 0.9, 1))
     result = dataclasses.replace(RESULT, parts=parts)
-    assert scored_metadata({}, result, ["a.png", "b.png"], None)["best_image"] == "b.png"
+    scored = scored_metadata({}, result, ["a.png", "b.png"], None)
+    assert scored["best_image"] == "b.png"
+    assert json.loads(scored["part_scores"]) == [
+        {"part": "image", "score": 0.2, "image": "a.png"},
+        {"part": "image", "score": 0.9, "image": "b.png"},
+    ]
+    one = dataclasses.replace(RESULT, parts=parts[:1])
+    assert "part_scores" not in scored_metadata(scored, one, ["a.png"], None)
+
+
+def test_the_words_of_a_figures_own_chunk_are_called_so():
+    parts = (PartScore("text", 0.3), PartScore("image", 0.9, 0))
+    result = dataclasses.replace(RESULT, parts=parts)
+    scored = scored_metadata({"kind": "figure"}, result, ["a.png"], None)
+    assert json.loads(scored["part_scores"])[0] == {"part": "figure", "score": 0.3}
 
 
 def test_best_image_and_is_scored_of_an_earlier_reranker_are_removed():
@@ -75,6 +90,14 @@ def test_a_result_of_an_index_has_the_same_keys():
     assert metadata == {**HIT.metadata, **found, "relevance_score": 0.9}
     assert hit_metadata(HIT, reranked=False) == {**HIT.metadata, **found}
     assert HIT.metadata == {"source": "a.pdf", "year": 2020}
+
+
+def test_a_result_of_an_index_says_what_found_it_and_what_its_parts_scored():
+    parts = (HitPart("text", 0.2), HitPart("image", 0.9, "f.png"))
+    hit = dataclasses.replace(HIT, parts=parts, routes={"words": 2})
+    metadata = hit_metadata(hit, reranked=True)
+    assert metadata["retrieval_routes"] == '{"words": 2}'
+    assert json.loads(metadata["part_scores"])[1]["image"] == "f.png"
 
 
 def test_a_result_of_a_failed_call_says_so():

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 import json
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -21,7 +23,8 @@ from mmrerank.cli.options import (
     route_names,
     selected_reranker,
 )
-from mmrerank.display.terminal_results import print_found, print_hits
+from mmrerank.display.cards import cards_of_stages
+from mmrerank.display.terminal_results import print_cards, print_found
 from mmrerank.errors import InvalidInputError
 from mmrerank.index.hits import ROUTES
 from mmrerank.index.rank_fusion import FUSIONS
@@ -104,6 +107,11 @@ def _add_output(command: argparse.ArgumentParser) -> None:
         help="answer one question a line, with everything loaded once, and show both stages",
     )
     command.add_argument(
+        "--html",
+        metavar="FILE",
+        help="write the results with their figures as a page to this file, instead of printing them",
+    )
+    command.add_argument(
         "--json",
         action="store_true",
         help="print results as JSON; with --interactive, one object a line for each question",
@@ -132,7 +140,9 @@ def run(options: argparse.Namespace) -> int:
 
     if options.query is None and options.image is None and not options.interactive:
         options.wrong_usage("a query is needed, or --image, or --interactive")
-    show = _show_json if options.json else _show
+    if options.html and (options.json or options.interactive):
+        options.wrong_usage("--html is for one question, and without --json")
+    show = _shown_as(options)
     with (
         Index(
             options.store,
@@ -174,12 +184,30 @@ def _say_what_is_missing(query: str, stages: Stages) -> None:
         say("no word of the question is in these results; they are the nearest by other measures")
 
 
+def _shown_as(options: argparse.Namespace) -> Callable[..., None]:
+    """How the results are shown: as a page in a file, as JSON, or in the terminal."""
+    if options.html:
+        return functools.partial(_save_page, file=options.html)
+    return _show_json if options.json else _show
+
+
+def _save_page(query: str, stages: Stages, *, both_stages: bool, file: str) -> None:
+    """Write the results as a page. Raises `InvalidInputError` for a file that cannot be written."""
+    from mmrerank.display.page import show
+
+    try:
+        saved = show(stages, query).save(file)
+    except OSError as error:
+        raise InvalidInputError(f"--html {file} cannot be written: {error.strerror}") from error
+    say(f"written: {saved}")
+
+
 def _show(query: str, stages: Stages, *, both_stages: bool) -> None:
     """Print the results for a person; with both stages, what was found before reranking too."""
     console = Console(highlight=False)
     if both_stages:
         print_found(console, stages)
-    print_hits(console, stages.results, query, is_reranked=stages.is_reranked)
+    print_cards(console, cards_of_stages(stages), query)
 
 
 def _show_json(query: str, stages: Stages, *, both_stages: bool) -> None:
@@ -206,6 +234,8 @@ def _as_json(hit: Hit) -> dict[str, Any]:
         # Paths stay as they are, to be opened.
         image["path"], image["file"] = own.path, own.file
     row["best_image"] = hit.best_image
+    for part, scored in zip(row["parts"], hit.parts, strict=True):
+        part["image"] = scored.image
     for name in ("id", "metadata", "is_scored"):  # for programs that use the index itself
         del row[name]
     return row

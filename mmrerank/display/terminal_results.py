@@ -7,53 +7,41 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mmrerank.display.cards import Card, CardPart, cards_of_hits
 from mmrerank.ocr.bm25 import tokenize
 from mmrerank.terminal import clean, snippet
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from mmrerank.index.hits import Hit, HitImage, Stages
+    from mmrerank.index.hits import HitImage, Stages
     from mmrerank.loaders.boxes import Box
 
-__all__ = [
-    "image_lines",
-    "image_name",
-    "place_line",
-    "print_found",
-    "print_hits",
-    "rank_line",
-    "shown_path",
-]
+__all__ = ["image_name", "print_cards", "print_found", "shown_path"]
 
 _INDENT = "    "
 _SIGN = "▸"
 _NARROWEST = 20  # columns
 
 
-def print_hits(console: Console, hits: Sequence[Hit], query: str, *, is_reranked: bool) -> None:
+def print_cards(console: Console, cards: Sequence[Card], query: str) -> None:
     """Print results, best first: where each is, how it was ranked, its text, and its best image.
 
     Paths are printed whole on lines of their own, so that a terminal can open them.
     """
-    for hit in hits:
-        _print_whole(console, f"{hit.rank:>2}  {place_line(hit)}", "bold")
-        _print(console, rank_line(hit, is_reranked=is_reranked), "dim")
-        if text := _text(hit):
-            _print(console, snippet(text, tokenize(query)))
-        if hit.matched_in_text:
-            _print(console, f"in the text: {clean(', '.join(hit.matched_in_text))}", "green")
-        for line in image_lines(hit):
+    for card in cards:
+        _print_whole(console, f"{card.rank:>2}  {_place_line(card)}", "bold")
+        for line in (_rank_line(card), _section_line(card), _parts_line(card)):
+            _print(console, line, "dim")
+        _print(console, snippet(_text(card), tokenize(query)))
+        _print(console, _matched("text", card.matched_in_text), "green")
+        for line in _image_lines(card):
             _print(console, line)
-        for place, words in (
-            ("image", hit.matched_in_image),
-            ("generated caption", hit.matched_in_caption),
-        ):
-            if words:
-                _print(console, f"in the {place}: {clean(', '.join(words))}", "green")
-        if (image := _best_image(hit)) and image.file:
+        _print(console, _matched("image", card.matched_in_image), "green")
+        _print(console, _matched("generated caption", card.matched_in_caption), "green")
+        if (image := card.best) and image.file:
             _print_whole(console, _INDENT + clean(shown_path(image.file)), "blue")
-        for place in dict.fromkeys(map(_place, hit.also_in)):
+        for place in dict.fromkeys(map(_place, card.also_in)):
             _print_whole(console, f"{_INDENT}also in: {place}", "dim")
         console.print()
 
@@ -61,26 +49,26 @@ def print_hits(console: Console, hits: Sequence[Hit], query: str, *, is_reranked
 def print_found(console: Console, stages: Stages) -> None:
     """Print what was found before reranking, a line each, and the time of each stage."""
     _print_whole(console, f"found in {stages.search_time:.3f} s", "bold")
-    for hit in stages.found:
-        line = f"{hit.rank:>2}  {place_line(hit)}: {rank_line(hit, is_reranked=False)}"
+    for card in cards_of_hits(stages.found, is_reranked=False):
+        line = f"{card.rank:>2}  {_place_line(card)}: {_rank_line(card)}"
         _print_whole(console, line, "dim")
     if stages.is_reranked:
         _print_whole(console, f"reranked in {stages.rerank_time:.3f} s", "bold")
     console.print()
 
 
-def _text(hit: Hit) -> str:
+def _text(card: Card) -> str:
     """The text of a result; of a figure without the caption, which is shown anyway."""
-    image = _best_image(hit)
-    return hit.text.removeprefix(image.caption) if image and hit.kind == "figure" else hit.text
+    image = card.best
+    return card.text.removeprefix(image.caption) if image and card.kind == "figure" else card.text
 
 
-def place_line(hit: Hit) -> str:
+def _place_line(card: Card) -> str:
     """The file of a result, its page, and its box there unless it is the best image's."""
-    image = _best_image(hit)
-    shows_box = hit.page and hit.box and not (hit.kind == "figure" and image and image.box)
-    place = _place((hit.source, hit.page))
-    return f"{place}, {_box_name(hit.box)}" if shows_box and hit.box else place
+    image = card.best
+    shows_box = card.page and card.box and not (card.kind == "figure" and image and image.box)
+    place = _place((card.source, card.page)) if card.source else clean(card.title)
+    return f"{place}, {_box_name(card.box)}" if shows_box and card.box else place
 
 
 def _box_name(box: Box) -> str:
@@ -93,25 +81,50 @@ def _place(place: tuple[str, int | None]) -> str:
     return clean(shown_path(source)) + (f", page {page}" if page else "")
 
 
-def rank_line(hit: Hit, *, is_reranked: bool) -> str:
+def _rank_line(card: Card) -> str:
     """Score and ranks: those of the routes, and the one before reranking."""
-    if not is_reranked:
-        return f"score {hit.retrieval_score:.4f} ({_ranks(hit.routes)})"
-    return f"score {hit.score:.3f}, was rank {hit.retrieval_rank} ({_ranks(hit.routes)})"
+    routes = f" ({_ranks(card.routes)})" if card.routes else ""
+    if not card.is_scored:
+        return f"not scored: the reranker failed; rank of the search kept{routes}"
+    if card.score is None:
+        known = card.retrieval_score is not None
+        return f"score {card.retrieval_score:.4f}{routes}" if known else f"not reranked{routes}"
+    before = f", was rank {card.retrieval_rank}" if card.retrieval_rank else ""
+    return f"score {card.score:.3f}{before}{routes}"
 
 
 def _ranks(routes: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {rank}" for name, rank in routes.items())
 
 
-def image_lines(hit: Hit) -> list[str]:
+def _matched(place: str, words: Sequence[str]) -> str:
+    """The words of the query that are in a place; "" if there are none."""
+    return f"in the {place}: {clean(', '.join(words))}" if words else ""
+
+
+def _section_line(card: Card) -> str:
+    return f"section: {snippet(card.section)}" if card.section.strip() else ""
+
+
+def _parts_line(card: Card) -> str:
+    """What each part scored alone, where there are several: "text 0.210, image 1 0.640"."""
+    return ", ".join(map(_part, card.parts)) if len(card.parts) > 1 else ""
+
+
+def _part(part: CardPart) -> str:
+    name = "words of the figure" if part.kind == "figure" else part.kind
+    number = f" {part.image + 1}" if part.image is not None else ""
+    return f"{name}{number} {part.score:.3f}"
+
+
+def _image_lines(card: Card) -> list[str]:
     """The best image's name and place on its page, or how many images there are."""
-    image = _best_image(hit)
+    image = card.best
     if image is not None:
         said = snippet(image.generated_caption.partition("\n")[0])
         says = [f"generated caption ({clean(image.generated_by)}): {said}"] if said else []
         return [f"{_SIGN} {image_name(image)}", *says]
-    count = len(hit.images)
+    count = len(card.images)
     return [f"{count} image{'s' if count > 1 else ''}"] if count else []
 
 
@@ -134,14 +147,12 @@ def shown_path(path: str) -> str:
         return os.fspath(path)
 
 
-def _best_image(hit: Hit) -> HitImage | None:
-    return next((image for image in hit.images if image.path == hit.best_image), None)
-
-
 def _print(console: Console, paragraph: str, style: str = "") -> None:
     """Print a paragraph, wrapped and indented; nothing for an empty one."""
     from rich.text import Text
 
+    if not paragraph:
+        return
     room = max(console.width - len(_INDENT), _NARROWEST)
     for line in Text(paragraph, style=style, overflow="fold").wrap(console, room):
         line.rstrip()

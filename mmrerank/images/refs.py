@@ -22,9 +22,11 @@ __all__ = [
     "IMAGES_KEY",
     "IS_SCORED_KEY",
     "MAX_REFS",
+    "PARTS_KEY",
     "RELEVANCE_KEY",
     "RESULT_KEYS",
     "RETRIEVAL_RANK_KEY",
+    "RETRIEVAL_ROUTES_KEY",
     "RETRIEVAL_SCORE_KEY",
     "ImageKey",
     "find_refs",
@@ -49,10 +51,20 @@ string. It is not the document's text."""
 IS_SCORED_KEY = "is_scored"
 """Set only if it is False: a failed call left the documents in their original order."""
 
+PARTS_KEY = "part_scores"
+"""What each part of a document scored alone, where it has several, as JSON in a string:
+`[{"part": "text", "score": 0.2}, {"part": "image", "score": 0.6, "image": reference}]`. "figure"
+are the caption and the words of a figure."""
+
+RETRIEVAL_ROUTES_KEY = "retrieval_routes"
+"""The rank on each route of an index that found the document, `{"words": 1}` as JSON in a string."""
+
 RESULT_KEYS = (
     RETRIEVAL_RANK_KEY,
     RETRIEVAL_SCORE_KEY,
+    RETRIEVAL_ROUTES_KEY,
     RELEVANCE_KEY,
+    PARTS_KEY,
     BEST_IMAGE_KEY,
     IS_SCORED_KEY,
 )

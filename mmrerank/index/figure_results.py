@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, Protocol, TypeVar
 
+from mmrerank.index.hits import HitPart
+
 __all__ = ["Ranked", "TextOrFigure", "one_per_figure"]
 
 
@@ -29,7 +31,8 @@ class Ranked(Generic[T]):
     """A candidate after reranking: its place among the candidates, score, and winning image.
 
     `is_scored` is False if a failed call left the candidates in their order. `also_in` are entries
-    that gave up their place, since they scored by the image that this one shows.
+    that gave up their place, since they scored by the image that this one shows. `parts` are the
+    scores of the candidate's parts.
     """
 
     entry: T
@@ -38,6 +41,7 @@ class Ranked(Generic[T]):
     best_image: str | None
     is_scored: bool = True
     also_in: tuple[T, ...] = ()
+    parts: tuple[HitPart, ...] = ()
 
 
 def one_per_figure(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from mmrerank.loaders.boxes import Box
+from mmrerank.types import RerankResult
 
-__all__ = ["ROUTES", "Hit", "HitImage", "Routes", "Stages"]
+__all__ = ["ROUTES", "Hit", "HitImage", "HitPart", "Routes", "Stages", "parts_of"]
 
 ROUTES = ("words", "vectors", "captions", "images")
 """The names of the routes. By default, a search uses all that its index has."""
@@ -56,6 +57,29 @@ class HitImage:
         return f"{_NAMES.get(self.kind, 'figure')} on page {self.page}"
 
 
+@dataclass(frozen=True, slots=True)
+class HitPart:
+    """What one part of a result scored alone. `image` is the path of an image.
+
+    "figure" are the caption and the words of a figure that was ranked by itself.
+    """
+
+    kind: Literal["text", "figure", "image"]
+    score: float
+    image: str | None = None
+
+
+def parts_of(result: RerankResult, refs: Sequence[str], kind: str) -> tuple[HitPart, ...]:
+    """The scores of the parts of a document of this kind, its images named by `refs`, in order."""
+    words: Literal["text", "figure"] = "figure" if kind == "figure" else "text"
+    return tuple(
+        HitPart(words, part.score)
+        if part.image is None
+        else HitPart("image", part.score, refs[part.image])
+        for part in result.parts
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
     """One search result. Ranks count from 1.
@@ -67,7 +91,7 @@ class Hit:
     other entry with the same text or the same picture. `box` is where the text or figure is on its
     page, as `HitImage.box`; None where it is not known. `id` and `metadata` are those that the
     loader gave the chunk. `is_scored` is False if a failed call of the reranker left the candidates
-    in the order of the routes.
+    in the order of the routes. `parts` are the scores of its parts, where the reranker has them.
     """
 
     rank: int
@@ -89,6 +113,7 @@ class Hit:
     id: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
     is_scored: bool = True
+    parts: Sequence[HitPart] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from mmrerank.ocr.bm25 import tokenize
 from mmrerank.ocr.words import loader_facts
 from mmrerank.types import Content, Image
 
-__all__ = ["Results"]
+__all__ = ["Results", "known_image"]
 
 _JOINTS = re.compile(r"[-/_.:,;]+")
 
@@ -88,21 +88,31 @@ class Results:
             id=entry.id,
             metadata=entry.metadata,
             is_scored=one.is_scored,
+            parts=one.parts,
         )
 
     def _hit_image(self, ref: str, source: str, generated: GeneratedCaption | None) -> HitImage:
-        facts = loader_facts(Image(path=self._image_root / ref, root=self._image_root), source)
-        page = facts.get("page")
-        return HitImage(
-            path=ref,
-            page=page if isinstance(page, int) and page > 0 else None,
-            caption=str(facts.get("caption") or ""),
-            file=str(self._image_root / ref),
-            box=read_box(facts.get("box")),
-            kind=str(facts.get("kind") or ""),
-            generated_caption=generated.caption.text if generated is not None else "",
-            generated_by=generated.model if generated is not None else "",
+        image = Image(path=self._image_root / ref, root=self._image_root)
+        known = known_image(ref, image, source)
+        if generated is None:
+            return known
+        return replace(
+            known, generated_caption=generated.caption.text, generated_by=generated.model
         )
+
+
+def known_image(ref: str, image: Image, source: str) -> HitImage:
+    """What a loader has saved beside an image of a document, if it has."""
+    facts = loader_facts(image, source)
+    page = facts.get("page")
+    return HitImage(
+        path=ref,
+        page=page if isinstance(page, int) and page > 0 else None,
+        caption=str(facts.get("caption") or ""),
+        file=str(image.path or ""),
+        box=read_box(facts.get("box")),
+        kind=str(facts.get("kind") or ""),
+    )
 
 
 def _other_places(one: Ranked[Entry], found: Found) -> list[tuple[str, int | None]]:

@@ -13,7 +13,7 @@ from mmrerank.errors import InvalidInputError
 from mmrerank.index.duplicates import Found
 from mmrerank.index.figure_results import Ranked
 from mmrerank.index.filters import Where
-from mmrerank.index.hits import Hit, Routes, Stages
+from mmrerank.index.hits import Hit, Routes, Stages, parts_of
 from mmrerank.index.ledger import Entry
 from mmrerank.index.rank_fusion import FUSIONS, Fusion
 from mmrerank.index.results import Results
@@ -152,6 +152,9 @@ class Search:
                 result.relevance_score,
                 None if result.best_image is None else self.refs[result.index][result.best_image],
                 result.is_scored,
+                parts=parts_of(
+                    result, self.refs[result.index], self.candidates[result.index].entry.kind
+                ),
             )
             for result in results
         ]

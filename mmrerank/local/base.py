@@ -11,14 +11,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 from mmrerank.base import Documents, Reranker, check_documents
-from mmrerank.errors import InvalidInputError, InvalidResponseError, RerankError, warn
+from mmrerank.errors import InvalidResponseError, RerankError, warn
+from mmrerank.explanation import Explanation, Method
 from mmrerank.fusion import FanOut, fan_out, sigmoid, split_query
 from mmrerank.local.cache.keys import Keys, file_hash, weights_hash
 from mmrerank.local.cache.memory import CacheInfo, Reuse, StateCache
 from mmrerank.local.cache.tiers import open_cache
 from mmrerank.local.checkpoint import Checkpoint
 from mmrerank.local.device import pick_device, pick_dtype
-from mmrerank.local.options import DEFAULTS, ImageOptions, check_scores_option
+from mmrerank.local.options import DEFAULTS, ImageOptions, check_positive, check_scores_option
+from mmrerank.local.prompt.layout import TokenPlace
 from mmrerank.local.prompt.prompt import Prompt
 from mmrerank.optional import require
 from mmrerank.options import Configurable
@@ -66,9 +68,9 @@ class LocalReranker(Configurable, Reranker):
     def __init__(self, model: str, **options: Unpack[ImageOptions]) -> None:
         settings: ImageOptions = self.complete_options(options)
         super().__init__(on_usage=settings["on_usage"])
-        _check_positive(settings, "max_length", "max_images_per_document")
+        check_positive(settings, "max_length", "max_images_per_document")
         if settings["max_batch_tokens"] is not None:
-            _check_positive(settings, "max_batch_tokens")
+            check_positive(settings, "max_batch_tokens")
         check_scores_option(settings["scores"])
         self.model = str(model)
         self.max_length = settings["max_length"]
@@ -101,6 +103,10 @@ class LocalReranker(Configurable, Reranker):
     @abstractmethod
     def _prompts(self, query: Content, items: Sequence[Content]) -> tuple[list[Prompt], bool]:
         """The prompt of each item, and whether the query was cut to fit."""
+
+    @abstractmethod
+    def _places(self, query: Content, item: Content) -> list[TokenPlace | None]:
+        """Where each token of the item's prompt comes from; None for those of the template."""
 
     def _set_up_cache(self, checkpoint: Checkpoint, reuse: Reuse) -> None:
         """Make the state cache, with keys of everything that states depend on."""
@@ -205,10 +211,14 @@ class LocalReranker(Configurable, Reranker):
                 scored = [self._score_items(engine, part, plan.items, step) for part in parts]
         self._warn_of_cuts(plan, scored)
         self._report_usage(documents, plan, scored)
+        return plan.fuse(self._item_scores(plan, scored), self._fusion)
+
+    def _item_scores(self, plan: FanOut, scored: list[ScoredPrompts]) -> list[float]:
+        """The score of each item, from its logits for the parts of the query."""
         logits_by_item = zip(*(part.logits for part in scored), strict=True)
         scores = [self._mean_score(logits) for logits in logits_by_item]
         self._check_finite(plan, scores)
-        return plan.fuse(scores, self._fusion)
+        return scores
 
     def _score_items(
         self, engine: Engine, query: Content, items: Sequence[Content], step: Progress | None
@@ -217,6 +227,13 @@ class LocalReranker(Configurable, Reranker):
         prompts, query_cut = self._prompts(query, items)
         tokens, cut = [len(prompt) for prompt in prompts], [prompt.cut for prompt in prompts]
         return ScoredPrompts(engine.compute(prompts, step), tokens, cut, query_cut)
+
+    def _explain(
+        self, query: Content, document: Content, method: Method | None, candidates: list[Content]
+    ) -> Explanation:
+        from mmrerank.local.explaining import explain
+
+        return explain(self, query, document, method)
 
     def _open_engine(self) -> Engine:
         """The engine. Raises `RerankError` after `close`."""
@@ -279,10 +296,3 @@ def default_budget(device: Any) -> int:
 def _cut_items(scored: Sequence[ScoredPrompts]) -> set[int]:
     """The items whose text was cut for at least one part of the query."""
     return {i for part in scored for i, was_cut in enumerate(part.cut) if was_cut}
-
-
-def _check_positive(settings: ImageOptions, *names: str) -> None:
-    for name in names:
-        value = settings[name]  # type: ignore[literal-required]
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise InvalidInputError(f"{name} is a positive integer, not {value!r}")

@@ -17,6 +17,7 @@ from mmrerank.local.cache.memory import StateCache
 from mmrerank.local.checkpoint import Checkpoint
 from mmrerank.local.options import ImageOptions
 from mmrerank.local.prompt.image_sizes import PixelRule, fit_images
+from mmrerank.local.prompt.layout import Layout, Owned, Owner, TokenPlace, places, plain
 from mmrerank.local.prompt.prompt import PlacedImage, Prompt
 from mmrerank.local.prompt.tokenizer import Control, ImageTokens, Piece, Tokenizer
 from mmrerank.types import Content, Modalities
@@ -121,19 +122,30 @@ class JinaM0Reranker(LocalReranker):
             )
 
     def _prompts(self, query: Content, items: Sequence[Content]) -> tuple[list[Prompt], bool]:
-        query_pieces, query_cut = self._pieces(query, self.max_query_length)
+        layouts, cuts, query_cut = self._layouts(query, items)
+        assembled = self._tokenizer.assemble(list(map(plain, layouts)), self._image_tokens)
+        return [
+            Prompt(ids, tuple(images), cut)
+            for (ids, images), cut in zip(assembled, cuts, strict=True)
+        ], query_cut
+
+    def _layouts(
+        self, query: Content, items: Sequence[Content]
+    ) -> tuple[list[Layout], list[bool], bool]:
+        """The pieces of each item's prompt, whether its text was cut, and whether the query was."""
+        query_pieces, query_cut = self._pieces("query", query, self.max_query_length)
         prefix = f"{self.instruction}\n" if self.instruction else ""
         room = self.max_length - self.max_query_length
-        bodies = [self._pieces(item, room) for item in items]
-        documents: list[list[Piece]] = [
+        bodies = [self._pieces("document", item, room) for item in items]
+        layouts: list[Layout] = [
             [f"{prefix}**Document**:\n", *body, f"\n{_QUERY}", *query_pieces, _SCORE_TOKEN]
             for body, _ in bodies
         ]
-        assembled = self._tokenizer.assemble(documents, self._image_tokens)
-        return [
-            Prompt(ids, tuple(images), cut)
-            for (ids, images), (_, cut) in zip(assembled, bodies, strict=True)
-        ], query_cut
+        return layouts, [cut for _, cut in bodies], query_cut
+
+    def _places(self, query: Content, item: Content) -> list[TokenPlace | None]:
+        (layout,), _, _ = self._layouts(query, [item])
+        return places(layout, self._tokenizer)
 
     def _set_up_document_states(self, cache: StateCache, keys: Keys) -> None:
         from mmrerank.local.compute.documents import DocumentStates
@@ -169,21 +181,24 @@ class JinaM0Reranker(LocalReranker):
         """What follows a document's state, and whether the query was cut."""
         from mmrerank.local.compute.documents import Tail
 
-        query_pieces, query_cut = self._pieces(query, self.max_query_length)
-        pieces: list[Piece] = [_QUERY, *query_pieces, _SCORE_TOKEN]
+        query_pieces, query_cut = self._pieces("query", query, self.max_query_length)
+        pieces = plain([_QUERY, *query_pieces, _SCORE_TOKEN])
         ((ids, images),) = self._tokenizer.assemble([pieces], self._image_tokens)
         marker = len(_common_prefix(ids, self._query_marker))
         placed = tuple(PlacedImage(image.part, image.start - marker) for image in images)
         return Tail(Prompt(ids[marker:], placed), back=len(self._query_marker) - marker), query_cut
 
-    def _pieces(self, content: Content, room: int) -> tuple[list[Piece], bool]:
+    def _pieces(
+        self, owner: Owner, content: Content, room: int
+    ) -> tuple[list[Piece | Owned], bool]:
         """The images and then the text of a document or query, and whether the text was cut."""
         parts = fit_images(_PIXELS, content.images, room, shrink=self._shrink_images)
+        images = [Owned(owner, part) for part in parts]
         if content.text is None or (parts and not content.text.strip()):
-            return [*parts], False
+            return [*images], False
         used = sum(part.tokens + 2 for part in parts)
         text, cut = self._tokenizer.head(content.text, room - used)
-        return [*parts, *(["\n"] if parts else []), text], cut
+        return [*images, *(["\n"] if parts else []), Owned(owner, text)], cut
 
 
 def _common_prefix(some: list[int], others: list[int]) -> list[int]:

@@ -18,6 +18,7 @@ __all__ = [
     "ModelOptions",
     "QwenOptions",
     "ScoreOptions",
+    "check_positive",
     "check_scores_option",
 ]
 
@@ -103,3 +104,11 @@ def check_scores_option(scores: str) -> None:
     """Raises `InvalidInputError` unless `scores` is "probability" or "logit"."""
     if scores not in ("probability", "logit"):
         raise InvalidInputError(f'scores is "probability" or "logit", not {scores!r}')
+
+
+def check_positive(settings: ImageOptions, *names: str) -> None:
+    """Raise `InvalidInputError` unless these options are positive integers."""
+    for name in names:
+        value = settings[name]  # type: ignore[literal-required]
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise InvalidInputError(f"{name} is a positive integer, not {value!r}")

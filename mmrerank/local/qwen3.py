@@ -9,6 +9,7 @@ from mmrerank.errors import InvalidInputError, ModelLoadError
 from mmrerank.local.base import LocalReranker
 from mmrerank.local.checkpoint import Checkpoint
 from mmrerank.local.options import LocalOptions
+from mmrerank.local.prompt.layout import Layout, Owned, TokenPlace, places, plain
 from mmrerank.local.prompt.prompt import Prompt
 from mmrerank.local.prompt.tokenizer import Control, Tokenizer
 from mmrerank.optional import require
@@ -103,13 +104,23 @@ class Qwen3Reranker(LocalReranker):
             )
 
     def _prompts(self, query: Content, items: Sequence[Content]) -> tuple[list[Prompt], bool]:
-        query_text, query_cut = self._tokenizer.head(query.text or "", self._query_room)
-        head = f"<Instruct>: {self.instruction}\n<Query>: {query_text}\n<Document>: "
-        bodies = self._tokenizer.encode([head + (item.text or "") for item in items])
+        head, query_cut = self._head(query)
+        start = "".join(map(str, plain(head)))
+        bodies = self._tokenizer.encode([start + (item.text or "") for item in items])
         return [
             Prompt([*self._before, *body[: self._room], *self._after], cut=len(body) > self._room)
             for body in bodies
         ], query_cut
+
+    def _head(self, query: Content) -> tuple[Layout, bool]:
+        """What precedes the document in the user's turn, and whether the query was cut to fit."""
+        text, cut = self._tokenizer.head(query.text or "", self._query_room)
+        before = f"<Instruct>: {self.instruction}\n<Query>: "
+        return [before, Owned("query", text), "\n<Document>: "], cut
+
+    def _places(self, query: Content, item: Content) -> list[TokenPlace | None]:
+        body = places([*self._head(query)[0], Owned("document", item.text or "")], self._tokenizer)
+        return [None] * len(self._before) + body[: self._room] + [None] * len(self._after)
 
 
 def yes_no_head(lm_head: Any, tokenizer: Tokenizer) -> Head:

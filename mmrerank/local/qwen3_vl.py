@@ -14,8 +14,9 @@ from mmrerank.local.base import LocalReranker
 from mmrerank.local.checkpoint import Checkpoint
 from mmrerank.local.options import ImageOptions
 from mmrerank.local.prompt.image_sizes import PixelRule, fit_images
+from mmrerank.local.prompt.layout import Layout, Owned, TokenPlace, places, plain
 from mmrerank.local.prompt.prompt import ImagePart, PlacedImage, Prompt
-from mmrerank.local.prompt.tokenizer import Control, ImageTokens, Piece, Tokenizer
+from mmrerank.local.prompt.tokenizer import Control, ImageTokens, Tokenizer
 from mmrerank.local.qwen3 import SYSTEM, yes_no_head
 from mmrerank.optional import require
 from mmrerank.types import MULTIMODAL, Content
@@ -100,42 +101,59 @@ class Qwen3VLReranker(LocalReranker):
             )
 
     def _prompts(self, query: Content, items: Sequence[Content]) -> tuple[list[Prompt], bool]:
+        layouts, query_cut = self._layouts(query, items)
+        assembled = self._tokenizer.assemble(list(map(plain, layouts)), self._image_tokens)
+        return [self._truncate(ids, images) for ids, images in assembled], query_cut
+
+    def _layouts(self, query: Content, items: Sequence[Content]) -> tuple[list[Layout], bool]:
+        """The pieces of each item's prompt, and whether the query was cut to fit."""
         room = self._room // 2
         query_images = self._fit_images(query, room)
         used = sum(part.tokens + 2 for part in query_images)
         text, query_cut = self._tokenizer.head(query.text or "", room - used)
-        head: list[Piece] = [*self._before, *query_images, text, "\n<Document>:"]
-        ((empty, _),) = self._tokenizer.assemble([[*head, *self._after]], self._image_tokens)
+        asked = [Owned("query", piece) for piece in (*query_images, text)]
+        head: Layout = [*self._before, *asked, "\n<Document>:"]
+        ((empty, _),) = self._tokenizer.assemble([plain([*head, *self._after])], self._image_tokens)
         left = self.max_length - (len(empty) - _CLOSING_TOKENS)
-        assembled = self._tokenizer.assemble(
-            [
-                [*head, *self._fit_images(item, left), item.text or "", *self._after]
-                for item in items
-            ],
-            self._image_tokens,
-        )
-        return [self._truncate(ids, images) for ids, images in assembled], query_cut
+        bodies = [(*self._fit_images(item, left), item.text or "") for item in items]
+        layouts: list[Layout] = [
+            [*head, *(Owned("document", piece) for piece in body), *self._after] for body in bodies
+        ]
+        return layouts, query_cut
+
+    def _places(self, query: Content, item: Content) -> list[TokenPlace | None]:
+        ((layout,), _) = self._layouts(query, [item])
+        ((ids, _),) = self._tokenizer.assemble([plain(layout)], self._image_tokens)
+        found = places(layout, self._tokenizer)
+        return [found[i] for i in self._kept(ids)]
 
     def _warm_items(self, engine: Engine, items: Sequence[Content]) -> None:
         """Only the tower's output can be cached, since the query precedes the document."""
         engine.read_images([_PIXELS.part(image) for item in items for image in item.images])
 
     def _truncate(self, ids: list[int], images: list[PlacedImage]) -> Prompt:
-        """At most `max_length` tokens before the last five; the last text tokens are removed.
+        """At most `max_length` tokens before the last five; the last text tokens are removed."""
+        kept = self._kept(ids)
+        if len(kept) == len(ids):
+            return Prompt(ids, tuple(images))
+        return Prompt([ids[i] for i in kept], tuple(images), cut=True)
 
-        These are text of the document, which follows its images. There are enough of them, since
-        query and images were made to fit.
+    def _kept(self, ids: list[int]) -> list[int]:
+        """The places of the tokens that stay where a prompt is cut to fit.
+
+        What is cut are the last tokens of the document's text, which follows its images. There are
+        enough of them, since query and images were made to fit.
         """
         excess = len(ids) - _CLOSING_TOKENS - self.max_length
         if excess <= 0:
-            return Prompt(ids, tuple(images))
-        remaining: list[int] = []
-        for token in reversed(ids[:-_CLOSING_TOKENS]):
-            if excess > 0 and token not in self._special:
+            return list(range(len(ids)))
+        kept = list(range(len(ids) - _CLOSING_TOKENS, len(ids)))
+        for i in reversed(range(len(ids) - _CLOSING_TOKENS)):
+            if excess > 0 and ids[i] not in self._special:
                 excess -= 1
             else:
-                remaining.append(token)
-        return Prompt([*reversed(remaining), *ids[-_CLOSING_TOKENS:]], tuple(images), cut=True)
+                kept.append(i)
+        return sorted(kept)
 
     def _fit_images(self, content: Content, room: int) -> list[ImagePart]:
         return fit_images(_PIXELS, content.images, room, shrink=self._shrink_images)

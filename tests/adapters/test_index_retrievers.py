@@ -89,7 +89,11 @@ def test_results_have_the_metadata_of_loader_and_reranker(framework, ask, index)
         "retrieval_score": hit.retrieval_score,
         "relevance_score": hit.score,
         "best_image": hit.best_image,
+        "retrieval_routes": json.dumps(hit.routes),
     }
+    image = {"part": "image", "score": hit.parts[1].score, "image": hit.best_image}
+    parts = [{"part": "figure", "score": hit.parts[0].score}, image]
+    assert json.loads(first.metadata.pop("part_scores")) == parts
     assert first.metadata == {**entry.metadata, **found_by}
     assert {"source", "page", "position", "images"} <= set(entry.metadata)
     assert first.metadata["best_image"] in json.loads(first.metadata["images"])

@@ -17,7 +17,7 @@ from mmrerank import AuthenticationError, InvalidInputError, JinaReranker, OCRRe
 from mmrerank.adapter_options import RerankOptions
 from mmrerank.testing import FakeReranker, LocalRerankServer
 
-ADDED = {"relevance_score", "retrieval_rank", "retrieval_score", "best_image"}
+ADDED = {"part_scores", "relevance_score", "retrieval_rank", "retrieval_score", "best_image"}
 
 
 # -- the result

@@ -23,7 +23,7 @@ def test_the_chunk_with_the_figure_comes_first(store, capsys):
     assert set(best) == {
         "rank", "score", "retrieval_rank", "retrieval_score", "source", "page", "text", "images",
         "also_in", "best_image", "kind", "routes", "matched_in_text", "matched_in_image",
-        "matched_in_caption", "box",
+        "matched_in_caption", "box", "parts",
     }  # fmt: skip
     assert best["source"].endswith("a.pdf")
     assert best["page"] == 1

@@ -9,7 +9,8 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from mmrerank.display.terminal_results import image_name, print_found, print_hits, shown_path
+from mmrerank.display.cards import cards_of_hits
+from mmrerank.display.terminal_results import image_name, print_cards, print_found, shown_path
 from mmrerank.index.hits import Hit, HitImage, Stages
 
 HASH = "0123456789abcdef0123456789abcdef"
@@ -40,7 +41,7 @@ HIT = Hit(
 def shown(*hits: Hit, width: int = 80) -> str:
     console = Console(width=width)
     with console.capture() as capture:
-        print_hits(console, hits, "torque turbine", is_reranked=True)
+        print_cards(console, cards_of_hits(hits, is_reranked=True), "torque turbine")
     return capture.get()
 
 

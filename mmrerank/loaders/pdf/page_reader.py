@@ -117,6 +117,17 @@ class OpenPDF:
         self._texts.add(text)
         return text
 
+    def picture(self, number: int, dpi: int) -> tuple[bytes, float, float]:
+        """The PNG file of a page as it is shown, and its width and height in points.
+
+        Raises `DocumentError` for a page that there is not.
+        """
+        if not 1 <= number <= self._document.page_count:
+            raise DocumentError(self.path, "there is no such page", page=number)
+        page = self._document.load_page(number - 1)
+        shown = page.rect
+        return rendered(page, tuple(shown), dpi), float(shown.width), float(shown.height)
+
     def figures(self, number: int, profile: Profile, options: PageOptions) -> PageFigures:
         """The figures and links of a page, drawn and saved if the options name a root.
 

@@ -13,10 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from mmrerank.local.compute.attention import (
     Attend,
@@ -145,14 +147,20 @@ class Decoder:
         return out
 
     def last_hidden(
-        self, packed: Packed, prefix: State | None = None, *, attend: Attend = sdpa
+        self,
+        packed: Packed,
+        prefix: State | None = None,
+        *,
+        attend: Attend = sdpa,
+        recompute: bool = False,
     ) -> Tensor:
         """The hidden state of each prompt's last token after the final norm: (prompts, hidden).
 
         `prefix` is the state of tokens that every prompt begins with. `attend` computes the
-        attention, except for a batch with a `block`.
+        attention, except for a batch with a `block`. With `recompute`, gradients need the memory of
+        one layer and the states between layers, since each layer is computed again for them.
         """
-        x = self._walk(packed, prefix, False, attend)
+        x = self._walk(packed, prefix, False, attend, recompute)
         out: Tensor = self._model.norm(x)
         return out
 
@@ -165,32 +173,53 @@ class Decoder:
         heads = self._model.config.num_key_value_heads
         return like.new_empty(len(self._model.layers), 2, heads, tokens, self._head_size)
 
-    def _walk(self, packed: Packed, prefix: State | None, fill: bool, attend: Attend) -> Tensor:
+    def _walk(
+        self,
+        packed: Packed,
+        prefix: State | None,
+        fill: bool,
+        attend: Attend,
+        recompute: bool = False,
+    ) -> Tensor:
         """Through all layers: (prompts, hidden), or with `fill` up to the last keys and values."""
         x = packed.embeddings
         rope = self._rope(x, packed.positions)
         final = len(self._model.layers) - 1
-        skip = 0 if prefix is None else prefix.tokens
         if prefix is not None:
             _capture_prefix(packed.captures, prefix)
-        only_last = False
-        for i, layer in enumerate(self._model.layers):
-            past = None if prefix is None else prefix.layer(i, x.dtype)
-            h = layer.input_layernorm(x)
-            k, v = self._keys_values(layer.self_attn, h, rope)
-            _capture_layer(packed.captures, i, k, v, skip)
-            if fill and i == final:
-                return x
+        for i in range(final + 1):
             only_last = i == final and i >= len(packed.deepstack)
-            if only_last:
-                x, h = x[packed.last], h[packed.last]
-                rope = rope[0][packed.last], rope[1][packed.last]
-            q = self._queries(layer.self_attn, h, rope)
-            x = x + layer.self_attn.o_proj(_mix(packed, i, (q, k, v), past, only_last, attend))
-            x = x + gated(layer.mlp, layer.post_attention_layernorm(x))
-            if i < len(packed.deepstack):
-                x = _add_deepstack(x, packed, i)
+            keys_only = fill and i == final
+            layer = partial(self._layer, i, packed, prefix, rope, attend, only_last, keys_only)
+            x = checkpoint(layer, x, use_reentrant=False) if recompute else layer(x)
         return x if only_last else x[packed.last]
+
+    def _layer(
+        self,
+        i: int,
+        packed: Packed,
+        prefix: State | None,
+        rope: tuple[Tensor, Tensor],
+        attend: Attend,
+        only_last: bool,
+        keys_only: bool,
+        x: Tensor,
+    ) -> Tensor:
+        """Through the layer i: (tokens, hidden), or with `only_last` (prompts, hidden)."""
+        layer = self._model.layers[i]
+        past = None if prefix is None else prefix.layer(i, x.dtype)
+        h = layer.input_layernorm(x)
+        k, v = self._keys_values(layer.self_attn, h, rope)
+        _capture_layer(packed.captures, i, k, v, 0 if prefix is None else prefix.tokens)
+        if keys_only:
+            return x
+        if only_last:
+            x, h = x[packed.last], h[packed.last]
+            rope = rope[0][packed.last], rope[1][packed.last]
+        q = self._queries(layer.self_attn, h, rope)
+        x = x + layer.self_attn.o_proj(_mix(packed, i, (q, k, v), past, only_last, attend))
+        x = x + gated(layer.mlp, layer.post_attention_layernorm(x))
+        return _add_deepstack(x, packed, i) if i < len(packed.deepstack) else x
 
     def _rope(self, x: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
         """Cosine and sine, (tokens, 1, head size)."""

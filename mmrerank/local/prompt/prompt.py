@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -52,6 +53,15 @@ class Prompt:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def without(self, removed: Collection[int]) -> Prompt:
+        """The prompt without the tokens at these places, none of which may be an image's."""
+        images = tuple(
+            PlacedImage(placed.part, placed.start - sum(i < placed.start for i in removed))
+            for placed in self.images
+        )
+        ids = [token for i, token in enumerate(self.ids) if i not in removed]
+        return Prompt(ids, images, self.cut)
 
     def positions(self) -> NDArray[np.int64]:
         """The rotary positions, shape (3, tokens): time, height, width.

@@ -8,6 +8,7 @@ turn. The template's own control tokens are inserted by number.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,6 +86,15 @@ class Tokenizer:
         clean = [_clean(text) for text in texts]
         return [e.ids for e in self._plain.encode_batch_fast(clean, add_special_tokens=False)]
 
+    def offsets(self, text: str) -> list[tuple[int, int]]:
+        """Where each token of a text begins and ends, in characters.
+
+        Tokens that are parts of one character all have its place.
+        """
+        encoding = self._plain.encode(_clean(text), add_special_tokens=False)
+        starts = _original_places(text)
+        return [(starts[begin], starts[end]) for begin, end in encoding.offsets]
+
     def head(self, text: str, limit: int) -> tuple[str, bool]:
         """The first `limit` tokens of a text, as text, and whether anything was cut off."""
         if len(text.encode("utf-8", "surrogatepass")) <= limit:  # a token is at least one byte
@@ -117,6 +127,16 @@ def _clean(text: str) -> str:
     except UnicodeEncodeError:
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text
+
+
+def _original_places(text: str) -> list[int]:
+    """Where each character of `_clean(text)` begins in the text, and the text's end.
+
+    Two halves of a surrogate pair that follow each other are one character of the clean text.
+    """
+    is_second_half = re.compile("(?<=[\ud800-\udbff])[\udc00-\udfff]").match
+    places = [i for i in range(len(text)) if not is_second_half(text, i)]
+    return [*places, len(text)]
 
 
 def _join(pieces: Pieces) -> list[Piece]:
