@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mmrerank.evaluation.data import Question
-from mmrerank.index.hits import Hit, HitImage
+from mmrerank.index.hits import Hit, HitImage, HitPart
 
 __all__ = ["Counts", "Record", "Records"]
 
@@ -48,9 +48,17 @@ class Record:
 
 
 def _hit(row: Mapping[str, Any]) -> Hit:
-    own = dict(row)
-    images = [HitImage(**{**image, "box": _box(image.get("box"))}) for image in own["images"]]
-    return Hit(**{**own, "images": images, "box": _box(own.get("box"))})
+    return Hit(
+        **{
+            **row,
+            "images": [
+                HitImage(**{**image, "box": _box(image.get("box"))}) for image in row["images"]
+            ],
+            "parts": [HitPart(**part) for part in row.get("parts", ())],
+            "also_in": [(source, page) for source, page in row["also_in"]],
+            "box": _box(row.get("box")),
+        }
+    )
 
 
 def _box(value: Any) -> Any:

@@ -69,9 +69,7 @@ class Place:
             raise InvalidInputError(f"an index is in a folder or at {known}, not at {url}")
         self.url = url.rstrip("/")
         self.storage = storage or Storage()
-        self._secrets = [
-            value for name, value in self._given.items() if is_secret(name) and value
-        ]
+        self._secrets = [value for name, value in self._given.items() if is_secret(name) and value]
 
     @property
     def folder(self) -> Path:
