@@ -40,22 +40,19 @@ def changes_page(data: EvaluationData, runs: Sequence[SystemRun], summary: Summa
 
 
 def _measures(summary: Summary) -> Element:
-    """A table of all systems; what is wrong with one that failed stands in its row."""
-    head = ["system", *summary.measures]
+    """A row for each system and measure, which is narrow enough for a phone."""
     rows = [
         element(
             "tr",
             element("th", isolated(one.name), scope="row", style="cell"),
-            *(
-                [element("td", f"failed: {one.error}", colspan=str(len(summary.measures)))]
-                if one.error
-                else [
-                    element("td", quality_cell(one.quality[name]), style="number")
-                    for name in summary.measures
-                ]
-            ),
+            element("td", name, style="cell"),
+            element("td", value, style="cell"),
         )
         for one in summary.systems
+        for name, value in _values(one, summary.measures)
+    ]
+    head = [
+        element("th", name, scope="col", style="cell") for name in ("system", "measure", "value")
     ]
     return element(
         "table",
@@ -64,12 +61,16 @@ def _measures(summary: Summary) -> Element:
             f"{summary.questions} questions; in brackets: 95 % intervals",
             style="caption",
         ),
-        element(
-            "thead", element("tr", *(element("th", n, scope="col", style="cell") for n in head))
-        ),
+        element("thead", element("tr", *head)),
         element("tbody", *rows),
         style="ranks",
     )
+
+
+def _values(one: SystemSummary, measures: Sequence[str]) -> list[tuple[str, str]]:
+    if one.error:
+        return [("failed", one.error)]
+    return [(name, quality_cell(one.quality[name])) for name in measures]
 
 
 class _Pair:
@@ -108,7 +109,7 @@ class _Pair:
         after: Mapping[str, float],
     ) -> list[Node]:
         count = "1 question" if len(names) == 1 else f"{len(names)} questions"
-        title = f"{self._second.system.name} is {verb} than {self._first.system.name}: {count}"
+        title = f"{self._second.system.name} does {verb} than {self._first.system.name} on {count}"
         shown = [self._change(name, before[name], after[name]) for name in names[:_MOST_CHANGES]]
         rest = len(names) - len(shown)
         return [

@@ -100,28 +100,29 @@ def demo_data() -> EvaluationData:
     return EvaluationData(name=DEMO, questions=questions, documents=[Path(REPORT), Path(ARCHIVE)])
 
 
-def check_evidence(data: EvaluationData, paths: list[str]) -> EvaluationData:
-    """The data, if the files of all its evidence are among these paths of an index.
+def check_evidence(data: EvaluationData, paths: list[str]) -> None:
+    """Check that the files of all evidence are among these paths of an index.
 
     Raises `InvalidInputError` that names the files which are not, and names that stand for several
     files. Documents that a collection lacks are warned of: they can never be found.
     """
     if data.is_collection:
-        known = {document_id(path) for path in paths}
-        missing = {data.unit(e) for q in data.questions for e in q.evidence} - known
-        if missing:
+        relevant = {unit for judged in data.qrels.values() for unit in judged}
+        if missing := relevant - set(map(document_id, paths)):
             warn(f"{len(missing)} relevant documents are not in the index: {_some(missing)}")
-        return data
-    names = {e.file for q in data.questions for e in q.evidence}
-    names |= {q.within for q in data.questions if q.within is not None}
-    found = {name: [path for path in paths if is_file(path, name)] for name in names}
-    if missing := {name for name, own in found.items() if not own}:
+        return
+    counts = {name: sum(is_file(path, name) for path in paths) for name in _named_files(data)}
+    if missing := {name for name, count in counts.items() if not count}:
         raise InvalidInputError(f"the evidence is in files that are not indexed: {_some(missing)}")
-    if several := {name for name, own in found.items() if len(own) > 1}:
+    if several := {name for name, count in counts.items() if count > 1}:
         raise InvalidInputError(
             f"several files have these names; give more of their paths: {_some(several)}"
         )
-    return data
+
+
+def _named_files(data: EvaluationData) -> set[str]:
+    evidence = {one.file for question in data.questions for one in question.evidence}
+    return evidence | {question.within for question in data.questions if question.within}
 
 
 def _some(names: set[str]) -> str:

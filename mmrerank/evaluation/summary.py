@@ -99,10 +99,8 @@ def _of_system(
     types: Mapping[str, Sequence[str]],
 ) -> SystemSummary:
     records = list(run.records.values())
-    counted = [r.counts.tokens for r in records if r.counts.tokens is not None]
-    tokens = sum(counted) if counted else None
-    price = run.system.price
     seconds = [] if run.system.run is not None else _seconds(records)
+    tokens = _tokens(records)
     return SystemSummary(
         name=run.system.name,
         answered=len(records),
@@ -112,10 +110,7 @@ def _of_system(
             for name, own in values.items()
             if first
         },
-        by_type={
-            kind: {name: sum(own[i] for i in ids) / len(ids) for name, own in values.items()}
-            for kind, ids in types.items()
-        },
+        by_type={kind: _means(values, ids) for kind, ids in types.items()},
         values=values,
         p50=_percentile(seconds, 50),
         p95=_percentile(seconds, 95),
@@ -123,8 +118,22 @@ def _of_system(
         images=sum(r.counts.images for r in records),
         bytes_sent=sum(r.counts.bytes_sent for r in records),
         tokens=tokens,
-        cost=None if price is None or tokens is None else price * tokens / _MILLION,
+        cost=_cost(run.system.price, tokens),
     )
+
+
+def _means(values: Mapping[str, Mapping[str, float]], ids: Sequence[str]) -> dict[str, float]:
+    """The mean of each measure over some questions."""
+    return {name: sum(own[i] for i in ids) / len(ids) for name, own in values.items()}
+
+
+def _tokens(records: Sequence[Record]) -> int | None:
+    counted = [r.counts.tokens for r in records if r.counts.tokens is not None]
+    return sum(counted) if counted else None
+
+
+def _cost(price: float | None, tokens: int | None) -> float | None:
+    return None if price is None or tokens is None else price * tokens / _MILLION
 
 
 def _seconds(records: Sequence[Record]) -> list[float]:
