@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmrerank.cli.eval_systems import check_word, pair, system
+from mmrerank.cli.eval_systems import check_word, pair, systems
 from mmrerank.cli.messages import counted, say
 from mmrerank.cli.options import (
     add_embedder,
@@ -238,13 +238,9 @@ def _run_all(
 
     states = str(work / "states")
     facts = {"embedder": options.embedder, "image_embedder": options.image_embedder}
-    systems = [
-        system(word, options, states=states, index_facts=facts)
-        for word in dict.fromkeys(options.compare)
-    ]
     return run_systems(
         data,
-        systems,
+        systems(options, states=states, index_facts=facts),
         index,
         folder=work / "answers",
         fetch_k=options.fetch_k,

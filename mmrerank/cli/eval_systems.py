@@ -6,6 +6,7 @@ import argparse
 import os
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,10 @@ from mmrerank import __version__
 from mmrerank.base import Reranker
 from mmrerank.catalog import RERANKERS
 from mmrerank.cli.options import make_reranker
-from mmrerank.evaluation.systems import System, no_reranker
+from mmrerank.evaluation.systems import System
 from mmrerank.index.hits import ROUTES
 
-__all__ = ["TEXT", "check_word", "pair", "system"]
+__all__ = ["TEXT", "check_word", "pair", "systems"]
 
 TEXT = "text"
 """The word for vectors of the chunks' text alone, as a store of texts has them."""
@@ -48,7 +49,32 @@ def pair(value: str) -> tuple[str, str]:
     return name, own
 
 
-def system(
+def systems(
+    options: argparse.Namespace, *, states: str, index_facts: Mapping[str, Any]
+) -> list[System]:
+    """The systems of `--compare`, each once, named by its word; a path in it is shortened.
+
+    For the other arguments see `_system`.
+    """
+    words = list(dict.fromkeys(options.compare))
+    short = {word: _short(word) for word in words}
+    is_clear = len(set(short.values())) == len(words)
+    return [
+        replace(
+            _system(word, options, states=states, index_facts=index_facts),
+            name=short[word] if is_clear else word,
+        )
+        for word in words
+    ]
+
+
+def _short(word: str) -> str:
+    """A word without the folders of a path: "jina-m0=/models/m0" is "jina-m0=m0"."""
+    name, equals, value = word.partition("=")
+    return name + equals + Path(value).name
+
+
+def _system(
     word: str, options: argparse.Namespace, *, states: str, index_facts: Mapping[str, Any]
 ) -> System:
     """The system that a checked word stands for.
@@ -82,7 +108,7 @@ def system(
     return System(
         name=word,
         routes=options.routes,
-        reranker=opened if name != _NONE else no_reranker,
+        reranker=opened,
         identity={**facts, **own},
         price=None if price is None else float(price),
     )

@@ -11,7 +11,7 @@ on one line. `evidence` lists `file` with `page`, `figure` or `text` (see `Evide
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,6 +28,7 @@ _FIELDS = {
     "id", "question", "type", "kind", "evidence", "file", "pages", "figure", "answer", "image",
     "within", "draft", "snippet",
 }  # fmt: skip
+_KINDS: dict[type, str] = {bool: "true or false", int: "a whole number", str: "text"}
 _EVIDENCE_FIELDS = {"file", "page", "figure", "text", "relevance"}
 
 
@@ -170,13 +171,10 @@ def _text(row: Mapping[str, Any], name: str, where: str = "") -> str:
     return "" if row.get(name) is None else _value(row, name, str, "", where)
 
 
-def _value(
-    row: Mapping[str, Any], name: str, kind: Callable[..., T], default: T, where: str = ""
-) -> T:
+def _value(row: Mapping[str, Any], name: str, kind: type[T], default: T, where: str = "") -> T:
     value = row.get(name, default)
-    if type(value) is not kind:
-        wanted = {bool: "true or false", int: "a whole number", str: "text"}[kind]  # type: ignore[index]
-        raise _FieldError(f"{where}{name}", f"must be {wanted}, not {value!r}")
+    if type(value) is not kind:  # True is an int as well
+        raise _FieldError(f"{where}{name}", f"must be {_KINDS[kind]}, not {value!r}")
     return value
 
 

@@ -112,12 +112,19 @@ def check_evidence(data: EvaluationData, paths: list[str]) -> None:
             warn(f"{len(missing)} relevant documents are not in the index: {_some(missing)}")
         return
     counts = {name: sum(is_file(path, name) for path in paths) for name in _named_files(data)}
-    if missing := {name for name, count in counts.items() if not count}:
-        raise InvalidInputError(f"the evidence is in files that are not indexed: {_some(missing)}")
-    if several := {name for name, count in counts.items() if count > 1}:
-        raise InvalidInputError(
-            f"several files have these names; give more of their paths: {_some(several)}"
-        )
+    _refuse(
+        {name for name, count in counts.items() if count == 0},
+        "the evidence is in files that are not indexed",
+    )
+    _refuse(
+        {name for name, count in counts.items() if count > 1},
+        "several files have these names; give more of their paths",
+    )
+
+
+def _refuse(names: set[str], reason: str) -> None:
+    if names:
+        raise InvalidInputError(f"{reason}: {_some(names)}")
 
 
 def _named_files(data: EvaluationData) -> set[str]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["print_summary", "quality_cell"]
 
 _MILLISECONDS = 1e3
-_MEGABYTE = 1e6
+_KILOBYTE = 1e3
 
 
 def print_summary(console: Console, summary: Summary) -> None:
@@ -42,7 +42,7 @@ def quality_cell(interval: Interval) -> str:
 
 def _short(value: float, form: str = ".2f") -> str:
     """A number without the zero before the point, so that a table fits into 80 columns."""
-    return re.sub(r"^([+-]?)0\.", r"\1.", format(value, form))
+    return re.sub(r"^([+-]?)0\.", r"\1.", format(value, form)).replace("1.00", "1.0")
 
 
 def _quality(console: Console, summary: Summary, systems: Sequence[SystemSummary]) -> None:
@@ -81,12 +81,12 @@ def _costs(console: Console, systems: Sequence[SystemSummary]) -> None:
             _known(one.p95, _MILLISECONDS, ".0f"),
             str(one.requests),
             _known(one.tokens, 1, ",.0f"),
-            f"{one.bytes_sent / _MEGABYTE:.2f}",
-            _known(one.cost, 1, ".4f"),
+            f"{one.bytes_sent / _KILOBYTE:,.1f}",
+            _known(one.cost, 1, ".3g"),
         ]
         for one in systems
     ]
-    _table(console, ["system", "p50 ms", "p95 ms", "requests", "tokens", "MB sent", "cost"], rows)
+    _table(console, ["system", "p50 ms", "p95 ms", "requests", "tokens", "kB sent", "cost"], rows)
 
 
 def _known(value: float | None, factor: float, form: str) -> str:
@@ -104,13 +104,15 @@ def _types(console: Console, summary: Summary, systems: Sequence[SystemSummary])
 
 
 def _table(console: Console, names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
+    """Print a table as Markdown. Rows are never cut: a narrow terminal breaks the line."""
+    from rich.cells import cell_len
 
-    table = Table(box=box.MARKDOWN)
-    for place, name in enumerate(names):
-        table.add_column(Text(clean(name)), justify="right" if place else "left", no_wrap=True)
-    for row in rows:
-        table.add_row(*(Text(clean(cell)) for cell in row))
-    console.print(table, soft_wrap=True)  # a row that is cut would lose numbers
+    lines = [[clean(cell).replace("|", "/") for cell in row] for row in (names, *rows)]
+    widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
+    rule = [f":{'-' * (widths[0] - 1)}", *(f"{'-' * (width - 1)}:" for width in widths[1:])]
+    for line in (lines[0], rule, *lines[1:]):
+        gaps = [width - cell_len(cell) for cell, width in zip(line, widths, strict=True)]
+        cells = [line[0] + " " * gaps[0]]
+        cells += [" " * gap + cell for cell, gap in zip(line[1:], gaps[1:], strict=True)]
+        console.print(f"| {' | '.join(cells)} |", soft_wrap=True, markup=False, emoji=False)
+    console.print()

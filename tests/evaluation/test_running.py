@@ -24,11 +24,11 @@ class Counting(FakeReranker):
 
     def __init__(self, fails_at=None):
         super().__init__()
-        self.calls, self.fails_at = 0, fails_at
+        self.asked, self.fails_at = 0, fails_at
 
     def _score(self, query, documents):
-        self.calls += 1
-        if self.fails_at is not None and self.calls >= self.fails_at:
+        self.asked += 1
+        if self.fails_at is not None and self.asked >= self.fails_at:
             raise AuthenticationError("the key is unknown", status_code=401)
         self._report(
             Usage(model="fake", documents=len(documents), parts=1, images=0, requests=1,
@@ -73,18 +73,18 @@ def test_answers_are_kept_and_only_new_questions_are_asked(data, index, tmp_path
         return found
 
     first = run(data.questions[:2])
-    assert reranker.calls == 2
+    assert reranker.asked == 2
     again = run(data.questions)
-    assert reranker.calls == 3
+    assert reranker.asked == 3
     assert again.records["q1"] == first.records["q1"]
     assert again.records["q1"].results() == first.records["q1"].results()
     assert first.records["q1"].counts.tokens == 10
     changed = replace(data.questions[0], question="hall")
     run([changed, data.questions[1]])
-    assert reranker.calls == 4
+    assert reranker.asked == 4
     other = replace(reranking(reranker, model="x"), name="fake")
     run_systems(data, [other], index, folder=tmp_path)
-    assert reranker.calls == 7
+    assert reranker.asked == 7
 
 
 def test_an_interrupted_run_goes_on_behind_a_line_that_was_cut(data, index, tmp_path):
@@ -94,10 +94,10 @@ def test_an_interrupted_run_goes_on_behind_a_line_that_was_cut(data, index, tmp_
     lines = path.read_text().splitlines()
     path.write_text("\n".join(lines[:-1]) + "\n" + lines[-1][:50])
     (run,) = run_systems(data, [reranking(reranker)], index, folder=tmp_path)
-    assert reranker.calls == 4
+    assert reranker.asked == 4
     assert [json.loads(x)["id"] for x in path.read_text().splitlines() if x.endswith("}")]
     (run,) = run_systems(data, [reranking(reranker)], index, folder=tmp_path)
-    assert reranker.calls == 4
+    assert reranker.asked == 4
     assert list(run.records) == ["q1", "q2", "q3"]
 
 
