@@ -35,7 +35,7 @@ def read_mmdocir(path: Path, documents: Path) -> EvaluationData:
     Raises `DocumentError` that names the line of what cannot be read.
     """
     questions: list[Question] = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), start=1):
         if not line.strip():
             continue
         try:

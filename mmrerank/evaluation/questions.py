@@ -46,7 +46,7 @@ def read_questions(path: Path) -> list[Question]:
     for drafts that nobody has corrected.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise DocumentError(str(path), f"cannot be read ({error})") from error
     questions: list[Question] = []

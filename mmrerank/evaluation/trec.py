@@ -52,7 +52,7 @@ def read_qrels(path: Path) -> dict[str, dict[str, int]]:
 
 def _lines(path: Path, count: int) -> Iterator[tuple[int, list[str]]]:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise DocumentError(str(path), f"cannot be read ({error})") from error
     for number, line in enumerate(lines, start=1):

@@ -85,3 +85,9 @@ def test_all_mistakes_are_named_at_once(tmp_path):
         read_questions(write(path, *["{"] * 30))
     with pytest.raises(DocumentError, match="has no questions"):
         read_questions(write(path, ""))
+
+
+def test_other_ends_of_lines_within_text_end_no_line(tmp_path):
+    text = json.dumps({**GOOD, "question": "one\u2028two\x85three"}, ensure_ascii=False)
+    (question,) = read_questions(write(tmp_path / "q.jsonl", text))
+    assert question.question == "one\u2028two\x85three"
