@@ -145,7 +145,15 @@ def run(options: argparse.Namespace) -> int:
         return _init(options)
     if options.source is not None or options.output is not None:
         options.wrong_usage("STORE and --output belong to: mmrerank eval init STORE --output FILE")
+    for file in (options.json, options.html, options.runs):
+        _check_folder(file)  # now, not after hours of work
     return _evaluate(options)
+
+
+def _check_folder(file: Path | None) -> None:
+    """Raise `InvalidInputError` if there is no folder for a file to be written."""
+    if file is not None and not file.absolute().parent.is_dir():
+        raise InvalidInputError(f"there is no folder {str(file.parent)!r} for {file.name}")
 
 
 def _init(options: argparse.Namespace) -> int:
@@ -154,6 +162,7 @@ def _init(options: argparse.Namespace) -> int:
 
     if options.output is None:
         options.wrong_usage("init needs --output FILE")
+    _check_folder(options.output)
     with Index(options.source, create=False) as index:
         number = write_drafts(index, options.output, options.limit or 30)
     say(
@@ -213,8 +222,10 @@ def _indexed(options: argparse.Namespace, data: EvaluationData, store: str) -> I
     """The index of the documents, brought up to date unless it is used as it is."""
     from mmrerank.evaluation.sources import check_evidence
     from mmrerank.index.index import Index
+    from mmrerank.index.lance.storage import is_url
 
-    as_it_is = options.store is not None and options.documents is None and Path(store).exists()
+    is_there = options.store is not None and (is_url(store) or Path(store).exists())
+    as_it_is = is_there and options.documents is None
     index = Index(
         store,
         create=not as_it_is,

@@ -100,6 +100,7 @@ def _system(
         return make_reranker(
             name,
             states=states,
+            show_progress=False,  # the questions have a bar
             model=model or None,
             base_url=base_url,
             ocr=False if options.no_ocr and name in _USE_OCR else None,

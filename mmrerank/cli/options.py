@@ -182,11 +182,12 @@ def selected_reranker(
 
 
 def make_reranker(
-    name: str, *, states: str | None = None, **options: Any
+    name: str, *, states: str | None = None, show_progress: bool = True, **options: Any
 ) -> AbstractContextManager[Reranker | None]:
     """The reranker that `--reranker` names, as a context manager; None for `none`.
 
-    `states` is a folder for the states of a local model that can reuse them. Options that are None
+    `states` is a folder for the states of a local model that can reuse them. `show_progress` draws a
+    bar for each call, where the reranker has one. Options that are None
     are left to the reranker. Raises `InvalidInputError` for an option that the reranker does not
     have, and what its class raises.
     """
@@ -205,7 +206,7 @@ def make_reranker(
 
         given["reuse"] = Reuse(disk=states)
     if "show_progress" in names:
-        given["show_progress"] = True
+        given["show_progress"] = show_progress
     reranker: Reranker = build(**given)
     return reranker
 

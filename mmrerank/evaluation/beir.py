@@ -100,9 +100,9 @@ def _split_file(folder: Path, split: str | None) -> Path:
 
 def _read_qrels(path: Path) -> Qrels:
     qrels: Qrels = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), start=1):
         fields = line.split("\t")
-        if number == 1 and fields[-1].strip() == "score":
+        if not line.strip() or (number == 1 and fields[-1].strip() == "score"):
             continue
         try:
             question, document, relevance = fields

@@ -119,6 +119,8 @@ def test_data_that_cannot_be_read_is_said(tmp_path, capsys):
         ([str(tmp_path)], "has no questions.jsonl"),
         ([ARCHIVE], "has no questions.jsonl"),
         (["demo", "--measures", "foo"], "'foo' is not a measure"),
+        (["demo", "--html", str(tmp_path / "none" / "a.html")], "there is no folder"),
+        (["init", str(tmp_path), "--output", str(tmp_path / "none" / "q")], "there is no folder"),
     ):
         assert main(["eval", *words]) == 1
         assert said in capsys.readouterr().err
