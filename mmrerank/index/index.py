@@ -283,7 +283,9 @@ class Index:
     def _search(self, query: Query, reranker: Reranker | None, settings: SearchSettings) -> Search:
         """A search with its candidates, before reranking."""
         content = searchable(query)
-        if not len(self):
+        self._check_open()
+        # Counted as last seen, and again if there was nothing: what is at a URL is asked only then.
+        if self._parts is None or not (self._parts.ledger.count("entries") or len(self)):
             raise empty_index(self._name)
         with typed_errors(self._name, "searched"):
             return self._open().searcher.search(content, settings, reranker)

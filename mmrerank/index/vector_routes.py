@@ -27,8 +27,8 @@ class VectorRoute:
 
     Where images have vectors, an entry without text is found by that of its image alone: that of
     its text says nothing. An image whose vector has nothing in common with the query's (a
-    cosine of 0 or less) is not found: ranked all the same, such images would hide what another part
-    of the query finds.
+    cosine of 0 or less) is not found, nor is a text by a part of a query: ranked all the same, they
+    would hide what another part of the query finds.
     """
 
     def __init__(
@@ -46,7 +46,10 @@ class VectorRoute:
         vectors = [self._embedder.embed_query(part) for part in self._parts(query)]
 
         def best(count: int) -> tuple[Ranking, bool]:
-            found = [self._nearest(vector, count) for vector in vectors]
+            # A part that has nothing in common with an entry must not lend it a rank.
+            is_part = len(vectors) > 1 or self._name == IMAGE
+            least = _LEAST if is_part else -math.inf
+            found = [self._nearest(vector, count, least) for vector in vectors]
             if len(found) == 1:
                 return found[0]
             rankings = {str(i): [n for n, _ in ranking] for i, (ranking, _) in enumerate(found)}
@@ -61,12 +64,11 @@ class VectorRoute:
             parts += [Content(images=[image]) for image in query.images]
         return [query] if len(parts) > 1 and self.reads("text_and_image") else parts
 
-    def _nearest(self, vector: Vector, count: int) -> tuple[Ranking, bool]:
-        """About the `count` nearest live entries, and whether these are all."""
+    def _nearest(self, vector: Vector, count: int, least: float) -> tuple[Ranking, bool]:
+        """About the `count` nearest live entries, at least so similar; and whether these are all."""
         matches = self._store.query(vector, count, name=self._name)
         needs_text = self._name == TEXT and self._ledger.has_image_vectors()
         numbers = self._ledger.numbers([one.id for one in matches], needs_text=needs_text)
-        least = _LEAST if self._name == IMAGE else -math.inf
         near = [one for one in matches if one.similarity > least]
         live = [(numbers[one.id], one.similarity) for one in near if one.id in numbers]
         return live, len(near) < count

@@ -51,6 +51,7 @@ class Table:
         self._place, self._name, self._key, self._has_words = place, name, key, has_words
         self._lock = threading.Lock()
         self._table: Any = None
+        self._counts: dict[tuple[int, str | None], int] = {}  # by version and condition
 
     def opened(self) -> Any:
         """LanceDB's own table; None as long as nobody has written to it."""
@@ -123,7 +124,11 @@ class Table:
         if table is None:
             return 0
         with self._place.errors("read"):
-            return int(table.count_rows(where))
+            key = int(table.version), where
+            if key not in self._counts:  # each search asks, and some conditions read a whole column
+                self._counts = {one: n for one, n in self._counts.items() if one[0] == key[0]}
+                self._counts[key] = int(table.count_rows(where))
+            return self._counts[key]
 
     def matching(self, words: Sequence[str], k: int) -> list[tuple[int, float]]:
         """The numbers of the best `k` rows with any of the words, with BM25 scores."""
