@@ -102,8 +102,8 @@ class Reranker(ABC):
         """Which words and which places in images made the score of `document`.
 
         `method` is the reranker's own unless given: local models have `integrated_gradients` and
-        `leave_one_out`, `OCRReranker` has `bm25`. `candidates` are the other documents of the call
-        that is explained; they count only if the reranker is `listwise`.
+        `leave_one_out`, `OCRReranker` has `bm25`. `candidates` are all documents of the call that
+        is explained; they count only if the reranker is `listwise`.
 
         Raises `UnsupportedOperationError` for a reranker that cannot explain, `InvalidInputError`
         for a method that it does not have, and the errors of `score`.

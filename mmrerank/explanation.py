@@ -89,11 +89,11 @@ class Explanation:
 
     `score` is the document's score as `Reranker.score` returns it. Weights explain `output`, which
     is on the model's own scale: the logit of a local model, the score itself for `bm25`. `baseline`
-    is the output for the same prompt with its words and images blurred to one mean (0 for `bm25`).
-    All weights add up to `output - baseline - gap`; a `gap` that is large beside
-    `output - baseline` says that the weights are not exact. `baseline` and `gap` are None for
-    `leave_one_out`, whose weights do not add up to anything: each is what the output loses without
-    that word alone.
+    is the output for the same prompt with all of the document blurred to one mean (0 for `bm25`).
+    The weights of the document, its images and their words add up to `output - baseline - gap`: a
+    `gap` that is large beside `output - baseline` says that the weights are not exact. So do those
+    of the query with `query_baseline` and `query_gap`. These are None for `leave_one_out`, whose
+    weights do not add up to anything: each is what the output loses without that word alone.
 
     `query` and `document` have words in the order of the text, `query_images` and `images` a map
     for each image that was explained, `query_image_words` and `image_words` the words that were
@@ -106,6 +106,8 @@ class Explanation:
     output: float
     baseline: float | None = None
     gap: float | None = None
+    query_baseline: float | None = None
+    query_gap: float | None = None
     query: tuple[WordWeight, ...] = ()
     document: tuple[WordWeight, ...] = ()
     query_images: tuple[ImageMap, ...] = ()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
+from typing import Any
 
-__all__ = ["clean", "snippet"]
+__all__ = ["clean", "clean_data", "snippet"]
 
 # Escape sequences with their parameters: CSI; OSC and other strings that end; two characters.
 # Of one-byte controls (C1) only the byte is removed: wrongly decoded text is full of them.
@@ -31,6 +32,17 @@ def clean(text: str) -> str:
     """
     bare = _ESCAPES.sub("", text)
     return "".join(c for c in bare if c in _ALLOWED or unicodedata.category(c) not in _REMOVED)
+
+
+def clean_data(value: Any) -> Any:
+    """Plain data whose strings hold no terminal escapes; tuples become lists."""
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, dict):
+        return {clean_data(key): clean_data(own) for key, own in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [clean_data(own) for own in value]
+    return value
 
 
 def snippet(text: str, words: Sequence[str] = (), width: int = 160) -> str:

@@ -7,7 +7,7 @@ import json
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,11 @@ from rich.text import Text
 
 from mmrerank.cli.messages import counted
 from mmrerank.cli.options import folder
+from mmrerank.cli.pages import save_page
 from mmrerank.demo import ARCHIVE, QUESTIONS, REPORT
+from mmrerank.display.page import show
 from mmrerank.display.terminal_results import image_name, shown_path
-from mmrerank.index.hits import Hit
+from mmrerank.index.hits import Hit, Stages
 from mmrerank.index.index import Index
 from mmrerank.ocr.bm25 import tokenize
 from mmrerank.ocr.reranker import OCRReranker
@@ -29,22 +31,33 @@ __all__ = ["add_command", "run", "run_demo"]
 
 _FETCH_K = 50
 _SHOWN = 3  # results of each stage for the example
+_ON_PAGE = 5
+_PAGE = "mmrerank-demo.html"
 
 
 @dataclass(frozen=True, slots=True)
 class _Answered:
     """A question, the figure of the report that answers it, and what three searches find.
 
-    `by_text` are chunks of text by their vectors, as a store of text has them; `found` what all
-    routes find, figures among it; `reranked` the same after reranking.
+    `by_text` are chunks of text by their vectors, as a store of text has them; `stages` has what all
+    routes find, figures among it, and the same after reranking.
     """
 
     question: str
     figure: str
     answer: str
     by_text: Sequence[Hit]
-    found: Sequence[Hit]
-    reranked: Sequence[Hit]
+    stages: Stages
+
+    @property
+    def found(self) -> Sequence[Hit]:
+        """What all routes find."""
+        return self.stages.found
+
+    @property
+    def reranked(self) -> Sequence[Hit]:
+        """The same after reranking."""
+        return self.stages.results
 
     @property
     def ranks(self) -> tuple[int | None, int | None, int | None]:
@@ -70,20 +83,27 @@ def add_command(commands: Any) -> None:
     """Add the command to the subparsers of the command line."""
     command = commands.add_parser("demo", help="index and search documents that are included")
     command.add_argument("--store", type=folder, metavar="DIR", help="keep the demo's index there")
+    command.add_argument(
+        "--html",
+        default=_PAGE,
+        metavar="FILE",
+        help=f"write the answer to one question as a page to this file (default: {_PAGE})",
+    )
     command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the demo in `--store` or a temporary folder; its exit code. Raises as `run_demo`."""
     with tempfile.TemporaryDirectory(prefix="mmrerank-demo-") as temporary:
-        return run_demo(options.store or temporary, Console(highlight=False))
+        return run_demo(options.store or temporary, Console(highlight=False), options.html)
 
 
-def run_demo(index_folder: str | Path, console: Console) -> int:
+def run_demo(index_folder: str | Path, console: Console, page_file: str | Path) -> int:
     """Index the documents in a folder, ask the questions and print what each search finds.
 
-    The exit code is 0 if reranking brought the figures nearer to the top on average. Raises
-    `RerankError` if the documents cannot be indexed or searched.
+    The results of one question are written to `page_file`. The exit code is 0 if reranking brought
+    the figures nearer to the top on average. Raises `RerankError` if the documents cannot be
+    indexed or searched, or the file cannot be written.
     """
     with Index(index_folder) as index:
         index.sync([REPORT, ARCHIVE], show_progress=True)
@@ -94,6 +114,7 @@ def run_demo(index_folder: str | Path, console: Console) -> int:
     best_example = max(answered, key=lambda a: (a.is_best_image, a.ranks[0] or _FETCH_K + 1))
     _show_one(best_example, console)
     _show_all(answered, console)
+    _save_page(best_example, console, page_file)
     by_text, _, reranked = (_mrr(ranks) for ranks in zip(*(a.ranks for a in answered), strict=True))
     return 0 if reranked > by_text else 1
 
@@ -119,9 +140,7 @@ def _ask(index: Index, reranker: OCRReranker, item: dict[str, Any]) -> _Answered
         question, top_n=_FETCH_K, fetch_k=_FETCH_K, where={"kind": "text"}, routes=["vectors"]
     )
     stages = index.stages(question, reranker, top_n=_FETCH_K, fetch_k=_FETCH_K)
-    return _Answered(
-        question, item["figure"], item["answer"], by_text, stages.found, stages.results
-    )
+    return _Answered(question, item["figure"], item["answer"], by_text, stages)
 
 
 def _best_caption(hit: Hit) -> str:
@@ -183,6 +202,14 @@ def _show_all(answered: Sequence[_Answered], console: Console) -> None:
         f"the first result was the right figure {sum(a.is_best_image for a in answered)} of "
         f"{len(answered)} times."
     )
+
+
+def _save_page(shown: _Answered, console: Console, file: str | Path) -> None:
+    """Write the results of a question as a page, and name the file."""
+    stages = shown.stages
+    first = replace(stages, found=stages.found[:_ON_PAGE], results=stages.results[:_ON_PAGE])
+    saved = save_page(show(first, shown.question), file)
+    console.print(Text(f"\nThe results with their figures, as a page: {saved}"), soft_wrap=True)
 
 
 def _rank(rank: int | None) -> str:

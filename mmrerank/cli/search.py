@@ -23,12 +23,14 @@ from mmrerank.cli.options import (
     route_names,
     selected_reranker,
 )
+from mmrerank.cli.pages import save_page
 from mmrerank.display.cards import cards_of_stages
+from mmrerank.display.page import show
 from mmrerank.display.terminal_results import print_cards, print_found
 from mmrerank.errors import InvalidInputError
 from mmrerank.index.hits import ROUTES
 from mmrerank.index.rank_fusion import FUSIONS
-from mmrerank.terminal import clean
+from mmrerank.terminal import clean, clean_data
 from mmrerank.types import Content, Image
 
 if TYPE_CHECKING:
@@ -193,13 +195,7 @@ def _shown_as(options: argparse.Namespace) -> Callable[..., None]:
 
 def _save_page(query: str, stages: Stages, *, both_stages: bool, file: str) -> None:
     """Write the results as a page. Raises `InvalidInputError` for a file that cannot be written."""
-    from mmrerank.display.page import show
-
-    try:
-        saved = show(stages, query).save(file)
-    except OSError as error:
-        raise InvalidInputError(f"--html {file} cannot be written: {error.strerror}") from error
-    say(f"written: {saved}")
+    say(f"written: {save_page(show(stages, query), file)}")
 
 
 def _show(query: str, stages: Stages, *, both_stages: bool) -> None:
@@ -228,7 +224,7 @@ def _show_json(query: str, stages: Stages, *, both_stages: bool) -> None:
 
 def _as_json(hit: Hit) -> dict[str, Any]:
     """A hit as plain data; its texts without terminal escapes, as they are printed."""
-    row: dict[str, Any] = _cleaned(dataclasses.asdict(hit))
+    row: dict[str, Any] = clean_data(dataclasses.asdict(hit))
     for image, own in zip(row["images"], hit.images, strict=True):
         image["name"] = clean(own.name)
         # Paths stay as they are, to be opened.
@@ -239,14 +235,3 @@ def _as_json(hit: Hit) -> dict[str, Any]:
     for name in ("id", "metadata", "is_scored"):  # for programs that use the index itself
         del row[name]
     return row
-
-
-def _cleaned(value: Any) -> Any:
-    """Plain data whose strings hold no terminal escapes."""
-    if isinstance(value, str):
-        return clean(value)
-    if isinstance(value, dict):
-        return {_cleaned(key): _cleaned(own) for key, own in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_cleaned(own) for own in value]
-    return value

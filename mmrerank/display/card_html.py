@@ -211,7 +211,7 @@ def _figure(facts: HitImage, picture: Picture, *, is_best: bool) -> Element:
         style="caption",
     )
     return element(
-        "figure", shown, caption, _generated(facts), style="best figure" if is_best else "figure"
+        "figure", shown, caption, _generated(facts), style="figure best" if is_best else "figure"
     )
 
 
@@ -233,7 +233,9 @@ def _explanation(card: Card, query: str, pictures: CardPictures) -> Element | No
         index: snippet(card.images[card.place_of(index)].facts.name, width=_LONGEST_NAME)
         for index in pictures.explained
     }
-    return explanation_element(card.explanation, query, card.text, pictures.explained, names)
+    return explanation_element(
+        card.explanation, query, card.text, pictures.explained, names, card.score
+    )
 
 
 def _page(card: Card, picture: Picture | None) -> Element | None:

@@ -33,8 +33,12 @@ def explanation_element(
     text: str,
     pictures: Mapping[int, Picture],
     names: Mapping[int, str],
+    score: float | None = None,
 ) -> Element:
-    """An explanation on demand. `pictures` and `names` are those of its images, by their index."""
+    """An explanation on demand. `pictures` and `names` are those of its images, by their index.
+
+    `score` is the one that the result has, which may differ from that of the document alone.
+    """
     images = [
         _image(strongest_marks(explanation, index), names.get(index, "image"), picture)
         for index, picture in pictures.items()
@@ -42,7 +46,7 @@ def explanation_element(
     return element(
         "details",
         element("summary", "What made this score", style="summary"),
-        element("p", *_summary(explanation), style="note"),
+        element("p", _summary(explanation), _other_score(explanation, score), style="note"),
         _parts(explanation),
         *_words("The query", explanation.query, query),
         *_words("The text", explanation.document, text),
@@ -59,22 +63,29 @@ _LEGEND = (
 )
 
 
-def _summary(explanation: Explanation) -> list[Node]:
+def _summary(explanation: Explanation) -> str:
     """The model, the method, the score, and how exact the weights are."""
     method = _METHODS.get(explanation.method, explanation.method)
     said = f"By {method}, for {clean(explanation.model)}: score {explanation.score:.3f}"
     if explanation.output != explanation.score:
         said += f", {explanation.output:.3f} on the model's own scale"
     if explanation.baseline is None:
-        return [f"{said}. Each weight is what would be lost without that word alone."]
+        return f"{said}. Each weight is what would be lost without that word alone."
     if explanation.baseline:
         said += f" and {explanation.baseline:.3f} without the words and images"
     gap = explanation.gap or 0.0
     whole = abs(explanation.output - explanation.baseline)
     if abs(gap) < _EXACT:
-        return [f"{said}. The weights add up to the difference."]
+        return f"{said}. The weights add up to the {'difference' if explanation.baseline else 'score'}."
     share = f", {abs(gap) / whole:.0%} of the difference" if whole else ""
-    return [f"{said}. The weights do not explain {gap:+.3f}{share}."]
+    return f"{said}. The weights do not explain {gap:+.3f}{share}."
+
+
+def _other_score(explanation: Explanation, score: float | None) -> str | None:
+    """Says so where the document was explained alone, and scored otherwise among the others."""
+    if score is None or abs(score - explanation.score) < _EXACT:
+        return None
+    return f" This is the document alone: with the others it scored {score:.3f}."
 
 
 def _parts(explanation: Explanation) -> Element | None:

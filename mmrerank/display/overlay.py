@@ -31,6 +31,8 @@ _STRONGEST_TINT = 150  # of 255
 
 _MOST_PIXELS = 2_000_000
 
+_BADGE = 13.0  # pixels, as wide as a number
+
 
 @dataclass(frozen=True, slots=True)
 class Mark:
@@ -80,9 +82,10 @@ def overlaid(image: Image, explanation: Explanation, index: int, side: int) -> E
     for one in explanation.images:
         if one.image == index:
             picture = _tinted(picture, one)
+    has_map = any(one.image == index for one in explanation.images)
     for mark in reversed(strongest_marks(explanation, index)):  # the strongest one on top
         if mark.box is not None:
-            _draw_mark(picture, mark, scale)
+            _draw_mark(picture, mark, scale, hides_place=has_map)
     buffer = io.BytesIO()
     picture.save(buffer, "PNG")
     return encode_image(Image.from_bytes(buffer.getvalue()), _MOST_PIXELS)
@@ -115,8 +118,10 @@ def _tint(strength: float) -> int:
     return round(_STRONGEST_TINT * abs(strength)) if abs(strength) > _WEAKEST else 0
 
 
-def _draw_mark(picture: PILImage, mark: Mark, scale: tuple[float, float]) -> None:
-    """A frame around the place, and the number in its corner."""
+def _draw_mark(
+    picture: PILImage, mark: Mark, scale: tuple[float, float], *, hides_place: bool
+) -> None:
+    """A frame around the place, and the number in its corner, or left of a word to be read."""
     from PIL import ImageDraw
 
     assert mark.box is not None
@@ -126,9 +131,9 @@ def _draw_mark(picture: PILImage, mark: Mark, scale: tuple[float, float]) -> Non
     color = _FOR if mark.weight > 0 else _AGAINST
     draw = ImageDraw.Draw(picture)
     draw.rectangle((x0, y0, x1 - 1, y1 - 1), outline=color, width=2)
-    text = str(mark.number)
-    draw.rectangle((x0, y0, x0 + 4 + 9 * len(text), y0 + 17), fill=color)
-    draw.text((x0 + 3, y0 + 1), text, fill="white", font_size=14)
+    left = x0 if hides_place else max(x0 - _BADGE, 0.0)
+    draw.rectangle((left, y0, left + _BADGE, y0 + 17), fill=color)
+    draw.text((left + 3, y0 + 1), str(mark.number), fill="white", font_size=14)
 
 
 def explained_images(explanation: Explanation) -> Sequence[int]:

@@ -69,6 +69,7 @@ a { color: var(--accent); }
 .minus.shade4 { background: color-mix(in srgb, var(--against) 32%, transparent); }
 .weight { display: inline-block; font-size: .7rem; font-variant-numeric: tabular-nums; margin-inline-start: .1rem; }
 .explained { display: flex; flex-wrap: wrap; gap: 1rem; align-items: start; }
+@page { margin: 1.5cm; }
 @media print {
   :root { color-scheme: light; --ink: #000; --dim: #444; --paper: #fff; --card: #fff;
     --line: #999; --accent: #a3124f; --mark: #fff0a8; --said: #eef3fb; --for: #d81b60;
@@ -101,7 +102,7 @@ INLINE = {
     "mark": "background: rgba(255, 210, 0, .35); color: inherit; text-decoration: underline",
     "note": "opacity: .8; margin: 0 0 8px",
     "figure": "margin: 0 0 8px; padding: 6px; border: 1px solid rgba(127, 127, 127, .5); "
-    "border-radius: 6px; display: inline-block; max-width: 100%; vertical-align: top",
+    "border-radius: 6px; display: inline-block; max-width: min(100%, 380px); vertical-align: top",
     "best": "border: 3px solid #d81b60",
     "picture": "display: block; max-width: 100%; height: auto; background: #fff",
     "best-picture": "display: block; max-width: 100%; height: auto; background: #fff",

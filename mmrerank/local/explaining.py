@@ -6,9 +6,10 @@ The rest of `LocalReranker.explain`, in a file of its own; so it uses what is pr
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mmrerank.base import check_method
@@ -21,7 +22,7 @@ from mmrerank.local.prompt.prompt import ImagePart, Prompt
 from mmrerank.types import Content, Scored
 
 if TYPE_CHECKING:
-    from mmrerank.local.base import LocalReranker
+    from mmrerank.local.base import LocalReranker, ScoredPrompts
     from mmrerank.local.compute.engine import Engine
 
 __all__ = ["explain"]
@@ -47,29 +48,37 @@ def explain(
         )
     plan, fusion = reranker._plan([document]), reranker._fusion
     asked = split_query(query, reranker.modalities)
+    total = _Total()
     with reranker._lock:
         engine = without_cache(reranker._open_engine())
-        scores = _uncached_scores(reranker, engine, asked, plan)
-        (scored,) = plan.fuse(scores, fusion)
-        shares = _shares(plan, scores, fusion)
-        total = _Total()
-        for item, share in shares.items():
-            for part in asked:
-                explained = _explained(reranker, engine, method, part, plan.items[item])
-                _add(total, explained, share / len(asked), _owners(plan, item, query, part))
-    return total.explanation(reranker.model, method, scored, _parts(scored, fusion))
+        scored = _uncached_scores(reranker, engine, asked, plan)
+        scores = reranker._item_scores(plan, scored)
+        for item, share in _shares(plan, scores, fusion).items():
+            for part, one in zip(asked, scored, strict=True):
+                (prompt,), _ = reranker._prompts(part, [plan.items[item]])
+                places = reranker._places(part, plan.items[item])
+                groups = list(_words(places, part, plan.items[item]))
+                if method == "leave_one_out":
+                    found = _left_out(engine, prompt, groups, one.logits[item])
+                else:
+                    found = _by_gradients(engine, prompt, groups, places)
+                total.add(
+                    found, one.logits[item], share / len(asked), _images(plan, item, query, part)
+                )
+    (fused,) = plan.fuse(scores, fusion)
+    return total.explanation(reranker.model, method, fused, _parts(fused, fusion))
 
 
 def _uncached_scores(
     reranker: LocalReranker, engine: Engine, asked: Sequence[Content], plan: FanOut
-) -> list[float]:
-    """The score of each item, computed from its whole prompts."""
+) -> list[ScoredPrompts]:
+    """The logits of all items, computed from their whole prompts, for each part of the query."""
     from mmrerank.local.base import LocalReranker
 
     compute = LocalReranker._score_items  # a subclass may have one that reads the cache
     scored = [compute(reranker, engine, part, plan.items, None) for part in asked]
     reranker._warn_of_cuts(plan, scored)
-    return reranker._item_scores(plan, scored)
+    return scored
 
 
 def _shares(plan: FanOut, scores: Sequence[float], fusion: Fusion) -> dict[int, float]:
@@ -107,43 +116,62 @@ def _parts(scored: Scored, fusion: Fusion) -> tuple[ExplainedPart, ...]:
 
 @dataclass(frozen=True, slots=True)
 class _Explained:
-    """One prompt: its logit, that of its baseline, and the weights of its words and images."""
+    """One prompt: the logits of its baselines, and the weights of its words and images."""
 
-    logit: float
-    baseline: float | None
+    baselines: dict[Owner, float]
     words: list[tuple[Owner, WordWeight]]
     maps: list[tuple[Owner, ImageMap]]
 
 
-def _explained(
-    reranker: LocalReranker, engine: Engine, method: Method, query: Content, item: Content
+def _left_out(engine: Engine, prompt: Prompt, groups: Sequence[_Word], logit: float) -> _Explained:
+    """The explanation of one prompt by leaving out word after word."""
+    from mmrerank.local.compute.explain import leave_out
+
+    logits = leave_out(engine, prompt, [tokens for _, _, tokens in groups])
+    weighed = [
+        (owner, replace(word, weight=logit - other))
+        for (owner, word, _), other in zip(groups, logits, strict=True)
+    ]
+    return _Explained({}, weighed, [])
+
+
+def _by_gradients(
+    engine: Engine, prompt: Prompt, groups: Sequence[_Word], places: Sequence[TokenPlace | None]
 ) -> _Explained:
-    """The explanation of one prompt."""
-    from mmrerank.local.compute.explain import integrated_gradients, leave_out
+    """The explanation of one prompt by integrated gradients: of the document, then of the query."""
+    from mmrerank.local.compute.explain import QUERY_STEPS, STEPS, Gradients
 
-    (prompt,), _ = reranker._prompts(query, [item])
-    places = reranker._places(query, item)
-    groups = list(_words(places, query, item))
-    if method == "leave_one_out":
-        logit, losses = leave_out(engine, prompt, [rows for _, _, rows in groups])
-        weighed = zip(groups, losses, strict=True)
-        return _Explained(logit, None, [(o, replace(w, weight=x)) for (o, w, _), x in weighed], [])
-    rows = [i for i, place in enumerate(places) if place is not None]
-    document = [i for i in rows if (place := places[i]) and place.owner == "document"]
-    found = integrated_gradients(engine, prompt, rows, document)
-    return _Explained(
-        found.logit,
-        found.baseline,
-        [(o, replace(w, weight=sum(found.weights[i] for i in own))) for o, w, own in groups],
-        list(_maps(prompt, places, found.weights)),
-    )
+    rows: dict[Owner, list[int]] = {"query": [], "document": []}
+    for i, place in enumerate(places):
+        if place is not None:
+            rows[place.owner].append(i)
+    query, document = rows["query"], rows["document"]
+    # the mean of a single token is the token itself
+    mean_of = document if len(document) > 1 else query + document
+    steps = {"document": STEPS, "query": QUERY_STEPS[query[:1] > document[:1]]}
+    gradients = Gradients(engine, prompt)
+    found = {
+        owner: gradients.along(own, mean_of, steps[owner]) for owner, own in rows.items() if own
+    }
+    words = [
+        (owner, replace(word, weight=sum(found[owner].weights[i] for i in tokens)))
+        for owner, word, tokens in groups
+    ]
+    maps: list[tuple[Owner, ImageMap]] = []
+    for placed in prompt.images:
+        if (place := places[placed.start]) is not None:
+            own = found[place.owner].weights[placed.start : placed.start + placed.part.tokens]
+            maps.append((place.owner, _map(placed.part, place.image or 0, own)))
+    return _Explained({owner: one.baseline for owner, one in found.items()}, words, maps)
 
 
-def _words(
-    places: Sequence[TokenPlace | None], query: Content, item: Content
-) -> Iterator[tuple[Owner, WordWeight, list[int]]]:
+_Word = tuple[Owner, WordWeight, list[int]]
+
+
+def _words(places: Sequence[TokenPlace | None], query: Content, item: Content) -> Iterator[_Word]:
     """The words of query and document, without weights, and the tokens of each."""
-    for owner, text in (("query", query.text or ""), ("document", item.text or "")):
+    texts: dict[Owner, str] = {"query": query.text or "", "document": item.text or ""}
+    for owner, text in texts.items():
         own = [
             (i, place.start, place.end)
             for i, place in enumerate(places)
@@ -152,17 +180,6 @@ def _words(
         for start, end, tokens in words(text, [(start, end) for _, start, end in own]):
             word = WordWeight(text=text[start:end], start=start, end=end, weight=0.0)
             yield owner, word, [own[token][0] for token in tokens]
-
-
-def _maps(
-    prompt: Prompt, places: Sequence[TokenPlace | None], weights: Sequence[float]
-) -> Iterator[tuple[Owner, ImageMap]]:
-    """The weights of each image's cells; `image` counts the images of each owner."""
-    for placed in prompt.images:
-        place = places[placed.start]
-        assert place is not None, "an image without an owner"
-        own = weights[placed.start : placed.start + placed.part.tokens]
-        yield place.owner, _map(placed.part, place.image or 0, own)
 
 
 def _map(part: ImagePart, number: int, weights: Sequence[float]) -> ImageMap:
@@ -181,32 +198,43 @@ def _map(part: ImagePart, number: int, weights: Sequence[float]) -> ImageMap:
 _Images = dict[Owner, list[list[int]]]
 
 
-def _owners(plan: FanOut, item: int, query: Content, part: Content) -> _Images:
+def _images(plan: FanOut, item: int, query: Content, part: Content) -> _Images:
     """For each image of a prompt, which images of the whole query and document it is."""
+    own = [one.image for one in plan.parts[0] if one.item == item and one.image is not None]
+    document = [own]
     if plan.joint[0] == item:
         document = [[i] for i in range(len(plan.items[item].images))]
-    else:
-        document = [
-            [one.image for one in plan.parts[0] if one.item == item and one.image is not None]
-        ]
     if part == query:
         return {"document": document, "query": [[i] for i in range(len(query.images))]}
     same = [[i for i, one in enumerate(query.images) if one == image] for image in part.images]
     return {"document": document, "query": same}
 
 
-@dataclass(slots=True)
 class _Total:
     """The sum of the explanations of all prompts of a document."""
 
-    output: float = 0.0
-    baseline: float | None = None
-    words: dict[Owner, dict[tuple[int, int], WordWeight]] = field(
-        default_factory=lambda: {"query": {}, "document": {}}
-    )
-    maps: dict[Owner, dict[int, ImageMap]] = field(
-        default_factory=lambda: {"query": {}, "document": {}}
-    )
+    def __init__(self) -> None:
+        self.output = 0.0
+        self.baselines: dict[Owner, float] = {}
+        self.words: dict[Owner, dict[tuple[int, int], WordWeight]] = {"query": {}, "document": {}}
+        self.maps: dict[Owner, dict[int, ImageMap]] = {"query": {}, "document": {}}
+
+    def add(self, one: _Explained, logit: float, share: float, images: _Images) -> None:
+        """Add the explanation of a prompt that has this share in the document's score."""
+        self.output += share * logit
+        for owner in self.words:  # without words or images, the baseline is the prompt itself
+            baseline = one.baselines.get(owner, logit)
+            if one.baselines:
+                self.baselines[owner] = self.baselines.get(owner, 0.0) + share * baseline
+        for owner, word in one.words:
+            known, key = self.words[owner], (word.start, word.end)
+            before = known[key].weight if key in known else 0.0
+            known[key] = replace(word, weight=before + share * word.weight)
+        for owner, cells in one.maps:
+            same = images[owner][cells.image]  # an image that is there twice shares its weight
+            for number in same:
+                maps = self.maps[owner]
+                maps[number] = _sum(maps.get(number), cells, number, share / len(same))
 
     def explanation(
         self, model: str, method: Method, scored: Scored, parts: tuple[ExplainedPart, ...]
@@ -214,16 +242,19 @@ class _Total:
         """All of it; words in the order of the text, images in theirs."""
         words = {o: tuple(w for _, w in sorted(own.items())) for o, own in self.words.items()}
         maps = {o: tuple(m for _, m in sorted(own.items())) for o, own in self.maps.items()}
-        weights = [w.weight for own in words.values() for w in own]
-        weights += [x for own in maps.values() for m in own for row in m.weights for x in row]
-        rest = None if self.baseline is None else self.output - self.baseline - sum(weights)
+        gaps = {
+            owner: self.output - baseline - _total_weight(words[owner], maps[owner])
+            for owner, baseline in self.baselines.items()
+        }
         return Explanation(
             model=model,
             method=method,
             score=scored.score,
             output=self.output,
-            baseline=self.baseline,
-            gap=rest,
+            baseline=self.baselines.get("document"),
+            gap=gaps.get("document"),
+            query_baseline=self.baselines.get("query"),
+            query_gap=gaps.get("query"),
             query=words["query"],
             document=words["document"],
             query_images=maps["query"],
@@ -232,29 +263,16 @@ class _Total:
         )
 
 
-def _add(total: _Total, one: _Explained, share: float, images: _Images) -> None:
-    """Add the explanation of a prompt that has this share in the document's score."""
-    total.output += share * one.logit
-    if one.baseline is not None:
-        total.baseline = (total.baseline or 0.0) + share * one.baseline
-    for owner, word in one.words:
-        own = total.words[owner]
-        key = (word.start, word.end)
-        before = own[key].weight if key in own else 0.0
-        own[key] = replace(word, weight=before + share * word.weight)
-    for owner, cells in one.maps:
-        same = images[owner][cells.image]  # an image that is there twice shares its weight
-        for number in same:
-            _add_map(total.maps[owner], replace(cells, image=number), share / len(same))
+def _sum(before: ImageMap | None, cells: ImageMap, number: int, share: float) -> ImageMap:
+    """The map of the image `number`: what was known before, and a share of these cells."""
+    weights = tuple(tuple(share * weight for weight in line) for line in cells.weights)
+    if before is not None:
+        pairs = (zip(*lines, strict=True) for lines in zip(before.weights, weights, strict=True))
+        weights = tuple(tuple(a + b for a, b in line) for line in pairs)
+    return replace(cells, image=number, weights=weights)
 
 
-def _add_map(maps: dict[int, ImageMap], cells: ImageMap, share: float) -> None:
-    before = maps.get(cells.image)
-    weights = tuple(
-        tuple(
-            share * weight + (before.weights[row][column] if before else 0.0)
-            for column, weight in enumerate(line)
-        )
-        for row, line in enumerate(cells.weights)
-    )
-    maps[cells.image] = replace(cells, weights=weights)
+def _total_weight(words: Sequence[WordWeight], maps: Sequence[ImageMap]) -> float:
+    """The sum of all weights of a query or a document."""
+    cells = (weight for one in maps for line in one.weights for weight in line)
+    return math.fsum((*(word.weight for word in words), *cells))

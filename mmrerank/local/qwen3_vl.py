@@ -14,7 +14,7 @@ from mmrerank.local.base import LocalReranker
 from mmrerank.local.checkpoint import Checkpoint
 from mmrerank.local.options import ImageOptions
 from mmrerank.local.prompt.image_sizes import PixelRule, fit_images
-from mmrerank.local.prompt.layout import Layout, Owned, TokenPlace, places, plain
+from mmrerank.local.prompt.layout import Layout, Owned, Owner, TokenPlace, places, plain
 from mmrerank.local.prompt.prompt import ImagePart, PlacedImage, Prompt
 from mmrerank.local.prompt.tokenizer import Control, ImageTokens, Tokenizer
 from mmrerank.local.qwen3 import SYSTEM, yes_no_head
@@ -111,14 +111,14 @@ class Qwen3VLReranker(LocalReranker):
         query_images = self._fit_images(query, room)
         used = sum(part.tokens + 2 for part in query_images)
         text, query_cut = self._tokenizer.head(query.text or "", room - used)
-        asked = [Owned("query", piece) for piece in (*query_images, text)]
+        asked = _owned("query", query_images, text)
         head: Layout = [*self._before, *asked, "\n<Document>:"]
         ((empty, _),) = self._tokenizer.assemble([plain([*head, *self._after])], self._image_tokens)
         left = self.max_length - (len(empty) - _CLOSING_TOKENS)
-        bodies = [(*self._fit_images(item, left), item.text or "") for item in items]
-        layouts: list[Layout] = [
-            [*head, *(Owned("document", piece) for piece in body), *self._after] for body in bodies
+        bodies = [
+            _owned("document", self._fit_images(item, left), item.text or "") for item in items
         ]
+        layouts: list[Layout] = [[*head, *body, *self._after] for body in bodies]
         return layouts, query_cut
 
     def _places(self, query: Content, item: Content) -> list[TokenPlace | None]:
@@ -157,3 +157,8 @@ class Qwen3VLReranker(LocalReranker):
 
     def _fit_images(self, content: Content, room: int) -> list[ImagePart]:
         return fit_images(_PIXELS, content.images, room, shrink=self._shrink_images)
+
+
+def _owned(owner: Owner, images: Sequence[ImagePart], text: str) -> list[Owned]:
+    """Images and then text, as pieces of the query or the document."""
+    return [*(Owned(owner, image) for image in images), Owned(owner, text)]

@@ -6,11 +6,14 @@ import math
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-__all__ = ["BM25", "TOKENIZER", "WordStatistics", "tokenize"]
+__all__ = ["BM25", "TOKENIZER", "WordStatistics", "locate_tokens", "tokenize"]
+
+Token = tuple[str, int, int]
+"""A token, and where it begins and ends."""
 
 # Scripts written without spaces between words (Chinese, Japanese, Thai, Lao, Khmer, Burmese), and
 # Korean, whose particles stick to the word: matched by pairs of characters, as Lucene does.
@@ -54,23 +57,64 @@ def tokenize(text: str, *, stop_words: bool = False, codes: bool = True) -> list
     follow as tokens of their own ("4471c"), since their parts occur in many others; not so with
     `codes=False`.
     """
-    folded = unicodedata.normalize("NFKD", text.casefold())
-    plain = "".join(c for c in folded if not unicodedata.combining(c) or c in "\u3099\u309a")
-    plain = unicodedata.normalize("NFKC", plain)
+    plain = _folded(text)
     tokens: list[str] = []
     for match in _RUN.finditer(plain):
         if run := match[1]:
             tokens += [run[i : i + 2] for i in range(len(run) - 1)] or [run]
         elif stop_words or match[2] not in _STOP_WORDS:
             tokens.append(_singular(match[2]))
-    return tokens + _codes(plain) if codes else tokens
+    return tokens + [code for code, _, _ in _codes(plain)] if codes else tokens
 
 
-def _codes(text: str) -> list[str]:
+def _folded(text: str) -> str:
+    """The text in lower case, without accents, in the letters of today."""
+    folded = unicodedata.normalize("NFKD", text.casefold())
+    plain = "".join(c for c in folded if not unicodedata.combining(c) or c in "\u3099\u309a")
+    return unicodedata.normalize("NFKC", plain)
+
+
+def _tokens(plain: str, stop_words: bool) -> Iterator[Token]:
+    """The tokens of a folded text, and where each begins and ends in it.
+
+    `tokenize` does the same without the places, in three quarters of the time.
+    """
+    for match in _RUN.finditer(plain):
+        start, end = match.span()
+        if match[1]:
+            for i in range(start, max(end - 1, start + 1)):
+                yield plain[i : min(i + 2, end)], i, min(i + 2, end)
+        elif stop_words or match[2] not in _STOP_WORDS:
+            yield _singular(match[2]), start, end
+    yield from _codes(plain)
+
+
+def _codes(text: str) -> Iterator[Token]:
     """The codes in a text, in one piece: letters and digits that are joined by signs."""
-    pieces = (re.sub(r"[\W_]", "", match[0]) for match in _CODE.finditer(text))
+    for match in _CODE.finditer(text):
+        piece = re.sub(r"[\W_]", "", match[0])
+        if any(map(str.isdigit, piece)) and any(map(str.isalpha, piece)):
+            yield piece, *match.span()
+
+
+def locate_tokens(text: str, *, stop_words: bool = False) -> list[Token]:
+    """The tokens of `tokenize`, and where each begins and ends in the text, in characters."""
+    starts: list[int] = []  # of each character of the folded text, the one that it comes from
+    folded, cluster, begin = "", "", 0
+    for i, letter in enumerate(f"{text} "):  # the space closes the last cluster
+        alone = _folded(letter)
+        if alone and _folded(cluster + letter) == _folded(cluster) + alone:
+            starts += [begin] * len(_folded(cluster))
+            folded += _folded(cluster)
+            cluster, begin = "", i
+        cluster += letter  # with what changes it, such as accents
+    if folded != (whole := _folded(text)):  # letters that change over a distance: the place is lost
+        return [(token, 0, len(text)) for token, _, _ in _tokens(whole, stop_words)]
+    ends = [*starts[1:], len(text)]
+    for i in reversed(range(len(starts) - 1)):
+        ends[i] = ends[i + 1] if starts[i] == starts[i + 1] else starts[i + 1]
     return [
-        piece for piece in pieces if any(map(str.isdigit, piece)) and any(map(str.isalpha, piece))
+        (token, starts[start], ends[end - 1]) for token, start, end in _tokens(folded, stop_words)
     ]
 
 
@@ -166,13 +210,19 @@ class BM25:
 
     def score(self, text: Sequence[str]) -> float:
         """The score of one text (a list of tokens), between 0 and 1."""
+        return sum(self._gains(text).values()) / (self._highest or 1.0)
+
+    def contributions(self, text: Sequence[str]) -> dict[str | tuple[str, str], float]:
+        """What each word and each pair of neighbours adds to the score of a text: its summands."""
+        return {word: gain / self._highest for word, gain in self._gains(text).items()}
+
+    def _gains(self, text: Sequence[str]) -> dict[str | tuple[str, str], float]:
         counts: Counter[str | tuple[str, str]] = Counter(w for w in text if w in self._words)
         if not counts or not self._highest:
-            return 0.0
+            return {}
         counts.update(pair for pair in pairwise(text) if pair in self._weights)
         # A heading of three words is not a better answer for being short: texts below the mean
         # length are not rewarded, only longer ones are penalised.
         length = max(1.0, len(text) / self._mean_length)
         norm = self.k1 * (1 - self.b + self.b * length)
-        total = sum(self._weights[w] * c * (self.k1 + 1) / (c + norm) for w, c in counts.items())
-        return total / self._highest
+        return {w: self._weights[w] * c * (self.k1 + 1) / (c + norm) for w, c in counts.items()}

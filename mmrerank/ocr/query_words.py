@@ -64,11 +64,12 @@ _MOST = 20  # pages in a range; "pages 1 to 400" names none
 def without_answer_format(query: str) -> str:
     """The query without words about the format of the answer, such as "answer as a list".
 
-    A query of nothing else stays as it is. English only.
+    A query of nothing else stays as it is. Spaces take the place of what is left out, so that the
+    other words stay where they are. English only.
     """
     rest = query
     for pattern in _FORMATS:
-        rest = pattern.sub(" ", rest)
+        rest = pattern.sub(lambda found: " " * len(found[0]), rest)
     return rest if re.search(r"\w", rest) else query
 
 

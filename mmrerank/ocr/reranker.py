@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mmrerank.base import Documents, Reranker, check_documents
-from mmrerank.errors import InvalidInputError
+from mmrerank.base import Documents, Reranker, check_documents, check_method
+from mmrerank.errors import InvalidInputError, UnsupportedOperationError
+from mmrerank.explanation import Explanation, Method
 from mmrerank.ocr.bm25 import BM25, WordStatistics, tokenize
 from mmrerank.ocr.query_words import without_answer_format
 from mmrerank.ocr.words import ImageReader, default_cache_dir
@@ -119,13 +120,8 @@ class OCRReranker(Reranker):
             self.warm(documents, show_progress=True)
         query_words = self._words(without_answer_format(query.text or ""), query.images)
         tokens, use_stop_words = _query_tokens(query_words)
-        read = [
-            _Read.of(document, self._words_in_images(document), use_stop_words)
-            for document in documents
-        ]
-        statistics = self._statistics
-        if callable(statistics):
-            statistics = statistics(tokens)
+        read = [self._read(document, use_stop_words) for document in documents]
+        statistics = self._counted(tokens)
         bm25 = BM25(tokens, [one.tokens for one in read], statistics)
         scores = [bm25.score(one.tokens) for one in read]
         if self._pages is not None:
@@ -145,14 +141,36 @@ class OCRReranker(Reranker):
             for document, score, one in zip(documents, scores, read, strict=True)
         ]
 
+    def _explain(
+        self, query: Content, document: Content, method: Method | None, candidates: list[Content]
+    ) -> Explanation:
+        from mmrerank.ocr.explaining import Located, explanation
+
+        check_method(self, method, "bm25")
+        if self._pages is not None:
+            raise UnsupportedOperationError("half of this score is that of a page: explain without")
+        text = without_answer_format(query.text or "")
+        tokens, stop_words = _query_tokens(self._words(text, query.images))
+        asked = Located.query(text, query, self._reader, stop_words)
+        found = Located.document(document, self.max_images_per_document, self._reader, stop_words)
+        read = [
+            found.words if one == document else self._read(one, stop_words).tokens
+            for one in (candidates if document in candidates else [document, *candidates])
+        ]
+        bm25 = BM25(tokens, read, self._counted(tokens))
+        return explanation(self.model, bm25, asked, found, self._reader)
+
     def _mixed(self, scores: list[float], query: str, texts: Sequence[str]) -> list[float]:
         """Scores with what a subclass finds in the query and the whole `texts`; here, as they are."""
         return scores
 
-    def _words_in_images(self, document: Content) -> list[str]:
-        return [
-            self._reader.words(image) for image in document.images[: self.max_images_per_document]
-        ]
+    def _read(self, document: Content, use_stop_words: bool) -> _Read:
+        images = document.images[: self.max_images_per_document]
+        return _Read.of(document, list(map(self._reader.words, images)), use_stop_words)
+
+    def _counted(self, tokens: Sequence[str]) -> WordStatistics | None:
+        """The statistics of the words of a query."""
+        return self._statistics(tokens) if callable(self._statistics) else self._statistics
 
     def _words(self, text: str | None, images: Sequence[Image]) -> str:
         return " ".join([text or "", *map(self._reader.words, images)])

@@ -157,11 +157,18 @@ class ImageReader:
         Raises `ImageError` for an image that cannot be read, `MissingDependencyError` if OCR is
         needed and not installed.
         """
+        return " ".join(text for text, _ in self.texts(image))
+
+    def texts(self, image: Image) -> list[tuple[str, ReadLine | None]]:
+        """The texts that `words` joins, each with the line that OCR read it from, if it did.
+
+        Raises the errors of `words`.
+        """
         facts = loader_facts(image)
         caption, text_layer = (str(facts.get(name) or "") for name in ("caption", "words"))
         lines = [] if is_readable(text_layer) or not self._ocr else self.lines(image)
-        parts = (caption, text_layer, *(line.text for line in lines))
-        return " ".join(part for part in parts if part)
+        parts = [(caption, None), (text_layer, None), *((line.text, line) for line in lines)]
+        return [(text, line) for text, line in parts if text]
 
     def is_known(self, image: Image) -> bool:
         """Are the words known without running OCR now? Raises `ImageError`."""

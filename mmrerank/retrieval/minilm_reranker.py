@@ -6,9 +6,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import pstdev
 
+from mmrerank.errors import UnsupportedOperationError
+from mmrerank.explanation import Explanation, Method
 from mmrerank.ocr.reranker import OCRReranker, Statistics
 from mmrerank.retrieval.minilm import MiniLMEmbedder
-from mmrerank.types import Usage
+from mmrerank.types import Content, Usage
 
 __all__ = ["OCRMiniLMReranker"]
 
@@ -47,6 +49,14 @@ class OCRMiniLMReranker(OCRReranker):
             on_usage=on_usage,
         )
         self._embedder = embedder or MiniLMEmbedder()
+
+    def _explain(
+        self, query: Content, document: Content, method: Method | None, candidates: list[Content]
+    ) -> Explanation:
+        raise UnsupportedOperationError(
+            f"{type(self).__name__} cannot explain its scores, since cosines of whole texts are "
+            "mixed into them; OCRReranker explains its own"
+        )
 
     def _mixed(self, scores: list[float], query: str, texts: Sequence[str]) -> list[float]:
         if not query.strip():

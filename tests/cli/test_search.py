@@ -128,6 +128,23 @@ def test_escapes_in_documents_reach_no_terminal(tmp_path, capsys, monkeypatch):
         assert "owned" not in shown
 
 
+def test_results_are_written_as_a_page(store, capsys, tmp_path):
+    page = tmp_path / "page.html"
+    command = ["search", "torque of the turbine", "--store", store, "--html"]
+    assert main([*command, str(page)]) == 0
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err == f"written: {page}\n"
+    html = page.read_text(encoding="utf-8")
+    assert "1.</span> <bdi>a.pdf, page 1" in html
+    assert "Figure 1: What the gauge shows." in html
+    assert "with a frame around the best image" in html
+    assert main([*command, str(tmp_path / "missing" / "page.html")]) == 1
+    assert "cannot be written" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main([*command, str(page), "--json"])
+
+
 @pytest.fixture
 def pictured(tmp_path, monkeypatch):
     """An index of pictures, with an embedder of images that has a model's name."""

@@ -42,7 +42,7 @@ def test_what_is_said_of_the_score_is_no_more_than_is_known():
     assert "0.250 without the words and images. The weights do not explain +0.100, 10%" in said
     assert "Made by: image 1 (score 0.750, share 100%)." in said
     exact = text_of(page_of(method="bm25", output=0.75, baseline=0.0, gap=0.0))
-    assert "which are exact, for m0: score 0.750. The weights add up to the difference." in exact
+    assert "which are exact, for m0: score 0.750. The weights add up to the score." in exact
     alone = text_of(page_of(method="leave_one_out", baseline=None, gap=None))
     assert "Each weight is what would be lost without that word alone." in alone
 

@@ -55,7 +55,7 @@ def test_words_of_the_query_are_marked():
 
 def test_the_best_image_is_framed_and_has_an_alternative_text():
     page = ResultsPage([card()], QUERY).html()
-    assert '<figure class="best figure"><img class="best-picture" src="data:image/' in page
+    assert '<figure class="figure best"><img class="best-picture" src="data:image/' in page
     assert 'alt="Figure 1: The gauge."' in page
 
 
@@ -175,6 +175,11 @@ def test_a_notebook_gets_text_and_small_html_without_style_sheet_ids_and_frames(
     )
     assert 'style="' in page
     assert len(page) < 700_000
+
+
+def test_the_best_image_is_framed_in_a_notebook_too():
+    page = ResultsPage([card()])._repr_mimebundle_()["text/html"]
+    assert re.search(r'<figure style="[^"]*border: 1px [^"]*; border: 3px solid #d81b60">', page)
 
 
 def test_a_notebook_may_ask_for_one_kind():

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from mmrerank.display.cards import cards_of_hits
 from mmrerank.display.terminal_results import image_name, print_cards, print_found, shown_path
-from mmrerank.index.hits import Hit, HitImage, Stages
+from mmrerank.index.hits import Hit, HitImage, HitPart, Stages
 
 HASH = "0123456789abcdef0123456789abcdef"
 FIGURE = HitImage(
@@ -56,6 +56,18 @@ def test_a_result_says_where_it_is_how_it_was_ranked_and_why_it_is_there():
         f"    /data/store/images/{HASH}.png",
         "",
     ]
+
+
+def test_section_and_parts_are_named():
+    parts = (HitPart("text", 0.25), HitPart("image", 0.75, FIGURE.path))
+    hit = dataclasses.replace(HIT, parts=parts, metadata={"section": "2 Machines"})
+    lines = shown(hit).splitlines()
+    assert lines[2:4] == ["    section: 2 Machines", "    text 0.250, image 1 0.750"]
+    assert "text 0.250" not in shown(dataclasses.replace(HIT, parts=parts[:1]))
+
+
+def test_a_failed_reranker_is_named():
+    assert "not scored: the reranker failed" in shown(dataclasses.replace(HIT, is_scored=False))
 
 
 def test_without_a_best_image_images_are_counted():

@@ -81,6 +81,22 @@ def test_the_command_line_takes_them(name, tmp_path, capsys):
     assert "Traceback" not in shown
 
 
+def test_the_command_line_explains_them(tmp_path, capsys):
+    (tmp_path / "a.png").write_bytes(png("turbine"))
+    (tmp_path / "a.md").write_text("The power of a turbine.")
+    files = [str(tmp_path / name) for name in ("a.png", "a.md")]
+    model = ["--reranker", "qwen3-vl", "--model", str(GOLDEN / "qwen3-vl-reranker")]
+    assert main(["explain", "power", *files, *model]) == 0
+    shown = capsys.readouterr().out
+    assert "document, image 1" in shown
+    assert max(map(len, shown.splitlines()[1:])) <= 80
+    assert main(["explain", "power", *files, *model, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["method"] == "integrated_gradients"
+    assert [word["text"] for word in found["document"]][:2] == ["The", "power"]
+    assert len(found["images"][0]["weights"]) == found["images"][0]["rows"]
+
+
 def test_states_computed_when_indexing_serve_searches(tmp_path, capsys):
     (tmp_path / "a.md").write_text("# RAG\n\nRAG combines retrieval with generation.\n")
     store, model = str(tmp_path / "store"), str(GOLDEN / "jina-reranker-m0")

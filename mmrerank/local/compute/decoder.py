@@ -164,6 +164,13 @@ class Decoder:
         out: Tensor = self._model.norm(x)
         return out
 
+    def activation_bytes(self, x: Tensor) -> int:
+        """About what the gradients of a walk with the embeddings x keep in memory."""
+        layer = self._model.layers[0]
+        heads = layer.self_attn.q_proj.weight.shape[0]
+        numbers = 6 * x.shape[1] + 6 * heads + 4 * layer.mlp.up_proj.weight.shape[0]
+        return int(len(self._model.layers) * x.shape[0] * numbers * x.element_size())
+
     def fill(self, packed: Packed, prefix: State | None = None) -> None:
         """Compute only what `packed.captures` need."""
         self._walk(packed, prefix, True, sdpa)
