@@ -209,37 +209,37 @@ def _work_folder(options: argparse.Namespace) -> Path:
 
 
 def _runs(options: argparse.Namespace, data: EvaluationData, work: Path) -> list[SystemRun]:
+    """Ask the systems; the documents are indexed first, unless an index is used as it is."""
+    from mmrerank.evaluation.sources import check_evidence
+    from mmrerank.index.index import Index
+
     if all(word.startswith("run=") for word in options.compare):
         return _run_all(options, data, None, work)
     if not data.documents and options.store is None:
         raise InvalidInputError("qrels have no documents to search: compare runs, as run=FILE")
-    store = options.store or str(work / "index")
-    with _indexed(options, data, store) as index:
-        return _run_all(options, data, index, work)
-
-
-def _indexed(options: argparse.Namespace, data: EvaluationData, store: str) -> Index:
-    """The index of the documents, brought up to date unless it is used as it is."""
-    from mmrerank.evaluation.sources import check_evidence
-    from mmrerank.index.index import Index
-    from mmrerank.index.lance.storage import is_url
-
-    is_there = options.store is not None and (is_url(store) or Path(store).exists())
-    as_it_is = is_there and options.documents is None
-    index = Index(
-        store,
+    as_it_is = _is_used_as_it_is(options)
+    with Index(
+        options.store or str(work / "index"),
         create=not as_it_is,
         embedder=options.embedder,
         image_embedder=options.image_embedder,
         ocr=False if options.no_ocr else None,
         **data.loader_options,
-    )
-    if not as_it_is:
-        report = index.sync(data.documents, show_progress=True)
-        for path, error in report.failed:
-            say(f"not indexed: {path}: {error}", "yellow")
-    check_evidence(data, [record.path for record in index.files()])
-    return index
+    ) as index:
+        if not as_it_is:
+            report = index.sync(data.documents, show_progress=True)
+            for path, error in report.failed:
+                say(f"not indexed: {path}: {error}", "yellow")
+        check_evidence(data, [record.path for record in index.files()])
+        return _run_all(options, data, index, work)
+
+
+def _is_used_as_it_is(options: argparse.Namespace) -> bool:
+    """Whether `--store` is an index that nobody asked to change."""
+    from mmrerank.index.lance.storage import is_url
+
+    is_there = options.store is not None and (is_url(options.store) or Path(options.store).exists())
+    return is_there and options.documents is None
 
 
 def _run_all(
