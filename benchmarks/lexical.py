@@ -27,6 +27,7 @@ import numpy as np
 import pymupdf
 
 from mmrerank import Content, HashingEmbedder, OCRReranker
+from mmrerank.evaluation.significance import bootstrap_interval
 from mmrerank.index.ledger import Entry, FileRecord
 from mmrerank.index.sqlite_ledger import SQLiteLedger
 from mmrerank.index.lexical import LexicalRoute
@@ -128,10 +129,8 @@ VARIANTS = {
 
 
 def interval(differences: np.ndarray) -> str:
-    rng = np.random.default_rng(0)
-    means = rng.choice(differences, (10_000, len(differences))).mean(axis=1)
-    low, high = np.percentile(means, [2.5, 97.5])
-    return f"{differences.mean():+.3f} [{low:+.3f}, {high:+.3f}]"
+    own = bootstrap_interval(list(differences))
+    return f"{own.mean:+.3f} [{own.low:+.3f}, {own.high:+.3f}]"
 
 
 def stemmer() -> Callable[[str], str] | None:

@@ -31,11 +31,15 @@ from typing import Any
 import numpy as np
 
 from mmrerank import OCRReranker, Reranker
+from mmrerank.evaluation.data import EvaluationData, Question
+from mmrerank.evaluation.judging import is_file, ranking_of, shows
+from mmrerank.evaluation.questions import read_questions
+from mmrerank.evaluation.significance import bootstrap_interval
 from mmrerank.index import Hit, Index
 
 QUESTIONS = Path(__file__).parent / "questions"
 CANDIDATES = 50
-DRAWS = 10_000
+DATA = EvaluationData(name="benchmark", questions=[])  # how evidence is named
 MODES: dict[str, tuple[Sequence[str], bool]] = {
     "words": (["words"], False),
     "vectors": (["vectors"], False),
@@ -60,27 +64,21 @@ class Answer:
     seconds: float
 
 
-def read_questions(which: str) -> list[dict[str, Any]]:
+def asked(which: str) -> list[Question]:
     """The questions of a half, or of both."""
     halves = ["development", "kept"] if which == "both" else [which]
-    lines = [line for half in halves for line in (QUESTIONS / f"{half}.jsonl").open()]
-    return [json.loads(line) for line in lines]
+    return [one for half in halves for one in read_questions(QUESTIONS / f"{half}.jsonl")]
 
 
-def pages_of(hit: Hit) -> set[tuple[str, int | None]]:
-    """The file and page of a result's text, and of its best image."""
-    pages = [hit.page, *(image.page for image in hit.images if image.path == hit.best_image)]
-    return {(Path(hit.source).name, page) for page in pages if page is not None}
-
-
-def has_figure_of(hit: Hit, evidence: set[tuple[str, int | None]]) -> bool:
+def has_figure_of(hit: Hit, question: Question) -> bool:
     """Whether the entry of a figure on a page of the evidence led to the result, without reranking.
 
     A figure that was found together with a chunk citing it is that chunk's best image.
     """
     return any(
-        image.path == hit.best_image and (Path(hit.source).name, image.page) in evidence
+        image.path == hit.best_image and image.page == one.page and is_file(hit.source, one.file)
         for image in hit.images
+        for one in question.evidence
     )
 
 
@@ -89,47 +87,34 @@ def first(found: Iterable[bool]) -> int | None:
     return next((rank for rank, is_it in enumerate(found, start=1) if is_it), None)
 
 
-def page_rank(hits: Sequence[Hit], evidence: set[tuple[str, int | None]]) -> int | None:
-    """The rank of the evidence among pages: a result that shows no new page takes no place."""
-    seen: set[tuple[str, int | None]] = set()
-    place = 0
-    for hit in hits:
-        pages = pages_of(hit)
-        place += not pages <= seen
-        seen |= pages
-        if pages & evidence:
-            return place
-    return None
-
-
 def ask(
-    index: Index, question: dict[str, Any], routes: Sequence[str], reranker: Reranker | None
+    index: Index, question: Question, routes: Sequence[str], reranker: Reranker | None
 ) -> Answer:
     """Ask one question, and rank its evidence among the results."""
     before = time.perf_counter()
     hits = index.search(
-        question["question"], reranker, top_n=CANDIDATES, fetch_k=CANDIDATES, routes=routes
+        question.question, reranker, top_n=CANDIDATES, fetch_k=CANDIDATES, routes=routes
     )
     seconds = time.perf_counter() - before
-    evidence = {(question["file"], page) for page in question["pages"]}
-    own_entry = reranker is None and question["kind"] in FIGURES
+    evidence = {one.id for one in question.evidence}
+    own_entry = reranker is None and question.type in FIGURES
     return Answer(
-        question["id"],
-        question["kind"],
-        first(bool(pages_of(hit) & evidence) for hit in hits),
-        page_rank(hits, evidence),
-        first(has_figure_of(hit, evidence) for hit in hits) if own_entry else None,
+        question.id,
+        question.type,
+        first(any(shows(hit, one) for one in question.evidence) for hit in hits),
+        first(place in evidence for place in ranking_of(hits, question, DATA)),
+        first(has_figure_of(hit, question) for hit in hits) if own_entry else None,
         seconds,
     )
 
 
 def run(folder: Path, store: Path, which: str) -> dict[str, Any]:
     """Index the folder, ask the questions, and keep the ranks by mode and question."""
-    questions = read_questions(which)
+    questions = asked(which)
     with Index(store) as index, OCRReranker() as reranker:
         report = index.sync([folder])
         names = {Path(record.path).name for record in index.files()}
-        if missing := {question["file"] for question in questions} - names:
+        if missing := {one.file for question in questions for one in question.evidence} - names:
             sys.exit(f"not in the index: {', '.join(sorted(missing))}")
         modes: dict[str, list[dict[str, Any]]] = {}
         for name, (routes, reranked) in MODES.items():
@@ -213,7 +198,7 @@ def comparison(old: dict[str, Any], new: dict[str, Any]) -> str:
         for measure in before:
             if MODES[name][1] and measure.startswith("own entry"):
                 continue
-            low, high = interval(after[measure] - before[measure])
+            own = bootstrap_interval(list(after[measure] - before[measure]))
             means = before[measure].mean(), after[measure].mean()
             lines.append(
                 row(
@@ -222,19 +207,11 @@ def comparison(old: dict[str, Any], new: dict[str, Any]) -> str:
                         measure,
                         *(f"{mean:.3f}" for mean in means),
                         f"{means[1] - means[0]:+.3f}",
-                        f"{low:+.3f} to {high:+.3f}",
+                        f"{own.low:+.3f} to {own.high:+.3f}",
                     ]
                 )
             )
     return "\n".join(lines)
-
-
-def interval(differences: np.ndarray) -> tuple[float, float]:
-    """The 95 % interval of the mean difference, by drawing questions with replacement."""
-    rng = np.random.default_rng(0)
-    means = rng.choice(differences, (DRAWS, len(differences))).mean(axis=1)
-    low, high = np.percentile(means, [2.5, 97.5])
-    return float(low), float(high)
 
 
 def main() -> None:

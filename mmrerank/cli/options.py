@@ -14,6 +14,7 @@ from mmrerank.base import Reranker
 from mmrerank.catalog import RERANKERS
 from mmrerank.cli.messages import say
 from mmrerank.errors import InvalidInputError
+from mmrerank.index.hits import ROUTES
 from mmrerank.index.homes import local_folder
 from mmrerank.retrieval.embedders import EMBEDDERS, embedder_name
 from mmrerank.retrieval.stores import STORES, checked_store
@@ -28,6 +29,7 @@ __all__ = [
     "folder",
     "make_reranker",
     "positive",
+    "route_names",
     "say_waiting",
     "selected_reranker",
 ]
@@ -146,6 +148,14 @@ def positive(value: str) -> int:
     return number
 
 
+def route_names(value: str) -> list[str]:
+    """Names of routes, separated by commas. Raises `ArgumentTypeError` for an unknown one."""
+    names = value.split(",")
+    if wrong := [name for name in names if name not in ROUTES]:
+        raise argparse.ArgumentTypeError(f"routes are {', '.join(ROUTES)}, not {wrong[0]!r}")
+    return names
+
+
 def folder(value: str) -> str:
     """The name of a folder. Raises `ArgumentTypeError` for a blank one."""
     if not value.strip():  # which would mean the working directory
@@ -172,11 +182,12 @@ def selected_reranker(
 
 
 def make_reranker(
-    name: str, *, states: str | None = None, **options: Any
+    name: str, *, states: str | None = None, show_progress: bool = True, **options: Any
 ) -> AbstractContextManager[Reranker | None]:
     """The reranker that `--reranker` names, as a context manager; None for `none`.
 
-    `states` is a folder for the states of a local model that can reuse them. Options that are None
+    `states` is a folder for the states of a local model that can reuse them. `show_progress` draws a
+    bar for each call, where the reranker has one. Options that are None
     are left to the reranker. Raises `InvalidInputError` for an option that the reranker does not
     have, and what its class raises.
     """
@@ -195,7 +206,7 @@ def make_reranker(
 
         given["reuse"] = Reuse(disk=states)
     if "show_progress" in names:
-        given.setdefault("show_progress", True)
+        given.setdefault("show_progress", show_progress)
     reranker: Reranker = build(**given)
     return reranker
 

@@ -20,6 +20,7 @@ from mmrerank.cli.options import (
     add_reranker,
     add_store,
     positive,
+    route_names,
     selected_reranker,
 )
 from mmrerank.cli.pages import save_page
@@ -78,7 +79,7 @@ def _add_candidates(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--routes",
-        type=_route_names,
+        type=route_names,
         metavar="NAMES",
         help=f"how candidates are found: some of {','.join(ROUTES)} (default: all of these that "
         "the index has)",
@@ -128,14 +129,6 @@ def _condition(value: str) -> str:
     except InvalidInputError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
     return value
-
-
-def _route_names(value: str) -> list[str]:
-    """Names of routes, separated by commas. Raises `ArgumentTypeError` for an unknown one."""
-    names = value.split(",")
-    if wrong := [name for name in names if name not in ROUTES]:
-        raise argparse.ArgumentTypeError(f"routes are {', '.join(ROUTES)}, not {wrong[0]!r}")
-    return names
 
 
 def run(options: argparse.Namespace) -> int:
