@@ -75,11 +75,9 @@ def main() -> None:
     print("model | document | way | score s | explanation s | scores | MiB")
     for name in args.models:
         build, make = MODELS[name]
-        with build(
-            str(make(args.folder / f"{name}-{args.layers}", layers=args.layers)),
-            reuse=False,
-            device="cpu",
-        ) as reranker:
+        path = make(args.folder / f"{name}-{args.layers}", layers=args.layers)
+        reuse = {} if name == "qwen3" else {"reuse": False}  # Qwen3 has none
+        with build(str(path), device="cpu", **reuse) as reranker:
             for kind, document in documents(name, args.sentences, args.side).items():
                 reranker.explain(QUERY, document)  # oneDNN and the allocator warm up
                 for way, kept in (("layers kept", KEPT), ("computed again", 0)):

@@ -20,6 +20,7 @@ from mmrerank import (
     Reranker,
     RerankResult,
     UnsupportedModalityError,
+    UnsupportedOperationError,
 )
 from mmrerank.catalog import RERANKERS
 from mmrerank.cli.options import make_reranker
@@ -284,6 +285,16 @@ async def test_is_an_async_context_manager_too(reranker, documents):
     async with reranker as entered:
         assert entered is reranker
         assert len(await entered.ascore("turbine torque", documents)) == len(documents)
+
+
+def test_it_explains_or_says_that_it_cannot(reranker):
+    if not isinstance(reranker, (OCRReranker, LocalReranker)) or "minilm" in reranker.model:
+        with pytest.raises(UnsupportedOperationError, match=type(reranker).__name__):
+            reranker.explain("turbine", "A turbine.")
+        return
+    found = reranker.explain("turbine", "A turbine.")
+    assert "turbine" in [word.text for word in found.document]
+    assert found.score == pytest.approx(reranker.score("turbine", ["A turbine."])[0], abs=1e-5)
 
 
 def test_warm_and_close_can_be_called_twice(reranker, documents):
