@@ -20,7 +20,7 @@ from mmrerank.local.cache.memory import CacheInfo, Reuse, StateCache
 from mmrerank.local.cache.tiers import open_cache
 from mmrerank.local.calls import Call, Pair, PairScore, prompts_of
 from mmrerank.local.checkpoint import Checkpoint
-from mmrerank.local.device import pick_device, pick_dtype
+from mmrerank.local.device import default_budget, pick_device, pick_dtype
 from mmrerank.local.options import DEFAULTS, ImageOptions, check_positive, check_scores_option
 from mmrerank.local.prompt.layout import TokenPlace
 from mmrerank.local.prompt.prompt import Prompt
@@ -33,9 +33,8 @@ if TYPE_CHECKING:
     from mmrerank.local.compute.documents import DocumentStates
     from mmrerank.local.compute.engine import Engine, Progress
 
-__all__ = ["LocalReranker", "default_budget"]
+__all__ = ["LocalReranker"]
 
-_CPU_BUDGET, _GPU_BUDGET = 1024, 16384
 _WARM_CHUNK = 64  # items that are computed before another call may go first
 
 
@@ -208,18 +207,10 @@ class LocalReranker(Configurable, Reranker):
 
         Raises as `score` does, for the first call that cannot be scored.
         """
-        planned = [
-            self.plan_call(check_query(query), check_documents(documents))
-            for query, documents in calls
-        ]
+        planned = [self.plan_call(check_query(q), check_documents(given)) for q, given in calls]
         scores = iter(self.score_pairs([pair for call in planned for pair in call.pairs]))
-        return [
-            [
-                scored.score
-                for scored in self.finish_call(call, list(islice(scores, len(call.pairs))))
-            ]
-            for call in planned
-        ]
+        done = [self.finish_call(call, list(islice(scores, len(call.pairs)))) for call in planned]
+        return [[scored.score for scored in call] for call in done]
 
     def plan_call(self, query: Content, documents: list[Content]) -> Call:
         """What a call has to score. Raises `UnsupportedModalityError`."""
@@ -304,11 +295,3 @@ class LocalReranker(Configurable, Reranker):
             texts.append("the query")
         if texts:
             warn(f"cut to fit max_length={self.max_length}: {' and '.join(texts)}")
-
-
-def default_budget(device: Any) -> int:
-    """Tokens of a batch. On a CPU smaller ones stay in its caches: 1,024 took 8 % less than 2,048.
-
-    The number for GPUs is an estimate that was not measured.
-    """
-    return _CPU_BUDGET if device.type == "cpu" else _GPU_BUDGET

@@ -49,6 +49,11 @@ class Call:
         items = len(self.plan.items)
         return [list(scores[i::items]) for i in range(items)]
 
+    def by_query(self, scores: Sequence[PairScore]) -> list[Sequence[PairScore]]:
+        """The scores of `pairs`, those of all items for each part of the query."""
+        items = len(self.plan.items)
+        return [scores[i * items : (i + 1) * items] for i in range(len(self.queries))]
+
     def cut_items(self, scores: Sequence[PairScore]) -> int:
         """How many items were cut to fit for at least one part of the query."""
         return sum(any(score.cut for score in item) for item in self.by_item(scores))

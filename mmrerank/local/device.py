@@ -7,11 +7,13 @@ from typing import Any, Literal
 from mmrerank.errors import InvalidInputError
 from mmrerank.optional import require
 
-__all__ = ["DType", "Quantization", "pick_device", "pick_dtype"]
+__all__ = ["DType", "Quantization", "default_budget", "pick_device", "pick_dtype"]
 
 DType = Literal["auto", "bfloat16", "float16", "float32"]
 
 Quantization = Literal["int8", "int4"]
+
+_CPU_BUDGET, _GPU_BUDGET = 1024, 16384  # tokens
 
 _SHORT = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}
 
@@ -57,3 +59,11 @@ def pick_dtype(dtype: str, device: Any) -> Any:
     if name not in _SHORT.values():
         raise InvalidInputError(f"dtype is auto, bfloat16, float16 or float32, not {dtype!r}")
     return getattr(torch, name)
+
+
+def default_budget(device: Any) -> int:
+    """Tokens of a batch. On a CPU smaller ones stay in its caches: 1,024 took 8 % less than 2,048.
+
+    The number for GPUs is an estimate that was not measured.
+    """
+    return _CPU_BUDGET if device.type == "cpu" else _GPU_BUDGET

@@ -85,26 +85,21 @@ def explain(
         call = Call(1, plan, asked)
         scored = compute(engine, call.pairs, None)
         reranker._warn_of_cuts(call, scored)
-        scores, logits = reranker._item_values(call, scored), _logits(call, scored)
+        scores, by_query = reranker._item_values(call, scored), call.by_query(scored)
         for item, share in _shares(plan, scores, fusion).items():
-            for part, own in zip(asked, logits, strict=True):
+            for part, own in zip(asked, by_query, strict=True):
                 (prompt,), _ = reranker._prompts(part, [plan.items[item]])
                 places = reranker._places(part, plan.items[item])
                 groups = list(_words(places, part, plan.items[item]))
                 if method == "leave_one_out":
-                    found = _left_out(engine, prompt, groups, own[item])
+                    found = _left_out(engine, prompt, groups, own[item].logit)
                 else:
                     found = _by_gradients(engine, prompt, groups, places)
-                total.add(found, own[item], share / len(asked), _images(plan, item, query, part))
+                total.add(
+                    found, own[item].logit, share / len(asked), _images(plan, item, query, part)
+                )
     (fused,) = plan.fuse(scores, fusion)
     return total.explanation(reranker.model, method, fused, _parts(fused, fusion))
-
-
-def _logits(call: Call, scored: Sequence[PairScore]) -> list[list[float]]:
-    """The logit of each item, for each part of the query."""
-    items = len(call.plan.items)
-    starts = range(0, len(scored), items)
-    return [[one.logit for one in scored[start : start + items]] for start in starts]
 
 
 def _shares(plan: FanOut, scores: Sequence[float], fusion: Fusion) -> dict[int, float]:

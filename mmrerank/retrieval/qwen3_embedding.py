@@ -11,9 +11,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Unpack
 
 from mmrerank.errors import InvalidInputError, RerankError, warn
-from mmrerank.local.base import default_budget
 from mmrerank.local.checkpoint import Checkpoint
-from mmrerank.local.device import pick_device, pick_dtype
+from mmrerank.local.device import default_budget, pick_device, pick_dtype
 from mmrerank.local.options import DEFAULTS, QwenOptions
 from mmrerank.local.prompt.prompt import Prompt
 from mmrerank.local.prompt.tokenizer import Tokenizer

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from mmrerank.local.cache.entry import CacheEntry
 from mmrerank.local.cache.keys import Keys
 from mmrerank.local.cache.memory import StateCache
-from mmrerank.local.compute.decoder import State
 from mmrerank.local.compute.engine import Engine, Progress, StateSink
+from mmrerank.local.compute.states import State
 from mmrerank.local.prompt.prompt import PlacedImage, Prompt
 from mmrerank.types import Content
 

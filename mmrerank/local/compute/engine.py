@@ -13,8 +13,9 @@ from torch import Tensor
 
 from mmrerank.errors import RerankError, warn
 from mmrerank.local.compute.batching import Rectangle, plan_batches, shared_prefix
-from mmrerank.local.compute.decoder import Block, Capture, Decoder, Packed, State
+from mmrerank.local.compute.decoder import Decoder
 from mmrerank.local.compute.packing import pack
+from mmrerank.local.compute.states import Block, Capture, Packed, State
 from mmrerank.local.compute.vision import CallFeatures, VisionCache, VisionTower
 from mmrerank.local.prompt.prompt import ImagePart, PlacedImage, Prompt
 

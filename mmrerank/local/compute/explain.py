@@ -16,8 +16,8 @@ from torch import Tensor
 
 from mmrerank.errors import RerankError
 from mmrerank.local.compute.batching import Rectangle
-from mmrerank.local.compute.decoder import Capture, Packed, State
 from mmrerank.local.compute.engine import Engine, is_out_of_memory
+from mmrerank.local.compute.states import Capture, Packed, State
 from mmrerank.local.prompt.prompt import Prompt
 
 __all__ = ["QUERY_STEPS", "STEPS", "Attribution", "Gradients", "leave_out", "without_cache"]

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from mmrerank.local.compute.batching import Rectangle
-from mmrerank.local.compute.decoder import Decoder, Packed
+from mmrerank.local.compute.decoder import Decoder
+from mmrerank.local.compute.states import Packed
 from mmrerank.local.compute.vision import CallFeatures, ImageFeatures
 from mmrerank.local.prompt.prompt import Prompt
 

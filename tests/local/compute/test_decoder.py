@@ -10,7 +10,7 @@ from golden_cases import cases, content, options
 
 from mmrerank.fusion import sigmoid
 from mmrerank.local.compute.attention import sdpa
-from mmrerank.local.compute.decoder import Block, State
+from mmrerank.local.compute.states import Block, State
 
 CASES = {"jina-reranker-m0": 1, "qwen3-reranker": 0, "qwen3-vl-reranker": 1}
 
