@@ -31,13 +31,16 @@ class Reranker(ABC):
     however the documents were batched, fanned out, cached or fused.
 
     `modalities` says what a single input of the model may contain; `listwise` is True if a
-    document's score depends on the other documents of the call. At most `max_images_per_document`
-    images of a document are scored, the first ones.
+    document's score depends on the other documents of the call. `caches_documents` is True if what
+    was computed of a document is kept for later queries, so that it is quicker to score a document
+    for many queries in a row. At most `max_images_per_document` images of a document are scored,
+    the first ones.
     """
 
     model: str
     modalities: Modalities = Modalities()
     listwise: bool = False
+    caches_documents: bool = False
     max_images_per_document: int = 4
 
     def __init__(self, *, on_usage: Callable[[Usage], None] | None = None) -> None:

@@ -25,6 +25,7 @@ _PACKAGES = {
     "bitsandbytes": ("quantization", "quantization"),
     "bs4": ("html", "loading an HTML or Markdown file"),
     "chromadb": ("chroma", "an index"),
+    "datasets": ("mteb", "MTEBReranker"),
     "docx": ("office", "loading a DOCX file"),
     "fastapi": ("serve", "mmrerank serve"),
     "ir_measures": ("eval", "evaluation"),
@@ -37,6 +38,7 @@ _PACKAGES = {
     "obstore": ("remote", "states on remote storage"),
     "onnxruntime": ("minilm", "MiniLM"),
     "openvino": ("openvino", "reading the words in images faster"),
+    "mteb": ("mteb", "MTEBReranker"),
     "numpy": ("ocr", "reading the words in images"),
     "openai": ("openai", "a model behind OpenAI's API"),
     "openpyxl": ("office", "loading an XLSX file"),
@@ -95,6 +97,8 @@ _NO_HUB_TELEMETRY = {
 TELEMETRY_SETTINGS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
         "chromadb": {"ANONYMIZED_TELEMETRY": "False"},  # 1.5 sends nothing, older versions do
+        "datasets": _NO_HUB_TELEMETRY,
+        "mteb": _NO_HUB_TELEMETRY,
         "onnxruntime": _NO_ONNX_TELEMETRY,
         "pymupdf": _NO_ONNX_TELEMETRY,  # its layout model runs on onnxruntime
         "rapidocr": _NO_ONNX_TELEMETRY,

@@ -67,6 +67,8 @@ class LocalReranker(Configurable, Reranker):
 
     def __init__(self, model: str, **options: Unpack[ImageOptions]) -> None:
         settings: ImageOptions = self.complete_options(options)
+        self.settings: Mapping[str, Any] = dict(settings)
+        """The options it was made with, and the defaults of all others."""
         super().__init__(on_usage=settings["on_usage"])
         check_positive(settings, "max_length", "max_images_per_document")
         if settings["max_batch_tokens"] is not None:
@@ -94,6 +96,7 @@ class LocalReranker(Configurable, Reranker):
         self._states: DocumentStates | None = None
         reuse = settings["reuse"]
         if reuse:
+            self.caches_documents = True
             self._set_up_cache(checkpoint, Reuse() if reuse is True else reuse)
 
     @abstractmethod

@@ -270,3 +270,11 @@ def test_no_warning_where_nothing_is_cut(loaded, name):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         loaded(name).score("q", ["a", "b"])
+
+
+def test_it_says_whether_it_caches_documents(loaded):
+    assert loaded(M0).caches_documents
+    assert loaded(M0).settings["max_batch_tokens"] is None
+    assert not loaded("qwen3-reranker").caches_documents
+    with load(M0, reuse=False) as reranker:
+        assert not reranker.caches_documents
