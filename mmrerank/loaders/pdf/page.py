@@ -89,7 +89,7 @@ class Block:
         sizes: Counter[float] = Counter()
         for line in self.lines:
             sizes[round(line.size * 2) / 2] += len(line.text)
-        return sizes.most_common(1)[0][0] if sizes else 0.0
+        return max(sizes, key=sizes.__getitem__, default=0.0)
 
     @property
     def upright(self) -> bool:
