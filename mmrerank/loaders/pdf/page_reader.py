@@ -123,7 +123,7 @@ class OpenPDF:
         if options.root:
             crops = [_crop(shown, text.blocks, region.box, options) for region in regions]
             if options.page_images or (options.scan_image and (regions or not text.blocks)):
-                is_figure = [region.box for region in regions] == [text.box]
+                is_figure = [region.kind for region in regions[:1]] == ["page"]
                 page_image = crops[0] if is_figure else _crop(shown, text.blocks, text.box, options)
         targets = link_targets(self._document, page) if options.targets else []
         self._limit_memory()
@@ -139,11 +139,12 @@ class OpenPDF:
         PyMuPDF raises for a damaged page.
         """
         page = self._document.load_page(number - 1)
-        found = find_regions_inside(page, blocks, body_size=body_size)
+        shown = ShownPage(page)
+        whole = (0.0, 0.0, float(page.rect.width), float(page.rect.height))
+        found = find_regions_inside(shown, whole, blocks, body_size)
         regions = [region for region in found if _smallest_side(region) >= options.min_size]
         crops = []
         if options.root:
-            shown = ShownPage(page)
             crops = [_crop(shown, blocks, region.box, options) for region in regions]
         self._limit_memory()
         return PageFigures(regions, [replace(crop, by_ocr=True) for crop in crops])
@@ -153,9 +154,9 @@ class OpenPDF:
         size = (float(page.rect.width), float(page.rect.height))
         images = list(read_images(page, (0.0, 0.0, *size)))
         blocks = read_blocks(page, title_forms(self._outline.get(number, ())))
-        if blocks and _is_scan(page, size, [box for box, _ in images]):
-            blocks = layer_blocks(blocks)
-        return PageText(number, _label(page), size, blocks, images)
+        by_ocr = bool(blocks) and _is_scan(page, size, [box for box, _ in images])
+        blocks = layer_blocks(blocks) if by_ocr else blocks
+        return PageText(number, _label(page), size, blocks, images, by_ocr)
 
     def _limit_memory(self) -> None:
         """Empty MuPDF's cache of images and fonts now and then; it would grow to 256 MB."""
@@ -188,6 +189,8 @@ def _regions(
             tables=options.tables,
             max_paths=options.max_paths,
         )
+        if text.by_ocr and [region.kind for region in regions] == ["page"]:
+            regions += find_regions_inside(shown, text.box, text.blocks, profile.body_size)
         large = [region for region in regions if _smallest_side(region) >= options.min_size]
         return with_cells(page, text.blocks, large), ""
     except MissingDependencyError:
