@@ -15,7 +15,11 @@ from mmrerank.loaders.boxes import (
     union,
     width,
 )
-from mmrerank.loaders.pdf.figures.caption_zones import is_in_zone, zone_of_caption
+from mmrerank.loaders.pdf.figures.caption_zones import (
+    has_heading_between,
+    is_in_zone,
+    zone_of_caption,
+)
 from mmrerank.loaders.pdf.figures.components import Component, around, is_big, kind_of
 from mmrerank.loaders.pdf.figures.labels import box_with_labels
 from mmrerank.loaders.pdf.figures.layout import PageLayout
@@ -199,6 +203,8 @@ def _drawings_beside(
         if _gap(near, item.box, above=above) > (
             settings.max_part_gap if parts else settings.max_caption_gap
         ):
+            break
+        if parts and has_heading_between(layout, around(parts), item.box, settings):
             break
         parts.append(item)
         near = union(near, item.box)
