@@ -9,7 +9,13 @@ from mmrerank.loaders.pdf.figures.layout import PageLayout
 from mmrerank.loaders.pdf.figures.settings import FigureSettings
 from mmrerank.loaders.pdf.page import Block
 
-__all__ = ["has_heading_between", "is_in_zone", "zone_of_caption"]
+__all__ = [
+    "distance_key",
+    "gap_between",
+    "has_heading_between",
+    "is_in_zone",
+    "zone_of_caption",
+]
 
 
 def zone_of_caption(
@@ -88,3 +94,13 @@ def has_heading_between(
         and shared_width(line.box, union(upper, lower)) > 0.0
         for line in layout.labels
     )
+
+
+def distance_key(box: Box, *, above: bool) -> float:
+    """The key that sorts what stands above or below a caption, the nearest first."""
+    return -box[3] if above else box[1]
+
+
+def gap_between(near: Box, box: Box, *, above: bool) -> float:
+    """Points of white from `near` to a box above it, or below it."""
+    return near[1] - box[3] if above else box[1] - near[3]
