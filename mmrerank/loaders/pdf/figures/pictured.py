@@ -27,8 +27,16 @@ if TYPE_CHECKING:
 
 __all__ = ["PICTURE_SETTINGS", "figures_in_picture", "find_regions_inside"]
 
-PICTURE_SETTINGS = replace(DEFAULT_SETTINGS, backdrop_text_share=0.8, text_photograph_share=0.8)
-"""In a picture, words on a photograph are mostly part of it: signs, labels, a title."""
+PICTURE_SETTINGS = replace(
+    DEFAULT_SETTINGS,
+    backdrop_text_share=0.8,
+    text_photograph_share=0.8,
+    max_multiples_gap=0.0,
+)
+"""In a picture, words on a photograph are mostly part of it: signs, labels, a title.
+
+Drawings side by side stay apart: plain photographs are traced as areas, and are no small multiples.
+"""
 
 
 def find_regions_inside(
