@@ -83,18 +83,8 @@ def main() -> None:
         for name, files in groups(options, Path(folder)).items():
             if not files:
                 continue
-            counted = []
-
-            def find(path: Path, pages: list[int], counted: list[int] = counted) -> Boxes:
-                boxes = inside(path, pages)
-                counted.extend(len(found) for found in boxes.values())
-                return boxes
-
-            judged = evaluate(files, find)
-            row = summary(judged) | {
-                "pages": len(counted),
-                "boxes a page": round(sum(counted) / len(counted), 2),
-            }
+            judged = evaluate(files, inside)
+            row = summary(judged)
             print(f"{name:12}", "  ".join(f"{key} {value}" for key, value in row.items()))
             if options.misses:
                 print_misses(judged)

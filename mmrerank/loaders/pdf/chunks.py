@@ -165,13 +165,15 @@ class ChunkBuilder:
     def _blocks(self, number: int) -> list[Block]:
         """The text of a page, with the labels of each figure in one block; a scan's by OCR."""
         regions = self._document.regions(number).values()
+        inside = [
+            region for region in regions if region.kind != "page"
+        ]  # a scan's text is no label
         if self._is_read_by_ocr(number):
-            inside = [region.box for region in regions if region.kind != "page"]
-            return collect_labels(self._scan_blocks(number), inside)
+            return collect_labels(self._scan_blocks(number), [region.box for region in inside])
         blocks = insert_tables(self._document.blocks(number), regions, self._document.words)
         blocks = continued(blocks, self._last_blocks.get(number - 1))
         self._last_blocks = {number: blocks[-1]} if blocks else {}
-        others = [region.box for region in regions if not region.lines]
+        others = [region.box for region in inside if not region.lines]
         return collect_labels(blocks, others)
 
     def _is_read_by_ocr(self, number: int) -> bool:

@@ -89,7 +89,7 @@ class Block:
         sizes: Counter[float] = Counter()
         for line in self.lines:
             sizes[round(line.size * 2) / 2] += len(line.text)
-        return sizes.most_common(1)[0][0] if sizes else 0.0
+        return max(sizes, key=sizes.__getitem__, default=0.0)
 
     @property
     def upright(self) -> bool:
@@ -105,7 +105,8 @@ class Block:
 class PageText:
     """The text of one page, and the images that it shows. `size` is (width, height) in points.
 
-    `label` is what the document itself calls the page ("iv"), or empty.
+    `label` is what the document itself calls the page ("iv"), or empty. `by_ocr` is True of a scan
+    under which another program laid what it read.
     """
 
     number: int
@@ -113,6 +114,7 @@ class PageText:
     size: tuple[float, float]
     blocks: list[Block]
     images: list[tuple[Box, ImageKey]]
+    by_ocr: bool = False
 
     @property
     def box(self) -> Box:

@@ -18,12 +18,12 @@ from mmrerank.loaders.boxes import Box, area, part_inside
 from mmrerank.loaders.pdf.figures.find import find_regions
 from mmrerank.loaders.pdf.figures.paths import read_images, shows_text
 from mmrerank.loaders.pdf.figures.pictured import find_regions_inside
-from mmrerank.loaders.pdf.figures.render import rendered
+from mmrerank.loaders.pdf.figures.render import ShownPage, rendered
 from mmrerank.loaders.pdf.figures.settings import DEFAULT_SETTINGS
+from mmrerank.loaders.pdf.link_targets import link_targets
 from mmrerank.loaders.pdf.page import (
     Block,
     Crop,
-    LinkTarget,
     PageFigures,
     PageOptions,
     PageText,
@@ -45,13 +45,6 @@ _SHRINK_EVERY = 8  # pages
 _SCAN_SHARE = 0.85  # of the page: a larger image may be a scan
 
 _TEXT_CACHE_BYTES = 16_000_000  # thousands of pages, compressed
-
-_FIGURE_NAMES = ("figure", "subfigure", "table", "subtable")  # how hyperref begins names
-
-_OTHER_NAMES = (
-    "Item", "Hfootnote", "appendix", "chapter", "cite", "equation", "index", "page", "paragraph",
-    "part", "section", "subparagraph", "subsection", "subsubsection", "theorem",
-)  # fmt: skip
 
 
 class TextCache:
@@ -128,13 +121,15 @@ class OpenPDF:
         """
         page = self._document.load_page(number - 1)
         text = self._texts.get(number) or self._read_text(number)
-        regions, problem = _regions(page, text, profile, options)
+        shown = ShownPage(page)
+        regions, problem = _regions(page, shown, text, profile, options)
         crops, page_image = [], None
         if options.root:
-            crops = [_crop(page, text.blocks, region.box, options) for region in regions]
+            crops = [_crop(shown, text.blocks, region.box, options) for region in regions]
             if options.page_images or (options.scan_image and (regions or not text.blocks)):
-                page_image = _crop(page, text.blocks, text.box, options)
-        targets = self._link_targets(page) if options.targets else []
+                is_figure = [region.kind for region in regions[:1]] == ["page"]
+                page_image = crops[0] if is_figure else _crop(shown, text.blocks, text.box, options)
+        targets = link_targets(self._document, page) if options.targets else []
         self._limit_memory()
         return PageFigures(regions, crops, page_image, targets, problem)
 
@@ -148,11 +143,13 @@ class OpenPDF:
         PyMuPDF raises for a damaged page.
         """
         page = self._document.load_page(number - 1)
-        found = find_regions_inside(page, blocks, body_size=body_size)
+        shown = ShownPage(page)
+        whole = (0.0, 0.0, float(page.rect.width), float(page.rect.height))
+        found = find_regions_inside(shown, whole, blocks, body_size)
         regions = [region for region in found if _smallest_side(region) >= options.min_size]
         crops = []
         if options.root:
-            crops = [_crop(page, blocks, region.box, options) for region in regions]
+            crops = [_crop(shown, blocks, region.box, options) for region in regions]
         self._limit_memory()
         return PageFigures(regions, [replace(crop, by_ocr=True) for crop in crops])
 
@@ -161,25 +158,9 @@ class OpenPDF:
         size = (float(page.rect.width), float(page.rect.height))
         images = list(read_images(page, (0.0, 0.0, *size)))
         blocks = read_blocks(page, title_forms(self._outline.get(number, ())))
-        if blocks and _is_scan(page, size, [box for box, _ in images]):
-            blocks = layer_blocks(blocks)
-        return PageText(number, _label(page), size, blocks, images)
-
-    def _link_targets(self, page: Any) -> list[LinkTarget]:
-        """The links within the document that may lead to figures and tables."""
-        targets: list[LinkTarget] = []
-        with suppress(Exception):  # broken links are left out
-            links = [link for link in page.get_links() if _leads_to_place(link)]
-            words = page.get_text("words") if links else []
-            for link in links:
-                box: Box = tuple(link["from"])
-                inside = [word[4] for word in words if part_inside(word[:4], box) > 0.5]
-                y = link["to"].y
-                if link.get("nameddest"):  # its height counts from the bottom
-                    y = self._document.load_page(link["page"]).rect.height - y
-                sure = _names_figure(link)
-                targets.append(LinkTarget(box, " ".join(inside), link["page"] + 1, y, sure=sure))
-        return targets
+        by_ocr = bool(blocks) and _is_scan(page, size, [box for box, _ in images])
+        blocks = layer_blocks(blocks) if by_ocr else blocks
+        return PageText(number, _label(page), size, blocks, images, by_ocr)
 
     def _limit_memory(self) -> None:
         """Empty MuPDF's cache of images and fonts now and then; it would grow to 256 MB."""
@@ -196,7 +177,7 @@ def _is_scan(page: Any, size: tuple[float, float], images: list[Box]) -> bool:
 
 
 def _regions(
-    page: Any, text: PageText, profile: Profile, options: PageOptions
+    page: Any, shown: ShownPage, text: PageText, profile: Profile, options: PageOptions
 ) -> tuple[list[Region], str]:
     """The figures of a page that are large enough; if they cannot be read, none and the reason."""
     if not options.figures:
@@ -208,9 +189,12 @@ def _regions(
             text.blocks,
             images,
             body_size=profile.body_size,
+            shown=shown,
             tables=options.tables,
             max_paths=options.max_paths,
         )
+        if text.by_ocr and [region.kind for region in regions] == ["page"]:
+            regions += find_regions_inside(shown, text.box, text.blocks, profile.body_size)
         large = [region for region in regions if _smallest_side(region) >= options.min_size]
         return with_cells(page, text.blocks, large), ""
     except MissingDependencyError:
@@ -219,7 +203,7 @@ def _regions(
         return [], str(error) or type(error).__name__
 
 
-def _crop(page: Any, blocks: Iterable[Block], box: Box, options: PageOptions) -> Crop:
+def _crop(page: ShownPage, blocks: Iterable[Block], box: Box, options: PageOptions) -> Crop:
     """What a page shows in a box, saved, with the words of `blocks` in it."""
     assert options.root is not None
     try:
@@ -229,16 +213,6 @@ def _crop(page: Any, blocks: Iterable[Block], box: Box, options: PageOptions) ->
     lines = (line for block in blocks for line in block.lines)
     words = " ".join(line.text for line in lines if part_inside(line.box, box) > 0.5)
     return Crop(save_image(options.root, data), words)
-
-
-def _leads_to_place(link: dict[str, Any]) -> bool:
-    """True for a link to a point of a page that may be a figure: hyperref names what it is."""
-    name = str(link.get("nameddest", ""))
-    return link.get("to") is not None and link["page"] >= 0 and not name.startswith(_OTHER_NAMES)
-
-
-def _names_figure(link: dict[str, Any]) -> bool:
-    return str(link.get("nameddest", "")).startswith(_FIGURE_NAMES)
 
 
 def _smallest_side(region: Region) -> float:

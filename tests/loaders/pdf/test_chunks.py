@@ -214,6 +214,26 @@ def test_without_ocr_a_scan_is_its_page_alone(tmp_path, root):
     assert figure.kind == "page"
 
 
+def test_a_scan_with_a_text_layer_has_paragraphs_and_figures(tmp_path, root):
+    """Another program's OCR laid its text under the picture; ours is not needed."""
+    lines = as_picture(tmp_path / "scan.pdf", draw_paper, A4)
+    with pymupdf.open(tmp_path / "scan.pdf") as document:
+        for line in lines:
+            x0, y0, x1, y1 = (v * side for v, side in zip(line.box, 2 * A4, strict=True))
+            size = 10 * (x1 - x0) / pymupdf.get_text_length(line.text, fontsize=10)
+            document[0].insert_text(
+                (x0, y1 - 0.2 * (y1 - y0)), line.text, fontsize=size, render_mode=3
+            )
+        document.save(tmp_path / "layer.pdf")
+    chunks = load(tmp_path / "layer.pdf", root, ocr=False, chunk_size=500)
+    assert any("\n\n" in chunk.text for chunk in chunks)
+    assert " ".join(chunk.text for chunk in chunks).count("As Figure 3 shows") == 8  # lines
+    figures = {link.figure.ref: link.figure for chunk in chunks for link in chunk.links}
+    assert sorted(figure.kind for figure in figures.values()) == ["page", "raster"]
+    (mention,) = [chunk for chunk in chunks if "As Figure 3 shows" in chunk.text]
+    assert (mention.links[0].figure.label, mention.links[0].kind) == ("figure 3", "reference")
+
+
 @pytest.mark.slow
 def test_the_chart_and_the_photograph_of_a_slide_that_ocr_reads(tmp_path, root):
     pytest.importorskip("rapidocr")

@@ -121,6 +121,20 @@ def test_an_image_of_the_page_only_where_it_is_a_scan(pdf, tmp_path):
     assert pdf.figures(1, Profile(10.0), options).page_image is None
 
 
+def test_a_page_that_is_a_figure_is_drawn_once(tmp_path, monkeypatch):
+    with pymupdf.open() as document:
+        page = document.new_page()
+        page.insert_image(page.rect, stream=picture(), keep_proportion=False)
+        document.save(tmp_path / "scan.pdf")
+    drawn = []
+    draw = page_reader.rendered
+    monkeypatch.setattr(page_reader, "rendered", lambda *args: drawn.append(args) or draw(*args))
+    options = PageOptions(root=tmp_path, scan_image=True)
+    figures = OpenPDF(str(tmp_path / "scan.pdf")).figures(1, Profile(10.0), options)
+    assert figures.crops == [figures.page_image]
+    assert len(drawn) == 1
+
+
 def test_figures_that_cannot_be_read_have_a_problem(pdf, monkeypatch):
     monkeypatch.setattr(page_reader, "find_regions", lambda *args, **options: 1 / 0)
     figures = pdf.figures(2, Profile(10.0), PageOptions())
@@ -133,31 +147,9 @@ def test_a_crop_that_cannot_be_drawn_has_a_problem(pdf, tmp_path, monkeypatch):
     assert (crop.ref, crop.problem) == ("", "division by zero")
 
 
-def test_links_within_a_document(tmp_path):
-    """Its words, and where it leads to; web addresses are left out."""
-    with pymupdf.open() as document:
-        document.new_page()
-        document.new_page()
-        page = document[0]
-        page.insert_text((72, 100), "see Figure 3 there")
-        there = {"kind": pymupdf.LINK_GOTO, "page": 1, "to": pymupdf.Point(72, 300)}
-        page.insert_link({**there, "from": pymupdf.Rect(92, 88, 145, 104)})
-        web = {"kind": pymupdf.LINK_URI, "uri": "https://example.org"}
-        page.insert_link({**web, "from": pymupdf.Rect(72, 88, 90, 104)})
-        document.save(tmp_path / "a.pdf")
-    pdf = OpenPDF(str(tmp_path / "a.pdf"))
-    (target,) = pdf.figures(1, Profile(10.0), PageOptions()).targets
-    assert (target.words, target.page, target.sure) == ("Figure 3", 2, False)
-    assert target.y == pytest.approx(300, abs=1)
-    assert pdf.figures(1, Profile(10.0), PageOptions(targets=False)).targets == []
-    pdf.close()
-
-
 def test_links_of_the_document_itself_can_be_switched_off(root, monkeypatch):
     calls = []
-    monkeypatch.setattr(
-        page_reader.OpenPDF, "_link_targets", lambda self, page: calls.append(1) or []
-    )
+    monkeypatch.setattr(page_reader, "link_targets", lambda *args: calls.append(1) or [])
     load(DATA / "pdf" / "geotopo.pdf", root, pages=[8], destinations=False)
     assert not calls
     load(DATA / "pdf" / "geotopo.pdf", root, pages=[8])

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from mmrerank.loaders.boxes import Box, height, shared_height, shared_width, width
+from mmrerank.loaders.boxes import Box, height, shared_height, shared_width, union, width
 from mmrerank.loaders.pdf.figures.layout import PageLayout
 from mmrerank.loaders.pdf.figures.settings import FigureSettings
 from mmrerank.loaders.pdf.page import Block
 
-__all__ = ["is_in_zone", "zone_of_caption"]
+__all__ = [
+    "distance_key",
+    "gap_between",
+    "has_heading_between",
+    "is_in_zone",
+    "zone_of_caption",
+]
 
 
 def zone_of_caption(
@@ -69,3 +75,32 @@ def is_in_zone(box: Box, zone: Box, caption: Block, settings: FigureSettings) ->
         return True
     over_caption = shared_width(box, caption.box)
     return over_caption > settings.zone_caption_share * width(caption.box)
+
+
+def has_heading_between(
+    layout: PageLayout, first: Box, second: Box, settings: FigureSettings
+) -> bool:
+    """Whether a heading stands between two drawings, one above the other: they are two figures.
+
+    On pages without columns of text nothing else ends the zone of a caption.
+    """
+    upper, lower = sorted((first, second), key=lambda box: box[3])
+    largest = settings.heading_ratio * layout.body_size
+    return any(
+        line.upright
+        and line.size > largest
+        and upper[3] <= line.box[1]
+        and line.box[3] <= lower[1]
+        and shared_width(line.box, union(upper, lower)) > 0.0
+        for line in layout.labels
+    )
+
+
+def distance_key(box: Box, *, above: bool) -> float:
+    """The key that sorts what stands above or below a caption, the nearest first."""
+    return -box[3] if above else box[1]
+
+
+def gap_between(near: Box, box: Box, *, above: bool) -> float:
+    """Points of white from `near` to a box above it, or below it."""
+    return near[1] - box[3] if above else box[1] - near[3]

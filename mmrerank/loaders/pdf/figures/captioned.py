@@ -15,7 +15,13 @@ from mmrerank.loaders.boxes import (
     union,
     width,
 )
-from mmrerank.loaders.pdf.figures.caption_zones import is_in_zone, zone_of_caption
+from mmrerank.loaders.pdf.figures.caption_zones import (
+    distance_key,
+    gap_between,
+    has_heading_between,
+    is_in_zone,
+    zone_of_caption,
+)
 from mmrerank.loaders.pdf.figures.components import Component, around, is_big, kind_of
 from mmrerank.loaders.pdf.figures.labels import box_with_labels
 from mmrerank.loaders.pdf.figures.layout import PageLayout
@@ -192,27 +198,26 @@ def _drawings_beside(
     zone = zone_of_caption(layout, caption, [item.box for item in taken], settings, above=above)
     free = [item for item in layout.drawings if item not in taken]
     inside = [item for item in free if is_in_zone(item.box, zone, caption, settings)]
-    inside.sort(key=lambda item: _from_caption(item.box, above=above))
+    inside.sort(key=lambda item: distance_key(item.box, above=above))
     parts: list[Component] = []
     near = caption.box
     for item in inside:
-        if _gap(near, item.box, above=above) > (
-            settings.max_part_gap if parts else settings.max_caption_gap
-        ):
+        gap = gap_between(near, item.box, above=above)
+        if not _is_next_part(layout, parts, item.box, gap, settings):
             break
         parts.append(item)
         near = union(near, item.box)
     return parts if parts and is_big(around(parts), settings) else []
 
 
-def _from_caption(box: Box, *, above: bool) -> float:
-    """The key that sorts what stands above or below a caption, the nearest first."""
-    return -box[3] if above else box[1]
-
-
-def _gap(near: Box, box: Box, *, above: bool) -> float:
-    """Points of white from `near` to a box above it, or below it."""
-    return near[1] - box[3] if above else box[1] - near[3]
+def _is_next_part(
+    layout: PageLayout, parts: Sequence[Component], box: Box, gap: float, settings: FigureSettings
+) -> bool:
+    """Whether a drawing continues a figure with these parts; `gap` is the white between, in points."""
+    if not parts:
+        return gap <= settings.max_caption_gap
+    apart = has_heading_between(layout, around(parts), box, settings)
+    return gap <= settings.max_part_gap and not apart
 
 
 def lines_of_caption(
@@ -249,8 +254,8 @@ def _lines_beside(
     lines = [line for line in layout.labels if is_in_zone(line.box, zone, caption, settings)]
     largest = settings.heading_ratio * layout.body_size
     near = caption.box
-    for line in sorted(lines, key=lambda line: _from_caption(line.box, above=above)):
-        if _gap(near, line.box, above=above) > settings.max_line_gap or line.size > largest:
+    for line in sorted(lines, key=lambda line: distance_key(line.box, above=above)):
+        if gap_between(near, line.box, above=above) > settings.max_line_gap or line.size > largest:
             return
         yield line
         near = union(near, line.box)
@@ -266,7 +271,7 @@ def frame_of_caption(
     middle = (caption.box[1] + caption.box[3]) / 2
     near = []
     for frame in layout.frames:
-        gap = _gap(caption.box, frame, above=frame[3] < middle)
+        gap = gap_between(caption.box, frame, above=frame[3] < middle)
         fits = -settings.frame_gap_tolerance < gap < settings.max_frame_gap
         share = settings.frame_width_share * min(width(frame), width(caption.box))
         over = shared_width(frame, caption.box) > share

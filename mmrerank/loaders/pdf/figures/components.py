@@ -170,25 +170,35 @@ def _labelled_cells(
     """
     np = require("numpy", extra="pdf", purpose="finding figures")
     ndimage = require("scipy.ndimage")
-    left, top, right, bottom = (np.floor(boxes / cell).astype(int) + reach).T
-    # Each box adds one at two of its corners and takes one at the others; two running sums
-    # then give the number of boxes over every cell.
+    edges = (np.floor(boxes / cell).astype(int) + reach).T
     size = (int(whole[3] / cell) + 2 * reach + 2, int(whole[2] / cell) + 2 * reach + 2)
-    change = np.zeros(size, dtype=int)
-    np.add.at(change, (top, left), 1)
-    np.add.at(change, (top, right + 1), -1)
-    np.add.at(change, (bottom + 1, left), -1)
-    np.add.at(change, (bottom + 1, right + 1), 1)
-    painted = change.cumsum(axis=0).cumsum(axis=1) > 0
-    near = ndimage.binary_dilation(painted, np.ones((2 * reach + 1, 2 * reach + 1)))
+    painted, near = _painted(edges, 0, size), _painted(edges, reach, size)
     for x0, y0, x1, y1 in barriers / cell + reach:
         rows, columns = slice(int(y0), int(y1) + 1), slice(math.ceil(x0), int(x1))
         near[rows, columns] = painted[rows, columns]
     labels, _ = ndimage.label(near, np.ones((3, 3)))
-    used = np.unique(labels[top, left])
+    used = np.unique(labels[edges[1], edges[0]])
     order = np.full(labels.max() + 1, -1)
     order[used] = np.arange(len(used))
     return order[labels]  # type: ignore[no-any-return]
+
+
+def _painted(edges: NDArray[np.intp], margin: int, size: tuple[int, int]) -> NDArray[np.bool_]:
+    """The cells of a page that boxes with a margin cover; all numbers count cells.
+
+    `edges` are four rows: the first and last columns and rows of the boxes, as in a box.
+    """
+    np = require("numpy", extra="pdf", purpose="finding figures")
+    left, top = edges[:2] - margin
+    right, bottom = edges[2:] + margin + 1
+    # Each box adds one at two of its corners and takes one at the others; two running sums
+    # then give the number of boxes over every cell.
+    change = np.zeros(size, dtype=int)
+    np.add.at(change, (top, left), 1)
+    np.add.at(change, (top, right), -1)
+    np.add.at(change, (bottom, left), -1)
+    np.add.at(change, (bottom, right), 1)
+    return change.cumsum(axis=0).cumsum(axis=1) > 0  # type: ignore[no-any-return]
 
 
 def _belongs_to(item: Component, image: Box, whole: Box, settings: FigureSettings) -> bool:

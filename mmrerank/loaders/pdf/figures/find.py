@@ -18,7 +18,7 @@ from mmrerank.loaders.pdf.figures.layout import read_layout
 from mmrerank.loaders.pdf.figures.path_reader import read_paths
 from mmrerank.loaders.pdf.figures.paths import PageDrawing, shows_text
 from mmrerank.loaders.pdf.figures.pictures import merged_strips
-from mmrerank.loaders.pdf.figures.render import PagePreview
+from mmrerank.loaders.pdf.figures.render import PagePreview, ShownPage
 from mmrerank.loaders.pdf.figures.settings import DEFAULT_SETTINGS, FigureSettings
 from mmrerank.loaders.pdf.figures.tables import with_tables, without_tables
 from mmrerank.loaders.pdf.figures.uncaptioned import uncaptioned_regions
@@ -34,13 +34,14 @@ def find_regions(
     images: Sequence[Box],
     *,
     body_size: float,
+    shown: ShownPage | None = None,
     tables: bool = False,
     max_paths: int = MAX_PATHS,
     settings: FigureSettings = DEFAULT_SETTINGS,
 ) -> list[Region]:
     """The figures of a PyMuPDF page, from top to bottom, on the page as it is shown.
 
-    `blocks` is its text, `images` are the boxes of its images without those that many pages
+    `shown` is the page where its parts will be drawn too, `blocks` is its text, `images` are the boxes of its images without those that many pages
     repeat, `body_size` is the font size of the document's body text in points. With `tables`, its
     tables too. Raises `TooManyPathsError` above `max_paths` paths.
     """
@@ -49,7 +50,7 @@ def find_regions(
     characters = _characters_on_picture(page, whole, blocks, pictures, settings)
     if characters <= settings.max_scan_characters:
         return [Region(whole, "page")]
-    preview = _preview(page, whole, pictures, settings)
+    preview = _preview(shown or ShownPage(page), whole, pictures, settings)
     pictures = [_visible_picture(picture, blocks, preview) for picture in pictures]
     drawing = PageDrawing(tuple(pictures), tuple(read_paths(page, whole, max_paths, settings)))
     layout = read_layout(whole, blocks, body_size, drawing, settings)
@@ -84,7 +85,7 @@ def _characters_on_picture(
 
 
 def _preview(
-    page: Any, whole: Box, pictures: Iterable[Box], settings: FigureSettings
+    page: ShownPage, whole: Box, pictures: Iterable[Box], settings: FigureSettings
 ) -> PagePreview | None:
     """The page drawn coarsely; None where no picture is large enough to look at."""
     large = _largest(pictures) > settings.preview_image_share * area(whole)

@@ -73,6 +73,8 @@ def _widened(box: Box, labels: Sequence[Box], text: Sequence[Box], settings: Fig
 
 def _runs_into(wider: Box, stop: Box, box: Box, settings: FigureSettings) -> bool:
     # Boxes of lines are higher than their letters: a label and a caption may overlap by a hair.
+    if overlap(stop, wider) is None:
+        return False
     slack = settings.line_slack_share * min(height(stop), settings.max_line_slack)
     low = grown(stop, 0.0, -slack)
     return area(overlap(low, wider)) > area(overlap(low, box))

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from mmrerank.loaders.boxes import Box, area, height, width
+from mmrerank.loaders.boxes import Box, area, grown, height, width
 from mmrerank.loaders.pdf.figures.captioned import captioned_regions
 from mmrerank.loaders.pdf.figures.layout import read_layout
 from mmrerank.loaders.pdf.figures.paths import PageDrawing
 from mmrerank.loaders.pdf.figures.picture_tables import holds_photograph, is_table_in_picture
+from mmrerank.loaders.pdf.figures.render import ShownPage
 from mmrerank.loaders.pdf.figures.settings import DEFAULT_SETTINGS, FigureSettings
 from mmrerank.loaders.pdf.figures.tables import without_tables
 from mmrerank.loaders.pdf.figures.tracing import traced
@@ -26,24 +27,32 @@ if TYPE_CHECKING:
 
 __all__ = ["PICTURE_SETTINGS", "figures_in_picture", "find_regions_inside"]
 
-PICTURE_SETTINGS = replace(DEFAULT_SETTINGS, backdrop_text_share=0.8, text_photograph_share=0.8)
-"""In a picture, words on a photograph are mostly part of it: signs, labels, a title."""
+PICTURE_SETTINGS = replace(
+    DEFAULT_SETTINGS,
+    backdrop_text_share=0.8,
+    text_photograph_share=0.8,
+    max_multiples_gap=0.0,
+)
+"""In a picture, words on a photograph are mostly part of it: signs, labels, a title.
+
+Drawings side by side stay apart: plain photographs are traced as areas, and are no small multiples.
+"""
 
 
 def find_regions_inside(
-    page: Any,
+    page: ShownPage,
+    whole: Box,
     blocks: Sequence[Block],
-    *,
     body_size: float,
     settings: FigureSettings = PICTURE_SETTINGS,
     tracing: TracingSettings = DEFAULT_TRACING,
 ) -> list[Region]:
-    """The figures inside a PyMuPDF page that is a picture, from top to bottom.
+    """The figures inside a page that is a picture, from top to bottom; `whole` is its box.
 
     `blocks` is the text that OCR read in it, `body_size` the font size that it gave the usual
     lines. The page is drawn once, coarsely, and its figures are found as on any other page.
     """
-    across, down = max(page.rect.width, 1.0), max(page.rect.height, 1.0)
+    across, down = max(width(whole), 1.0), max(height(whole), 1.0)
     scale = min(math.sqrt(tracing.pixels / (across * down)), tracing.max_side / max(across, down))
     pixels = _drawn(page, scale)
     enlarged = [_scaled_block(block, scale) for block in blocks]
@@ -76,6 +85,7 @@ def figures_in_picture(
         replace(region, kind="raster")
         for region in without_tables(regions)
         if area(region.box) < settings.max_page_share * area(whole)
+        and not _is_shadow(region.box, whole, tracing)
         and _is_drawn(region, lines, drawing, tracing)
     ]
     return sorted(figures, key=lambda region: (region.box[1], region.box[0]))
@@ -102,12 +112,21 @@ def _is_drawn(
     return bool(region.label) or not is_table_in_picture(region.box, lines, drawing, tracing)
 
 
+def _is_shadow(box: Box, whole: Box, tracing: TracingSettings) -> bool:
+    """Whether something is a strip along an edge of the page: scanners leave shadows there."""
+    near = tracing.min_photograph
+    x0, y0, x1, y1 = grown(box, near, near)
+    narrow, low = (tracing.max_shadow_share * side for side in whole[2:])
+    at_side = width(box) < narrow and (x0 < 0.0 or x1 > whole[2])
+    return at_side or (height(box) < low and (y0 < 0.0 or y1 > whole[3]))
+
+
 def _has_larger_line(block: Block, largest: float) -> bool:
     """Whether OCR took a pattern of a photograph for letters of this size."""
     return any(min(width(line.box), height(line.box)) > largest for line in block.lines)
 
 
-def _drawn(page: Any, scale: float) -> NDArray[np.uint8]:
+def _drawn(page: ShownPage, scale: float) -> NDArray[np.uint8]:
     pymupdf = require("pymupdf")
     np = require("numpy", extra="pdf", purpose="finding figures")
     drawn = page.get_pixmap(matrix=pymupdf.Matrix(scale, scale), colorspace=pymupdf.csRGB)

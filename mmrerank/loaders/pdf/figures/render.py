@@ -4,17 +4,35 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Any
 
 from mmrerank.loaders.boxes import Box, area, height, overlap, width
 from mmrerank.loaders.pdf.figures.settings import DEFAULT_SETTINGS, FigureSettings
 from mmrerank.optional import require
 
-__all__ = ["PagePreview", "rendered"]
+__all__ = ["PagePreview", "ShownPage", "rendered"]
 
 
-def rendered(page: Any, box: Box, dpi: int, settings: FigureSettings = DEFAULT_SETTINGS) -> bytes:
-    """The PNG file of what a PyMuPDF page shows in the box.
+class ShownPage:
+    """A PyMuPDF page that may be drawn several times, in parts: its content is read only once."""
+
+    def __init__(self, page: Any) -> None:
+        self._page = page
+
+    @cached_property
+    def _content(self) -> Any:
+        return self._page.get_displaylist()
+
+    def get_pixmap(self, **options: Any) -> Any:
+        """As `get_pixmap` of the page, with `matrix`, `clip` and `colorspace`."""
+        return self._content.get_pixmap(**options)
+
+
+def rendered(
+    page: ShownPage, box: Box, dpi: int, settings: FigureSettings = DEFAULT_SETTINGS
+) -> bytes:
+    """The PNG file of what a page shows in the box.
 
     It has `dpi` pixels an inch, or more or fewer to keep to the limits of its size.
     """
@@ -36,7 +54,7 @@ class PagePreview:
     An image's box is larger than its visible part where the page clips it, or where it is white.
     """
 
-    def __init__(self, page: Any, settings: FigureSettings) -> None:
+    def __init__(self, page: ShownPage, settings: FigureSettings) -> None:
         pymupdf = require("pymupdf")
         np = require("numpy", extra="pdf", purpose="finding figures")
         matrix = pymupdf.Matrix(settings.preview_scale, settings.preview_scale)

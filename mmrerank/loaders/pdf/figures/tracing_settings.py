@@ -73,6 +73,8 @@ class TracingSettings:
     """Of a table's area: filled areas without text in them, as bars are."""
     min_photograph_share: float = 0.2
     """Of its area: what photographs cover so much of is no table."""
+    max_shadow_share: float = 0.1
+    """Of the page's width or height: a narrower strip along an edge is the shadow of a scanner."""
     max_strokes: int = 20_000
     """Things on a page: more are handwriting, a screen of dots or grain, in which nothing is found."""
 

@@ -68,6 +68,16 @@ def test_text_between_a_caption_and_a_drawing_keeps_them_apart():
     assert drawings_of_captions(page, DEFAULT_SETTINGS) == []
 
 
+@pytest.mark.parametrize(("size", "parts"), [(14.0, 1), (10.0, 2)])
+def test_a_heading_between_two_drawings_keeps_them_apart(size, parts):
+    """As on a slide, where no column of text ends the zone; a title of usual size is a panel's."""
+    upper = Component((100.0, 100.0, 300.0, 200.0), shapes=9)
+    between = Line((100.0, 215.0, 280.0, 230.0), "The belts of the older hall", size)
+    page = layout(columns=(), captions=(CAPTION,), drawings=(CHART, upper), labels=(between,))
+    ((_, drawings),) = drawings_of_captions(page, DEFAULT_SETTINGS)
+    assert len(drawings) == parts
+
+
 def test_captions_above_their_figures_are_recognized_on_their_page():
     captions = tuple(
         block(f"Figure {n}. A belt.", 72, y, 300, y + 12) for n, y in ((1, 80), (2, 320))

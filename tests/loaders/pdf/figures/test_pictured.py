@@ -19,6 +19,7 @@ from picture_pages import (
 
 from mmrerank.loaders.boxes import area, overlap
 from mmrerank.loaders.pdf.figures.pictured import find_regions_inside
+from mmrerank.loaders.pdf.figures.render import ShownPage
 from mmrerank.loaders.pdf.text.ocr_paragraphs import scan_blocks
 
 pymupdf = pytest.importorskip("pymupdf")
@@ -33,7 +34,8 @@ def iou(box, other):
 def regions_of(tmp_path, draw, size=SLIDE):
     lines = as_picture(tmp_path / "page.pdf", draw, size)
     with pymupdf.open(tmp_path / "page.pdf") as document:
-        return find_regions_inside(document[0], scan_blocks(lines, size), body_size=10.0)
+        shown, whole = ShownPage(document[0]), (0.0, 0.0, *size)
+        return find_regions_inside(shown, whole, scan_blocks(lines, size), body_size=10.0)
 
 
 def test_the_chart_and_the_photograph_of_a_slide(tmp_path):
@@ -97,3 +99,12 @@ def test_a_photograph_that_fills_the_page_is_the_page(tmp_path):
         page.insert_image(page.rect, stream=photograph((480, 270)), keep_proportion=False)
 
     assert regions_of(tmp_path, draw) == []
+
+
+def test_the_shadow_of_a_scanner_at_the_edge_is_no_figure(tmp_path):
+    def draw(page):
+        draw_paper(page)
+        page.insert_image((555, 500, 595, 842), stream=photograph((60, 510)), keep_proportion=False)
+
+    (chart,) = regions_of(tmp_path, draw, A4)
+    assert chart.label == "figure 3"
