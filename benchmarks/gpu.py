@@ -134,6 +134,15 @@ def vllm_side(model: str, path: str, paths: list[Path]) -> Callable[[str], objec
     return lambda query: llm.score(query, [{"content": [one]} for one in content])
 
 
+def published_rate(
+    theirs: Any, path: str, paths: list[Path], dtype: str, args: argparse.Namespace
+) -> float:
+    """Pages a second of the published code, one pair at a time, as its authors run it."""
+    model = theirs(path, 1, dtype=getattr(torch, dtype), device=args.device)
+    model.score("first", paths[:1])
+    return rate(lambda query: model.score(query, paths), len(paths), args.rounds, args.device)
+
+
 def measure(args: argparse.Namespace) -> dict[str, Any]:
     ours, theirs, small, full, cell = MODELS[args.model]
     folder = args.folder / f"{args.model}-{'tiny' if args.tiny else 'full'}"
@@ -159,13 +168,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     facts = work(reranker, len(prompts[0]), image.part.tokens * 4, tail)
     kept = reranker.cache_info()
     reranker.close()
-    old = theirs(path, 1, dtype=getattr(torch, dtype), device=args.device)
-    few = paths[: args.published]
-    old.score("first", few[:1])
-    rates["published"] = rate(
-        lambda query: old.score(query, few), len(few), args.rounds, args.device
-    )
-    del old
+    rates["published"] = published_rate(theirs, path, paths[: args.published], dtype, args)
     errors = {}
     try:
         rates["vllm"] = rate(

@@ -27,10 +27,11 @@ import numpy as np
 import pymupdf
 
 from mmrerank import Content, HashingEmbedder, OCRReranker
-from mmrerank.index.ledger import Entry, FileRecord, Ledger
+from mmrerank.index.ledger import Entry, FileRecord
+from mmrerank.index.sqlite_ledger import SQLiteLedger
 from mmrerank.index.lexical import LexicalRoute
 from mmrerank.index.pages import pages_of
-from mmrerank.index.writer import writing
+from mmrerank.index.sqlite_writer import writing
 from mmrerank.ocr.bm25 import BM25, tokenize
 
 CANDIDATES = 50
@@ -55,7 +56,7 @@ class Corpus:
     """The chunks in a ledger, their vectors, and the questions with their candidates."""
 
     def __init__(self, chunks: Sequence[tuple[str, int, str]], folder: Path) -> None:
-        self.ledger = Ledger(folder / "ledger.sqlite3")
+        self.ledger = SQLiteLedger(folder / "ledger.sqlite3")
         by_file: dict[str, list[Entry]] = {}
         for i, (path, page, text) in enumerate(chunks):
             words = " ".join(tokenize(text))

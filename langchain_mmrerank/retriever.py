@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any, Self, TypedDict, Unpack
+from typing import Any, Self, Unpack
 
 from langchain_core.callbacks import (
     AsyncCallbackManagerForRetrieverRun,
@@ -18,53 +18,26 @@ from pydantic.json_schema import SkipJsonSchema
 
 from langchain_mmrerank.compressor import MultimodalRerank
 from langchain_mmrerank.convert import from_hit
+from langchain_mmrerank.retriever_options import RetrieverOptions
 from langchain_mmrerank.runs import arun, run
-from mmrerank.adapter_options import check_count, open_index
+from mmrerank.adapter_options import QueryImage, check_count, open_index, query_with_image
 from mmrerank.base import Reranker
 from mmrerank.errors import InvalidInputError
 from mmrerank.frameworks import LANGCHAIN, wrong_type
 from mmrerank.images.refs import RETRIEVAL_RANK_KEY, RETRIEVAL_SCORE_KEY
+from mmrerank.images.resolve import ImageRoot
 from mmrerank.index.filters import Where
-from mmrerank.index.hits import ROUTES, Hit, Routes
+from mmrerank.index.hits import Hit, Routes
 from mmrerank.index.index import Index
+from mmrerank.index.rank_fusion import Fusion
 
 __all__ = ["MultimodalRetriever", "RetrieverOptions"]
 
 _INDEX_RUN = "IndexSearch"
 
+_FOR_AN_INDEX = {"reranker", "where", "routes", "fusion", "query_image_root", "rerank_captions"}
+
 _TOP_N = 5  # results from an index where no number is given
-
-
-class RetrieverOptions(TypedDict, total=False):
-    """Keywords of LangChain's `MultimodalRetriever`, beside what it searches."""
-
-    fetch_k: int
-    """How many candidates to fetch; more if `top_n` is larger. Default 50."""
-
-    top_n: int | None
-    """How many documents come back. Default: the compressor's own `top_n`; 5 from an index."""
-
-    k: int | None
-    """LangChain's name for `top_n`."""
-
-    search_kwargs: dict[str, Any]
-    """With `vector_store`: passed to its search, for example a filter."""
-
-    where: Where | None
-    """With `index`: conditions for the entries, such as `{"file": "report.pdf", "page": (3, 9)}`."""
-
-    routes: Routes
-    """With `index`: some of "words", "vectors" and "captions", or a mapping with the weight of each.
-    Default: all of them, with equal weights."""
-
-    rerank_captions: bool
-    """With `index`: the reranker reads generated captions of figures, too. Default: False."""
-
-    tags: list[str] | None
-    """LangChain's own: tags of the retriever's runs."""
-
-    metadata: dict[str, Any] | None
-    """LangChain's own: metadata of the retriever's runs."""
 
 
 class MultimodalRetriever(BaseRetriever):
@@ -83,7 +56,10 @@ class MultimodalRetriever(BaseRetriever):
     With a vector store, unlike `ContextualCompressionRetriever`, the store's own score of each
     candidate is kept as `retrieval_score` (a distance in some stores, a similarity in others).
 
-    `invoke` takes `top_n` (or `k`), `fetch_k` and, for an index, `where` and `routes` for one call.
+    `invoke` takes `top_n` (or `k`), `fetch_k` and, for an index, `where`, `routes` and `image` for
+    one call. `image` is an image of the query, whose text may be empty: an `Image`, the bytes of a
+    file, or a path. Where users name the path, set `query_image_root`; otherwise any file is opened.
+
     Raises `StoreError` for an index that does not exist, is closed, or cannot be searched,
     `InvalidInputError` for a `fetch_k` or `top_n` below 1, and what the compressor or reranker
     raises; pydantic's `ValidationError` for unknown keywords and those that do not go together.
@@ -98,7 +74,9 @@ class MultimodalRetriever(BaseRetriever):
     k: int | None = Field(default=None, ge=1)
     search_kwargs: dict[str, Any] = Field(default_factory=dict)
     where: dict[str, Any] | None = None
-    routes: Routes = ROUTES
+    routes: Routes | None = None
+    fusion: Fusion = "ranks"
+    query_image_root: SkipJsonSchema[ImageRoot | None] = None
     rerank_captions: bool = False
 
     model_config = ConfigDict(
@@ -152,9 +130,7 @@ class MultimodalRetriever(BaseRetriever):
         if self.index is None and (self.vector_store is None or self.compressor is None):
             raise InvalidInputError("pass index=..., or vector_store=... with compressor=...")
         others = {"vector_store", "compressor", "search_kwargs"}
-        foreign = (
-            others if self.index is not None else {"reranker", "where", "routes", "rerank_captions"}
-        )
+        foreign = others if self.index is not None else _FOR_AN_INDEX
         if wrong := sorted(foreign & self.model_fields_set):
             searched = "an index" if self.index is not None else "a vector_store"
             raise InvalidInputError(f"{', '.join(wrong)}: not for a retriever over {searched}")
@@ -170,18 +146,20 @@ class MultimodalRetriever(BaseRetriever):
         fetch_k: int | None = None,
         where: Where | None = None,
         routes: Routes | None = None,
+        image: QueryImage | None = None,
     ) -> list[Document]:
         limit = self._limit(top_n, k, fetch_k)
         callbacks = run_manager.get_child()
         if self.index is not None:
             index, options = self.index, self._search_options(limit, fetch_k, where, routes)
+            content = query_with_image(query, image, self.query_image_root)
 
             def work() -> tuple[list[Document], dict[str, Any]]:
-                hits = index.search(query, self.reranker, **options)
+                hits = index.search(content, self.reranker, **options)
                 return self._documents(hits), {"documents": len(hits)}
 
             return run(_INDEX_RUN, self._trace_input(options), work, callbacks)
-        compressor = self._compressor(limit, where, routes)
+        compressor = self._compressor(limit, where, routes, image)
         candidates = self._search(query, self._candidate_count(fetch_k, compressor))
         return compressor.compress_documents(candidates, query, callbacks)
 
@@ -195,18 +173,20 @@ class MultimodalRetriever(BaseRetriever):
         fetch_k: int | None = None,
         where: Where | None = None,
         routes: Routes | None = None,
+        image: QueryImage | None = None,
     ) -> list[Document]:
         limit = self._limit(top_n, k, fetch_k)
         callbacks = run_manager.get_child()
         if self.index is not None:
             index, options = self.index, self._search_options(limit, fetch_k, where, routes)
+            content = query_with_image(query, image, self.query_image_root)
 
             async def work() -> tuple[list[Document], dict[str, Any]]:
-                hits = await index.asearch(query, self.reranker, **options)
+                hits = await index.asearch(content, self.reranker, **options)
                 return self._documents(hits), {"documents": len(hits)}
 
             return await arun(_INDEX_RUN, self._trace_input(options), work, callbacks)
-        compressor = self._compressor(limit, where, routes)
+        compressor = self._compressor(limit, where, routes, image)
         candidates = await self._asearch(query, self._candidate_count(fetch_k, compressor))
         return await compressor.acompress_documents(candidates, query, callbacks)
 
@@ -232,6 +212,7 @@ class MultimodalRetriever(BaseRetriever):
             "where": self.where if where is None else where,
             "routes": self.routes if routes is None else routes,
             "rerank_captions": self.rerank_captions,
+            "fusion": self.fusion,
         }
 
     def _documents(self, hits: Sequence[Hit]) -> list[Document]:
@@ -245,10 +226,14 @@ class MultimodalRetriever(BaseRetriever):
     # -- from a vector store
 
     def _compressor(
-        self, top_n: int | None, where: Where | None, routes: Routes | None
+        self,
+        top_n: int | None,
+        where: Where | None,
+        routes: Routes | None,
+        image: QueryImage | None,
     ) -> MultimodalRerank:
-        if where is not None or routes is not None:
-            raise InvalidInputError("where and routes are for a retriever over an index")
+        if any(option is not None for option in (where, routes, image)):
+            raise InvalidInputError("where, routes and image are for a retriever over an index")
         assert self.compressor is not None  # _check_parts saw to it
         if top_n is None:
             return self.compressor

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Literal, TypedDict
 
 from mmrerank.answers.prompt import PromptOptions
@@ -11,17 +12,23 @@ from mmrerank.base import Reranker
 from mmrerank.errors import InvalidInputError
 from mmrerank.http.jina import JinaReranker
 from mmrerank.images.refs import ImageKey
-from mmrerank.images.resolve import ImageRoot
+from mmrerank.images.resolve import ImageResolver, ImageRoot
 from mmrerank.index.index import Index
+from mmrerank.types import Content, Image
 
 __all__ = [
     "ImageOptions",
     "ImagePromptOptions",
+    "QueryImage",
     "RerankOptions",
     "check_count",
     "choose_reranker",
     "open_index",
+    "query_with_image",
 ]
+
+QueryImage = Image | bytes | str | os.PathLike[str]
+"""An image of a query: an `Image`, the bytes of a file, or a path or data URI."""
 
 
 class ImageOptions(TypedDict, total=False):
@@ -99,6 +106,26 @@ def open_index(index: object) -> Index:
         return Index(index, create=False)
     name = type(index).__name__
     raise InvalidInputError(f"index is a {name}, not a mmrerank.index.Index or the folder of one")
+
+
+def query_with_image(
+    text: str, image: QueryImage | None, root: ImageRoot | None = None
+) -> str | Content:
+    """A query of text and an image; the text may be empty.
+
+    A path is opened as it is, unless a `root` is given: a folder, or several, under which it must
+    lie. Nothing is opened here. Raises `ImageError` for a path that leaves the root,
+    `InvalidInputError` for what is no image.
+    """
+    if image is None:
+        return text
+    if isinstance(image, bytes):
+        return Content(text, [Image.from_bytes(image)])
+    if root is not None and isinstance(image, (str, os.PathLike)):
+        found = ImageResolver(root).resolve([os.fspath(image)], {})
+        return Content(text, [one for _, one in found])
+    one = Path(image) if isinstance(image, os.PathLike) else image
+    return Content.from_dict({"text": text, "image": one})
 
 
 def check_count(name: str, count: object) -> None:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from mmrerank.errors import InvalidInputError, RerankError
 from mmrerank.optional import require
 
-__all__ = ["OBJECT_SCHEMES", "check_object_url", "object_store", "short_reason"]
+__all__ = ["OBJECT_SCHEMES", "check_object_url", "is_secret", "object_store", "short_reason"]
 
 OBJECT_SCHEMES = ("s3", "gs", "az", "file")
 
@@ -23,6 +23,11 @@ _CLIENT_OPTIONS = ("allow_http", "allow_invalid_certificates", "proxy_url", "use
 _CONNECT = 10.0  # seconds at most for a connection
 
 _process: int | None = None  # the one that has used obstore
+
+
+def is_secret(option: str) -> bool:
+    """Does the name of an option speak of a key, a secret or a token?"""
+    return _SECRET.search(option) is not None
 
 
 def check_object_url(url: str, options: Mapping[str, str]) -> str:
@@ -37,7 +42,7 @@ def check_object_url(url: str, options: Mapping[str, str]) -> str:
         raise InvalidInputError(f"a URL of object storage begins with {known}, unlike {url!r:.80}")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise InvalidInputError("a URL of object storage has no user, password or query")
-    if secret := [name for name in options if _SECRET.search(name)]:
+    if secret := [name for name in options if is_secret(name)]:
         raise InvalidInputError(
             f"{secret[0]} is read from the environment, in capitals ({secret[0].upper()}), and is "
             "not an option"
@@ -54,7 +59,7 @@ def object_store(
     A request takes at most `timeout` seconds and is repeated `retries` times. `extra` and `purpose`
     are for the `MissingDependencyError` of an environment without obstore.
     """
-    check_process()
+    _check_process()
     from_url = require("obstore.store", extra=extra, purpose=purpose).from_url
     if url.startswith("file:"):
         return from_url(url, mkdir=True)
@@ -73,7 +78,7 @@ def object_store(
     )
 
 
-def check_process() -> None:
+def _check_process() -> None:
     """Raise `RerankError` in a fork of a process that has used obstore.
 
     obstore would wait there for its threads, which a fork does not have, without end.
@@ -89,4 +94,4 @@ def check_process() -> None:
 
 def short_reason(error: BaseException) -> str:
     """The first paragraph of a message: what follows are the internals of a Rust library."""
-    return ((str(error) or type(error).__name__).partition("\n\n")[0].strip())[:500]
+    return ((str(error) or type(error).__name__).partition("\n\n")[0].strip())[:1000]

@@ -32,7 +32,8 @@ def process_lock(
     time limit.
     """
     try:
-        database = sqlite3.connect(path, timeout=0.0, isolation_level=None)
+        # The lock may end in another thread than it began in.
+        database = sqlite3.connect(path, timeout=0.0, isolation_level=None, check_same_thread=False)
     except sqlite3.Error as error:
         raise StoreError(f"{path}: {error}") from error
     try:

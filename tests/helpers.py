@@ -70,3 +70,11 @@ def load_file(path: str | os.PathLike[str], root: Path, **options: Any) -> list[
 def not_rendered(chunk: Chunk) -> list[str]:
     """The names of a chunk's images that cannot be shown."""
     return list(json.loads(chunk.metadata.get("not_rendered", "[]")))
+
+
+def make_texts(folder: Path, count: int, word: str) -> Path:
+    """A folder of short Markdown files that all speak of granite, and each of its own number."""
+    folder.mkdir(exist_ok=True)
+    for i in range(count):
+        (folder / f"{i}.md").write_text(f"{word} {i}: granite of quarry {i}")
+    return folder

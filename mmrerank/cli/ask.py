@@ -19,6 +19,7 @@ from mmrerank.answers.rag import Measured
 from mmrerank.cli.messages import say
 from mmrerank.cli.options import (
     add_embedder,
+    add_image_embedder,
     add_reranker,
     add_store,
     positive,
@@ -48,6 +49,7 @@ def add_command(commands: Any) -> None:
     command.add_argument("question")
     add_store(command)
     add_embedder(command)
+    add_image_embedder(command)
     command.add_argument("--model", required=True, metavar="NAME", help="the model that answers")
     command.add_argument(
         "--base-url", metavar="URL", help="its address, if not OPENAI_BASE_URL or OpenAI's own"
@@ -115,7 +117,12 @@ def _prompt(options: argparse.Namespace, measured: Measured) -> Prompt:
         reader=ImageReader(default_cache_dir(), ocr=ocr),
     )
     with (
-        Index(options.store, create=False, embedder=options.embedder) as index,
+        Index(
+            options.store,
+            create=False,
+            embedder=options.embedder,
+            image_embedder=options.image_embedder,
+        ) as index,
         selected_reranker(options, _PREFIX) as reranker,
     ):
         with measured.searching():

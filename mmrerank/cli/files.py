@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from mmrerank.cli.messages import counted, say
-from mmrerank.cli.options import add_embedder, add_lock_timeout, add_store, say_waiting
+from mmrerank.cli.options import (
+    add_embedder,
+    add_image_embedder,
+    add_lock_timeout,
+    add_store,
+    add_vectors,
+    say_waiting,
+)
 from mmrerank.terminal import clean
 
 __all__ = ["add_command"]
@@ -28,6 +35,8 @@ def add_command(commands: Any) -> None:
     add_store(checking)
     add_lock_timeout(checking)
     add_embedder(checking)
+    add_vectors(checking)
+    add_image_embedder(checking)
     checking.add_argument("--mend", action="store_true", help="mend what can be mended")
     checking.set_defaults(run=check_index)
 
@@ -60,13 +69,15 @@ def check_index(options: argparse.Namespace) -> int:
     Raises `StoreError` if there is no index at all. One that has lost its ledger can be mended.
     """
     from mmrerank.index.index import Index
-    from mmrerank.retrieval.chroma import ChromaStore
+    from mmrerank.retrieval.stores import has_vectors
 
-    has_vectors = ChromaStore.exists(Path(options.store))
+    is_there = options.vectors is not None or has_vectors(Path(options.store)) is not None
     with Index(
         options.store,
-        create=has_vectors,
+        create=is_there,
         embedder=options.embedder,
+        vectors=options.vectors,
+        image_embedder=options.image_embedder,
         lock_timeout=options.lock_timeout,
         on_wait=say_waiting,
     ) as index:

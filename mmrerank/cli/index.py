@@ -21,9 +21,11 @@ from mmrerank.cli.captions import (
 from mmrerank.cli.messages import counted, say, say_error
 from mmrerank.cli.options import (
     add_embedder,
+    add_image_embedder,
     add_lock_timeout,
     add_reranker,
     add_store,
+    add_vectors,
     say_waiting,
     selected_reranker,
 )
@@ -55,6 +57,8 @@ def add_command(commands: Any) -> None:
     )
     add_store(command)
     add_embedder(command)
+    add_vectors(command)
+    add_image_embedder(command)
     _add_reading(command)
     add_lock_timeout(command)
     command.add_argument(
@@ -115,6 +119,8 @@ def run(options: argparse.Namespace) -> int:
         Index(
             options.store,
             embedder=options.embedder,
+            vectors=options.vectors,
+            image_embedder=options.image_embedder,
             metadata=lambda _: dict(options.metadata),
             ocr=False if options.no_ocr else None,
             lock_timeout=options.lock_timeout,

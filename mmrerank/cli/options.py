@@ -14,13 +14,17 @@ from mmrerank.base import Reranker
 from mmrerank.catalog import RERANKERS
 from mmrerank.cli.messages import say
 from mmrerank.errors import InvalidInputError
+from mmrerank.index.homes import local_folder
 from mmrerank.retrieval.embedders import EMBEDDERS, embedder_name
+from mmrerank.retrieval.stores import STORES, checked_store
 
 __all__ = [
     "add_embedder",
+    "add_image_embedder",
     "add_lock_timeout",
     "add_reranker",
     "add_store",
+    "add_vectors",
     "folder",
     "make_reranker",
     "positive",
@@ -34,7 +38,11 @@ _USE_OCR = ("ocr", "ocr-minilm")
 def add_store(command: argparse.ArgumentParser) -> None:
     """`--store DIR`, the index's folder."""
     command.add_argument(
-        "--store", required=True, type=folder, metavar="DIR", help="the index's folder"
+        "--store",
+        required=True,
+        type=folder,
+        metavar="DIR",
+        help="the index's folder, or its URL: s3://bucket/prefix",
     )
 
 
@@ -66,12 +74,45 @@ def add_embedder(command: argparse.ArgumentParser) -> None:
     )
 
 
+def add_image_embedder(command: argparse.ArgumentParser) -> None:
+    """`--image-embedder NAME`; None stands for the one that the index remembers, if any."""
+    names = [f"{row.name}={row.value}" for row in EMBEDDERS if "image" in row.modalities]
+    command.add_argument(
+        "--image-embedder",
+        type=_embedder,
+        metavar="NAME",
+        help=f"what makes the vectors of images, so that they are found by what they show: "
+        f"{', '.join(names)} (default: the one that the index was given, if any)",
+    )
+
+
 def _embedder(value: str) -> str:
     """The name of an embedder. Raises `ArgumentTypeError` for an unknown one."""
     try:
         return embedder_name(value)
     except InvalidInputError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def add_vectors(command: argparse.ArgumentParser) -> None:
+    """`--vectors NAME|URL`; None stands for the store that the index remembers."""
+    rows = [("URL" if "://" in row.name else row.name, row.about) for row in STORES]
+    stores = "; ".join(f"{name}: {about}" for name, about in rows)
+    command.add_argument(
+        "--vectors",
+        type=_vectors,
+        metavar="NAME|URL",
+        help=f"what keeps the vectors, which the index remembers (default: chroma). {stores}",
+    )
+
+
+def _vectors(value: str) -> str:
+    """The name of a vector store. Raises `ArgumentTypeError` for an unknown one."""
+    try:
+        checked_store(value)
+    except InvalidInputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return value
 
 
 def add_reranker(command: argparse.ArgumentParser, prefix: str = "") -> None:
@@ -123,7 +164,7 @@ def selected_reranker(
     named = prefix.replace("-", "_")
     return make_reranker(
         options.reranker,
-        states=os.path.join(options.store, "states"),
+        states=os.path.join(local_folder(options.store), "states"),
         model=getattr(options, f"{named}model"),
         base_url=getattr(options, f"{named}base_url"),
         ocr=False if options.no_ocr and options.reranker in _USE_OCR else None,

@@ -12,11 +12,20 @@ from rich.console import Console
 
 from mmrerank.cli.interactive import converse
 from mmrerank.cli.messages import say
-from mmrerank.cli.options import add_embedder, add_reranker, add_store, positive, selected_reranker
+from mmrerank.cli.options import (
+    add_embedder,
+    add_image_embedder,
+    add_reranker,
+    add_store,
+    positive,
+    selected_reranker,
+)
 from mmrerank.display.terminal_results import print_found, print_hits
 from mmrerank.errors import InvalidInputError
 from mmrerank.index.hits import ROUTES
+from mmrerank.index.rank_fusion import FUSIONS
 from mmrerank.terminal import clean
+from mmrerank.types import Content, Image
 
 if TYPE_CHECKING:
     from mmrerank.index.hits import Hit, Stages
@@ -27,7 +36,15 @@ __all__ = ["add_command", "run"]
 def add_command(commands: Any) -> None:
     """Add the command to the subparsers of the command line."""
     command = commands.add_parser("search", help="search an index and rerank the results")
-    command.add_argument("query", nargs="?", help="the question; without it, --interactive")
+    command.add_argument(
+        "query", nargs="?", help="the question; without it, --image or --interactive"
+    )
+    command.add_argument(
+        "--image",
+        metavar="FILE",
+        help="an image to search by, alone or with the question; needs --image-embedder, or an "
+        "index that has one",
+    )
     _add_candidates(command)
     _add_output(command)
     command.set_defaults(run=run, wrong_usage=command.error)
@@ -37,6 +54,7 @@ def _add_candidates(command: argparse.ArgumentParser) -> None:
     """What is searched, and how."""
     add_store(command)
     add_embedder(command)
+    add_image_embedder(command)
     add_reranker(command)
     command.add_argument(
         "--top-n", type=positive, default=5, metavar="N", help="results (default: 5)"
@@ -56,9 +74,15 @@ def _add_candidates(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--routes",
         type=_route_names,
-        default=list(ROUTES),
         metavar="NAMES",
-        help="how candidates are found (default: words,vectors,captions)",
+        help=f"how candidates are found: some of {','.join(ROUTES)} (default: all of these that "
+        "the index has)",
+    )
+    command.add_argument(
+        "--fusion",
+        choices=FUSIONS,
+        default=FUSIONS[0],
+        help="how the routes are made one list: by ranks, or by normalised scores (default: ranks)",
     )
 
 
@@ -113,37 +137,44 @@ def run(options: argparse.Namespace) -> int:
     from mmrerank.index.filters import parse_where
     from mmrerank.index.index import Index
 
-    if options.query is None and not options.interactive:
-        options.wrong_usage("a query is needed, or --interactive")
+    if options.query is None and options.image is None and not options.interactive:
+        options.wrong_usage("a query is needed, or --image, or --interactive")
     show = _show_json if options.json else _show
     with (
-        Index(options.store, create=False, embedder=options.embedder) as index,
+        Index(
+            options.store,
+            create=False,
+            embedder=options.embedder,
+            image_embedder=options.image_embedder,
+        ) as index,
         selected_reranker(options) as reranker,
     ):
+        images = [] if options.image is None else [Image.from_path(options.image)]
 
         def answer(query: str) -> None:
             stages = index.stages(
-                query,
+                Content(query, images),
                 reranker,
                 top_n=options.top_n,
                 fetch_k=options.fetch_k,
                 where=parse_where(options.where),
                 routes=options.routes,
                 rerank_captions=options.rerank_captions,
+                fusion=options.fusion,
             )
-            _say_what_is_missing(stages)
+            _say_what_is_missing(query, stages)
             show(query, stages, both_stages=options.interactive)
 
         if options.interactive:
             return converse(answer, options.query)
-        answer(options.query)
+        answer(options.query or "")
     return 0
 
 
-def _say_what_is_missing(stages: Stages) -> None:
+def _say_what_is_missing(query: str, stages: Stages) -> None:
     if not stages.results:
         say("nothing was found")
-    elif not any(
+    elif query and not any(
         hit.matched_in_text or hit.matched_in_image or hit.matched_in_caption
         for hit in stages.results
     ):

@@ -1,4 +1,4 @@
-"""An index on disk: chunks and figures, their words and vectors, and their images."""
+"""An index, in a folder or at a URL: chunks and figures, their words, vectors and images."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mmrerank.index.hits import Hit, HitImage, Stages
     from mmrerank.index.index import Index
+    from mmrerank.index.lance.storage import Storage
     from mmrerank.index.report import SyncReport
 
-__all__ = ["Hit", "HitImage", "Index", "Stages", "SyncReport"]
+__all__ = ["Hit", "HitImage", "Index", "Stages", "Storage", "SyncReport"]
 
 _MODULES = {
     "Hit": "hits",
     "HitImage": "hits",
     "Index": "index",
     "Stages": "hits",
+    "Storage": "lance.storage",
     "SyncReport": "report",
 }
 

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 from mmrerank.captioning.caption import Caption
 from mmrerank.errors import RerankError
 from mmrerank.index.embedding import IndexEmbedder
-from mmrerank.index.ledger import MAX_VARIABLES, Ledger
+from mmrerank.index.ledger import Ledger
 from mmrerank.index.lexical import LexicalRoute
-from mmrerank.index.rank_fusion import fuse_ranks
+from mmrerank.index.rank_fusion import Ranking, fuse_ranks
 from mmrerank.index.routes import Keep, best_kept
+from mmrerank.index.writer import CaptionRow
 from mmrerank.ocr.bm25 import tokenize
 from mmrerank.optional import require
 from mmrerank.types import Content, Image
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from mmrerank.captioning.captioner import Captioned, Captioner
 
 __all__ = [
-    "CAPTION_WORDS",
     "CaptionReport",
     "CaptionRoute",
     "GeneratedCaption",
@@ -37,11 +37,6 @@ __all__ = [
     "generated_captions",
     "images_without_caption",
 ]
-
-CAPTION_WORDS = "caption_words"
-"""The lexical index of captions, beside that of the entries."""
-
-_SELECT = "SELECT ref, key, model, caption FROM captions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +76,8 @@ def generated_captions(
 
     What another program wrote in place of a caption counts as none, and is asked for again.
     """
-    rows: list[tuple[Any, ...]] = []
-    if refs is None:
-        rows = ledger.rows(_SELECT)
-    for start in range(0, len(refs or ()), MAX_VARIABLES):
-        some = (refs or ())[start : start + MAX_VARIABLES]
-        rows += ledger.rows(f"{_SELECT} WHERE ref IN ({', '.join('?' * len(some))})", some)
     captions: dict[str, GeneratedCaption] = {}
-    for ref, key, model, line in rows:
+    for ref, key, model, line in ledger.captions(refs):
         with contextlib.suppress(ValueError, KeyError, TypeError):
             captions[ref] = GeneratedCaption(ref, key, model, Caption.from_json(line))
     return captions
@@ -98,6 +87,7 @@ def images_without_caption(
     ledger: Ledger, image_root: Path, captioner: Captioner
 ) -> dict[str, Image]:
     """The images of an index without a caption by this captioner, by reference."""
+    ledger.fetch_all_images()
     have = {ref: one.key for ref, one in generated_captions(ledger).items()}
     images = {ref: Image(path=image_root / ref, root=image_root) for ref in sorted(ledger.images())}
     return {ref: one for ref, one in images.items() if not captioner.made(have.get(ref), one)}
@@ -114,7 +104,7 @@ def ask_for_captions(
 
 def caption_rows(
     found: Mapping[str, Captioned], model: str, embedder: IndexEmbedder
-) -> list[tuple[str, str, str, str, str, bytes]]:
+) -> list[CaptionRow]:
     """The rows for `Writer.set_captions`: one for each image that has a caption."""
     numpy = require("numpy")
     captions = {ref: one.caption for ref, one in found.items() if one.caption is not None}
@@ -143,22 +133,25 @@ class CaptionRoute:
 
     def __init__(self, ledger: Ledger, embedder: IndexEmbedder) -> None:
         self._ledger, self._embedder = ledger, embedder
-        self._lexical = LexicalRoute(ledger, CAPTION_WORDS)
+        self._lexical = LexicalRoute(ledger, "captions")
         self._lock = threading.Lock()
         self._vectors: tuple[int, list[int], Any] | None = None  # epoch, numbers, a row for each
 
-    def search(self, query: Content, k: int, keep: Keep) -> list[int]:
+    def search(self, query: Content, k: int, keep: Keep) -> Ranking:
         """See `mmrerank.index.routes.Route`; [] where there are no captions. Raises `StoreError`."""
-        text = query.text or ""
-        if not text.strip() or not self._lexical.count():
+        text = query.text
+        if not text or not self._lexical.count():
             return []
 
-        def best(count: int) -> tuple[list[int], bool]:
+        def best(count: int) -> tuple[Ranking, bool]:
             words = [number for number, _ in self._lexical.search(text, count)]
             vectors = self._nearest(text, count)
             ranked = fuse_ranks({"words": words, "vectors": vectors})
-            entries = dict.fromkeys(n for number, _ in ranked for n in self._entries(number))
-            return list(entries), max(len(words), len(vectors)) < count
+            scores: dict[int, float] = {}
+            for number, score in ranked:
+                for entry in self._entries(number):
+                    scores.setdefault(entry, score)
+            return list(scores.items()), max(len(words), len(vectors)) < count
 
         return best_kept(best, k, keep, self._ledger)
 
@@ -177,19 +170,15 @@ class CaptionRoute:
         with self._lock:
             epoch = self._ledger.epoch()
             if self._vectors is None or self._vectors[0] != epoch:
-                rows = self._ledger.rows("SELECT number, vector FROM captions ORDER BY number")
+                rows = self._ledger.caption_vectors()
                 vectors = [numpy.frombuffer(vector, "<f4") for _, vector in rows]
                 matrix = numpy.vstack(vectors) if vectors else numpy.empty((0, 0), "<f4")
-                self._vectors = epoch, [int(number) for number, _ in rows], matrix
+                self._vectors = epoch, [number for number, _ in rows], matrix
             return self._vectors[1:]
 
     def _entries(self, number: int) -> list[int]:
         """The figures that show the image of a caption; if there are none, the chunks with it."""
-        rows = self._ledger.rows(
-            "SELECT images.entry FROM images JOIN captions ON images.ref = captions.ref "
-            "WHERE captions.number = ? ORDER BY images.entry",
-            (number,),
-        )
-        entries = list(self._ledger.numbered([int(row[0]) for row in rows]).values())
+        found = self._ledger.numbered(numbers := self._ledger.captioned_entries(number))
+        entries = [found[one] for one in numbers if one in found]
         entries = [entry for entry in entries if entry.kind == "figure"] or entries
         return [entry.number for entry in entries]

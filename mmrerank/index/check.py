@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from mmrerank.errors import StoreError
 from mmrerank.images.refs import IMAGES_KEY, read_refs
+from mmrerank.index.embedding import IMAGE_EMBEDDER_NOTE
 from mmrerank.index.ledger import Entry, FileRecord, Ledger
 from mmrerank.index.writer import Writer
 from mmrerank.loaders.figure_chunks import KIND_KEY
 from mmrerank.ocr.bm25 import tokenize
-from mmrerank.retrieval.vector_store import Record, VectorStore
+from mmrerank.retrieval.vector_store import IMAGE, TEXT, Record, VectorStore
 
 __all__ = ["Problem", "adopt", "find_problems", "records_without_ledger", "require_ledger"]
 
@@ -21,6 +21,7 @@ __all__ = ["Problem", "adopt", "find_problems", "records_without_ledger", "requi
 class Problem:
     """Something that is wrong with an index: `files` that it concerns, and what mends it.
 
+    `vector_ids` are to be deleted, and the images of `image_vector_ids` to be embedded again.
     `files` is empty where no file is concerned: what was left over of a killed process is removed
     by the next writer, and costs nothing but space until then.
     """
@@ -28,15 +29,14 @@ class Problem:
     what: str
     files: tuple[str, ...] = ()
     vector_ids: tuple[str, ...] = ()
+    image_vector_ids: tuple[str, ...] = ()
 
 
-def find_problems(
-    ledger: Ledger, writer: Writer, store: VectorStore, image_root: Path
-) -> list[Problem]:
+def find_problems(ledger: Ledger, writer: Writer, store: VectorStore) -> list[Problem]:
     """What is wrong, by kind. Raises `StoreError` and what the vector store raises."""
     in_store, live, left_over = store.ids(), ledger.vector_ids(), set(writer.left_over())
     problems: list[Problem] = []
-    if missing := live - in_store:
+    if missing := live - store.ids(TEXT):
         files = sorted({entry.path for entry in ledger.live(sorted(missing)).values()})
         problems.append(
             Problem(
@@ -54,10 +54,31 @@ def find_problems(
                 vector_ids=tuple(sorted(left_over)),
             )
         )
-    lost = {ref for ref in ledger.images() if not (image_root / ref).is_file()}
-    if lost:
+    problems += _missing_image_vectors(ledger, store)
+    if lost := ledger.missing_images():
         files = sorted(path for path in _files_with(ledger, lost))
         problems.append(Problem(f"{len(lost)} images are missing", tuple(files)))
+    for what, files in writer.damaged_files().items():
+        problems.append(Problem(what, tuple(files)))
+    return problems
+
+
+def _missing_image_vectors(ledger: Ledger, store: VectorStore) -> list[Problem]:
+    """Images that are not embedded, or whose vectors are gone. The next `sync` embeds them."""
+    recorded = ledger.image_vector_ids()
+    in_store = store.ids(IMAGE) if recorded else set()
+    gone = sorted(recorded - in_store)
+    missing = (
+        {one.path for one in ledger.unembedded()} if ledger.note(IMAGE_EMBEDDER_NOTE) else set()
+    )
+    problems: list[Problem] = []
+    if gone:
+        files = sorted({entry.path for entry in ledger.live(gone).values()})
+        what = f"the vectors of {len(gone)} images are missing, so that no image search finds them"
+        problems.append(Problem(what, tuple(files), image_vector_ids=tuple(gone)))
+    if missing:
+        what = "some images have no vector yet, so that no image search finds them"
+        problems.append(Problem(what, tuple(sorted(missing))))
     return problems
 
 
@@ -83,7 +104,7 @@ def records_without_ledger(ledger: Ledger, writer: Writer, store: VectorStore) -
 def require_ledger(ledger: Ledger, writer: Writer, store: VectorStore) -> None:
     """Raise `StoreError` for a lost ledger: what is written now would hide the old records."""
     if records := records_without_ledger(ledger, writer, store):
-        folder = ledger.path.parent
+        folder = ledger.place
         raise StoreError(
             f"there is no ledger for {len(records)} vectors in {folder}; mend the index with: "
             f"mmrerank check --mend --store {folder}"

@@ -40,9 +40,8 @@ def matcher(where: Where | None) -> Callable[[Entry], bool] | None:
 
 def unknown_fields(where: Where | None, ledger: Ledger) -> list[str]:
     """The metadata keys in the conditions that no entry has. Reads all entries."""
-    statement = "SELECT 1 FROM entries, json_each(metadata) WHERE key = ? LIMIT 1"
     names = [name for name in where or () if name not in _OWN]
-    return [name for name in names if not ledger.rows(statement, (name,))]
+    return [name for name in names if not ledger.has_field(name)]
 
 
 def _test(name: str, value: Any) -> Callable[[Entry], bool]:

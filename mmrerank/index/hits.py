@@ -11,11 +11,11 @@ from mmrerank.loaders.boxes import Box
 
 __all__ = ["ROUTES", "Hit", "HitImage", "Routes", "Stages"]
 
-ROUTES = ("words", "vectors", "captions")
-"""The names of the routes. A search uses all of them by default."""
+ROUTES = ("words", "vectors", "captions", "images")
+"""The names of the routes. By default, a search uses all that its index has."""
 
 Routes = Sequence[str] | Mapping[str, float]
-"""Names of routes; in a mapping, with the weight of each in the fusion of their ranks."""
+"""Names of routes; in a mapping, with the weight of each in the fusion of the rankings."""
 
 
 _NAMES = {"table": "table", "text": "listing"}

@@ -1,8 +1,7 @@
-"""An index in a folder: the contents of files, searched by words and by vectors, then reranked.
+"""An index: the contents of files, searched by words and by vectors, then reranked.
 
-The folder holds `ledger.sqlite3` (which files and entries are live, and their words), a Chroma
-collection named `mmrerank` (their vectors, texts and metadata, which both frameworks can read) and
-`images/`. It knows neither framework.
+A folder holds `ledger.sqlite3` (which files and entries are live, and their words), `images/`, and a
+Chroma collection `mmrerank` (vectors, texts and metadata, which both frameworks can read).
 """
 
 from __future__ import annotations
@@ -12,34 +11,28 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from mmrerank.base import Reranker
-from mmrerank.errors import InvalidInputError, RerankError, StoreError
+from mmrerank.errors import RerankError, StoreError
 from mmrerank.index.captions import CaptionReport, ask_for_captions, images_without_caption
 from mmrerank.index.check import Problem
-from mmrerank.index.filters import Where
-from mmrerank.index.hits import ROUTES, Hit, Routes, Stages
+from mmrerank.index.hits import Hit, Stages
+from mmrerank.index.homes import index_home
 from mmrerank.index.indexer import Indexer
+from mmrerank.index.lance.storage import Storage
 from mmrerank.index.ledger import Entry, FileRecord
-from mmrerank.index.parts import (
-    IMAGES,
-    Parts,
-    empty_index,
-    has_ledger,
-    indexing,
-    open_parts,
-    typed_errors,
-)
+from mmrerank.index.parts import Parts, empty_index, indexing, typed_errors
 from mmrerank.index.reading import FileReader, MetadataOf
 from mmrerank.index.report import SyncReport
 from mmrerank.index.scan import Paths, absolute, known_files, named_paths, scan
 from mmrerank.index.search import Query, Search, SearchOptions, SearchSettings, searchable
-from mmrerank.index.words import renew_words
+from mmrerank.index.sqlite_ledger import IMAGES
 from mmrerank.retrieval.base import TextEmbedder
-from mmrerank.retrieval.embedders import embedder_name
+from mmrerank.retrieval.embedder import Embedder
+from mmrerank.retrieval.embedders import named, named_image_embedder
+from mmrerank.retrieval.vector_store import VectorStore
 from mmrerank.types import Content
 
 if TYPE_CHECKING:
@@ -49,21 +42,26 @@ __all__ = ["Index"]
 
 
 class Index:
-    """Files that can be searched, in a folder.
+    """Files that can be searched, in a folder or, with LanceDB, at a URL: `s3://bucket/prefix`.
 
     `embedder` makes the text vectors: an object, or a name such as "qwen3=PATH" (see
     `mmrerank.retrieval.embedders`). An index refuses any embedder but its own. It remembers one that
-    was given by name; None stands for that one, or for the default, which needs no model. `ocr`:
+    was given by name; None stands for that one, or for the default, which needs no model.
+    `image_embedder` makes vectors of images, so that they can be found by what they show; it may be
+    added to an index at any time, and the next `sync` embeds the images. `vectors` keeps the vectors
+    of an index in a folder: an object, a name, or a server's URL (see `mmrerank.retrieval.stores`),
+    remembered and refused likewise; a new index takes Chroma. `ocr`:
     read words in images, and pages without a text layer; None does so if OCR is installed.
     `figures=False` makes no entries for figures. `lock_timeout` is how many seconds to wait for
     another process that writes; `on_wait` is called when the wait begins. `metadata` is called
     with the path of each file, and returns metadata of your own (text, numbers, booleans) for
-    `where`; a file whose metadata changed is read again. `loader_options` go to the loaders that
-    take them.
+    `where`; a file whose metadata changed is read again. `storage` says how a
+    URL is reached (see `mmrerank.index.lance.storage`). `loader_options` go to the loaders that take
+    them.
 
-    The folder is made when something is written. Raises `StoreError` if there is no index in the
+    `folder` of an index at a URL has copies of its images. The folder is made when something is written. Raises `StoreError` if there is no index in the
     folder and `create` is False, or if it cannot be opened; `MissingDependencyError` if the extra
-    `chroma` is not installed; `InvalidInputError` for an unknown name of an embedder.
+    `chroma` (at a URL: `lancedb`) is not installed; `InvalidInputError` for an unknown name of an embedder.
     """
 
     def __init__(
@@ -72,34 +70,34 @@ class Index:
         *,
         create: bool = True,
         embedder: TextEmbedder | str | None = None,
+        image_embedder: Embedder | str | None = None,
+        vectors: VectorStore | str | None = None,
         ocr: bool | None = None,
         figures: bool = True,
         lock_timeout: float = 60.0,
         on_wait: Callable[[], object] | None = None,
         metadata: MetadataOf | None = None,
+        storage: Storage | None = None,
         **loader_options: Any,
     ) -> None:
-        if not isinstance(folder, (str, os.PathLike)):
-            raise InvalidInputError(f"an index is in a folder, not in a {type(folder).__name__}")
-        self._name = os.fspath(folder)  # for messages
-        self.folder = Path(os.path.abspath(folder))  # noqa: PTH100 - a link keeps its own name
+        self._home = index_home(folder, storage, vectors)
+        self._name, self.folder = self._home.name, self._home.folder
         self.image_root = self.folder / IMAGES
-        self._given_embedder = embedder_name(embedder) if isinstance(embedder, str) else embedder
+        self._embedders = named(embedder), named_image_embedder(image_embedder)
         self._reader = FileReader(
             self.image_root, ocr=ocr, figures=figures, metadata=metadata, options=loader_options
         )
         self._lock_timeout, self._on_wait = lock_timeout, on_wait
         self._parts: Parts | None = None
         self._is_closed = False
-        if has_ledger(self.folder, self._name, required=not create):
+        if self._home.is_there(required=not create):
             self._open()
 
     def _open(self) -> Parts:
         """The parts of the index, made if they are missing."""
         self._check_open()
         if self._parts is None:
-            self._parts = open_parts(self.folder, self._name, self._given_embedder)
-            renew_words(self._parts.ledger, timeout=self._lock_timeout, on_wait=self._on_wait)
+            self._parts = self._home.opened(*self._embedders, self._lock_timeout, self._on_wait)
         return self._parts
 
     def _check_open(self) -> None:
@@ -167,7 +165,8 @@ class Index:
                 found = replace(found, folders=[], folders_without_files=[])
             report = indexer.sync(found, verify=verify, show_progress=show_progress)
             if report.changed or report.removed:
-                report.images_removed = indexer.remove_unused_images(self.image_root)
+                report.images_removed = indexer.remove_unused_images()
+            indexer.embed_missing_images(show_progress=show_progress)
             indexer.look_at_pictures(self.image_root, show_progress=show_progress)
         self._reader.remove_unused_words()
         return report
@@ -201,7 +200,7 @@ class Index:
         with self._writing() as indexer:
             for path in removed:
                 indexer.remove(path)
-            indexer.remove_unused_images(self.image_root)
+            indexer.remove_unused_images()
             indexer.look_at_pictures(self.image_root)
         return removed
 
@@ -213,7 +212,7 @@ class Index:
         Raises `StoreError` if the index cannot be read or written at all.
         """
         with self._writing(recover=mend) as indexer:
-            return indexer.check(self.image_root, mend=mend)
+            return indexer.check(mend=mend)
 
     def caption(self, captioner: Captioner, *, show_progress: bool = False) -> CaptionReport:
         """Ask for a caption of each image that has none from this captioner; call `sync` first.
@@ -241,29 +240,25 @@ class Index:
     # -- searching
 
     def search(
-        self,
-        query: Query,
-        reranker: Reranker | None = None,
-        *,
-        top_n: int = 5,
-        fetch_k: int = 50,
-        where: Where | None = None,
-        routes: Routes = ROUTES,
-        rerank_captions: bool = False,
+        self, query: Query, reranker: Reranker | None = None, **options: Unpack[SearchOptions]
     ) -> list[Hit]:
-        """The best `top_n` of the `fetch_k` candidates that the routes find.
+        """The best `top_n` (5) of the `fetch_k` candidates (50) that the routes find.
 
-        Without a reranker, the candidates in the order of the routes' fused ranks. A figure and the
-        chunk that cites it are one result. `where`: see `mmrerank.index.filters`. `routes`:
-        "words", "vectors" and "captions" (see `caption`); a mapping gives them weights other than 1,
-        as `{"words": 2, "vectors": 1}`. A missing image is left out with a
+        The query may have images (`Content`). Without a reranker, the candidates come in the order
+        of the routes' fusion; so they do, with a `RerankWarning`, if the query is only an image and
+        the reranker reads none. A figure and the chunk that cites it are one result. `where`: see
+        `mmrerank.index.filters`. `routes`: "words", "vectors", "captions" (see `caption`) and
+        "images", by default all that the index has; a mapping gives them weights other than 1, as
+        `{"words": 2, "vectors": 1}`. `fusion`: by "ranks", or by normalised "scores"
+        (`mmrerank.index.rank_fusion`). A missing image of an entry is left out with a
         `RerankWarning`. `rerank_captions` lets the reranker read generated captions of figures too.
 
-        Raises `InvalidInputError` for an empty query or options that cannot be used, `StoreError`
-        if the index is empty or cannot be searched, and what the reranker raises.
+        Raises `InvalidInputError` for an empty query, one that no route can read
+        (`UnsupportedModalityError`) and options that cannot be used, `ImageError` for an image of
+        the query that cannot be used, `StoreError` if the index is empty or cannot be searched, and
+        what the embedders and the reranker raise.
         """
-        settings = SearchSettings(top_n, fetch_k, where, routes, rerank_captions)
-        return self._search(query, reranker, settings).hits()
+        return self._search(query, reranker, SearchSettings(**options)).hits()
 
     async def asearch(
         self, query: Query, reranker: Reranker | None = None, **options: Unpack[SearchOptions]
@@ -288,7 +283,9 @@ class Index:
     def _search(self, query: Query, reranker: Reranker | None, settings: SearchSettings) -> Search:
         """A search with its candidates, before reranking."""
         content = searchable(query)
-        if not len(self):
+        self._check_open()
+        # Counted as last seen, and again if there was nothing: what is at a URL is asked only then.
+        if self._parts is None or not (self._parts.ledger.count("entries") or len(self)):
             raise empty_index(self._name)
         with typed_errors(self._name, "searched"):
             return self._open().searcher.search(content, settings, reranker)

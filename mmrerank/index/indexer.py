@@ -25,17 +25,17 @@ from mmrerank.index.check import (
     require_ledger,
 )
 from mmrerank.index.embedding import IndexEmbedder
+from mmrerank.index.image_vectors import ImageIndexer
 from mmrerank.index.ledger import Entry, FileRecord, Ledger
 from mmrerank.index.pictures import Picture, describe
 from mmrerank.index.report import SyncReport, report_folders
 from mmrerank.index.scan import Scan, has_text_name, size_and_time
 from mmrerank.index.writer import Writer
 from mmrerank.loaders.base import Chunk
-from mmrerank.loaders.saving import remove_unused
 from mmrerank.ocr.bm25 import tokenize
 from mmrerank.ocr.words import loader_facts
 from mmrerank.progress import progress
-from mmrerank.retrieval.vector_store import Record, VectorStore
+from mmrerank.retrieval.vector_store import IMAGE, TEXT, Record, Vector, VectorStore
 from mmrerank.timing import Timer
 from mmrerank.types import Image
 
@@ -68,12 +68,14 @@ class Indexer:
         writer: Writer,
         store: VectorStore,
         embedder: IndexEmbedder,
+        images: ImageIndexer,
         *,
         read: Read,
         options: Callable[[Path], str],
     ) -> None:
         self._ledger, self._writer, self._store = ledger, writer, store
-        self._embedder, self._read, self._options = embedder, read, options
+        self._embedder, self._images = embedder, images
+        self._read, self._options = read, options
         self._timer = Timer()
 
     def recover(self) -> None:
@@ -160,17 +162,36 @@ class Indexer:
         """Put a file's chunks in place of all that the index has of it. Raises `StoreError`."""
         entries = [self._entry(record.path, chunk) for chunk in chunks]
         self._writer.intend(entry.vector_id for entry in entries)
+        refs = self._images.refs_of(entries)
+        problems: dict[str, str] = {}
         for start in range(0, len(entries), _BATCH):
             some = entries[start : start + _BATCH]
-            vectors = self._embedder.embed_texts([entry.text for entry in some])
-            self._store.upsert(
-                [
-                    Record(id=e.vector_id, vector=v, text=e.text, metadata=e.metadata)
-                    for e, v in zip(some, vectors, strict=True)
-                ]
-            )
-        self._writer.swap(record, entries)
+            own = {e.vector_id: refs[e.vector_id] for e in some if e.vector_id in refs}
+            images = self._images.embedded(own)
+            self._store.upsert(self._records(some, images.vectors))
+            problems.update(images.problems)
+        self._writer.swap(record, entries, problems)
         self._delete_vectors(self._writer.left_over())
+
+    def _records(self, entries: Sequence[Entry], images: Mapping[str, Vector]) -> list[Record]:
+        """Entries with the vectors of their texts, and of those images that have one."""
+        texts = self._embedder.embed_texts([entry.text for entry in entries])
+        return [
+            Record(
+                id=one.vector_id,
+                vectors={
+                    TEXT: vector,
+                    **({IMAGE: images[one.vector_id]} if one.vector_id in images else {}),
+                },
+                text=one.text,
+                metadata=one.metadata,
+            )
+            for one, vector in zip(entries, texts, strict=True)
+        ]
+
+    def embed_missing_images(self, *, show_progress: bool = False) -> None:
+        """Embed the images that lack a vector. Raises what the image embedder raises."""
+        self._images.add_missing(show_progress=show_progress)
 
     def write_captions(self, found: Mapping[str, Captioned], captioner: Captioner) -> None:
         """Write the captions among what a captioner found, by image. Raises `StoreError`."""
@@ -179,10 +200,10 @@ class Indexer:
             some = {ref: found[ref] for ref in refs[start : start + _BATCH]}
             self._writer.set_captions(caption_rows(some, captioner.model.name, self._embedder))
 
-    def remove_unused_images(self, image_root: Path) -> int:
+    def remove_unused_images(self) -> int:
         """Remove images that no entry refers to, and their captions; how many images."""
         self._writer.remove_unused_captions()
-        return remove_unused(image_root, self._ledger.images())
+        return self._writer.remove_unused_images()
 
     def remove(self, path: str) -> None:
         """Remove a file and all that the index has of it. Raises `StoreError`."""
@@ -196,6 +217,7 @@ class Indexer:
         """
         self._writer.forget_pictures()
         entries = self._ledger.figures_without_picture()
+        self._ledger.fetch_images(entries)
         bar = progress(entries, "Comparing pictures", show=show_progress and len(entries) > _BATCH)
         new: dict[str, Picture] = {}
         for entry in bar:
@@ -208,7 +230,7 @@ class Indexer:
         if new:
             self._writer.add_pictures(new)
 
-    def check(self, image_root: Path, *, mend: bool) -> list[Problem]:
+    def check(self, *, mend: bool) -> list[Problem]:
         """What is wrong; see `Index.check`."""
         problems: list[Problem] = []
         if records := records_without_ledger(self._ledger, self._writer, self._store):
@@ -216,10 +238,11 @@ class Indexer:
             if not mend:
                 return problems
             adopt(records, self._writer)
-        problems += find_problems(self._ledger, self._writer, self._store, image_root)
+        problems += find_problems(self._ledger, self._writer, self._store)
         if mend:
             for problem in problems:
                 self._delete_vectors(problem.vector_ids)
+                self._writer.forget_image_vectors(problem.image_vector_ids)
                 for path in problem.files:
                     self._writer.touch(FileRecord(path, -1, -1, "", ""))
         return problems

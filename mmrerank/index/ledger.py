@@ -1,30 +1,21 @@
-"""The ledger of an index: which files and entries are live, in SQLite beside the vectors.
+"""The ledger of an index: which files and entries are live.
 
-Readers keep only what is live in the ledger, whatever the vector store holds. `mmrerank.index.writer`
-changes it.
+`SQLiteLedger` is that of a folder, beside its vectors; `mmrerank.index.lance` keeps one at a URL.
+Readers keep only what is live in the ledger, whatever the vector store holds.
 """
 
 from __future__ import annotations
 
-import json
-import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Protocol
 
-from mmrerank.errors import StoreError
 from mmrerank.index.pictures import Picture
-from mmrerank.index.schema import VERSION, migrate
 
-__all__ = ["MAX_VARIABLES", "Entry", "FileRecord", "Ledger"]
+__all__ = ["Entry", "FileRecord", "Ledger", "Unembedded", "WordsOf"]
 
-_CACHE = 16_000  # KiB of the file that each connection keeps in memory
-_BUSY = 30.0  # seconds that one statement waits for another process's transaction
-MAX_VARIABLES = 30_000  # in one SQL statement; SQLite takes 32,766
-
-_SELECT = "SELECT number, id, vector_id, path, kind, page, text, words, metadata FROM entries"
+WordsOf = Literal["entries", "captions"]
+"""What has words to be searched: the entries, or the captions that a model wrote."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,235 +53,116 @@ class Entry:
     number: int = 0
 
 
-class Ledger:
-    """A ledger, open for reading; `mmrerank.index.writer.writing` lets one process change it.
+@dataclass(frozen=True, slots=True)
+class Unembedded:
+    """An entry whose image has no vector yet: its vector id, its file, and the image's reference."""
 
-    Raises `StoreError` where the file is damaged, of a newer version, or cannot be opened.
-    """
+    vector_id: str
+    path: str
+    ref: str
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._is_closed = False
-        self._idle: list[sqlite3.Connection] = []  # for reading; those in use are not here
-        with self._errors():
-            self._database = self._connect(create=True)
-            try:
-                self._prepare()
-            except BaseException:
-                self._database.close()
-                raise
-        self._file = _identity(path)
 
-    def _prepare(self) -> None:
-        (version,) = self._database.execute("PRAGMA user_version").fetchone()
-        if version > VERSION:
-            raise StoreError(
-                f"{self.path} was written by a newer version of mmrerank "
-                f"(its schema is {version}, the newest known here is {VERSION})"
-            )
-        self._database.execute("PRAGMA journal_mode = WAL")
-        self._database.execute("PRAGMA synchronous = FULL")  # a swap survives a power cut
-        self._database.execute("PRAGMA foreign_keys = ON")
-        if version < VERSION:
-            migrate(self._database, version)
+class Ledger(Protocol):
+    """What searches and indexers read. All methods may raise `StoreError`."""
 
-    def _connect(self, *, create: bool = False) -> sqlite3.Connection:
-        name = f"{self.path.absolute().as_uri()}?mode={'rwc' if create else 'rw'}"
-        database = sqlite3.connect(name, uri=True, timeout=_BUSY, check_same_thread=False)
-        database.execute(f"PRAGMA cache_size = -{_CACHE}")
-        return database
+    @property
+    def place(self) -> str:
+        """Where the index is, for messages."""
 
     def close(self) -> None:
-        """Close the file. Safe to call twice."""
-        self._is_closed = True
-        self._database.close()
-        while self._idle:
-            self._idle.pop().close()
+        """Close what is open. Safe to call twice."""
 
-    def rows(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """The rows of a SELECT statement. Raises `StoreError`."""
-        with self._errors(), self._connection() as database:
-            return database.execute(statement, values).fetchall()
-
-    @contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
-        """A connection to read with. Each thread has its own while it reads: SQLite lets one
-        statement at a time run on a connection.
-        """
-        self._check_file()
-        try:
-            database = self._idle.pop()
-        except IndexError:
-            database = self._connect()
-        try:
-            yield database
-        finally:
-            if self._is_closed:
-                database.close()
-            else:
-                self._idle.append(database)
-
-    def _check_file(self) -> None:
-        """An open file that was deleted can still be read and written, without any effect."""
-        if self._is_closed:
-            raise StoreError(f"{self.path} is closed")
-        if _identity(self.path) != self._file:
-            raise StoreError(f"{self.path} was deleted or replaced while it was open")
-
-    # -- reading
+    def refresh(self) -> int:
+        """See what others have written by now; the epoch."""
 
     def epoch(self) -> int:
-        """A number that grows with each change, whichever process makes it."""
-        return int(self.note("epoch") or 0)
+        """A number that grows with each change that this ledger has seen."""
 
     def note(self, name: str) -> str | None:
         """A fact about the whole index, such as its embedder; None if it was never set."""
-        rows = self.rows("SELECT value FROM notes WHERE name = ?", (name,))
-        return str(rows[0][0]) if rows else None
 
     def files(self) -> list[FileRecord]:
         """All files, ordered by path."""
-        statement = "SELECT path, size, modified, options, digest FROM files ORDER BY path"
-        return [FileRecord(*row) for row in self.rows(statement)]
 
     def __len__(self) -> int:
-        return int(self.rows("SELECT count(*) FROM entries")[0][0])
+        """How many entries there are."""
+
+    # -- entries
 
     def vector_ids(self) -> set[str]:
         """All live vector ids."""
-        return {row[0] for row in self.rows("SELECT vector_id FROM entries")}
 
     def entries(self, path: str) -> list[Entry]:
         """The entries of a file, in their order; [] for a file that is not in the index."""
-        return self._entries(f"{_SELECT} WHERE path = ? ORDER BY number", path)
 
     def live(self, vector_ids: Sequence[str]) -> dict[str, Entry]:
         """The entries of those vector ids that are live."""
-        return {entry.vector_id: entry for entry in self._matching("vector_id", vector_ids)}
 
     def numbered(self, numbers: Sequence[int]) -> dict[int, Entry]:
-        """The entries with these numbers that are live."""
-        return {entry.number: entry for entry in self._matching("number", numbers)}
+        """The entries with these numbers that are live, all as of one moment."""
 
-    def numbers(self, vector_ids: Sequence[str]) -> dict[str, int]:
-        """The numbers of the live entries among those with these vector ids."""
-        numbers: dict[str, int] = {}
-        for some, marks in _in_pieces(vector_ids):
-            statement = f"SELECT vector_id, number FROM entries WHERE vector_id IN ({marks})"  # noqa: S608 - marks only
-            numbers.update(self.rows(statement, some))
-        return numbers
-
-    def pictures(self, refs: Sequence[str]) -> dict[str, Picture]:
-        """What is known of images, to compare them; images not yet examined are left out."""
-        pictures: dict[str, Picture] = {}
-        for some, marks in _in_pieces(refs):
-            for ref, *facts in self.rows(
-                f"SELECT ref, whole, inner, words FROM pictures WHERE ref IN ({marks})",  # noqa: S608 - marks only
-                some,
-            ):
-                pictures[ref] = Picture(*facts)
-        return pictures
-
-    def figures_without_picture(self) -> list[Entry]:
-        """Entries of figures whose images are not yet examined."""
-        return self._entries(
-            f"{_SELECT} WHERE kind = 'figure' AND number IN (SELECT entry FROM images "  # noqa: S608 - a constant
-            "LEFT JOIN pictures USING (ref) WHERE pictures.ref IS NULL) ORDER BY number"
-        )
+    def numbers(self, vector_ids: Sequence[str], *, needs_text: bool = False) -> dict[str, int]:
+        """The numbers of the live entries, or those with text, among those with these vector ids."""
 
     def words_of_pages(self, path: str, pages: Sequence[int]) -> dict[int, list[str]]:
         """The words of all entries of a file on these pages, in their order."""
-        marks = ", ".join("?" * len(pages))
-        words: dict[int, list[str]] = {}
-        for page, own in self.rows(
-            f"SELECT page, words FROM entries WHERE path = ? AND page IN ({marks}) ORDER BY number",  # noqa: S608 - marks only
-            (path, *pages),
-        ):
-            words.setdefault(page, []).extend(own.split())
-        return words
 
-    def texts_of_images(self, refs: Sequence[str]) -> dict[str, str]:
-        """Captions and words of figures, by image; images without an entry are left out."""
-        marks = ", ".join("?" * len(refs))
-        rows = self.rows(
-            "SELECT images.ref, text, metadata FROM images JOIN entries ON images.entry = number "  # noqa: S608 - marks only
-            f"WHERE entries.kind = 'figure' AND images.ref IN ({marks})",
-            refs,
-        )
-        return {
-            str(ref): str(text).removesuffix(str(json.loads(metadata).get("section", "")))
-            for ref, text, metadata in rows
-        }
+    def has_field(self, name: str) -> bool:
+        """Has any entry this key in its metadata? Reads all entries."""
+
+    # -- images
 
     def images(self) -> set[str]:
         """All images that live entries refer to."""
-        return {row[0] for row in self.rows("SELECT DISTINCT ref FROM images")}
 
-    def _matching(self, column: str, values: Sequence[Any]) -> Iterator[Entry]:
-        for some, marks in _in_pieces(values):
-            yield from self._entries(f"{_SELECT} WHERE {column} IN ({marks})", *some)
+    def fetch_images(self, entries: Sequence[Entry]) -> None:
+        """Bring the images of entries to the local image root, with what is known of them.
 
-    def _entries(self, statement: str, *values: Any) -> list[Entry]:
-        rows = self.rows(statement, values)
-        refs = self._refs([row[0] for row in rows])
-        return [
-            Entry(
-                number=number,
-                id=id_,
-                vector_id=vector_id,
-                path=path,
-                kind=kind,
-                page=page,
-                text=text,
-                words=words,
-                metadata=json.loads(metadata),
-                images=tuple(refs.get(number, ())),
-            )
-            for number, id_, vector_id, path, kind, page, text, words, metadata in rows
-        ]
+        One that cannot be had is left out, with a `RerankWarning`; a folder has them already.
+        """
 
-    def _refs(self, numbers: Sequence[int]) -> dict[int, list[str]]:
-        refs: dict[int, list[str]] = {}
-        for some, marks in _in_pieces(numbers):
-            for number, ref in self.rows(
-                f"SELECT entry, ref FROM images WHERE entry IN ({marks}) ORDER BY entry, position",  # noqa: S608 - marks only
-                some,
-            ):
-                refs.setdefault(number, []).append(ref)
-        return refs
+    def fetch_all_images(self) -> None:
+        """As `fetch_images`, for all entries."""
 
-    @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All statements of the block, or none of them. Raises `StoreError`."""
-        with self._errors():
-            self._check_file()
-            self._database.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._database
-            except BaseException:
-                self._database.rollback()
-                raise
-            self._database.commit()
+    def missing_images(self) -> set[str]:
+        """The images that live entries refer to and that are not stored."""
 
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:  # a full disk, a damaged file, no permission
-            raise StoreError(f"{self.path}: {error}") from error
+    def pictures(self, refs: Sequence[str]) -> dict[str, Picture]:
+        """What is known of images, to compare them; images not yet examined are left out."""
 
+    def figures_without_picture(self) -> list[Entry]:
+        """Entries of figures whose images are not yet examined."""
 
-def _in_pieces(values: Sequence[Any]) -> Iterator[tuple[Sequence[Any], str]]:
-    """The values in pieces that fit a SQL statement, with as many question marks."""
-    for start in range(0, len(values), MAX_VARIABLES):
-        some = values[start : start + MAX_VARIABLES]
-        yield some, ", ".join("?" * len(some))
+    def texts_of_images(self, refs: Sequence[str]) -> dict[str, str]:
+        """Captions and words of figures, by image; images without an entry are left out."""
 
+    def unembedded(self) -> list[Unembedded]:
+        """The entries that lack the vector of an image; see `mmrerank.index.image_vectors`."""
 
-def _identity(path: Path) -> tuple[int, int] | None:
-    """Which file a path names now; None for none."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
+    def has_image_vectors(self) -> bool:
+        """Has any entry the vector of an image?"""
+
+    def image_vector_ids(self) -> set[str]:
+        """The vector ids of the entries that were given the vector of an image."""
+
+    # -- words
+
+    def count(self, of: WordsOf) -> int:
+        """How many entries, or captions, there are."""
+
+    def word_counts(self, of: WordsOf, words: Sequence[str]) -> dict[str, int]:
+        """How many have each of these words; words that none has may be left out."""
+
+    def matching(self, of: WordsOf, words: Sequence[str], k: int) -> list[tuple[int, float]]:
+        """The numbers of the best `k` with any of these words, with BM25 scores, best first."""
+
+    # -- generated captions
+
+    def captions(self, refs: Sequence[str] | None) -> list[tuple[str, str, str, str]]:
+        """Reference, key, model and caption (JSON) of these images, or of all."""
+
+    def caption_vectors(self) -> list[tuple[int, bytes]]:
+        """The number and vector (32-bit floats, little-endian) of each caption."""
+
+    def captioned_entries(self, number: int) -> list[int]:
+        """The numbers of the entries with the image of this caption, in their order."""

@@ -1,10 +1,10 @@
-"""The lexical route: BM25 over text, captions and words in images, in SQLite's FTS5."""
+"""The lexical route: BM25 over text, captions and words in images, where the ledger keeps them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mmrerank.index.ledger import MAX_VARIABLES, Ledger
+from mmrerank.index.ledger import Ledger, WordsOf
 from mmrerank.ocr.bm25 import WordStatistics, tokenize
 from mmrerank.ocr.query_words import without_answer_format
 
@@ -18,16 +18,15 @@ _MAX_COUNTED = 50_000  # words whose counts are kept
 
 
 class LexicalRoute:
-    """Searches the words of a ledger's entries, or those of another `table` of words."""
+    """Searches the words of a ledger's entries, or those `of` its captions."""
 
-    def __init__(self, ledger: Ledger, table: str = "lexical") -> None:
-        self._ledger, self._table = ledger, table
+    def __init__(self, ledger: Ledger, of: WordsOf = "entries") -> None:
+        self._ledger, self._of = ledger, of
         self._counts: tuple[int, dict[str, int]] = (-1, {})  # an epoch, and entries by word
 
     def count(self) -> int:
-        """How many entries the table has."""
-        content = "entries" if self._table == "lexical" else "captions"
-        return int(self._ledger.rows(f"SELECT count(*) FROM {content}")[0][0])  # noqa: S608 - one of two names
+        """How many entries, or captions, there are."""
+        return self._ledger.count(self._of)
 
     def statistics(self, words: Sequence[str]) -> WordStatistics:
         """How often each of `words` occurs in the whole index."""
@@ -37,24 +36,15 @@ class LexicalRoute:
     def _counted(self, words: Sequence[str]) -> dict[str, int]:
         """How many entries have each word, without those that none has.
 
-        FTS5 counts by reading all places of a word, which takes longest for those that are in
-        most queries: so counts are kept until the index changes.
+        Counting takes longest for words that are in most queries: so counts are kept until the
+        index changes.
         """
         epoch = self._ledger.epoch()
         kept_at, kept = self._counts
         if kept_at != epoch or len(kept) > _MAX_COUNTED:
             kept = {}
         new = [word for word in words if word not in kept]
-        found: dict[str, int] = {}
-        for start in range(0, len(new), MAX_VARIABLES):
-            some = new[start : start + MAX_VARIABLES]
-            marks = ", ".join("?" * len(some))
-            found.update(
-                self._ledger.rows(
-                    f"SELECT term, doc FROM {self._table}_terms WHERE term IN ({marks})",  # noqa: S608 - a name of ours, and marks
-                    some,
-                )
-            )
+        found = self._ledger.word_counts(self._of, new)
         counts = kept | {word: found.get(word, 0) for word in new}
         self._counts = epoch, counts
         return {word: counts[word] for word in words if counts[word]}
@@ -68,15 +58,7 @@ class LexicalRoute:
         query = without_answer_format(query)
         words = tokenize(query) or tokenize(query, stop_words=True)
         chosen = _rarest(self.statistics(words))
-        if not chosen:
-            return []
-        match = " OR ".join(f'"{word}"' for word in chosen)  # tokens hold letters and digits only
-        rows = self._ledger.rows(
-            f"SELECT rowid, -rank FROM {self._table} WHERE {self._table} MATCH ? "  # noqa: S608 - a name of ours
-            "ORDER BY rank LIMIT ?",
-            (match, k),
-        )
-        return [(int(number), float(score)) for number, score in rows]
+        return self._ledger.matching(self._of, chosen, k) if chosen else []
 
 
 def _rarest(statistics: WordStatistics) -> list[str]:

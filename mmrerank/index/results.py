@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ class Results:
         refs = list(dict.fromkeys(ref for found in candidates for ref in found.entry.images))
         copies = originals(refs, self._ledger.pictures(refs))
         ranked = one_per_figure(ranked, copies)[:top_n]
+        self._ledger.fetch_images([one.entry for one in ranked])
         captions = self._captions(ranked)
         in_images = self._ledger.texts_of_images(
             [one.best_image for one in ranked if one.best_image]
@@ -136,5 +138,11 @@ def _matched(words: Mapping[str, set[str]], tokens: set[str]) -> list[str]:
     matched: list[str] = []
     for word, own in words.items():
         pieces = [word] if own <= tokens else _JOINTS.split(word)  # of 4471-C, perhaps the C only
-        matched += [p.strip("?!.,;:\"'()[]") for p in pieces if tokens & set(tokenize(p))]
+        matched += [p.strip("?!.,;:\"'()[]") for p in pieces if not tokens.isdisjoint(_tokens(p))]
     return list(dict.fromkeys(matched))
+
+
+@lru_cache(maxsize=1024)
+def _tokens(piece: str) -> frozenset[str]:
+    """The tokens of a piece of a query, which each result is compared with."""
+    return frozenset(tokenize(piece))

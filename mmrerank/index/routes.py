@@ -1,4 +1,4 @@
-"""Routes: the ways in which a search finds candidates. Each ranks entries; ranks are fused."""
+"""Routes: the ways in which a search finds candidates. Each ranks entries; rankings are fused."""
 
 from __future__ import annotations
 
@@ -8,17 +8,15 @@ from typing import Protocol
 
 from mmrerank.errors import InvalidInputError
 from mmrerank.index.duplicates import Found, distinct
-from mmrerank.index.embedding import IndexEmbedder
 from mmrerank.index.ledger import Entry, Ledger
 from mmrerank.index.lexical import LexicalRoute
-from mmrerank.index.rank_fusion import fuse_ranks
-from mmrerank.retrieval.vector_store import VectorStore
+from mmrerank.index.rank_fusion import Fusion, Ranking, fuse
 from mmrerank.types import Content
 
-__all__ = ["WEIGHTS", "Keep", "Route", "TextVectorRoute", "WordRoute", "best_kept", "find"]
+__all__ = ["WEIGHTS", "Keep", "Route", "WordRoute", "best_kept", "find"]
 
-WEIGHTS = {"words": 1.0, "vectors": 1.0, "captions": 1.0}
-"""The weight of each route in the fusion of ranks."""
+WEIGHTS = {"words": 1.0, "vectors": 1.0, "captions": 1.0, "images": 1.0}
+"""The weight of each route in the fusion of rankings."""
 
 _WIDER = 4  # times as many candidates are asked for if filters or stale entries left too few
 
@@ -27,12 +25,13 @@ Keep = Callable[[Entry], bool] | None
 
 
 class Route(Protocol):
-    """One way to find entries for a query. An image route would embed `query.images`."""
+    """One way to find entries for a query."""
 
-    def search(self, query: Content, k: int, keep: Keep) -> list[int]:
-        """The numbers of the best `k` entries that `keep` accepts, best first.
+    def search(self, query: Content, k: int, keep: Keep) -> Ranking:
+        """The numbers of the best `k` entries that `keep` accepts with their scores, best first.
 
-        An entry with several vectors is listed once, at its best.
+        An entry with several vectors is listed once, at its best. A query without what the route
+        searches by finds nothing.
         """
 
 
@@ -42,40 +41,21 @@ class WordRoute:
     def __init__(self, ledger: Ledger, lexical: LexicalRoute) -> None:
         self._ledger, self._lexical = ledger, lexical
 
-    def search(self, query: Content, k: int, keep: Keep) -> list[int]:
+    def search(self, query: Content, k: int, keep: Keep) -> Ranking:
         """See `Route`. Raises `StoreError`."""
-
-        def best(count: int) -> tuple[list[int], bool]:
-            matches = self._lexical.search(query.text or "", count)
-            return [number for number, _ in matches], len(matches) < count
-
-        return best_kept(best, k, keep, self._ledger)
-
-
-class TextVectorRoute:
-    """Cosine similarity of text vectors."""
-
-    def __init__(self, ledger: Ledger, store: VectorStore, embedder: IndexEmbedder) -> None:
-        self._ledger, self._store, self._embedder = ledger, store, embedder
-
-    def search(self, query: Content, k: int, keep: Keep) -> list[int]:
-        """See `Route`. Raises what the vector store raises, and `StoreError`."""
-        if not (query.text or "").strip():
+        if not query.text:
             return []
-        vector = self._embedder.embed_query(query.text or "")
 
-        def best(count: int) -> tuple[list[int], bool]:
-            matches = self._store.query(vector, count)
-            numbers = self._ledger.numbers([match.id for match in matches])
-            live = [numbers[match.id] for match in matches if match.id in numbers]
-            return live, len(matches) < count
+        def best(count: int) -> tuple[Ranking, bool]:
+            matches = self._lexical.search(query.text or "", count)
+            return matches, len(matches) < count
 
         return best_kept(best, k, keep, self._ledger)
 
 
 def best_kept(
-    best: Callable[[int], tuple[list[int], bool]], k: int, keep: Keep, ledger: Ledger
-) -> list[int]:
+    best: Callable[[int], tuple[Ranking, bool]], k: int, keep: Keep, ledger: Ledger
+) -> Ranking:
     """The best `k` entries that `keep` accepts: `best` is asked for more until there are enough.
 
     `best(count)` returns about the `count` best entries, and whether these are all. Entries are
@@ -83,12 +63,12 @@ def best_kept(
     """
     count = k
     while True:
-        numbers, is_all = best(count)
+        ranking, is_all = best(count)
         if keep is not None:
-            entries = ledger.numbered(numbers)
-            numbers = [n for n in numbers if n in entries and keep(entries[n])]
-        if len(numbers) >= k or is_all:
-            return numbers[:k]
+            entries = ledger.numbered([number for number, _ in ranking])
+            ranking = [(n, score) for n, score in ranking if n in entries and keep(entries[n])]
+        if len(ranking) >= k or is_all:
+            return ranking[:k]
         count *= _WIDER
 
 
@@ -100,6 +80,7 @@ def find(
     *,
     keep: Keep = None,
     weights: Mapping[str, float] = WEIGHTS,
+    fusion: Fusion = "ranks",
 ) -> list[Found]:
     """The best `k` candidates of all routes, which run side by side. Raises what a route raises.
 
@@ -109,9 +90,9 @@ def find(
     if not routes:
         raise InvalidInputError("a search needs at least one route")
     ranked = _side_by_side(routes, query, k, keep)
-    fused = fuse_ranks(ranked, weights)
+    fused = fuse(ranked, weights, fusion)
     ranks = {
-        name: {number: rank for rank, number in enumerate(found, start=1)}
+        name: {number: rank for rank, (number, _) in enumerate(found, start=1)}
         for name, found in ranked.items()
     }
     entries = ledger.numbered([number for number, _ in fused])
@@ -126,7 +107,7 @@ def find(
 
 def _side_by_side(
     routes: Mapping[str, Route], query: Content, k: int, keep: Keep
-) -> dict[str, list[int]]:
+) -> dict[str, Ranking]:
     """What each route finds; the last one runs in this thread."""
     *others, last = routes
     with ThreadPoolExecutor(max(1, len(others)), "mmrerank-route") as pool:

@@ -6,7 +6,7 @@ import sqlite3
 
 __all__ = ["VERSION", "migrate"]
 
-VERSION = 3
+VERSION = 4
 """Raised with every change of the tables; `PRAGMA user_version` of the file."""
 
 _TABLES = """
@@ -102,7 +102,15 @@ CREATE TRIGGER caption_removed AFTER DELETE ON captions BEGIN
 END;
 """
 
-_STEPS = (_TABLES, _PICTURES_AND_COUNTS, _CAPTIONS)
+_IMAGE_VECTORS = """
+-- Entries whose image was embedded: it has a vector in the vector store, or cannot have one.
+CREATE TABLE image_vectors (
+    vector_id TEXT PRIMARY KEY REFERENCES entries (vector_id) ON DELETE CASCADE,
+    problem TEXT NOT NULL  -- why there is no vector; empty where there is one
+) WITHOUT ROWID;
+"""
+
+_STEPS = (_TABLES, _PICTURES_AND_COUNTS, _CAPTIONS, _IMAGE_VECTORS)
 """`_STEPS[n]` turns the tables of version n into those of version n + 1."""
 
 

@@ -13,8 +13,9 @@ from mmrerank.errors import InvalidInputError
 from mmrerank.index.duplicates import Found
 from mmrerank.index.figure_results import Ranked
 from mmrerank.index.filters import Where
-from mmrerank.index.hits import ROUTES, Hit, Routes, Stages
+from mmrerank.index.hits import Hit, Routes, Stages
 from mmrerank.index.ledger import Entry
+from mmrerank.index.rank_fusion import FUSIONS, Fusion
 from mmrerank.index.results import Results
 from mmrerank.timing import Timer, report_time
 from mmrerank.types import Content, RerankResult
@@ -31,23 +32,30 @@ class SearchOptions(TypedDict, total=False):
     top_n: int
     fetch_k: int
     where: Where | None
-    routes: Routes
+    routes: Routes | None
     rerank_captions: bool
+    fusion: Fusion
 
 
 @dataclass(frozen=True, slots=True)
 class SearchSettings:
-    """The values of `SearchOptions`. Raises `InvalidInputError` for counts below 1."""
+    """The values of `SearchOptions`.
+
+    Raises `InvalidInputError` for counts below 1 and an unknown fusion.
+    """
 
     top_n: int = 5
     fetch_k: int = 50
     where: Where | None = None
-    routes: Routes = ROUTES
+    routes: Routes | None = None
     rerank_captions: bool = False
+    fusion: Fusion = "ranks"
 
     def __post_init__(self) -> None:
         if any(not isinstance(n, int) or n < 1 for n in (self.top_n, self.fetch_k)):
             raise InvalidInputError("top_n and fetch_k must be whole numbers from 1 on")
+        if self.fusion not in FUSIONS:
+            raise InvalidInputError(f"fusion is {' or '.join(FUSIONS)}, not {self.fusion!r}")
 
     @property
     def candidates(self) -> int:
@@ -56,10 +64,13 @@ class SearchSettings:
 
 
 def searchable(query: Query) -> Content:
-    """A query whose halves of surrogate pairs are question marks. Raises `InvalidInputError`."""
+    """A query whose halves of surrogate pairs are question marks, and whose text is not blank.
+
+    Raises `InvalidInputError` for an empty query.
+    """
     content = check_query(query)
-    if content.text is None:
-        return content
+    if content.text is None or not content.text.strip():
+        return replace(content, text=None)
     return replace(content, text=content.text.encode("utf-8", "replace").decode())
 
 
@@ -68,7 +79,8 @@ class Search:
     """A search whose candidates are found and, with a reranker, ready to be reranked.
 
     `contents` is what the reranker reads of each candidate, `refs` the references of its images.
-    `search_time` is how many seconds the candidates took.
+    `search_time` is how many seconds the candidates took. `is_scored` is False if there is a
+    reranker that cannot read the query.
     """
 
     results: Results
@@ -79,6 +91,7 @@ class Search:
     reranker: Reranker | None = None
     contents: Sequence[Content] = ()
     refs: Sequence[Sequence[str]] = ()
+    is_scored: bool = True
 
     def hits(self) -> list[Hit]:
         """The best `top_n` results. Raises what the reranker raises."""
@@ -103,7 +116,10 @@ class Search:
     def found(self) -> list[Hit]:
         """The best `top_n` candidates, in the order of the routes' fusion."""
         return self._hits(
-            [Ranked(c.entry, i, c.score, None) for i, c in enumerate(self.candidates)]
+            [
+                Ranked(c.entry, i, c.score, None, self.is_scored)
+                for i, c in enumerate(self.candidates)
+            ]
         )
 
     def stages(self) -> Stages:

@@ -7,9 +7,10 @@ from collections.abc import Callable
 
 from mmrerank.captioning.caption import Caption
 from mmrerank.errors import StoreError, warn
-from mmrerank.index.captions import CAPTION_WORDS
 from mmrerank.index.ledger import Ledger
-from mmrerank.index.writer import Writer, writing
+from mmrerank.index.sqlite_ledger import SQLiteLedger
+from mmrerank.index.sqlite_writer import writing
+from mmrerank.index.writer import Writer
 from mmrerank.ocr.bm25 import TOKENIZER, tokenize
 
 __all__ = ["TOKENIZER_NOTE", "name_tokenizer", "renew_words"]
@@ -27,7 +28,7 @@ def name_tokenizer(ledger: Ledger, writer: Writer) -> None:
 
 
 def renew_words(
-    ledger: Ledger, *, timeout: float = 60.0, on_wait: Callable[[], object] | None = None
+    ledger: SQLiteLedger, *, timeout: float = 60.0, on_wait: Callable[[], object] | None = None
 ) -> None:
     """Cut the words of all entries from their texts, if another tokenizer has cut them.
 
@@ -47,11 +48,11 @@ def renew_words(
         )
 
 
-def _cut_again(ledger: Ledger) -> None:
+def _cut_again(ledger: SQLiteLedger) -> None:
     with ledger.transaction() as database:
         _cut_table(database, "entries", "text", lambda text: text)
         _cut_table(database, "captions", "caption", lambda line: Caption.from_json(line).text)
-        for words in ("lexical", CAPTION_WORDS):
+        for words in ("lexical", "caption_words"):
             database.execute(f"INSERT INTO {words} ({words}) VALUES ('rebuild')")  # noqa: S608 - a name of ours
         database.execute("INSERT OR REPLACE INTO notes VALUES (?, ?)", (TOKENIZER_NOTE, TOKENIZER))
 

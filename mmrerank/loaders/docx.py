@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any
+from typing import Any, BinaryIO
 
 from mmrerank.errors import DocumentError, MissingDependencyError, warn
 from mmrerank.loaders.charts import parse_xml
@@ -27,6 +27,7 @@ from mmrerank.loaders.elements import Element
 from mmrerank.loaders.html_reader import HTMLReader
 from mmrerank.loaders.mail import mail_elements
 from mmrerank.loaders.office import check_archive, part_chart, part_image, part_texts
+from mmrerank.loaders.office_archive import readable_archive
 from mmrerank.loaders.text import decoded, paragraphs
 from mmrerank.optional import require
 
@@ -45,7 +46,7 @@ _MAX_DEPTH = 3  # of documents within documents
 class DOCXLoader(ElementLoader):
     """Loads a DOCX file or a template; images are linked where they stand and where the text mentions them.
 
-    Headers and footers come first, each once, footnotes and endnotes last. Native charts and
+    Headers and footers come first, each once, footnotes, endnotes and comments last. Native charts and
     SmartArt become text, their words and numbers, and are named under `not_rendered`. Keywords are
     those of `LoaderOptions`.
     """
@@ -53,7 +54,7 @@ class DOCXLoader(ElementLoader):
     def elements(self) -> Iterator[Element]:
         """The parts of the document, in order."""
         check_archive(self.path)
-        yield from self._document(_open(self.path, self.path), depth=0)
+        yield from self._document(_open(self.path), depth=0)
 
     def _document(self, document: Any, depth: int) -> Iterator[Element]:
         levels = _heading_levels(document)
@@ -64,6 +65,7 @@ class DOCXLoader(ElementLoader):
             else:
                 yield from self._block(document.part, node, levels)
         yield from self._notes(document.part)
+        yield from self._comments(document.part)
 
     def _block(self, part: Any, node: Any, levels: dict[str, int]) -> Iterator[Element]:
         """A paragraph or a table, and the images in it."""
@@ -124,6 +126,16 @@ class DOCXLoader(ElementLoader):
                     for node in _blocks(note):
                         yield from self._block(related, node, {})
 
+    def _comments(self, part: Any) -> Iterator[Element]:
+        """The comments of reviewers, each with its author."""
+        for related in _related(part, "comments"):
+            root = parse_xml(related.blob)
+            for comment in root if root is not None else ():
+                text = "\n".join(filter(None, map(paragraph_text, comment.iter(f"{W}p"))))
+                author = comment.get(f"{W}author")
+                if text:
+                    yield Element(f"Comment by {author}: {text}" if author else f"Comment: {text}")
+
     def _alt_chunk(self, part: Any, relation: str | None, depth: int) -> Iterator[Element]:
         """Another file that Word shows as a part of this one: HTML, text, or a Word file."""
         try:
@@ -156,11 +168,11 @@ class DOCXLoader(ElementLoader):
         return None
 
 
-def _open(path: str, file: str | io.BytesIO) -> Any:
+def _open(path: str, file: BinaryIO | None = None) -> Any:
     """The document; also a template, or one with macros."""
     parts = _part_factory()
     package = require("docx.package").Package()
-    reader = require("docx.opc.pkgreader").PackageReader.from_file(file)
+    reader = require("docx.opc.pkgreader").PackageReader.from_file(readable_archive(path, file))
     require("docx.opc.package").Unmarshaller.unmarshal(reader, package, parts)
     main = package.main_document_part
     if main.content_type not in (_MAIN, *_OTHER_MAIN):
@@ -205,12 +217,14 @@ def _related(part: Any, *kinds: str) -> list[Any]:
 def _heading_levels(document: Any) -> dict[str, int]:
     """The level of each paragraph style that is a heading, by the style's id."""
     levels: dict[str, int] = {}
-    for style in document.styles:
-        name = (style.name or "").lower()
+    # Not python-docx's own styles: one without a type would cost the document.
+    for style in document.styles.element.iterfind(f"{W}style"):
+        identity = str(style.get(f"{W}styleId"))
+        name = next((str(node.get(f"{W}val")) for node in style.iterfind(f"{W}name")), "").lower()
         if name.startswith("heading ") and name[8:].isdecimal():
-            levels[style.style_id] = int(name[8:])
+            levels[identity] = int(name[8:])
         elif name == "title":
-            levels[style.style_id] = 1
+            levels[identity] = 1
     return levels
 
 

@@ -23,6 +23,8 @@ _BLOCKS = "address article aside blockquote body dd details div dl dt figcaption
 form header html li main nav ol p pre section table td th tr ul h1 h2 h3 h4 h5 h6 hr svg".split()
 _NOT_TEXT = "script style iframe head title".split()
 _INSTEAD = ["template", "noscript"]  # shown only where scripts do not run
+_DECLARATION = re.compile(r"^\s*<\?xml\b[^<>]*>")
+_FRAMES = {"iframe": "src", "frame": "src", "object": "data", "embed": "src"}
 _MAX_SPAN = 1000  # as in browsers; a larger number is a mistake
 
 # Their content is no markup, so one without an end swallows everything up to the end of the file.
@@ -45,8 +47,17 @@ class HTMLReader:
     def elements(self, markup: bytes | str) -> list[Element]:
         """The parts of the body in order, also of fragments and damaged HTML."""
         text = self._decoded(markup)
-        elements = self._parsed(text, [*_NOT_TEXT, *_INSTEAD])
-        return elements or self._parsed(text, _NOT_TEXT)
+        soup = self._soup(text)
+        self._warn_of_frames([node for node in soup(list(_FRAMES)) if not _is_read(node)])
+        elements = self._parsed(soup, [*_NOT_TEXT, *_INSTEAD])
+        return elements or self._parsed(self._soup(text), _NOT_TEXT)
+
+    def _warn_of_frames(self, frames: Sequence[Any]) -> None:
+        """Warn of other pages and files that a browser would show in this one."""
+        if frames:
+            count = f"{len(frames)} frames are" if len(frames) > 1 else "a frame is"
+            source = str(frames[0].get(_FRAMES[frames[0].name]) or "")
+            self._warn(f"{count} left out: <{frames[0].name}> {source[:100]}".rstrip())
 
     def _decoded(self, markup: bytes | str) -> str:
         if isinstance(markup, bytes):
@@ -55,6 +66,7 @@ class HTMLReader:
                 self._warn("some of its characters cannot be decoded")
             markup = dammit.unicode_markup or markup.decode("utf-8", "replace")
         markup = markup.replace("\0", "")  # as browsers do
+        markup = _DECLARATION.sub("", markup)  # for which Beautiful Soup warns of XML
         for tag in _SWALLOWING:
             markup = self._without_unclosed(markup, tag)
         return self._without_open_comment(markup)
@@ -83,9 +95,11 @@ class HTMLReader:
         self._warn("a comment has no end; what follows is read as text")
         return markup[:at] + markup[at + 4 :]
 
-    def _parsed(self, text: str, left_out: Sequence[str]) -> list[Element]:
+    def _soup(self, text: str) -> Any:
         # html.parser keeps a body inside a head that has no end, and cells inside open cells.
-        soup = require("bs4").BeautifulSoup(text, _parser())
+        return require("bs4").BeautifulSoup(text, _parser())
+
+    def _parsed(self, soup: Any, left_out: Sequence[str]) -> list[Element]:
         for tag in soup(left_out):
             tag.decompose()
         try:
@@ -175,6 +189,11 @@ class HTMLReader:
             return
         if element := self._loader.image_element(image, name=name[:200], caption=caption):
             yield element
+
+
+def _is_read(frame: Any) -> bool:
+    """Whether the text that an object stands for is in the page, and read with it."""
+    return frame.name == "object" and bool(frame.get_text(strip=True))
 
 
 def _parser() -> str:

@@ -17,6 +17,7 @@ from mmrerank.loaders.office import (
     part_texts,
     rendered_pages,
 )
+from mmrerank.loaders.office_archive import readable_archive
 from mmrerank.loaders.table_text import Cell
 from mmrerank.optional import require
 from mmrerank.types import Image
@@ -111,7 +112,7 @@ def _presentation(path: str) -> Any:
     types = require("pptx.opc.package").PartFactory.part_type_for
     for macros in _MACRO_TYPES:
         types.setdefault(macros, types[_SLIDE_SHOW])
-    main = package.Package.open(path).main_document_part
+    main = package.Package.open(readable_archive(path)).main_document_part
     if types.get(main.content_type) is not types[_SLIDE_SHOW]:
         raise DocumentError(path, f"is no presentation, but {main.content_type!r:.100}")
     return main.presentation

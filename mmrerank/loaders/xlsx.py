@@ -1,8 +1,9 @@
-"""Excel files: the tables of each sheet, charts as numbers, images, comments."""
+"""Excel files: the tables of each sheet, charts as numbers, images, comments, headers, footers."""
 
 from __future__ import annotations
 
 import posixpath
+import re
 import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import closing
@@ -15,12 +16,17 @@ from mmrerank.loaders.charts import chart_text, parse_xml, xml_texts
 from mmrerank.loaders.element_loader import ElementLoader
 from mmrerank.loaders.elements import Element
 from mmrerank.loaders.office import check_archive, picture
+from mmrerank.loaders.office_archive import readable_archive
 from mmrerank.optional import require
 
 __all__ = ["XLSXLoader"]
 
 _MAX_CELLS = 1_000_000  # of a file, with the empty ones between others
 _BLOCK = 2**20
+# What a header says besides text: fonts, colours, sizes, and the places of page numbers and the like.
+_CODES = re.compile(r'&(?:"[^"]*"|K(?:[0-9A-Fa-f]{6}|\d\d[+-]\d{3})|\d+|[A-Za-z])')
+_HEADERS = re.compile(rb"<(?:\w+:)?headerFooter\b.*?</(?:\w+:)?headerFooter>", re.DOTALL)
+_LONGEST_HEADERS = 2**16  # bytes: six of 255 characters, and what follows them in a sheet
 _RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
 
 Line = list[str]
@@ -39,15 +45,16 @@ class XLSXLoader(ElementLoader):
     def elements(self) -> Iterator[Element]:
         """The parts of all sheets, sheet by sheet."""
         check_archive(self.path)
+        file = readable_archive(self.path)
         load = require("openpyxl").load_workbook
         self._cells_left, self._without_value = _MAX_CELLS, 0
         with (
-            zipfile.ZipFile(self.path) as archive,
-            closing(load(self.path, read_only=True, data_only=True, keep_links=False)) as values,
-            closing(load(self.path, read_only=True, keep_links=False)) as formulas,
+            zipfile.ZipFile(file) as archive,
+            closing(load(file, read_only=True, data_only=True, keep_links=False)) as values,
+            closing(load(file, read_only=True, keep_links=False)) as formulas,
         ):
-            if not values.sheetnames:  # openpyxl passes over those in other namespaces
-                raise DocumentError(self.path, "has no sheets, or is saved as Strict Open XML")
+            if not values.sheetnames:
+                raise DocumentError(self.path, "has no sheets that can be read")
             for name, path, kind in _sheets(archive):
                 found: list[Element] = []
                 if kind == "worksheet" and name in values.sheetnames:
@@ -55,6 +62,7 @@ class XLSXLoader(ElementLoader):
                     lines = self._lines(values[name], formulas[name] if has_formulas else None)
                     found += self._tables(lines)
                 found += self._attached(archive, name, path)
+                found += map(Element, _headers(archive, path))
                 if found:
                     yield Element(name, level=1)
                 yield from found
@@ -159,6 +167,24 @@ def _has_formulas(archive: zipfile.ZipFile, path: str) -> bool:
                 return True
             tail = block[-3:]
     return False
+
+
+def _headers(archive: zipfile.ZipFile, path: str) -> list[str]:
+    """The texts of a sheet's headers and footers, each once, without page numbers and the like."""
+    if path not in archive.namelist():
+        return []
+    with archive.open(path) as file:
+        tail = b""
+        while block := file.read(_BLOCK):
+            tail = (tail + block)[-_LONGEST_HEADERS:]
+    found = _HEADERS.search(tail)
+    # The part alone has lost the declarations of its namespaces.
+    root = parse_xml(re.sub(rb"(</?)\w+:", rb"\1", found.group())) if found else None
+    texts = (node.text or "" for node in root) if root is not None else ()
+    plain = (" ".join(_CODES.sub(" ", text.replace("&&", "\0")).split()) for text in texts)
+    return list(
+        dict.fromkeys(text.replace("\0", "&") for text in plain if any(map(str.isalpha, text)))
+    )
 
 
 def _captions(drawing: bytes) -> dict[str, str]:

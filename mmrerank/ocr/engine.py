@@ -39,10 +39,12 @@ class ReadLine:
     """A line of text in a picture that is the right way up.
 
     `box` is (x0, y0, x1, y1) as fractions of the picture's width and height, from its top left.
+    `angle` is by how many degrees the picture was turned for it, counter-clockwise.
     """
 
     box: tuple[float, float, float, float]
     text: str
+    angle: int = 0
 
 
 def has_ocr() -> bool:
@@ -92,17 +94,21 @@ def _enlarged(picture: Any) -> Any:
 
 def _read(picture: Any) -> list[ReadLine]:
     """The lines in the picture, once it is turned the right way up."""
+    angle = 0
     try:
         output = _output(picture, may_turn=True)
     except Turned as turned:
-        picture = picture.rotate(turned.angle, expand=True)
+        angle = turned.angle
+        picture = picture.rotate(angle, expand=True)
         output = _output(picture, may_turn=False)
     np = require("numpy")
     texts = output.txts or ()
     points = np.asarray(output.boxes if texts else np.zeros((0, 4, 2)), dtype=float)
     boxes = np.concatenate([points.min(axis=1), points.max(axis=1)], axis=1)
     boxes /= np.array(picture.size * 2)
-    return [ReadLine(tuple(box), text) for box, text in zip(boxes.tolist(), texts, strict=True)]
+    return [
+        ReadLine(tuple(box), text, angle) for box, text in zip(boxes.tolist(), texts, strict=True)
+    ]
 
 
 def _output(picture: Any, *, may_turn: bool) -> Any:

@@ -229,7 +229,10 @@ class ImageReader:
         path = self._folder / f"{key}.json"
         try:
             rows = json.loads(path.read_bytes())
-            lines = [ReadLine((x0, y0, x1, y1), str(text)) for x0, y0, x1, y1, text in rows]
+            lines = [
+                ReadLine((x0, y0, x1, y1), str(text), *map(int, turned))
+                for x0, y0, x1, y1, text, *turned in rows  # earlier versions kept no angle
+            ]
         except (OSError, ValueError, TypeError, RecursionError):
             return None  # not read yet, or damaged: it is read again
         _mark_used(path)
@@ -242,7 +245,7 @@ class ImageReader:
             return
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            rows = [[*line.box, line.text] for line in lines]
+            rows = [[*line.box, line.text, line.angle] for line in lines]
             data = json.dumps(rows, ensure_ascii=False).encode()
             write_atomically(self._folder / f"{key}.json", lambda part: _write_private(part, data))
         except OSError as error:

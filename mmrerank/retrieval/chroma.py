@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,17 @@ from mmrerank.errors import MissingDependencyError, StoreError
 from mmrerank.filesystem import write_atomically
 from mmrerank.optional import require
 from mmrerank.process_lock import process_lock
-from mmrerank.retrieval.vector_store import Match, Record
+from mmrerank.retrieval.vector_store import IMAGE, TEXT, Match, Record, Vector
 
-__all__ = ["COLLECTION", "ChromaStore"]
+__all__ = ["COLLECTION", "IMAGE_COLLECTION", "ChromaStore"]
 
 COLLECTION = "mmrerank"
+"""The records with the vectors of their texts."""
+
+IMAGE_COLLECTION = "mmrerank-images"
+"""The vectors of their images, under the same ids; made with the first of them."""
+
+_COLLECTIONS = {TEXT: COLLECTION, IMAGE: IMAGE_COLLECTION}
 
 _DATABASE = "chroma.sqlite3"
 
@@ -34,9 +40,9 @@ _BATCH = 500  # records per call; Chroma refuses more than some thousands at onc
 
 
 class ChromaStore:
-    """The collection `COLLECTION` in a folder; see `VectorStore`.
+    """The collections `COLLECTION` and `IMAGE_COLLECTION` in a folder; see `VectorStore`.
 
-    `create` makes a new collection if there is none. Raises `StoreError` if the collection cannot
+    A collection of Chroma's has one vector a record, so each name has a collection. `create` makes a new collection if there is none. Raises `StoreError` if the collection cannot
     be opened, and `MissingDependencyError` if Chroma is not installed.
 
     Several processes may use a folder. Chroma keeps its index in memory and writes it to files
@@ -48,11 +54,12 @@ class ChromaStore:
 
     def __init__(self, folder: Path, *, create: bool = False) -> None:
         self._folder = folder
-        self._seen: str | None = None  # the state of the files when they were read; None: not yet
+        self._is_read = False  # Chroma reads the files at the first question
         with self._typed_errors():
             folder.mkdir(parents=True, exist_ok=True)
             with self._locked():
-                self._collection = _open(folder, create=create)
+                self._seen = self._state()  # the state of the files that the collections are of
+                self._client, self._collections = _open(folder, create=create)
 
     @staticmethod
     def exists(folder: Path) -> bool:
@@ -63,40 +70,73 @@ class ChromaStore:
         """Write records; a record replaces an older one with its id."""
         for start in range(0, len(records), _BATCH):
             batch = records[start : start + _BATCH]
-            with self._changing() as collection:
-                collection.upsert(  # `add` would keep the old text of an id that exists
+            with self._changing() as collections:
+                collections[TEXT].upsert(  # `add` would keep the old text of an id that exists
                     ids=[record.id for record in batch],
-                    embeddings=[list(record.vector) for record in batch],
+                    embeddings=[list(record.vectors[TEXT]) for record in batch],
                     documents=[record.text for record in batch],
-                    metadatas=[record.metadata for record in batch],
+                    metadatas=_replaced(collections[TEXT], batch),
+                )
+                images = {one.id: one.vectors[IMAGE] for one in batch if IMAGE in one.vectors}
+                without = [one.id for one in batch if IMAGE not in one.vectors]
+                if without and IMAGE in collections:
+                    collections[IMAGE].delete(ids=without)
+                self._write_vectors(IMAGE, images)
+
+    def update_vectors(self, name: str, vectors: Mapping[str, Vector]) -> None:
+        """Add or replace one named vector of records that exist."""
+        ids = list(vectors)
+        for start in range(0, len(ids), _BATCH):
+            with self._changing():
+                self._write_vectors(
+                    name, {id_: vectors[id_] for id_ in ids[start : start + _BATCH]}
                 )
 
-    def delete(self, ids: Sequence[str]) -> None:
-        """Remove the records with these ids."""
-        for start in range(0, len(ids), _BATCH):
-            with self._changing() as collection:
-                collection.delete(ids=list(ids[start : start + _BATCH]))
+    def _write_vectors(self, name: str, vectors: Mapping[str, Vector]) -> None:
+        """Write vectors of one name. Only while the files are locked."""
+        if not vectors:
+            return
+        if name not in self._collections:
+            self._collections[name] = _make_collection(self._client, name)
+        ids, values = list(vectors), [list(vector) for vector in vectors.values()]
+        if name == TEXT:  # the text and metadata stay, and an unknown id is not added
+            self._collections[name].update(ids=ids, embeddings=values)
+        else:
+            self._collections[name].upsert(ids=ids, embeddings=values)
 
-    def ids(self) -> set[str]:
-        """The ids of all records."""
-        return set(self._loaded().get(include=[])["ids"])
+    def delete(self, ids: Sequence[str]) -> None:
+        """Remove the records with these ids, with all their vectors."""
+        for start in range(0, len(ids), _BATCH):
+            with self._changing() as collections:
+                for collection in collections.values():
+                    collection.delete(ids=list(ids[start : start + _BATCH]))
+
+    def ids(self, name: str | None = None) -> set[str]:
+        """The ids of all records, or of those with a vector of this name."""
+        collections = self._loaded()
+        names = collections if name is None else collections.keys() & {name}
+        return {id_ for one in names for id_ in collections[one].get(include=[])["ids"]}
 
     def records(self) -> list[Record]:
         """All records, without their vectors."""
-        rows = self._loaded().get(include=["documents", "metadatas"])
+        rows = self._loaded()[TEXT].get(include=["documents", "metadatas"])
         columns = (rows["ids"], rows["documents"], rows["metadatas"])
         return [
-            Record(id=id_, vector=(), text=text or "", metadata=metadata or {})
+            Record(id=id_, vectors={}, text=text or "", metadata=metadata or {})
             for id_, text, metadata in zip(*columns, strict=True)
         ]
 
-    def query(self, vector: Sequence[float], k: int) -> list[Match]:
-        """The `k` records nearest to a vector, nearest first."""
-        answer = self._loaded().query(
+    def query(self, vector: Vector, k: int, *, name: str = TEXT) -> list[Match]:
+        """The `k` records whose vector of this name is nearest, nearest first."""
+        collection = self._loaded().get(name)
+        if collection is None:
+            return []
+        answer = collection.query(
             query_embeddings=[list(vector)], n_results=k, include=["distances"]
         )
+        space = (collection.metadata or {}).get("hnsw:space", "l2")
         pairs = zip(answer["ids"][0], answer["distances"][0], strict=True)
-        return [Match(id_, self._similarity(distance)) for id_, distance in pairs]
+        return [Match(id_, _similarity(distance, space)) for id_, distance in pairs]
 
     def refresh(self) -> None:
         """Read the files again if another process has changed them since."""
@@ -104,27 +144,28 @@ class ChromaStore:
             with self._locked():
                 self._load()
 
-    def _loaded(self) -> Any:
-        """The collection, after its files were read."""
+    def _loaded(self) -> Mapping[str, Any]:
+        """The collections by the names of their vectors, after their files were read."""
         _check_process()
-        if self._seen is None:
+        if not self._is_read:
             with self._locked():
                 self._load()
-        return self._collection
+        return self._collections
 
     def _load(self) -> None:
         """Bring the memory up to date. Only under the lock."""
         state = self._state()
-        if self._seen == state:
-            return
-        if self._seen is not None:  # Chroma would go on with what it has in memory
-            self._collection = _open(self._folder, create=False)
-        self._collection.count()  # whatever is asked first reads the files
-        self._seen = state
+        if self._seen != state:  # Chroma would go on with what it has in memory
+            self._client, self._collections = _open(self._folder, create=False)
+            self._seen, self._is_read = state, False
+        if not self._is_read:
+            for collection in self._collections.values():
+                collection.count()  # whatever is asked first reads the files
+            self._is_read = True
 
     @contextmanager
-    def _changing(self) -> Iterator[Any]:
-        """The collection, up to date and locked; a new state makes other processes read it again.
+    def _changing(self) -> Iterator[Mapping[str, Any]]:
+        """The collections, up to date and locked; a new state makes other processes read it again.
 
         The state is written before the change, which others cannot read until the lock is free:
         so they also read it again if this process is killed in between.
@@ -133,7 +174,7 @@ class ChromaStore:
             self._load()
             self._seen = uuid.uuid4().hex
             write_atomically(self._folder / _STATE, self._seen.encode())
-            yield self._collection
+            yield self._collections
 
     def _state(self) -> str:
         """A value that changes with each change of the files."""
@@ -150,11 +191,6 @@ class ChromaStore:
             busy=f"another process keeps the vectors in {self._folder} locked",
         )
 
-    def _similarity(self, distance: float) -> float:
-        space = (self._collection.metadata or {}).get("hnsw:space", "l2")
-        # The vectors have length 1, and Chroma's l2 is the squared distance.
-        return 1.0 - (distance / 2 if space == "l2" else distance)
-
     @contextmanager
     def _typed_errors(self) -> Iterator[None]:
         try:
@@ -168,14 +204,39 @@ class ChromaStore:
             raise StoreError(f"the index in {self._folder} cannot be opened: {reason}") from error
 
 
-def _open(folder: Path, *, create: bool) -> Any:
+def _open(folder: Path, *, create: bool) -> tuple[Any, dict[str, Any]]:
+    """A client, and the collections that exist, by the names of their vectors."""
     client = _own_client(folder)
-    if not create:
-        return client.get_collection(COLLECTION, embedding_function=None)
+    there = {getattr(one, "name", one) for one in client.list_collections()}
+    collections = {
+        name: client.get_collection(collection, embedding_function=None)
+        for name, collection in _COLLECTIONS.items()
+        if collection in there or (name == TEXT and not create)  # which says that there is none
+    }
+    if TEXT not in collections:
+        collections[TEXT] = _make_collection(client, TEXT)
+    return client, collections
+
+
+def _make_collection(client: Any, name: str) -> Any:
     # No embedding function: Chroma's default would download a model on first use.
     return client.get_or_create_collection(
-        COLLECTION, embedding_function=None, metadata={"hnsw:space": "cosine"}
+        _COLLECTIONS[name], embedding_function=None, metadata={"hnsw:space": "cosine"}
     )
+
+
+def _similarity(distance: float, space: str) -> float:
+    # The vectors have length 1, and Chroma's l2 is the squared distance.
+    return 1.0 - (distance / 2 if space == "l2" else distance)
+
+
+def _replaced(collection: Any, records: Sequence[Record]) -> list[Mapping[str, Any]]:
+    """The metadata of records; Chroma keeps keys of an older record unless they are None."""
+    own = {record.id: record.metadata for record in records}
+    rows = collection.get(ids=list(own), include=["metadatas"])
+    for id_, old in zip(rows["ids"], rows["metadatas"], strict=True):
+        own[id_] = {**dict.fromkeys(old or {}), **own[id_]}
+    return [own[record.id] for record in records]
 
 
 def _check_process() -> None:

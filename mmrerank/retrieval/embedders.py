@@ -10,11 +10,22 @@ import importlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from mmrerank.errors import InvalidInputError
 from mmrerank.retrieval.embedder import Embedder, Modality
 
-__all__ = ["DEFAULT_EMBEDDER", "EMBEDDERS", "EmbedderRow", "embedder_name", "make_embedder"]
+__all__ = [
+    "DEFAULT_EMBEDDER",
+    "EMBEDDERS",
+    "EmbedderRow",
+    "embedder_name",
+    "make_embedder",
+    "named",
+    "named_image_embedder",
+]
+
+T = TypeVar("T")
 
 DEFAULT_EMBEDDER = "hashing"
 
@@ -141,6 +152,31 @@ def embedder_name(name: str) -> str:
     if value and row.value == "PATH" and Path(value).is_dir():
         value = os.path.abspath(value)  # noqa: PTH100 - a link keeps its own name
     return f"{row.name}={value}" if value else row.name
+
+
+def named(given: T) -> T | str:
+    """What was given as an embedder: an object or None as it is, a name checked and absolute.
+
+    Raises `InvalidInputError` as `embedder_name`.
+    """
+    return embedder_name(given) if isinstance(given, str) else given
+
+
+def named_image_embedder(given: Embedder | str | None) -> Embedder | str | None:
+    """As `named`, for what shall embed images.
+
+    Raises `InvalidInputError` also for what is no `Embedder`, or embeds no images.
+    """
+    if isinstance(given, str):
+        modalities = _row_and_value(given)[0].modalities
+    else:
+        modalities = frozenset() if given is not None else _IMAGES
+        if isinstance(given, Embedder):
+            modalities = given.modalities
+    if "image" not in modalities:
+        name = given if isinstance(given, str) else type(given).__name__
+        raise InvalidInputError(f"{name} embeds no images, so it cannot be an image embedder")
+    return named(given)
 
 
 def make_embedder(name: str) -> Embedder:

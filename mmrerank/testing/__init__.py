@@ -1,4 +1,4 @@
-"""For your tests and ours: a reranker without a model, and servers on loopback.
+"""For your tests and ours: a reranker and an embedder without a model, and servers on loopback.
 
 Nothing here needs a network, a key or a download.
 """
@@ -6,6 +6,7 @@ Nothing here needs a network, a key or a download.
 from mmrerank.testing.chat.replies import ChatReply
 from mmrerank.testing.chat.requests import ChatRequest, SentImage
 from mmrerank.testing.chat.server import LocalChatServer
+from mmrerank.testing.colours import ColourEmbedder
 from mmrerank.testing.dialects import Dialect
 from mmrerank.testing.fake import FakeReranker
 from mmrerank.testing.faults import Fault, Refusal
@@ -15,6 +16,7 @@ from mmrerank.testing.server import LocalRerankServer
 __all__ = [
     "ChatReply",
     "ChatRequest",
+    "ColourEmbedder",
     "Dialect",
     "FakeReranker",
     "Fault",

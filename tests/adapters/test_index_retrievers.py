@@ -181,6 +181,8 @@ def test_parts_that_cannot_be_used_are_told(framework, index, tmp_path):
         with pytest.raises(ValueError, match=name):
             framework.make(index=index, **{name: 0})
     with pytest.raises(InvalidInputError, match="routes are"):
+        framework.ask(framework.make(index=index, routes=["pictures"]), QUESTION)
+    with pytest.raises(InvalidInputError, match="needs the image embedder"):
         framework.ask(framework.make(index=index, routes=["images"]), QUESTION)
     with pytest.raises(InvalidInputError, match="kind is one of"):
         framework.ask(framework.make(index=index, where={"kind": "table"}), QUESTION)

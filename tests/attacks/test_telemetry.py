@@ -187,6 +187,19 @@ def test_ocr_on_openvino(tmp_path):
     check(tmp_path, "-c", code)
 
 
+def test_an_index_in_lancedb(tmp_path):
+    pytest.importorskip("lancedb")
+    (tmp_path / "a.md").write_text("granite")
+    code = (
+        "from pathlib import Path\nfrom mmrerank.index import Index, Storage\n"
+        "url, storage = f'file://{Path.cwd()}/store', Storage(cache_dir='copies')\n"
+        "with Index(url, storage=storage, ocr=False) as index:\n"
+        "    index.sync('a.md')\n"
+        "    assert len(index.search('granite')) == 1"
+    )
+    check(tmp_path, "-c", code)
+
+
 @pytest.mark.parametrize("framework", ["langchain", "llama_index"])
 def test_the_readme_example_of_each_adapter(tmp_path, framework):
     pytest.importorskip({"langchain": "langchain_chroma"}.get(framework, framework))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mmrerank.cli.main import main
-from mmrerank.index.ledger import Ledger
-from mmrerank.index.writer import writing
+from mmrerank.index.sqlite_ledger import SQLiteLedger
+from mmrerank.index.sqlite_writer import writing
 
 
 def test_list_names_each_file(store, indexed, capsys):
@@ -41,7 +41,7 @@ def test_a_lost_ledger_is_mended_even_after_a_check(folder, capsys):
 def test_another_writer_is_waited_for_as_long_as_asked(folder, indexed, capsys, command):
     store = folder / "store"
     command = [str(indexed / "b.pdf") if part == "b.pdf" else part for part in command]
-    ledger = Ledger(store / "ledger.sqlite3")
+    ledger = SQLiteLedger(store / "ledger.sqlite3")
     with writing(ledger):
         code = main([*command, "--store", str(store), "--lock-timeout", "0.1"])
     ledger.close()

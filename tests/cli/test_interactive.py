@@ -69,7 +69,7 @@ def test_without_a_question_the_usage_says_what_is_needed(store, capsys):
     with pytest.raises(SystemExit) as caught:
         main(["search", "--store", store])
     assert caught.value.code == 2
-    assert "a query is needed, or --interactive" in capsys.readouterr().err
+    assert "a query is needed, or --image, or --interactive" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 from cli_helpers import search
+from pictured import write_pictures
 
 from mmrerank.cli.main import main
 from mmrerank.ocr.rapid import _engine
-from mmrerank.testing import LocalRerankServer
+from mmrerank.retrieval.hashing import HashingEmbedder
+from mmrerank.testing import ColourEmbedder, LocalRerankServer
 
 
 def test_the_chunk_with_the_figure_comes_first(store, capsys):
@@ -124,3 +126,42 @@ def test_escapes_in_documents_reach_no_terminal(tmp_path, capsys, monkeypatch):
         assert "\x1b" not in shown.replace("\x1b[0m", "")
         assert "u001b" not in shown
         assert "owned" not in shown
+
+
+@pytest.fixture
+def pictured(tmp_path, monkeypatch):
+    """An index of pictures, with an embedder of images that has a model's name."""
+    monkeypatch.setattr("mmrerank.index.embedding.make_embedder", lambda name: COLOURS[name]())
+    docs, store = write_pictures(tmp_path / "docs"), str(tmp_path / "store")
+    assert (
+        main(["index", str(docs), "--store", store, "--no-ocr", "--image-embedder", "clip=x"]) == 0
+    )
+    return tmp_path
+
+
+COLOURS = {"clip=x": ColourEmbedder, "hashing": HashingEmbedder}
+
+
+def test_an_image_is_searched_for_alone_and_with_a_question(pictured, capsys):
+    store, image = str(pictured / "store"), str(pictured / "docs" / "1.png")
+    capsys.readouterr()
+    options = ["--store", store, "--image", image, "--no-ocr", "--top-n", "2"]
+    (best, _) = search(capsys, *options)
+    assert (Path(best["source"]).name, best["routes"]) == ("1.png", {"images": 1})
+    both = search(capsys, "harbour", *options, "--fusion", "scores")
+    assert {Path(hit["source"]).name for hit in both} == {"1.png", "note.md"}
+    assert main(["search", *options, "--reranker", "none"]) == 0
+    said = capsys.readouterr()
+    assert "(images 1)" in said.out
+    assert "no word of the question" not in said.err
+    assert main(["check", "--store", store]) == 0
+
+
+def test_an_image_where_nothing_embeds_images_is_an_error(store, pictured, capsys):
+    image = str(pictured / "docs" / "1.png")
+    assert main(["search", "--store", store, "--image", image]) == 1
+    assert "give the index an image embedder" in " ".join(capsys.readouterr().err.split())
+    assert main(["search", "x", "--store", store, "--image-embedder", "clip=x"]) == 0
+    with pytest.raises(SystemExit, match="2"):
+        main(["search", "--store", store])
+    assert "--image" in capsys.readouterr().err

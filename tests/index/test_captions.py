@@ -152,7 +152,7 @@ def test_a_ledger_without_captions_gets_the_table(index, captioner, server, tmp_
     index.close()
     database = sqlite3.connect(tmp_path / "store/ledger.sqlite3")
     database.executescript(
-        "DROP TABLE captions; DROP TABLE caption_words_terms; DROP TABLE caption_words;"
+        "DROP TABLE image_vectors; DROP TABLE captions; DROP TABLE caption_words_terms; DROP TABLE caption_words;"
         "PRAGMA user_version = 2;"
     )
     database.close()

@@ -264,7 +264,7 @@ class Other:
 
 
 def test_other_embeddings_are_refused(store):
-    with pytest.raises(StoreError, match="other embeddings"):
+    with pytest.raises(StoreError, match="another embedder"):
         Index(store.folder, embedder=Other())
 
 

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from mmrerank.index.index import Index
-from mmrerank.index.ledger import Ledger
-from mmrerank.index.writer import writing
+from mmrerank.index.sqlite_ledger import SQLiteLedger
+from mmrerank.index.sqlite_writer import writing
 
 
 def write(path: Path, text: str) -> None:
@@ -43,7 +43,7 @@ def test_a_file_that_another_writer_added_meanwhile_is_not_removed(tmp_path):
         Index(tmp_path / "store", ocr=False, on_wait=waits.set) as index,
         ThreadPoolExecutor() as pool,
     ):
-        ledger = Ledger(tmp_path / "store/ledger.sqlite3")
+        ledger = SQLiteLedger(tmp_path / "store/ledger.sqlite3")
         with writing(ledger):
             report = pool.submit(index.sync, docs)
             assert waits.wait(20)

@@ -21,11 +21,14 @@ SYNC = """
 import os, signal, sys
 from pathlib import Path
 from mmrerank.index.index import Index
-from mmrerank.index.writer import Writer
+from mmrerank.index.sqlite_writer import SQLiteWriter
 from mmrerank.retrieval.chroma import ChromaStore
+from mmrerank.retrieval.qdrant import QdrantStore
+from mmrerank.retrieval.stores import has_vectors
 
 folder, docs, step, when = sys.argv[1:5]
-owner = {"upsert": ChromaStore, "delete": ChromaStore}.get(step, Writer)
+store = {"chroma": ChromaStore, "qdrant": QdrantStore}[has_vectors(Path(folder))]
+owner = {"upsert": store, "delete": store}.get(step, SQLiteWriter)
 if step != "none":
     original = getattr(owner, step)
     def killed(self, *args):
@@ -80,11 +83,11 @@ def clean(tmp_path_factory):
     return contents(folder / "index")
 
 
-@pytest.fixture
-def folder(tmp_path):
+@pytest.fixture(params=["chroma", "qdrant"])
+def folder(request, tmp_path):
     """An index of the first version of the documents, which are now in their second."""
     write_documents(tmp_path / "docs", 1)
-    with Index(tmp_path / "index", ocr=False) as index:
+    with Index(tmp_path / "index", vectors=request.param, ocr=False) as index:
         index.sync([tmp_path / "docs"])
     write_documents(tmp_path / "docs", 2)
     return tmp_path

@@ -7,9 +7,10 @@ import sqlite3
 import pytest
 
 from mmrerank.errors import StoreError
-from mmrerank.index.ledger import Entry, FileRecord, Ledger
+from mmrerank.index.ledger import Entry, FileRecord
 from mmrerank.index.schema import VERSION
-from mmrerank.index.writer import writing
+from mmrerank.index.sqlite_ledger import SQLiteLedger
+from mmrerank.index.sqlite_writer import writing
 
 FILE = FileRecord("a.pdf", 10, 20, "options", "digest")
 
@@ -20,7 +21,7 @@ def entry(name: str, *, path: str = "a.pdf", **more) -> Entry:
 
 @pytest.fixture
 def ledger(tmp_path):
-    with_ledger = Ledger(tmp_path / "ledger.sqlite3")
+    with_ledger = SQLiteLedger(tmp_path / "ledger.sqlite3")
     yield with_ledger
     with_ledger.close()
 
@@ -56,7 +57,7 @@ def test_an_entry_comes_back_as_it_was_written(ledger):
 
 
 def test_each_change_grows_the_epoch_and_another_connection_sees_it(ledger):
-    other = Ledger(ledger.path)
+    other = SQLiteLedger(ledger.path)
     before = other.epoch()
     with writing(ledger) as writer:
         writer.swap(FILE, [entry("one")])
@@ -68,7 +69,7 @@ def test_each_change_grows_the_epoch_and_another_connection_sees_it(ledger):
 
 
 def test_a_second_writer_waits_says_so_and_gives_up(ledger):
-    other, waits = Ledger(ledger.path), []
+    other, waits = SQLiteLedger(ledger.path), []
     with (
         writing(ledger),
         pytest.raises(StoreError, match="another process is writing"),
@@ -95,7 +96,7 @@ def test_a_newer_schema_and_a_damaged_file_are_refused(tmp_path):
     database.execute(f"PRAGMA user_version = {VERSION + 1}")
     database.close()
     with pytest.raises(StoreError, match="newer version"):
-        Ledger(path)
+        SQLiteLedger(path)
     (tmp_path / "damaged.sqlite3").write_bytes(b"no database" * 1000)
     with pytest.raises(StoreError, match="not a database"):
-        Ledger(tmp_path / "damaged.sqlite3")
+        SQLiteLedger(tmp_path / "damaged.sqlite3")

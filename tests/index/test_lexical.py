@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmrerank.index import lexical
-from mmrerank.index.ledger import Entry, FileRecord, Ledger
+from mmrerank.index.ledger import Entry, FileRecord
 from mmrerank.index.lexical import LexicalRoute
-from mmrerank.index.writer import writing
+from mmrerank.index.sqlite_ledger import SQLiteLedger
+from mmrerank.index.sqlite_writer import writing
 from mmrerank.ocr.bm25 import tokenize
 
 TEXTS = [
@@ -22,7 +23,7 @@ TEXTS = [
 
 @pytest.fixture(scope="module")
 def route(tmp_path_factory):
-    ledger = Ledger(tmp_path_factory.mktemp("ledger") / "ledger.sqlite3")
+    ledger = SQLiteLedger(tmp_path_factory.mktemp("ledger") / "ledger.sqlite3")
     with writing(ledger) as writer:
         writer.swap(
             FileRecord("a", 1, 1, "", ""),

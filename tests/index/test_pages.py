@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from mmrerank import OCRReranker
-from mmrerank.index.ledger import Entry, FileRecord, Ledger
+from mmrerank.index.ledger import Entry, FileRecord
 from mmrerank.index.pages import pages_of
-from mmrerank.index.writer import writing
+from mmrerank.index.sqlite_ledger import SQLiteLedger
+from mmrerank.index.sqlite_writer import writing
 
 
 def entry(number, page, words, path="a.pdf", **metadata):
@@ -19,7 +20,7 @@ def entry(number, page, words, path="a.pdf", **metadata):
 
 @pytest.fixture
 def ledger(tmp_path):
-    ledger = Ledger(tmp_path / "ledger.sqlite3")
+    ledger = SQLiteLedger(tmp_path / "ledger.sqlite3")
     with writing(ledger) as writer:
         for path, entries in {
             "a.pdf": [

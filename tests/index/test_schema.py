@@ -11,10 +11,11 @@ import pytest
 from helpers import DATA
 
 from mmrerank.errors import StoreError
-from mmrerank.index.ledger import Entry, FileRecord, Ledger
+from mmrerank.index.ledger import Entry, FileRecord
 from mmrerank.index.lexical import LexicalRoute
 from mmrerank.index.schema import VERSION
-from mmrerank.index.writer import writing
+from mmrerank.index.sqlite_ledger import SQLiteLedger
+from mmrerank.index.sqlite_writer import writing
 
 OLD = (DATA / "index/ledger-1.sql").read_text()
 
@@ -30,8 +31,8 @@ def traced(*args, **options):
     database.set_trace_callback(trace)
     return database
 sqlite3.connect = traced
-from mmrerank.index.ledger import Ledger
-Ledger(Path(sys.argv[1]))
+from mmrerank.index.sqlite_ledger import SQLiteLedger
+SQLiteLedger(Path(sys.argv[1]))
 """
 
 
@@ -57,7 +58,7 @@ def entries():
 @pytest.fixture
 def fresh(tmp_path):
     """A new ledger with the same content."""
-    ledger = Ledger(tmp_path / "fresh.sqlite3")
+    ledger = SQLiteLedger(tmp_path / "fresh.sqlite3")
     with writing(ledger) as writer:
         writer.set_note("embedder", "HashingEmbedder, 1024 dimensions")
         writer.swap(FileRecord("/docs/a.pdf", 10, 20, "options", "digest a"), entries()[:2])
@@ -93,7 +94,7 @@ def contents(ledger):
 
 
 def test_an_old_ledger_becomes_what_a_new_one_would_be(old, fresh):
-    ledger = Ledger(old)
+    ledger = SQLiteLedger(old)
     assert contents(ledger) == contents(fresh)
     assert ledger.rows("PRAGMA user_version") == [(VERSION,)]
     assert ledger.rows("PRAGMA integrity_check") == [("ok",)]
@@ -107,7 +108,7 @@ def test_an_old_ledger_becomes_what_a_new_one_would_be(old, fresh):
     ledger.close()
 
 
-@pytest.mark.parametrize("step", ["CREATE TABLE pictures", "DROP TABLE lexical;", "'rebuild'", "PRAGMA user_version =", "COMMIT"])  # fmt: skip
+@pytest.mark.parametrize("step", ["CREATE TABLE pictures", "DROP TABLE lexical;", "'rebuild'", "CREATE TABLE image_vectors", "PRAGMA user_version =", "COMMIT"])  # fmt: skip
 def test_killed_in_the_middle_it_is_as_before_and_then_new(old, fresh, step):
     process = subprocess.run([sys.executable, "-c", KILLED, str(old), step], check=False)
     assert process.returncode == -signal.SIGKILL
@@ -115,16 +116,16 @@ def test_killed_in_the_middle_it_is_as_before_and_then_new(old, fresh, step):
     assert database.execute("PRAGMA user_version").fetchone() == (1,)
     assert database.execute("SELECT rowid FROM lexical ('turbine')").fetchall() == [(1,), (4,)]
     database.close()
-    ledger = Ledger(old)
+    ledger = SQLiteLedger(old)
     assert contents(ledger) == contents(fresh)
     ledger.close()
 
 
 def test_two_processes_that_open_it_at_once(old, fresh):
-    code = "import sys; from pathlib import Path; from mmrerank.index.ledger import Ledger; Ledger(Path(sys.argv[1]))"
+    code = "import sys; from pathlib import Path; from mmrerank.index.sqlite_ledger import SQLiteLedger; SQLiteLedger(Path(sys.argv[1]))"
     processes = [subprocess.Popen([sys.executable, "-c", code, str(old)]) for _ in range(3)]
     assert [process.wait(60) for process in processes] == [0, 0, 0]
-    ledger = Ledger(old)
+    ledger = SQLiteLedger(old)
     assert contents(ledger) == contents(fresh)
     ledger.close()
 
@@ -135,5 +136,5 @@ def test_a_newer_version_is_refused_and_left_alone(old):
     database.close()
     before = old.read_bytes()
     with pytest.raises(StoreError, match=f"newer version of mmrerank .its schema is {VERSION + 1}"):
-        Ledger(old)
+        SQLiteLedger(old)
     assert old.read_bytes() == before

@@ -13,8 +13,8 @@ import pytest
 
 from mmrerank import MissingDependencyError
 from mmrerank.index.index import Index
-from mmrerank.index.ledger import Ledger
-from mmrerank.index.writer import writing
+from mmrerank.index.sqlite_ledger import SQLiteLedger
+from mmrerank.index.sqlite_writer import writing
 
 pytest.importorskip("watchfiles")
 
@@ -138,7 +138,7 @@ def test_a_file_that_cannot_be_read_costs_no_other(index, docs):
 
 def test_a_sync_that_fails_is_said_and_tried_again(index, docs):
     with watching(index, docs) as watched:
-        ledger = Ledger(index.folder / "ledger.sqlite3")
+        ledger = SQLiteLedger(index.folder / "ledger.sqlite3")
         with writing(ledger):
             (docs / "b.md").write_text("The castle.")
             until(lambda: watched.errors)

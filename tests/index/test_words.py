@@ -7,17 +7,18 @@ import sqlite3
 import pytest
 
 from mmrerank import RerankWarning
-from mmrerank.index.ledger import Entry, FileRecord, Ledger
+from mmrerank.index.ledger import Entry, FileRecord
 from mmrerank.index.lexical import LexicalRoute
+from mmrerank.index.sqlite_ledger import SQLiteLedger
+from mmrerank.index.sqlite_writer import writing
 from mmrerank.index.words import TOKENIZER_NOTE, name_tokenizer, renew_words
-from mmrerank.index.writer import writing
 from mmrerank.ocr.bm25 import TOKENIZER
 
 
 @pytest.fixture
 def ledger(tmp_path):
     """A ledger whose words an older tokenizer has cut: "quizzes" is "quizze"."""
-    ledger = Ledger(tmp_path / "ledger.sqlite3")
+    ledger = SQLiteLedger(tmp_path / "ledger.sqlite3")
     with writing(ledger) as writer:
         name_tokenizer(ledger, writer)
         writer.set_note(TOKENIZER_NOTE, "1")
@@ -65,7 +66,7 @@ def test_words_that_cannot_be_cut_anew_are_a_warning(ledger):
 
 
 def test_a_new_ledger_names_its_tokenizer(tmp_path):
-    ledger = Ledger(tmp_path / "ledger.sqlite3")
+    ledger = SQLiteLedger(tmp_path / "ledger.sqlite3")
     with writing(ledger) as writer:
         name_tokenizer(ledger, writer)
     assert ledger.note(TOKENIZER_NOTE) == TOKENIZER

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 
 import chromadb
 import pytest
@@ -15,11 +16,12 @@ from langchain_core.tracers.run_collector import RunCollectorCallbackHandler
 from langchain_core.vectorstores import InMemoryVectorStore, VectorStore
 from langchain_tests.integration_tests import RetrieversIntegrationTests
 from llama_index.core.indices import VectorStoreIndex
+from pictured import open_index, picture, write_pictures
 from pydantic import ValidationError
 
 import llama_index_mmrerank
 from langchain_mmrerank import MultimodalRerank, MultimodalRetriever, TextEmbeddings
-from mmrerank import ImageError, InvalidInputError, OCRReranker
+from mmrerank import Image, ImageError, InvalidInputError, OCRReranker
 from mmrerank.testing import FakeReranker
 
 __all__ = ["index", "index_folder", "made_index"]
@@ -222,7 +224,7 @@ def test_a_search_of_an_index_is_a_run_with_its_usage(ask, index):
     assert search.outputs == {"documents": 2}
     assert events == [("mmrerank_usage", 5)]
     with pytest.raises(InvalidInputError):
-        ask(retriever, "turbine", {"callbacks": [collector]}, routes=["images"])
+        ask(retriever, "turbine", {"callbacks": [collector]}, routes=["pictures"])
     assert "routes are" in collector.traced_runs[1].child_runs[0].error
 
 
@@ -306,3 +308,42 @@ def test_parts_of_llama_index_are_told():
             vector_store=VectorStoreIndex([], embed_model=llama_index_mmrerank.TextEmbedding()),
             compressor=ours,
         )
+
+
+@pytest.fixture
+def pictured(tmp_path):
+    docs = write_pictures(tmp_path / "docs")
+    with open_index(tmp_path / "store") as index:
+        index.sync(docs)
+        yield index
+
+
+def test_a_query_may_be_an_image(ask, pictured, tmp_path):
+    retriever = MultimodalRetriever(index=pictured, top_n=2)
+    path = tmp_path / "docs" / "1.png"
+    for image in (path, str(path), path.read_bytes(), Image.from_path(path)):
+        best, _ = ask(retriever, "", image=image)
+        assert best.metadata["source"] == str(path)
+    both = ask(retriever, "deep harbour", image=path)
+    assert {Path(doc.metadata["source"]).name for doc in both} == {"1.png", "note.md"}
+    with pytest.raises(InvalidInputError, match="an image must be"):
+        ask(retriever, "", image=7)
+    with pytest.raises(ImageError, match="no such file"):
+        ask(retriever, "", image=tmp_path / "none.png")
+
+
+def test_paths_of_strangers_are_opened_only_under_a_root(ask, pictured, tmp_path):
+    retriever = MultimodalRetriever(index=pictured, query_image_root=str(tmp_path / "docs"))
+    assert ask(retriever, "", image="1.png")[0].metadata["source"].endswith("1.png")
+    outside = picture(tmp_path / "outside.png", "green")
+    (tmp_path / "docs" / "link.png").symlink_to(outside)
+    for image in ("../outside.png", str(outside), outside, "link.png", "https://example.org/a.png"):
+        with pytest.raises(ImageError):
+            ask(retriever, "", image=image)
+
+
+def test_an_image_is_not_for_a_retriever_over_a_vector_store(ask):
+    compressor = MultimodalRerank(reranker=FakeReranker())
+    retriever = MultimodalRetriever(vector_store=in_memory(), compressor=compressor)
+    with pytest.raises(InvalidInputError, match="image are for a retriever over an index"):
+        ask(retriever, "turbine", image=b"")

@@ -14,10 +14,11 @@ from llama_index.core.callbacks import CallbackManager, CBEventType, LlamaDebugH
 from llama_index.core.llms import MockLLM
 from llama_index.core.query_engine import RetrieverQueryEngine
 from llama_index.core.schema import MetadataMode, QueryBundle
+from pictured import open_index, picture, write_pictures
 
 import langchain_mmrerank
 from llama_index_mmrerank import MultimodalRetriever, TextEmbedding
-from mmrerank import InvalidInputError, OCRReranker
+from mmrerank import ImageError, InvalidInputError, OCRReranker
 from mmrerank.testing import FakeReranker
 
 __all__ = ["index", "index_folder", "made_index"]
@@ -94,6 +95,26 @@ def test_a_query_with_an_image_reaches_the_reranker(index, figures):
     query = QueryBundle(QUESTION, image_path=str(figures / "words.png"))
     MultimodalRetriever(index=index, reranker=reranker).retrieve(query)
     assert any(part.images for part in seen)
+
+
+def test_a_query_may_be_an_image_under_a_root(tmp_path, mode):
+    docs = write_pictures(tmp_path / "docs")
+    outside = picture(tmp_path / "outside.png", "green")
+    with open_index(tmp_path / "store") as index:
+        index.sync(docs)
+
+        def ask(image, **options):
+            retriever = MultimodalRetriever(index=index, top_n=1, **options)
+            query = QueryBundle("", image_path=str(image))
+            if mode == "sync":
+                return retriever.retrieve(query)
+            return asyncio.run(retriever.aretrieve(query))
+
+        for image, root in ((outside, None), (docs / "1.png", docs), ("1.png", docs)):
+            (best,) = ask(image, query_image_root=root)
+            assert best.node.metadata["source"] == str(docs / "1.png")
+        with pytest.raises(ImageError, match="outside"):
+            ask(outside, query_image_root=docs)
 
 
 def test_parts_that_do_not_go_together_are_an_error(index, nodes, rerank):

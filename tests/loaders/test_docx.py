@@ -249,3 +249,30 @@ def test_words_of_equations(tmp_path, root):
     document.add_paragraph("Speed: ")._p.append(etree.fromstring(equation))
     document.save(tmp_path / "a.docx")
     assert load_file(tmp_path / "a.docx", root)[0].text == "Speed: v = 7"
+
+
+def test_comments_come_last_with_their_authors(tmp_path, root):
+    import docx
+
+    document = docx.Document()
+    document.add_paragraph("Belts are fast.")
+    data = f"""<w:comments {W}><w:comment w:id="0" w:author="Ada"><w:p><w:r><w:t>Which belts?</w:t></w:r></w:p>
+      </w:comment><w:comment w:id="1"><w:p><w:r><w:t>All.</w:t></w:r></w:p></w:comment></w:comments>"""
+    kind = "application/vnd.openxmlformats-officedocument.wordprocessingml.comments+xml"
+    add_part(document, "comments", "/word/comments.xml", kind, data.encode())
+    document.save(tmp_path / "a.docx")
+    (chunk,) = load_file(tmp_path / "a.docx", root)
+    assert chunk.text == "Belts are fast.\n\nComment by Ada: Which belts?\n\nComment: All."
+
+
+def test_a_style_without_a_type_costs_nothing(tmp_path, root):
+    import docx
+
+    document = docx.Document()
+    document.add_heading("Belts", 1)
+    document.add_paragraph("Belts are fast.")
+    style = document.styles["Heading 2"].element
+    del style.attrib[style.keys()[0]]
+    document.save(tmp_path / "a.docx")
+    (chunk,) = load_file(tmp_path / "a.docx", root)
+    assert chunk.section == "Belts"

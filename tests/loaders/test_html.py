@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import subprocess
 import sys
+import warnings
 
 import pytest
 from helpers import image_file, load_file, not_rendered, tall_png
@@ -126,3 +127,14 @@ def test_one_image_that_cannot_be_saved_costs_nothing_else(tmp_path, root):
     assert chunk.text == "Text."
     assert len(chunk.links) == 1
     assert [name[:10] for name in not_rendered(chunk)] == ["tall.png: "]
+
+
+def test_frames_are_named_in_a_warning(tmp_path, root):
+    body = "<p>Belts.</p><iframe src='halls.html'></iframe><embed src=x.swf><p>Halls.</p>"
+    with pytest.warns(RerankWarning, match=r"2 frames are left out: <iframe> halls\.html"):
+        (chunk,) = load_file(write_html(tmp_path, body), root)
+    assert chunk.text == "Belts.\n\nHalls."
+    quiet = "<!-- <iframe src=x> --><script>'<iframe src=y>'</script><p>Belts.</p>"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        load_file(write_html(tmp_path, quiet), root)

@@ -33,6 +33,7 @@ def texts(folder, markup):
         "<script>document.write('</scr'+'ipt>')</script><p>Body.",
         "<script><!-- if (a) { </script><p>Body.",
         "<body><noscript><p>Body.</p></noscript></body>",
+        "<?xml version='1.0' encoding='utf-8'?><html><body><p>Body.</p></body></html>",
         "<body><object data=x><p>Body.</p></object></body>",
         "<p>\0Body.</p>".encode("utf-16"),
     ],

@@ -12,11 +12,11 @@ import pytest
 
 from mmrerank import StoreError
 from mmrerank.retrieval.chroma import COLLECTION, ChromaStore
-from mmrerank.retrieval.vector_store import Record, VectorStore
+from mmrerank.retrieval.vector_store import IMAGE, TEXT, Record, VectorStore
 
 
 def record(name: str, vector: tuple[float, float], source: str = "a.pdf") -> Record:
-    return Record(id=name, vector=vector, text=f"text {name}", metadata={"source": source})
+    return Record(id=name, vectors={TEXT: vector}, text=f"text {name}", metadata={"source": source})
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_records_come_back_with_text_and_metadata(store):
 
 
 def test_a_record_replaces_all_of_an_older_one(store):
-    store.upsert([Record(id="1", vector=(1.0, 0.0), text="new", metadata={"source": "c"})])
+    store.upsert([Record(id="1", vectors={TEXT: (1.0, 0.0)}, text="new", metadata={"source": "c"})])
     assert len(store.ids()) == 3
     (new,) = [record for record in store.records() if record.id == "1"]
     assert (new.text, new.metadata["source"]) == ("new", "c")
@@ -51,11 +51,61 @@ def test_refreshed_it_sees_what_another_process_wrote(store, tmp_path):
         "import sys; from pathlib import Path\n"
         "from mmrerank.retrieval.chroma import ChromaStore\n"
         "from mmrerank.retrieval.vector_store import Record\n"
-        "ChromaStore(Path(sys.argv[1])).upsert([Record(id='4', vector=(-1.0, 0.0), text='t', metadata={'source': 'd'})])"
+        "ChromaStore(Path(sys.argv[1])).upsert([Record(id='4', vectors={'text': (-1.0, 0.0)}, text='t', metadata={'source': 'd'})])"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "store")], check=True)
     store.refresh()
     assert store.query([-1.0, 0.0], 1)[0].id == "4"
+
+
+def pictured(name: str, text: tuple[float, ...], image: tuple[float, ...]) -> Record:
+    return Record(id=name, vectors={TEXT: text, IMAGE: image}, text="p", metadata={"source": "p"})
+
+
+def test_texts_and_images_are_found_by_their_own_vectors(store):
+    assert store.query([1.0, 0.0, 0.0], 9, name=IMAGE) == []
+    store.upsert([pictured("4", (0.0, -1.0), (1.0, 0.0, 0.0)), record("5", (-1.0, 0.0))])
+    assert [match.id for match in store.query([1.0, 0.0, 0.0], 9, name=IMAGE)] == ["4"]
+    assert store.query([0.0, -1.0], 1)[0].id == "4"
+    assert store.ids() == store.ids(TEXT) == {"1", "2", "3", "4", "5"}
+    assert store.ids(IMAGE) == {"4"}
+
+
+def test_records_get_image_vectors_later_and_keep_the_rest(store, tmp_path):
+    before = {record.id: (record.text, dict(record.metadata)) for record in store.records()}
+    store.update_vectors(IMAGE, {"1": (0.0, 1.0, 0.0), "3": (1.0, 0.0, 0.0)})
+    store.update_vectors(IMAGE, {"3": (0.0, 0.6, 0.8)})
+    store.update_vectors(TEXT, {"2": (-1.0, 0.0)})
+    for one in (store, ChromaStore(tmp_path / "store")):
+        matches = one.query([0.0, 1.0, 0.0], 9, name=IMAGE)
+        assert [match.id for match in matches] == ["1", "3"]
+        assert matches[1].similarity == pytest.approx(0.6, abs=1e-5)
+        assert one.query([-1.0, 0.0], 1)[0].id == "2"
+        assert {r.id: (r.text, dict(r.metadata)) for r in one.records()} == before
+    store.upsert([record("1", (1.0, 0.0))])  # a record replaces all of an older one
+    store.delete(["3"])
+    assert (store.ids(), store.ids(IMAGE)) == ({"1", "2"}, set())
+
+
+def test_a_store_that_is_open_sees_the_first_image_vectors_of_another(store, tmp_path):
+    opened_before = ChromaStore(tmp_path / "store")
+    assert len(store.query([1.0, 0.0], 9)) == 3
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from mmrerank.retrieval.chroma import ChromaStore\n"
+        "ChromaStore(Path(sys.argv[1])).update_vectors('image', {'1': [1.0, 0.0, 0.0]})"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "store")], check=True)
+    store.refresh()
+    for one in (store, opened_before):
+        assert [match.id for match in one.query([1.0, 0.0, 0.0], 9, name=IMAGE)] == ["1"]
+
+
+def test_what_is_left_of_an_image_is_among_the_ids_and_is_deleted(store):
+    store.update_vectors(IMAGE, {"gone": (1.0, 0.0)})  # as if a kill had left it
+    assert "gone" in store.ids()
+    store.delete(["gone"])
+    assert "gone" not in store.ids()
 
 
 def test_deleted_records_are_gone(store):
@@ -136,7 +186,7 @@ def test_other_clients_of_the_process_keep_what_they_have(store, tmp_path):
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_fork_is_told_that_it_cannot_use_it(tmp_path):
     store = ChromaStore(tmp_path, create=True)
-    store.upsert([Record(id="a", vector=[1.0, 0.0], text="x", metadata={"n": 1})])
+    store.upsert([Record(id="a", vectors={TEXT: [1.0, 0.0]}, text="x", metadata={"n": 1})])
     context = multiprocessing.get_context("fork")
     answers = context.Queue()
 
@@ -160,6 +210,6 @@ def test_a_fork_is_told_that_it_cannot_use_it(tmp_path):
 
 def test_a_damaged_note_of_the_state_is_another_state(tmp_path):
     store = ChromaStore(tmp_path, create=True)
-    store.upsert([Record(id="a", vector=[1.0, 0.0], text="x", metadata={"n": 1})])
+    store.upsert([Record(id="a", vectors={TEXT: [1.0, 0.0]}, text="x", metadata={"n": 1})])
     (tmp_path / "vectors.state").write_bytes(b"\xff\xfe")
     assert ChromaStore(tmp_path).ids() == {"a"}

@@ -28,6 +28,7 @@ from mmrerank.loaders.pdf.packing import collect_labels, pack
 from mmrerank.loaders.pdf.page import Block, PageChunk, Piece
 from mmrerank.loaders.pdf.places import Place, place_of
 from mmrerank.loaders.pdf.saved_figures import SavedFigures
+from mmrerank.loaders.pdf.table_blocks import continued, insert_tables
 from mmrerank.loaders.pdf.text.headings import Headings
 from mmrerank.loaders.pdf.text.ocr_paragraphs import scan_blocks
 from mmrerank.loaders.splitting import Sizes
@@ -72,15 +73,18 @@ class ChunkBuilder:
             ocr_figures=options.ocr_figures,
         )
         self._linker = Linker(document)
+        self._last_blocks: dict[int, Block] = {}
+        self._looked_into: set[int] = set()
         profile = document.profile
         self._headings = Headings(profile.body_size, document.outline, body_bold=profile.body_bold)
 
     def figures(self) -> Iterator[Figure]:
         """All figures of the document, in page order."""
-        for number in self._document.numbers_ahead():
-            for key in self._document.regions(number):
-                if figure := self._figures.get(key):
-                    yield figure
+        with closing(self._figures):
+            for number in self._numbers():
+                for key in self._document.regions(number):
+                    if figure := self._figures.get(key):
+                        yield figure
 
     def chunks(self) -> Iterator[Chunk]:
         """All chunks, in reading order."""
@@ -89,8 +93,7 @@ class ChunkBuilder:
 
     def _chunks(self) -> Iterator[Chunk]:
         position = 0
-        for number in self._document.numbers_ahead():
-            self._figures.read_ahead(number)
+        for number in self._numbers():
             chunks = self._pack(number)
             sections = [self._section(chunk, number) for chunk in chunks]
             links = self._linker.links_on_page(number, chunks, sections)
@@ -106,7 +109,7 @@ class ChunkBuilder:
         A block at a time, so that whatever other chunks it is cut into, one figure goes to one
         place. Labels in a figure are a place of that figure, and of no other.
         """
-        for number in self._document.numbers_ahead():
+        for number in self._numbers():
             regions = self._document.regions(number)
             blocks = self._blocks(number)
             prose = [block for block in blocks if not block.in_figure]
@@ -120,6 +123,24 @@ class ChunkBuilder:
                 for block in labels
             ]
             yield from self._places(number, labels, own)
+
+    def _numbers(self) -> Iterator[int]:
+        """The pages in order, each looked into if it is a scan that OCR can read."""
+        for number in self._document.numbers_ahead():
+            self._figures.read_ahead(number)
+            if self._is_read_by_ocr(number) and number not in self._looked_into:
+                self._looked_into.add(number)
+                self._look_inside(number)
+            yield number
+
+    def _look_inside(self, number: int) -> None:
+        """Find the figures inside a scan in which OCR reads text; without text, it is the figure.
+
+        A scan that lies on its side was turned to be read: its text is not where its picture is.
+        """
+        lines = self._figures.lines_of_page(number)
+        if lines and not any(line.angle for line in lines):
+            self._document.look_inside(number, self._scan_blocks(number))
 
     def _places(
         self, number: int, blocks: Sequence[Block], links: Sequence[Sequence[FigureLink]]
@@ -143,12 +164,24 @@ class ChunkBuilder:
 
     def _blocks(self, number: int) -> list[Block]:
         """The text of a page, with the labels of each figure in one block; a scan's by OCR."""
-        if self._options.ocr_pages and self._document.is_textless(number):
-            lines = self._figures.lines_of_page(number)
-            body_size = self._document.profile.body_size
-            return scan_blocks(lines, self._document.sizes[number], body_size)
         regions = self._document.regions(number).values()
-        return collect_labels(self._document.blocks(number), [region.box for region in regions])
+        if self._is_read_by_ocr(number):
+            inside = [region.box for region in regions if region.kind != "page"]
+            return collect_labels(self._scan_blocks(number), inside)
+        blocks = insert_tables(self._document.blocks(number), regions, self._document.words)
+        blocks = continued(blocks, self._last_blocks.get(number - 1))
+        self._last_blocks = {number: blocks[-1]} if blocks else {}
+        others = [region.box for region in regions if not region.lines]
+        return collect_labels(blocks, others)
+
+    def _is_read_by_ocr(self, number: int) -> bool:
+        return self._options.ocr_pages and self._document.is_textless(number)
+
+    def _scan_blocks(self, number: int) -> list[Block]:
+        """What OCR reads on a page, in paragraphs."""
+        lines = self._figures.lines_of_page(number)
+        body_size = self._document.profile.body_size
+        return scan_blocks(lines, self._document.sizes[number], body_size)
 
     def _section(self, chunk: PageChunk, number: int) -> str:
         """The section in which a chunk's text begins; its headings open those of later chunks."""

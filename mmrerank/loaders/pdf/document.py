@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 
@@ -83,6 +83,11 @@ class PDFDocument:
         """What the pages share."""
         return self._text.profile
 
+    @property
+    def words(self) -> Collection[str]:
+        """The words of the document in small letters."""
+        return self._text.words
+
     def warn(self, number: int | None, message: str) -> None:
         """Issue a `RerankWarning` about a page, or about the document."""
         place = self.source if number is None else f"{self.source}, page {number}"
@@ -122,6 +127,32 @@ class PDFDocument:
     def regions(self, number: int) -> dict[FigureKey, Region]:
         """The figures of a page by their keys; errors and warnings as `figures`."""
         return {(number, i): region for i, region in enumerate(self.figures(number).regions)}
+
+    def look_inside(self, number: int, blocks: Sequence[Block]) -> None:
+        """Add the figures inside a page that is one picture to those of the page.
+
+        `blocks` is what OCR read in it. Figures that cannot be read are left out with a
+        `RerankWarning`. Raises `ImageError` where an image cannot be written, and
+        `MissingDependencyError`.
+        """
+        figures = self.figures(number)
+        if [region.kind for region in figures.regions] != ["page"]:
+            return
+        body_size = self.profile.body_size
+        try:
+            call = self._pages.figures_inside(number, blocks, body_size, self.options)
+            inside = call.result()
+        except (MissingDependencyError, ImageError):
+            raise
+        except Exception as error:  # PyMuPDF raises many kinds; a page may take too long
+            reason = str(error) or type(error).__name__
+            self.warn(number, f"the figures inside its picture are left out ({reason})")
+            return
+        self._figures[number] = replace(
+            figures,
+            regions=[*figures.regions, *inside.regions],
+            crops=[*figures.crops, *inside.crops],
+        )
 
     def _has_running_heads_only(self, number: int) -> bool:
         return self._text.line_counts[number] <= len(self._text.running_heads[number])

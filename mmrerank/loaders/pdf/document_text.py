@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from mmrerank.errors import DocumentError, MissingDependencyError, warn
-from mmrerank.loaders.boxes import Box
+from mmrerank.loaders.boxes import Box, area
 from mmrerank.loaders.pdf.page import Block, ImageKey, PageText, Profile
 from mmrerank.loaders.pdf.processes import Pages, in_order
 from mmrerank.loaders.pdf.text.lines import make_block, words_of
@@ -20,6 +20,8 @@ __all__ = ["DocumentText", "read_text"]
 _DEFAULT_BODY_SIZE = 10.0  # points, where no page has text
 
 _REPEATED_SHARE, _REPEATED_PAGES = 0.25, 3  # of the pages, and at least so many pages
+
+_PAGE_SHARE = 0.5  # of its page: an image so large is no logo
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,11 @@ def read_text(pages: Pages, source: str, numbers: Iterable[int]) -> DocumentText
     return collected.document_text()
 
 
+def _is_page(text: PageText, image: Box) -> bool:
+    """Whether an image is all that a page shows: without it, nothing of the page would be left."""
+    return not text.blocks and area(image) > _PAGE_SHARE * area(text.box)
+
+
 class _Collected:
     """What is collected page by page."""
 
@@ -111,7 +118,7 @@ class _Collected:
         self._labels[number], self._sizes[number] = text.label, text.size
         self._line_counts[number] = sum(len(block.lines) for block in text.blocks)
         self._edges[number] = edge_lines(text.blocks, text.size)
-        self._images.update({key for _, key in text.images})
+        self._images.update({key for box, key in text.images if not _is_page(text, box)})
         for block in text.blocks:
             self._font_sizes[block.size] += len(block.text)
             self._words |= words_of(block.lines)

@@ -77,8 +77,11 @@ class Linker:
         for index, link in self._by_targets(chunks, self._document.figures(number).targets):
             if all((link.key, link.kind) != (other.key, other.kind) for other in links[index]):
                 links[index].append(link)
+        named = [any(link.score >= SCORES["caption"] for link in found) for found in links]
         for index, link in self._by_place(chunks, sections, regions):
-            links[index].append(link)
+            # A chunk that names a figure inside a scan shows that figure, not all of the scan.
+            if all(named) or not (named[index] and regions[link.key].kind == "page"):
+                links[index].append(link)
         return [sorted(chunk_links, key=lambda link: -link.score) for chunk_links in links]
 
     def _continued(self, chunks: Sequence[PageChunk], number: int) -> dict[int, str]:
@@ -111,13 +114,15 @@ class Linker:
     ) -> Iterator[FigureLink]:
         """The figures that a chunk's text names, on any page; `started` as in `_continued`."""
         captions = [region.caption for region in regions.values()]
+        read_by_ocr = {r.label for r in regions.values() if r.label} - set(self._labels)
+        labels = [*self._labels, *sorted(read_by_ocr)]
         for start, piece in _pieces(chunk):
             caption = piece.block.caption
             # A caption does not refer to itself, nor does a list of figures to all of them.
             skip = caption.title if piece.first and caption and piece.block in captions else 0
             before = started.get(id(piece), "")
             text = f"{before} {' ' * skip}{_blank_contents(piece.text[skip:])}"
-            for end, label in find_mentions(text, self._labels):
+            for end, label in find_mentions(text, labels):
                 offset = end - len(before) - 1
                 if offset > 0 and (key := self._labelled(label, number)):
                     yield FigureLink(key, "reference", start + offset)
@@ -128,7 +133,7 @@ class Linker:
         "Figure 2a" means "figure 2" where no figure has a caption for the panel alone.
         """
         for name in dict.fromkeys([label, panel_base(label)]):
-            numbers = self._document.captions.get(name, [])
+            numbers = self._document.captions.get(name, [page])  # a scan's are known on its own
             for number in sorted(numbers, key=lambda number: abs(number - page)):
                 for key, region in self._document.regions(number).items():
                     if region.label == name:
@@ -216,6 +221,8 @@ def links_of_captions(
         for key, region in regions.items():
             if piece.first and piece.block == region.caption:
                 yield FigureLink(key, "caption", start + len(piece.text))
+            elif region.kind == "page" and len(regions) > 1:
+                continue  # its words are those of the figures inside
             elif piece.block.in_figure and part_inside(piece.block.box, region.box) > _INSIDE:
                 yield FigureLink(key, "column", start + len(piece.text))
 

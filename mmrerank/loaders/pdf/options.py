@@ -51,7 +51,10 @@ class PDFOptions(TypedDict, total=False):
     """The smallest side of a figure, in points. Default 20."""
 
     tables: bool
-    """Tables are figures too; takes some tenths of a second a page. Default False."""
+    """Tables are figures too, and their cells are text: Markdown, or HTML where cells span others.
+
+    Takes some tenths of a second a page. Default False: the words of tables stay in the text.
+    """
 
     page_images: bool
     """Each chunk also gets the image of its page. Default False."""

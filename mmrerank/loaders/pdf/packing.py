@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 
 from mmrerank.loaders.boxes import Box, part_inside, union
 from mmrerank.loaders.pdf.page import BLOCK_SEPARATOR, Block, PageChunk, Piece
-from mmrerank.loaders.splitting import Sizes, cut_once
+from mmrerank.loaders.splitting import Sizes, cut_once, cut_text
+from mmrerank.loaders.table_text import table_pieces
 
 __all__ = ["collect_labels", "pack"]
 
@@ -47,8 +48,8 @@ def pack(
 ) -> list[PageChunk]:
     """Pack blocks into chunks within the size limit, in their order.
 
-    A block is cut only where it does not fit into a chunk; a heading opens a chunk. No text is
-    left out.
+    A block is cut only where it does not fit into a chunk, a table between its rows; a heading opens
+    a chunk. No text is left out.
     """
     packer = _Packer(sizes)
     for block in blocks:
@@ -57,7 +58,10 @@ def pack(
         opens = heading and packer.is_worth_a_chunk
         if has_text and (opens or not packer.has_room_for(block.text)):
             packer.close()
-        packer.add(block)
+        if block.rows:
+            packer.add_table(block)
+        else:
+            packer.add(block)
     packer.close()
     return packer.chunks
 
@@ -98,3 +102,18 @@ class _Packer:
             first = False
             if rest:
                 self.close()
+
+    def add_table(self, block: Block) -> None:
+        """Add a table in pieces that each begin with its first row, if that is not long."""
+        used = self._sizes.measure(self._before())
+        if used > self._sizes.limit // 4 and not self.has_room_for(block.text):
+            self.close()
+            used = 0
+        room = Sizes(max(self._sizes.limit - used, 1), self._sizes.measure)
+        first = True
+        for table in table_pieces(block.rows, room):
+            for piece in cut_text(table, room):  # one row may be larger than a chunk
+                if not first:
+                    self.close()
+                self.pieces.append(Piece(piece, block, first))
+                first = False

@@ -9,6 +9,7 @@ from pathlib import Path
 from mmrerank.loaders.base import FigureKind
 from mmrerank.loaders.boxes import Box
 from mmrerank.loaders.captions import Caption
+from mmrerank.loaders.table_text import Row
 
 __all__ = [
     "BLOCK_SEPARATOR",
@@ -27,6 +28,8 @@ __all__ = [
     "Piece",
     "Profile",
     "Region",
+    "TableCell",
+    "TableGrid",
 ]
 
 BLOCK_SEPARATOR = "\n\n"
@@ -69,7 +72,8 @@ class Line:
 class Block:
     """Lines that belong together, their text joined; `caption` is set if they begin with one.
 
-    `in_figure` marks the collected labels of a figure, which are neither prose nor headings.
+    `in_figure` marks the collected labels of a figure, which are neither prose nor headings. A table
+    is such a block with `rows`, its cells, of which its text is made.
     """
 
     box: Box
@@ -77,6 +81,7 @@ class Block:
     lines: tuple[Line, ...]
     caption: Caption | None = None
     in_figure: bool = False
+    rows: tuple[Row, ...] = ()
 
     @property
     def size(self) -> float:
@@ -148,12 +153,32 @@ class PageOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class TableCell:
+    """A cell that spans `rows` and `columns` (1 or more), with the lines in it, or their parts."""
+
+    box: Box
+    rows: int = 1
+    columns: int = 1
+    lines: tuple[Line, ...] = ()
+
+
+TableGrid = tuple[tuple[TableCell, ...], ...]
+"""The rows of a table; a place that a cell of another row or column covers is not listed."""
+
+
+@dataclass(frozen=True, slots=True)
 class Region:
-    """The place of a figure on a page; `caption` is the block that names it."""
+    """The place of a figure on a page; `caption` is the block that names it.
+
+    `grid` has the cells of a table; it is empty where they are not known. `lines` are the boxes of
+    the page's lines whose words are in these cells.
+    """
 
     box: Box
     kind: FigureKind
     caption: Block | None = None
+    grid: TableGrid = ()
+    lines: frozenset[Box] = frozenset()
 
     @property
     def label(self) -> str:
@@ -166,12 +191,14 @@ class Region:
 class Crop:
     """The saved image of a region and its words in the text layer.
 
-    `problem` says why it could not be drawn; `ref` is empty then.
+    `problem` says why it could not be drawn; `ref` is empty then. `by_ocr` is True where the words
+    are those that OCR read in the image of the page.
     """
 
     ref: str
     words: str = ""
     problem: str = ""
+    by_ocr: bool = False
 
 
 @dataclass(frozen=True, slots=True)

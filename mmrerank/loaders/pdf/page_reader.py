@@ -6,7 +6,9 @@ import os
 import pickle
 import zlib
 from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,9 +17,11 @@ from mmrerank.errors import DocumentError, MissingDependencyError
 from mmrerank.loaders.boxes import Box, area, part_inside
 from mmrerank.loaders.pdf.figures.find import find_regions
 from mmrerank.loaders.pdf.figures.paths import read_images, shows_text
+from mmrerank.loaders.pdf.figures.pictured import find_regions_inside
 from mmrerank.loaders.pdf.figures.render import rendered
 from mmrerank.loaders.pdf.figures.settings import DEFAULT_SETTINGS
 from mmrerank.loaders.pdf.page import (
+    Block,
     Crop,
     LinkTarget,
     PageFigures,
@@ -27,6 +31,7 @@ from mmrerank.loaders.pdf.page import (
     Profile,
     Region,
 )
+from mmrerank.loaders.pdf.table_grids import with_cells
 from mmrerank.loaders.pdf.text.lines import read_blocks
 from mmrerank.loaders.pdf.text.ocr_paragraphs import layer_blocks
 from mmrerank.loaders.pdf.text.titles import title_forms
@@ -122,12 +127,30 @@ class OpenPDF:
         regions, problem = _regions(page, text, profile, options)
         crops, page_image = [], None
         if options.root:
-            crops = [_crop(page, text, region.box, options) for region in regions]
+            crops = [_crop(page, text.blocks, region.box, options) for region in regions]
             if options.page_images or (options.scan_image and (regions or not text.blocks)):
-                page_image = _crop(page, text, text.box, options)
+                page_image = _crop(page, text.blocks, text.box, options)
         targets = self._link_targets(page) if options.targets else []
         self._limit_memory()
         return PageFigures(regions, crops, page_image, targets, problem)
+
+    def figures_inside(
+        self, number: int, blocks: Sequence[Block], body_size: float, options: PageOptions
+    ) -> PageFigures:
+        """The figures inside a page that is one picture, drawn and saved as those of other pages.
+
+        `blocks` is what OCR read in it, `body_size` the font size that it gave the usual lines.
+        Raises `ImageError` where an image cannot be written, `MissingDependencyError`, and what
+        PyMuPDF raises for a damaged page.
+        """
+        page = self._document.load_page(number - 1)
+        found = find_regions_inside(page, blocks, body_size=body_size)
+        regions = [region for region in found if _smallest_side(region) >= options.min_size]
+        crops = []
+        if options.root:
+            crops = [_crop(page, blocks, region.box, options) for region in regions]
+        self._limit_memory()
+        return PageFigures(regions, [replace(crop, by_ocr=True) for crop in crops])
 
     def _read_text(self, number: int) -> PageText:
         page = self._document.load_page(number - 1)
@@ -184,21 +207,22 @@ def _regions(
             tables=options.tables,
             max_paths=options.max_paths,
         )
+        large = [region for region in regions if _smallest_side(region) >= options.min_size]
+        return with_cells(page, text.blocks, large), ""
     except MissingDependencyError:
         raise
     except Exception as error:  # PyMuPDF raises many kinds; the text is kept
         return [], str(error) or type(error).__name__
-    return [region for region in regions if _smallest_side(region) >= options.min_size], ""
 
 
-def _crop(page: Any, text: PageText, box: Box, options: PageOptions) -> Crop:
-    """What a page shows in a box, saved, with the words in it."""
+def _crop(page: Any, blocks: Iterable[Block], box: Box, options: PageOptions) -> Crop:
+    """What a page shows in a box, saved, with the words of `blocks` in it."""
     assert options.root is not None
     try:
         data = rendered(page, box, options.dpi)
     except Exception as error:  # PyMuPDF raises many kinds
         return Crop("", problem=str(error) or type(error).__name__)
-    lines = (line for block in text.blocks for line in block.lines)
+    lines = (line for block in blocks for line in block.lines)
     words = " ".join(line.text for line in lines if part_inside(line.box, box) > 0.5)
     return Crop(save_image(options.root, data), words)
 

@@ -6,13 +6,13 @@ import queue
 import threading
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from mmrerank.loaders.pdf.page import PageFigures, PageOptions, PageText, PDFInfo, Profile
+from mmrerank.loaders.pdf.page import Block, PageFigures, PageOptions, PageText, PDFInfo, Profile
 from mmrerank.loaders.pdf.page_reader import OpenPDF
 from mmrerank.loaders.pdf.worker import PDFFile, PDFWorker, spare_workers
 
@@ -53,6 +53,12 @@ class Pages(ABC):
         """
         share = _RETRY_SHARE if retry else 1 - _RETRY_SHARE
         return self._submit(number, share, OpenPDF.figures, number, profile, options)
+
+    def figures_inside(
+        self, number: int, blocks: Sequence[Block], body_size: float, options: PageOptions
+    ) -> Future[PageFigures]:
+        """The figures inside a page that is one picture, as `OpenPDF.figures_inside` has them."""
+        return self._submit(number, 1.0, OpenPDF.figures_inside, number, blocks, body_size, options)
 
     @abstractmethod
     def close(self) -> None:

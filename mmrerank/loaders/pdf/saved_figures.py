@@ -136,6 +136,8 @@ class SavedFigures:
 
     def _words(self, number: int, crop: Crop) -> str:
         """The words of a figure: its text layer, or what OCR reads in scans and where it is empty."""
+        if crop.by_ocr and not self._ocr_figures:
+            return crop.words
         scan = self._document.is_textless(number)  # its text layer is at most a running head
         ocr = scan or (self._ocr_figures and not is_readable(crop.words))
         lines = self._lines(number, crop.ref) if ocr else []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import pytest
 from pdf_pages import (
@@ -10,13 +11,17 @@ from pdf_pages import (
     PDF,
     kinds,
     load,
+    picture,
 )
+from picture_pages import A4, CHART, PHOTO, as_picture, draw_paper, draw_slide
 from PIL import Image, ImageDraw
 
 from mmrerank.errors import (
     RerankWarning,
 )
 from mmrerank.images.markers import marked_refs, marker
+from mmrerank.loaders.boxes import area, overlap
+from mmrerank.loaders.pdf.loader import PDFLoader
 from mmrerank.loaders.splitting import Sizes
 from mmrerank.ocr.engine import ReadLine
 
@@ -151,4 +156,70 @@ def test_a_scan_is_read_in_columns_and_paragraphs(tmp_path, root, monkeypatch):
         "A title over both\n\none in the coltwo in the col-\n\nthree in the colfour in the col-"
     )
     assert chunk.section == "A title over both"
-    assert [link.kind for link in chunk.links] == ["page"]
+    assert "page" in [link.kind for link in chunk.links]
+
+
+def test_pages_that_are_the_same_picture_are_not_lost(tmp_path, root):
+    made = pymupdf.open()
+    for _ in range(3):
+        page = made.new_page(width=300, height=200)
+        page.insert_image(page.rect, stream=picture(), keep_proportion=False)
+    made.save(tmp_path / "a.pdf")
+    chunks = load(tmp_path / "a.pdf", root, ocr=False)
+    assert [[link.figure.kind for link in chunk.links] for chunk in chunks] == [["page"]] * 3
+
+
+def test_figures_inside_a_scan_are_linked_as_any_others(tmp_path, root, monkeypatch):
+    lines = as_picture(tmp_path / "scan.pdf", draw_paper, A4)
+    monkeypatch.setattr("mmrerank.ocr.words.read_lines", lambda data, name: lines)
+    chunks = load(tmp_path / "scan.pdf", root, ocr=True, chunk_size=500)
+    figures = {link.figure.ref: link.figure for chunk in chunks for link in chunk.links}
+    assert sorted(figure.kind for figure in figures.values()) == ["page", "raster"]
+    (chart,) = [figure for figure in figures.values() if figure.kind == "raster"]
+    assert (chart.label, chart.caption) == ("figure 3", "Figure 3: Parts carried by year")
+    (mention,) = [chunk for chunk in chunks if "As Figure 3 shows" in chunk.text]
+    assert (mention.links[0].figure, mention.links[0].kind) == (chart, "reference")
+    assert [link.figure.kind for link in mention.links] == ["raster"]
+    assert any(link.figure.kind == "page" for chunk in chunks for link in chunk.links)
+    (captioned,) = [chunk for chunk in chunks if "Figure 3: Parts" in chunk.text]
+    assert "caption" in [link.kind for link in captioned.links if link.figure == chart]
+    with Image.open(root / chart.ref) as crop:
+        x0, y0, x1, y1 = chart.box
+        assert abs(crop.width / crop.height - (x1 - x0) / (y1 - y0)) < 0.02
+
+
+def test_the_words_of_a_figure_inside_a_scan_are_read_once(tmp_path, root, monkeypatch):
+    lines = as_picture(tmp_path / "scan.pdf", draw_slide)
+    read = []
+    monkeypatch.setattr("mmrerank.ocr.words.read_lines", lambda *file: read.append(file) or lines)
+    loader = PDFLoader(tmp_path / "scan.pdf", image_root=root)
+    page, chart, photo = loader.figures()
+    assert (page.kind, chart.kind, photo.kind) == ("page", "raster", "raster")
+    assert set(chart.words.split()) >= {"40", "30", "2018", "2022"}
+    assert photo.words == ""
+    assert len(read) == 1
+
+
+@pytest.mark.parametrize("angle", [0, 90])
+def test_a_scan_that_was_turned_to_be_read_stays_whole(tmp_path, root, monkeypatch, angle):
+    lines = [replace(line, angle=angle) for line in as_picture(tmp_path / "scan.pdf", draw_slide)]
+    monkeypatch.setattr("mmrerank.ocr.words.read_lines", lambda data, name: lines)
+    figures = PDFLoader(tmp_path / "scan.pdf", image_root=root).figures()
+    assert len(figures) == (1 if angle else 3)
+
+
+def test_without_ocr_a_scan_is_its_page_alone(tmp_path, root):
+    as_picture(tmp_path / "scan.pdf", draw_slide)
+    (figure,) = PDFLoader(tmp_path / "scan.pdf", image_root=root, ocr=False).figures()
+    assert figure.kind == "page"
+
+
+@pytest.mark.slow
+def test_the_chart_and_the_photograph_of_a_slide_that_ocr_reads(tmp_path, root):
+    pytest.importorskip("rapidocr")
+    as_picture(tmp_path / "scan.pdf", draw_slide)
+    page, chart, photo = PDFLoader(tmp_path / "scan.pdf", image_root=root, ocr=True).figures()
+    assert page.kind == "page"
+    for figure, box in ((chart, CHART), (photo, PHOTO)):
+        shared = area(overlap(figure.box, box))
+        assert shared > 0.8 * max(area(figure.box), area(box))

@@ -3,8 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
-from mmrerank.loaders.boxes import Box, height, overlap, shared_height, shared_width, union, width
+from mmrerank.loaders.boxes import (
+    Box,
+    height,
+    mostly_inside,
+    overlap,
+    shared_height,
+    shared_width,
+    union,
+    width,
+)
+from mmrerank.loaders.pdf.figures.caption_zones import is_in_zone, zone_of_caption
 from mmrerank.loaders.pdf.figures.components import Component, around, is_big, kind_of
 from mmrerank.loaders.pdf.figures.labels import box_with_labels
 from mmrerank.loaders.pdf.figures.layout import PageLayout
@@ -16,7 +27,6 @@ __all__ = [
     "drawings_of_captions",
     "frame_of_caption",
     "lines_of_caption",
-    "zone_of_caption",
 ]
 
 
@@ -28,8 +38,12 @@ def captioned_regions(
     Tables with lines are returned even without `tables`, so that their lines are not taken for a
     figure; tables without lines are returned only with `tables`.
     """
-    claims = drawings_of_captions(layout, settings)
-    regions = [_drawn_region(layout, caption, parts, settings) for caption, parts in claims]
+    claims = _shared_out(layout, drawings_of_captions(layout, settings), settings)
+    boxes = [around(parts) for _, parts in claims]
+    regions = [
+        _drawn_region(_without_labels_of(layout, box, boxes), caption, parts, settings)
+        for (caption, parts), box in zip(claims, boxes, strict=True)
+    ]
     with_drawing = [caption for caption, _ in claims]
     for caption in layout.captions:
         if caption not in with_drawing and (tables or not _is_table(caption)):
@@ -37,6 +51,49 @@ def captioned_regions(
             if region := _text_region(layout, caption, taken, settings):
                 regions.append(region)
     return regions
+
+
+def _shared_out(layout: PageLayout, claims: Claims, settings: FigureSettings) -> Claims:
+    """The claims; a drawing over two captions side by side is cut between them, half for each.
+
+    Two charts may stand so close that they are one drawing.
+    """
+    shared: Claims = []
+    for caption, parts in claims:
+        box = around(parts)
+        right = _caption_beside(layout, caption, box, claims, settings) if len(parts) == 1 else None
+        if right is None:
+            shared.append((caption, parts))
+            continue
+        first, second = sorted((caption, right), key=lambda block: block.box[0])
+        middle = (first.box[2] + second.box[0]) / 2
+        shared.append((first, [replace(parts[0], box=(box[0], box[1], middle, box[3]))]))
+        shared.append((second, [replace(parts[0], box=(middle, box[1], box[2], box[3]))]))
+    return shared
+
+
+def _caption_beside(
+    layout: PageLayout, caption: Block, drawing: Box, claims: Claims, settings: FigureSettings
+) -> Block | None:
+    """A caption of the same kind without a drawing that stands beside one, under its drawing."""
+    for other in _without_drawings(layout.captions, claims):
+        lowest = settings.level_share * min(height(other.box), height(caption.box))
+        level = shared_height(other.box, caption.box) > lowest
+        under = shared_width(other.box, drawing) > settings.zone_caption_share * width(other.box)
+        if level and under and _is_table(other) == _is_table(caption):
+            return other
+    return None
+
+
+def _without_labels_of(layout: PageLayout, drawing: Box, figures: Iterable[Box]) -> PageLayout:
+    """The page without the labels that stand in the drawings of other figures."""
+    others = [box for box in figures if box != drawing]
+    labels = (
+        line
+        for line in layout.labels
+        if mostly_inside(line.box, drawing) or not any(mostly_inside(line.box, o) for o in others)
+    )
+    return replace(layout, labels=tuple(labels)) if others else layout
 
 
 def _is_table(caption: Block) -> bool:
@@ -134,7 +191,7 @@ def _drawings_beside(
     """The free drawings between a caption and the next obstacle above or below it."""
     zone = zone_of_caption(layout, caption, [item.box for item in taken], settings, above=above)
     free = [item for item in layout.drawings if item not in taken]
-    inside = [item for item in free if _is_in_zone(item.box, zone, caption, settings)]
+    inside = [item for item in free if is_in_zone(item.box, zone, caption, settings)]
     inside.sort(key=lambda item: _from_caption(item.box, above=above))
     parts: list[Component] = []
     near = caption.box
@@ -189,7 +246,7 @@ def _lines_beside(
 ) -> Iterator[Line]:
     """The lines from a caption up or down to the next gap or heading."""
     zone = zone_of_caption(layout, caption, taken, settings, above=above)
-    lines = [line for line in layout.labels if _is_in_zone(line.box, zone, caption, settings)]
+    lines = [line for line in layout.labels if is_in_zone(line.box, zone, caption, settings)]
     largest = settings.heading_ratio * layout.body_size
     near = caption.box
     for line in sorted(lines, key=lambda line: _from_caption(line.box, above=above)):
@@ -233,62 +290,3 @@ def _with_stacked(
         if -shared_height(box, frame) < settings.stacked_frame_gap:
             frame = union(frame, box)
     return frame
-
-
-def zone_of_caption(
-    layout: PageLayout,
-    caption: Block,
-    taken: Sequence[Box],
-    settings: FigureSettings,
-    *,
-    above: bool,
-) -> Box:
-    """Where the figure of a caption may be, above it or below it.
-
-    From the caption to the next body text, caption or figure (`taken`), as wide as its columns.
-    """
-    box = caption.box
-    x0, x1 = _zone_width(layout, caption, settings)
-    obstacles = _obstacles(layout, caption, taken, settings)
-    if above:
-        ends = [end[3] for end in obstacles if end[1] < box[1] and end[3] < box[3]]
-        return (x0, min(max(ends, default=0.0), box[1]), x1, box[1])
-    ends = [end[1] for end in obstacles if end[3] > box[3] and end[1] > box[1]]
-    return (x0, box[3], x1, max(min(ends, default=layout.whole[3]), box[3]))
-
-
-def _obstacles(
-    layout: PageLayout, caption: Block, taken: Iterable[Box], settings: FigureSettings
-) -> list[Box]:
-    """What stands above or below a caption and is not its figure."""
-    others = (other.box for other in layout.captions if other is not caption)
-    obstacles = [*(block.box for block in layout.body), *layout.text_boxes, *taken, *others]
-    least = settings.obstacle_width
-    return [obstacle for obstacle in obstacles if shared_width(obstacle, caption.box) > least]
-
-
-def _zone_width(
-    layout: PageLayout, caption: Block, settings: FigureSettings
-) -> tuple[float, float]:
-    """The left and right edge of a caption's columns, without the half of captions beside it."""
-    box, margin = caption.box, settings.column_tolerance
-    columns = [c for c in layout.columns if c[1] > box[0] + margin and c[0] < box[2] - margin]
-    x0 = min([box[0], *(column[0] for column in columns)])
-    x1 = max([box[2], *(column[1] for column in columns)])
-    for other in (other.box for other in layout.captions):
-        if shared_height(other, box) > 0.0:
-            if other[0] > box[2]:
-                x1 = min(x1, (other[0] + box[2]) / 2)
-            elif other[2] < box[0]:
-                x0 = max(x0, (other[2] + box[0]) / 2)
-    return x0, x1
-
-
-def _is_in_zone(box: Box, zone: Box, caption: Block, settings: FigureSettings) -> bool:
-    """Whether something lies in a caption's zone; it may stick out to the sides."""
-    if shared_height(box, zone) < settings.zone_height_share * height(box):
-        return False
-    if zone[0] <= (box[0] + box[2]) / 2 <= zone[2]:
-        return True
-    over_caption = shared_width(box, caption.box)
-    return over_caption > settings.zone_caption_share * width(caption.box)

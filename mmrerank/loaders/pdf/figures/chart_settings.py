@@ -34,6 +34,8 @@ class ChartSettings:
     """Between two bars in a row: charts are repeated side by side."""
     min_varying_rows: int = 2
     """Rows in which a bar ends where no other does: fewer are shaded headings of a table."""
+    own_edges_share: float = 0.2
+    """Of the edges in a row: fewer that vary are one ragged cell among those of a table."""
     varying_share: float = 0.34
     """Of the rows, the same: values may be equal, the edges of cells mostly are."""
     based_share: float = 0.8

@@ -15,13 +15,15 @@ from mmrerank.loaders.boxes import Box, area, overlap, part_inside
 from mmrerank.loaders.pdf.figures.captioned import captioned_regions
 from mmrerank.loaders.pdf.figures.components import is_big
 from mmrerank.loaders.pdf.figures.layout import read_layout
-from mmrerank.loaders.pdf.figures.paths import PageDrawing, read_paths, shows_text
+from mmrerank.loaders.pdf.figures.path_reader import read_paths
+from mmrerank.loaders.pdf.figures.paths import PageDrawing, shows_text
 from mmrerank.loaders.pdf.figures.pictures import merged_strips
 from mmrerank.loaders.pdf.figures.render import PagePreview
 from mmrerank.loaders.pdf.figures.settings import DEFAULT_SETTINGS, FigureSettings
-from mmrerank.loaders.pdf.figures.tables import find_tables, with_tables, without_tables
+from mmrerank.loaders.pdf.figures.tables import with_tables, without_tables
 from mmrerank.loaders.pdf.figures.uncaptioned import uncaptioned_regions
 from mmrerank.loaders.pdf.page import MAX_PATHS, Block, Region
+from mmrerank.loaders.pdf.table_grids import find_tables
 
 __all__ = ["find_regions"]
 
@@ -54,7 +56,8 @@ def find_regions(
     regions = captioned_regions(layout, settings, tables=tables)
     regions += uncaptioned_regions(layout, [region.box for region in regions], settings)
     if tables:
-        regions = with_tables(regions, find_tables(page, settings), layout.captions, settings)
+        found = find_tables(page, blocks, settings.min_table_cells)
+        regions = with_tables(regions, found, layout.captions, settings)
     else:
         regions = without_tables(regions)
     regions = [_trimmed(region, preview, settings) for region in regions]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
+from itertools import permutations, takewhile
 
 from mmrerank.loaders.boxes import (
     Box,
@@ -15,6 +15,7 @@ from mmrerank.loaders.boxes import (
     height,
     overlap,
     part_inside,
+    shared_height,
     shared_width,
     width,
 )
@@ -130,7 +131,27 @@ def find_barriers(
     margin, page = settings.gutter_margin, text.whole
     gutters = [grown((x0, 0.0, x1, page[3]), margin, 0.0) for x0, _, x1, _ in text.gutters]
     sides = [side for path in paths if path.frames for side in _sides(path.box, margin)]
-    return _text_barriers(text, settings) + gutters + sides
+    between = list(_between_captions(text, settings))
+    return _text_barriers(text, settings) + gutters + sides + between
+
+
+def _between_captions(text: TextLayout, settings: FigureSettings) -> Iterator[Box]:
+    """The strips between captions that stand side by side, up and down to the next text.
+
+    The figures of such captions stand side by side too, and may nearly touch.
+    """
+    stops = [block.box for block in (*text.prose, *text.captions)]
+    for left, right in permutations((block.box for block in text.captions), 2):
+        gap = right[0] - left[2]
+        level = shared_height(left, right) > settings.level_share * min(height(left), height(right))
+        if not level or not gap > 0.0:
+            continue
+        middle = (left[2] + right[0]) / 2
+        between = [box for box in stops if box[0] < middle < box[2]]
+        top, bottom = min(left[1], right[1]), max(left[3], right[3])
+        above = max((box[3] for box in between if box[3] <= top), default=0.0)
+        below = min((box[1] for box in between if box[1] >= bottom), default=text.whole[3])
+        yield grown((middle, above, middle, below), settings.gutter_margin, 0.0)
 
 
 def _text_barriers(text: TextLayout, settings: FigureSettings) -> list[Box]:

@@ -7,6 +7,7 @@ columns. Numbers stand at bars; fields of forms and redacted words have none.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -72,7 +73,9 @@ def _values_vary(marks: MarkRows, settings: FigureSettings) -> bool:
     edges = [_edges(row, dots=marks.dots) for row in marks.rows]
     places = sorted((edge, number) for number, row in enumerate(edges) for edge in row)
     own = {place for index, place in enumerate(places) if _is_own(places, index, settings)}
-    varying = {number for _, number in own}
+    counts = Counter(number for _, number in own)
+    least = settings.own_edges_share
+    varying = {number for number, count in counts.items() if count >= least * len(edges[number])}
     if len(varying) < max(settings.min_varying_rows, settings.varying_share * len(marks.rows)):
         return False
     return marks.dots or _have_base(marks, own, settings)

@@ -42,6 +42,12 @@ class FigureSettings(ChartSettings):
     """Of an image's longer side: smaller ones are bullets. Strips may be thin one way."""
     hiding_image_share: float = 0.5
     """Of the page: an image of this size hides the text that was drawn before it."""
+    min_counted_bytes: int = 300_000
+    """Of compressed content: a page with less is drawn without counting its paths first."""
+    max_detailed_paths: int = 20_000
+    """On a page: what is drawn after so many is a map or a drawing, of which the outline counts."""
+    path_tile: float = 12.0
+    """Side of a tile in which such paths are merged: finer than the gap between two figures."""
     white: float = 0.98
     """Of full brightness in every colour channel: such a fill is invisible on paper."""
     straight_tolerance: float = 1.0
@@ -128,6 +134,8 @@ class FigureSettings(ChartSettings):
     """Of the page: larger areas that run off it on two sides are bands and backgrounds."""
     max_edge_ratio: float = 1.5
     """Times the area of an image: a path around it up to this size is its frame or shadow."""
+    level_share: float = 0.5
+    """Of the lower one's height: captions that share more stand side by side."""
     gutter_margin: float = 6.0
     """Figures stick out of their column, and frames touch their neighbours, by this much."""
 
@@ -199,6 +207,14 @@ class FigureSettings(ChartSettings):
     """Of the smaller box: drawings that overlap more are one figure."""
     same_photograph_share: float = 0.5
     """The same for two photographs, which layouts set over each other's edges."""
+    letterhead_share: float = 0.1
+    """Of the page's height: what lies wholly in its top or bottom is a logo, not a figure."""
+    row_edge: float = 2.0
+    """Between the tops, and the bottoms, of the charts of one row."""
+    row_width_share: float = 0.1
+    """Of its width: charts of one row are equally wide but for this."""
+    max_multiples_gap: float = 30.0
+    """Between two charts of one row: with more white each is a figure of its own."""
     min_frame_fill: float = 0.25
     """Of a frame: a figure that fills more of it is what the frame is drawn around."""
 

@@ -1,27 +1,15 @@
-"""The tables of a PDF page, as PyMuPDF finds them (since 2.0 by a layout model in its wheel)."""
+"""The tables of a PDF page among its figures: their captions, and what they replace."""
 
 from __future__ import annotations
 
-import contextlib
-import io
 from collections.abc import Sequence
-from typing import Any
 
 from mmrerank.loaders.boxes import Box, mostly_inside, shared_height, shared_width
 from mmrerank.loaders.pdf.figures.settings import FigureSettings
 from mmrerank.loaders.pdf.page import Block, Region
-from mmrerank.loaders.pdf.rotation import as_shown, turn_of
+from mmrerank.loaders.pdf.table_grids import FoundTable
 
-__all__ = ["captions_of", "find_tables", "with_tables", "without_tables"]
-
-
-def find_tables(page: Any, settings: FigureSettings) -> list[Box]:
-    """The boxes of the tables on a PyMuPDF page as it is shown, with or without lines."""
-    with contextlib.redirect_stdout(io.StringIO()):  # it recommends other packages
-        tables = page.find_tables().tables
-    least = settings.min_table_cells
-    boxes = [table.bbox for table in tables if min(table.row_count, table.col_count) >= least]
-    return [as_shown(tuple(box), turn_of(page)) for box in boxes]
+__all__ = ["captions_of", "with_tables", "without_tables"]
 
 
 def captions_of(
@@ -47,21 +35,23 @@ def _gap(table: Box, caption: Box, farthest: float) -> float:
 
 def with_tables(
     regions: Sequence[Region],
-    boxes: Sequence[Box],
+    found: Sequence[FoundTable],
     captions: Sequence[Block],
     settings: FigureSettings,
 ) -> list[Region]:
-    """The regions and the tables in `boxes`, each with its caption.
+    """The regions and the tables in `found`, each with its caption.
 
-    `regions` are the figures and tables that have a caption, `boxes` the tables that PyMuPDF finds;
+    `regions` are the figures and tables that have a caption, `found` the tables that PyMuPDF finds;
     those inside a figure are left out. A region that was taken for a table because of its caption
-    gives way to the table in `boxes`.
+    gives way to the table in `found`.
     """
     figures = [region.box for region in regions if region.label and region.kind != "table"]
-    boxes = [box for box in boxes if not _is_in_any(box, figures)]
+    found = [table for table in found if not _is_in_any(table.box, figures)]
+    boxes = [table.box for table in found]
     own_captions = captions_of(boxes, captions, settings)
     tables = [
-        Region(box, "table", caption) for box, caption in zip(boxes, own_captions, strict=True)
+        Region(table.box, "table", caption, table.grid)
+        for table, caption in zip(found, own_captions, strict=True)
     ]
     others = [region for region in regions if not _gives_way(region, boxes, own_captions)]
     return others + tables

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from mmrerank.loaders.boxes import (
     Box,
@@ -12,10 +12,12 @@ from mmrerank.loaders.boxes import (
     mostly_inside,
     overlap,
     part_inside,
+    shared_width,
     union,
+    width,
 )
 from mmrerank.loaders.pdf.figures.chart_zones import chart_zone
-from mmrerank.loaders.pdf.figures.components import Component, is_big, kind_of
+from mmrerank.loaders.pdf.figures.components import Component, around, is_big, kind_of
 from mmrerank.loaders.pdf.figures.labels import box_with_labels
 from mmrerank.loaders.pdf.figures.layout import PageLayout
 from mmrerank.loaders.pdf.figures.settings import FigureSettings
@@ -35,6 +37,9 @@ def uncaptioned_regions(
         if not any(mostly_inside(item.box, box) for box in taken)
         and _is_figure(layout, item, settings)
     ]
+    figures = _with_rows_joined(
+        layout, [*figures, *_figures_of_panels(layout, taken, settings)], settings
+    )
     zones = [_zone_of(layout, item, settings) for item in figures]
     boxes = _with_panels_joined(layout, [box for box, _ in zones])
     regions = []
@@ -49,13 +54,76 @@ def uncaptioned_regions(
 
 def _is_figure(layout: PageLayout, item: Component, settings: FigureSettings) -> bool:
     """Whether a component without a caption is a figure: big enough, and not a table."""
-    if not is_big(item.box, settings):
+    if not is_big(item.box, settings) or _is_letterhead(layout, item.box, settings):
         return False
-    if item.shapes or item.images:
+    if item.images or item.shapes > settings.max_table_curves * item.straight:
         return True
     text = covered_area(item.box, (line.box for line in layout.labels))
     open_lines = text < settings.table_text_share * area(item.box)
     return open_lines and item.straight > settings.max_frame_paths
+
+
+def _is_letterhead(layout: PageLayout, box: Box, settings: FigureSettings) -> bool:
+    """Whether a drawing stands wholly in the margin of a page, as the logos of publishers do."""
+    margin = settings.letterhead_share * layout.whole[3]
+    return box[3] < margin or box[1] > layout.whole[3] - margin
+
+
+def _figures_of_panels(
+    layout: PageLayout, taken: Sequence[Box], settings: FigureSettings
+) -> Iterator[Component]:
+    """The small drawings in each frame that together are a figure: bars far from each other."""
+    texts = [block.box for block in layout.body]
+    for panel in layout.panels:
+        parts = [item for item in layout.drawings if mostly_inside(item.box, panel)]
+        free = not any(overlap(box, panel) for box in (*taken, *layout.text_boxes))
+        wordy = covered_area(panel, texts) > settings.table_text_share * area(panel)
+        if free and not wordy and _are_figure(layout, parts, panel, settings):
+            yield _joined(parts)
+
+
+def _are_figure(
+    layout: PageLayout, parts: Sequence[Component], panel: Box, settings: FigureSettings
+) -> bool:
+    """Whether drawings in a frame fill it as one figure, though none of them is one."""
+    if sum(item.path_count for item in parts) <= settings.max_frame_paths:
+        return False
+    if any(item.images or _is_figure(layout, item, settings) for item in parts):
+        return False
+    return area(around(parts)) > settings.min_frame_fill * area(panel)
+
+
+def _with_rows_joined(
+    layout: PageLayout, figures: Sequence[Component], settings: FigureSettings
+) -> list[Component]:
+    """The drawings, those that stand in one row and are equally high as one: small multiples."""
+
+    def are_one(one: Component, other: Component) -> bool:
+        return _are_in_row(layout, one, other, settings)
+
+    return [_joined(group) for group in connected_groups(figures, are_one)]
+
+
+def _are_in_row(
+    layout: PageLayout, one: Component, other: Component, settings: FigureSettings
+) -> bool:
+    near, gap = settings.row_edge, -shared_width(one.box, other.box)
+    if one.images or other.images or not 0.0 <= gap < settings.max_multiples_gap:
+        return False
+    level = all(abs(one.box[edge] - other.box[edge]) < near for edge in (1, 3))
+    alike = abs(width(one.box) - width(other.box)) < settings.row_width_share * width(one.box)
+    both = union(one.box, other.box)
+    framed = any(mostly_inside(one.box, p) != mostly_inside(other.box, p) for p in layout.panels)
+    return level and alike and not framed and not any(overlap(b.box, both) for b in layout.body)
+
+
+def _joined(parts: Sequence[Component]) -> Component:
+    return Component(
+        around(parts),
+        sum(item.straight for item in parts),
+        sum(item.shapes for item in parts),
+        tuple(image for item in parts for image in item.images),
+    )
 
 
 def _is_photograph(item: Component, settings: FigureSettings) -> bool:

@@ -19,7 +19,15 @@ from mmrerank.loaders.pdf.text.side_heads import side_heads
 from mmrerank.loaders.pdf.text.titles import is_title
 from mmrerank.optional import require
 
-__all__ = ["is_panel_caption", "is_prose", "joined", "make_block", "read_blocks", "words_of"]
+__all__ = [
+    "is_panel_caption",
+    "is_prose",
+    "joined",
+    "make_block",
+    "read_blocks",
+    "read_words",
+    "words_of",
+]
 
 _FULL_LINE = 0.8  # of the block's width: a line that is so long was wrapped, not ended
 
@@ -35,17 +43,32 @@ def read_blocks(page: Any, titles: Collection[str] = ()) -> list[Block]:
 
     `titles` are those of the outline on this page, as `title_forms` gives them.
     """
-    pymupdf = require("pymupdf")
-    # Without TEXT_PRESERVE_IMAGES, or every image would be copied; without ligatures, so that
-    # "figure" is found where the page sets one glyph for "fi".
-    flags = pymupdf.TEXT_MEDIABOX_CLIP | pymupdf.TEXT_USE_CID_FOR_UNKNOWN_UNICODE
     turn = turn_of(page)
     blocks: list[Block] = []
-    for raw in page.get_text("dict", flags=flags)["blocks"]:
+    for raw in page.get_text("dict", flags=_text_flags())["blocks"]:
         lines = [line for part in raw.get("lines", ()) for line in _lines(part, turn, titles)]
         for part in cut_at_captions(lines):
             blocks.extend(make_block(cut) for cut in cut_at_headings(part, titles))
     return _ordered(_with_titles(blocks))
+
+
+def read_words(page: Any) -> list[list[tuple[Box, str]]]:
+    """The words of each line of a PyMuPDF page, with their boxes on the page as it is shown."""
+    turn = turn_of(page)
+    lines: dict[tuple[int, int], list[tuple[Box, str]]] = {}
+    for x0, y0, x1, y1, word, block, line, _ in page.get_text("words", flags=_text_flags()):
+        lines.setdefault((block, line), []).append((as_shown((x0, y0, x1, y1), turn), word))
+    return list(lines.values())
+
+
+def _text_flags() -> int:
+    """What PyMuPDF does with text.
+
+    Without TEXT_PRESERVE_IMAGES, or every image would be copied; without ligatures, so that
+    "figure" is found where the page sets one glyph for "fi".
+    """
+    pymupdf = require("pymupdf")
+    return int(pymupdf.TEXT_MEDIABOX_CLIP | pymupdf.TEXT_USE_CID_FOR_UNKNOWN_UNICODE)
 
 
 def _ordered(blocks: Sequence[Block]) -> list[Block]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from statistics import median
 
 from mmrerank.loaders.boxes import Box, union
+from mmrerank.loaders.captions import find_caption
 from mmrerank.loaders.pdf.page import Block, Line
 from mmrerank.loaders.pdf.text.lines import make_block
 from mmrerank.loaders.pdf.text.reading_order import in_reading_order
@@ -69,7 +70,8 @@ def _paragraphs(lines: Sequence[Line]) -> list[Block]:
     paragraphs: list[list[Line]] = []
     for line in lines:
         above = [lines for lines in paragraphs if _continues(lines[-1].box, line.box)]
-        if above:
+        caption = find_caption(line.text)
+        if above and not (caption and caption.sure):
             max(above, key=lambda lines: lines[-1].box[3]).append(line)
         else:
             paragraphs.append([line])

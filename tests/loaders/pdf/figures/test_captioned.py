@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from mmrerank.loaders.pdf.figures.caption_zones import zone_of_caption
 from mmrerank.loaders.pdf.figures.captioned import (
     captioned_regions,
     drawings_of_captions,
     frame_of_caption,
     lines_of_caption,
-    zone_of_caption,
 )
 from mmrerank.loaders.pdf.figures.components import Component
 from mmrerank.loaders.pdf.figures.layout import PageLayout
@@ -115,3 +115,33 @@ def test_tables_without_lines_are_found_only_on_request():
     assert captioned_regions(page, DEFAULT_SETTINGS, tables=False) == []
     (region,) = captioned_regions(page, DEFAULT_SETTINGS, tables=True)
     assert (region.kind, region.box, region.caption) == ("table", (80, 420, 250, 466), TABLE)
+
+
+def side_by_side(kind="Figure"):
+    return tuple(
+        block(f"{kind} {n}. A belt.", x, 400, x + 130, 412) for n, x in ((1, 120), (2, 340))
+    )
+
+
+def test_a_drawing_over_two_captions_side_by_side_is_shared_out():
+    charts = Component((80.0, 250.0, 520.0, 390.0), shapes=9)
+    captions = side_by_side()
+    page = layout(captions=captions, drawings=(charts,))
+    found = captioned_regions(page, DEFAULT_SETTINGS, tables=False)
+    assert [region.caption for region in found] == list(captions)
+    assert [(round(r.box[0]), round(r.box[2])) for r in found] == [(77, 298), (292, 523)]
+
+
+def test_a_drawing_over_one_of_two_captions_stays_whole():
+    chart = Component((80.0, 250.0, 290.0, 390.0), shapes=9)
+    page = layout(captions=side_by_side(), drawings=(chart,))
+    (found,) = captioned_regions(page, DEFAULT_SETTINGS, tables=False)
+    assert (found.label, round(found.box[2])) == ("figure 1", 293)
+
+
+def test_labels_in_the_next_figure_are_not_taken_for_names_of_rows():
+    charts = tuple(Component((x, 250.0, x + 200, 390.0), shapes=9) for x in (80.0, 300.0))
+    numbers = tuple(Line((310, y, 330, y + 8), "0.5", 6.0) for y in (260, 290, 320, 350))
+    page = layout(captions=side_by_side(), drawings=charts, labels=numbers)
+    left, right = captioned_regions(page, DEFAULT_SETTINGS, tables=False)
+    assert (round(left.box[2]), round(right.box[0])) == (283, 297)

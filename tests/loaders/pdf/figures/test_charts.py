@@ -8,7 +8,8 @@ from survey_pages import CHARTS, OTHERS, TITLE
 from mmrerank.loaders.boxes import area, overlap
 from mmrerank.loaders.pdf.figures.charts import find_charts, with_charts
 from mmrerank.loaders.pdf.figures.find import find_regions
-from mmrerank.loaders.pdf.figures.paths import DrawnPath, read_paths
+from mmrerank.loaders.pdf.figures.path_reader import read_paths
+from mmrerank.loaders.pdf.figures.paths import DrawnPath
 from mmrerank.loaders.pdf.figures.settings import DEFAULT_SETTINGS
 from mmrerank.loaders.pdf.figures.text_layout import read_text_layout
 from mmrerank.loaders.pdf.text.lines import read_blocks

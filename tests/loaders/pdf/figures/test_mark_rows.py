@@ -79,3 +79,15 @@ def test_columns_of_text_beside_bars_are_a_table():
     rules = [(10.0, 115.0 + 20 * row, 250.0, 115.0 + 20 * row) for row in range(3)]
     assert is_chart(bars(), [*ends, *one], rules)
     assert not is_chart(bars(), [*ends, *one, *two], rules)
+
+
+def test_columns_of_cells_with_one_ragged_edge_are_no_chart():
+    cells = [
+        (start + 30.0 * step, y, start + 30.0 * step + 7, y + 60)
+        for y in (100.0, 250.0)
+        for step in range(12)
+        for start in (100.0,)
+    ]
+    ragged = [(80.0, *cells[0][1:]), *cells[1:12], (90.0, *cells[12][1:]), *cells[13:]]
+    numbers = [Line((x, y, x + 6, y + 8), "47", 8.0) for x, y, *_ in cells]
+    assert not is_chart(ragged, numbers)

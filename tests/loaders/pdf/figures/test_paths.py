@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from mmrerank.loaders.pdf.figures.paths import (
-    DrawnPath,
-    TooManyPathsError,
-    as_shown,
-    frames_of_lines,
-    read_paths,
-    turn_of,
-)
+from mmrerank.loaders.pdf.figures.path_reader import TooManyPathsError, read_paths
+from mmrerank.loaders.pdf.figures.paths import DrawnPath, frames_of_lines
 from mmrerank.loaders.pdf.figures.settings import DEFAULT_SETTINGS, FigureSettings
+from mmrerank.loaders.pdf.rotation import as_shown, turn_of
 
 pymupdf = pytest.importorskip("pymupdf")
 

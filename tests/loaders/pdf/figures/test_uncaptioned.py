@@ -58,3 +58,41 @@ def test_a_figure_that_fills_its_frame_includes_it():
     assert regions(picture, panels=(frame,))[0].box == frame
     huge = (50.0, 50.0, 600.0, 700.0)
     assert regions(picture, panels=(huge,))[0].box == picture.box
+
+
+def test_charts_of_one_height_side_by_side_are_one_figure_and_others_are_not():
+    row = [Component((100.0 + 90 * i, 300.0, 170.0 + 90 * i, 400.0), straight=8) for i in range(4)]
+    assert [region.box for region in regions(*row)] == [(97, 297, 443, 403)]
+    lower = Component((190.0, 310.0, 260.0, 400.0), straight=8)
+    wider = Component((190.0, 300.0, 290.0, 400.0), straight=8)
+    far = Component((205.0, 300.0, 275.0, 400.0), straight=8)
+    assert [len(regions(row[0], other)) for other in (lower, wider, far)] == [2, 2, 2]
+    assert len(regions(photograph(100, 300, 170, 400), photograph(190, 300, 260, 400))) == 2
+
+
+def test_charts_in_frames_of_their_own_stay_apart():
+    row = [Component((100.0 + 90 * i, 300.0, 170.0 + 90 * i, 400.0), straight=8) for i in range(2)]
+    panels = tuple((95.0 + 90 * i, 290.0, 175.0 + 90 * i, 420.0) for i in range(2))
+    assert len(regions(*row, panels=panels)) == 2
+
+
+def test_bars_far_apart_in_one_frame_are_a_figure():
+    panel = (100.0, 300.0, 300.0, 450.0)
+    bars = [Component((120.0 + 60 * i, 330.0 + 20 * i, 135.0 + 60 * i, 440.0), 2) for i in range(3)]
+    assert regions(*bars) == []
+    assert [region.box for region in regions(*bars, panels=(panel,))] == [panel]
+    assert regions(*bars, panels=(panel,), text_boxes=((110, 310, 290, 330),)) == []
+
+
+def test_logos_in_the_margin_of_a_page_are_no_figures():
+    assert regions(Component((72.0, 20.0, 200.0, 70.0), shapes=9)) == []
+    assert regions(photograph(72.0, 730.0, 200.0, 780.0)) == []
+    assert len(regions(Component((72.0, 20.0, 200.0, 120.0), shapes=9))) == 1
+
+
+def test_a_table_with_a_few_curves_is_no_figure():
+    cells = tuple(Line((100, y, 300, y + 10), "belt 7", 10.0) for y in (310, 330, 350))
+    table = Component((100, 300, 300, 400), straight=90, shapes=2)
+    drawing = Component((100, 300, 300, 400), straight=90, shapes=20)
+    assert regions(table, labels=cells) == []
+    assert len(regions(drawing, labels=cells)) == 1

@@ -1,0 +1,231 @@
+"""The pixels of a picture traced back to what a PDF would draw: lines, areas, photographs.
+
+The passes that find figures among paths and images then find them in a picture too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from mmrerank.loaders.boxes import Box, area, grown, height, width
+from mmrerank.loaders.pdf.figures.paths import DrawnPath, PageDrawing
+from mmrerank.loaders.pdf.figures.settings import DEFAULT_SETTINGS, FigureSettings
+from mmrerank.loaders.pdf.figures.tracing_settings import DEFAULT_TRACING, TracingSettings
+from mmrerank.optional import require
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Mask = NDArray[np.bool_]
+    """True where a pixel of the picture belongs to something; rows from the top."""
+    Pixels = NDArray[np.uint8]
+    """(rows, columns, 3) in RGB."""
+
+__all__ = ["Thing", "find_ink", "find_solids", "is_photograph", "traced"]
+
+
+def traced(
+    pixels: Pixels, text: Sequence[Box], settings: TracingSettings = DEFAULT_TRACING
+) -> PageDrawing:
+    """What a picture draws besides its text, in pixels; nothing where it has no paper.
+
+    `text` are the boxes of its lines of text, in pixels.
+    """
+    whole = float(pixels.shape[0] * pixels.shape[1])
+    drawing = _Tracing(whole, text, settings)
+    ink = find_ink(pixels, text, settings)
+    if ink.mean() <= settings.max_ink_share:
+        drawing.trace(pixels, ink, (0, 0), depth=0)
+    if len(drawing.paths) > settings.max_strokes:
+        return PageDrawing(tuple(drawing.photographs))
+    return PageDrawing(tuple(drawing.photographs), tuple(drawing.paths))
+
+
+class _Tracing:
+    """What has been found in a picture so far; `whole` is its area in pixels."""
+
+    def __init__(self, whole: float, text: Sequence[Box], settings: TracingSettings) -> None:
+        self.photographs: list[Box] = []
+        self.paths: list[DrawnPath] = []
+        self._whole, self._text, self._settings = whole, text, settings
+
+    def trace(self, pixels: Pixels, ink: Mask, corner: tuple[int, int], depth: int) -> None:
+        """Trace a part of the picture that begins at `corner` (row, column).
+
+        An area with one tone all around its edge is paper of its own: what is drawn on it is traced too.
+        """
+        settings = self._settings
+        solids = find_solids(ink, settings)
+        taken = ~ink
+        for thing in _things(solids):
+            box = _moved(thing.box, corner)
+            if is_photograph(pixels[thing.place], ink[thing.place], thing, settings):
+                self.photographs.append(box)
+                taken[thing.place] = True
+                continue
+            straight = thing.pixels > settings.min_block_fill * area(thing.box)
+            self.paths.append(_path(box, self._whole, straight=straight, marks=straight))
+            if (
+                straight
+                and depth < settings.max_depth
+                and thing.pixels > settings.min_paper_share * self._whole
+            ):
+                rows, columns = thing.place
+                inner = (corner[0] + rows.start, corner[1] + columns.start)
+                lines = [_moved(line, (-inner[0], -inner[1])) for line in self._text]
+                part = pixels[thing.place]
+                self.trace(part, find_ink(part, lines, settings), inner, depth + 1)
+        strokes = ink & ~taken & ~_dilated(solids, 3, 3)
+        self.paths += [
+            replace(path, box=_moved(path.box, corner))
+            for path in _strokes(strokes, self._whole, settings)
+        ]
+
+
+def find_ink(pixels: Pixels, text: Sequence[Box], settings: TracingSettings) -> Mask:
+    """Where a picture differs from its paper, without its text.
+
+    Paper is the commonest tone, whether light or dark. Text that stands on an area is a part of it.
+    """
+    np = require("numpy", extra="pdf", purpose="finding figures")
+    tones = _tones(pixels, settings.paper_levels)
+    of_paper = tones == np.bincount(tones.ravel()).argmax()
+    paper = np.median(pixels[of_paper][:: settings.paper_sample], axis=0).astype(np.uint8)
+    away = np.maximum(pixels, paper) - np.minimum(pixels, paper)
+    contrast = np.maximum(np.maximum(away[:, :, 0], away[:, :, 1]), away[:, :, 2])
+    least = max(settings.min_contrast, settings.grain_contrast * contrast[of_paper].mean())
+    pale = (contrast > least) & (contrast <= settings.shade_contrast)
+    if pale.mean() > settings.max_pale_share:
+        least = settings.shade_contrast
+    ink = contrast > least
+    for box in text:
+        x0, y0, x1, y1 = grown(box, settings.text_margin, settings.text_margin)
+        rows, columns = (
+            slice(max(int(y0), 0), max(int(y1) + 1, 0)),
+            slice(max(int(x0), 0), max(int(x1) + 1, 0)),
+        )
+        ink[rows, columns] = _is_inked_around(ink[rows, columns])
+    return ink  # type: ignore[no-any-return]
+
+
+def _is_inked_around(part: Mask) -> bool:
+    """Whether most of the edge of a part of the picture is ink."""
+    if not part.size:
+        return False
+    edge = (part[0].mean() + part[-1].mean() + part[:, 0].mean() + part[:, -1].mean()) / 4
+    return bool(edge > 0.5)
+
+
+def find_solids(ink: Mask, settings: TracingSettings) -> Mask:
+    """The ink that forms areas, without lines and strokes."""
+    side = settings.min_solid
+    return _dilated(_eroded(ink, side, side), side, side)
+
+
+def is_photograph(pixels: Pixels, ink: Mask, thing: Thing, settings: TracingSettings) -> bool:
+    """Whether an area has many tones, also along its edge. `pixels` and `ink` are those of its box."""
+    np = require("numpy", extra="pdf", purpose="finding figures")
+    if min(width(thing.box), height(thing.box)) < settings.min_photograph:
+        return False
+    if thing.pixels < settings.min_photograph_fill * area(thing.box):
+        return False
+    tones = _tones(pixels, settings.photograph_levels)
+    if _commonest_share(tones[ink], 3) >= settings.max_tone_share:
+        return False
+    edge = np.concatenate([tones[1], tones[-2], tones[:, 1], tones[:, -2]])
+    has_paper = (
+        _commonest_share(edge, 1) >= settings.max_edge_tone_share
+        and _commonest_share(tones, 1) >= settings.min_paper_tone_share
+    )
+    return not has_paper
+
+
+def _tones(pixels: Pixels, levels: int) -> NDArray[np.uint16]:
+    """A number for the tone of each pixel, where each colour has only so many levels."""
+    np = require("numpy", extra="pdf", purpose="finding figures")
+    step = 256 // levels
+    red, green, blue = (pixels[:, :, colour] // step for colour in range(3))
+    return (red.astype(np.uint16) * levels + green) * levels + blue
+
+
+def _commonest_share(tones: NDArray[np.uint16], count: int) -> float:
+    """The share (0 to 1) that the commonest tones have."""
+    np = require("numpy", extra="pdf", purpose="finding figures")
+    counts = np.sort(np.bincount(tones.ravel()))
+    return float(counts[-count:].sum() / max(tones.size, 1))
+
+
+def _strokes(ink: Mask, whole: float, settings: TracingSettings) -> Iterator[DrawnPath]:
+    """The horizontal and vertical lines, then everything else, as paths."""
+    run = settings.min_run
+    level = _dilated(_eroded(ink, 1, run), 1, run)
+    upright = _dilated(_eroded(ink, run, 1), run, 1)
+    for lines in (level, upright):
+        for thing in _things(lines):
+            yield _path(_thinned(thing, settings), whole, straight=True)
+    for thing in _things(ink & ~(level | upright)):
+        if thing.pixels >= settings.min_stroke:
+            yield _path(thing.box, whole, straight=False)
+
+
+def _thinned(thing: Thing, settings: TracingSettings) -> Box:
+    """The box of a line as thin as the line is; a line of a skewed scan has a higher box."""
+    x0, y0, x1, y1 = thing.box
+    thickness = thing.pixels / max(x1 - x0, y1 - y0)
+    if thickness > settings.line_thickness:
+        return thing.box
+    middle_x, middle_y, half = (x0 + x1) / 2, (y0 + y1) / 2, thickness / 2
+    if x1 - x0 > y1 - y0:
+        return (x0, middle_y - half, x1, middle_y + half)
+    return (middle_x - half, y0, middle_x + half, y1)
+
+
+def _path(box: Box, whole: float, *, straight: bool, marks: bool = False) -> DrawnPath:
+    """A path as `read_paths` would read it; `whole` is the page's area."""
+    settings: FigureSettings = DEFAULT_SETTINGS
+    large = area(box) > settings.min_outline_share * whole
+    return DrawnPath(box, straight, marks and large, (box,) if marks else (), marks)
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """Pixels that touch: their box, their number, and the part of the picture that they are in."""
+
+    box: Box
+    pixels: int
+    place: tuple[slice, slice]
+
+
+def _things(mask: Mask) -> Iterator[Thing]:
+    """What touches in a mask, corner to corner too."""
+    np = require("numpy", extra="pdf", purpose="finding figures")
+    ndimage = require("scipy.ndimage")
+    labels, count = ndimage.label(mask, np.ones((3, 3)))
+    sizes = np.bincount(labels.ravel(), minlength=count + 1)[1:].tolist()
+    for place, size in zip(ndimage.find_objects(labels), sizes, strict=True):
+        rows, columns = place
+        box = (float(columns.start), float(rows.start), float(columns.stop), float(rows.stop))
+        yield Thing(box, size, place)
+
+
+def _eroded(mask: Mask, rows: int, columns: int) -> Mask:
+    """The pixels around which a box of this size is all in the mask."""
+    ndimage = require("scipy.ndimage")
+    return ndimage.minimum_filter(mask, (rows, columns), mode="constant")  # type: ignore[no-any-return]
+
+
+def _dilated(mask: Mask, rows: int, columns: int) -> Mask:
+    """The pixels that a box of this size around a pixel of the mask covers."""
+    ndimage = require("scipy.ndimage")
+    # A box of even size has no middle: the two filters must lean to opposite sides.
+    lean = (-1 if rows % 2 == 0 else 0, -1 if columns % 2 == 0 else 0)
+    return ndimage.maximum_filter(mask, (rows, columns), mode="constant", origin=lean)  # type: ignore[no-any-return]
+
+
+def _moved(box: Box, corner: tuple[int, int]) -> Box:
+    """A box from a part of a picture that begins at `corner` (row, column), in the whole picture."""
+    row, column = corner
+    return (box[0] + column, box[1] + row, box[2] + column, box[3] + row)

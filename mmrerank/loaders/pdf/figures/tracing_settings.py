@@ -1,0 +1,81 @@
+"""The thresholds of figures inside pictures: how pixels become lines, areas and photographs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["DEFAULT_TRACING", "TracingSettings"]
+
+
+@dataclass(frozen=True, slots=True)
+class TracingSettings:
+    """The thresholds of tracing, in pixels of a page drawn at `pixels` unless a comment says otherwise.
+
+    A page is drawn so that an A4 page has about 70 pixels an inch: a pixel is a point there, and
+    the thresholds of `FigureSettings` hold. `benchmarks/rasterised.py` measures what a change does.
+    """
+
+    pixels: int = 500_000
+    """Of the page, width times height, whatever its size in points: scans may be of any."""
+    max_side: int = 2000
+    """Of the page's longer side: a strip of paper is not drawn longer."""
+    paper_levels: int = 16
+    """Of each colour: tones of one level count as one when the paper's is looked for."""
+    paper_sample: int = 16
+    """Of so many pixels of paper, one is enough for its tone."""
+    min_contrast: int = 18
+    """Of 255: what differs by less from the paper, in all colours, is paper, grain or JPEG noise."""
+    grain_contrast: float = 5.0
+    """Times the mean deviation of the paper: what differs by less is its grain."""
+    shade_contrast: int = 64
+    """Of 255: shades of the background and drawings behind the text of a slide differ by less."""
+    max_pale_share: float = 0.1
+    """Of the page: with more that differs by less than that, the background is shaded."""
+    max_ink_share: float = 0.8
+    """Of the page: with more that is not paper, the page has no paper: it is one picture."""
+    max_letter_share: float = 0.2
+    """Of the page's shorter side: OCR takes patterns in photographs for larger letters."""
+    text_margin: float = 1.5
+    """Around a line of text, so that no edge of its letters is left."""
+    min_run: int = 12
+    """A row or column of ink so long is a line; letters and curves have shorter ones."""
+    min_solid: int = 7
+    """Of an area's shorter side: thinner things are lines and strokes."""
+    line_thickness: float = 3.5
+    """Ink of a straight line over its length: a line of a skewed scan leaves its row, and is thin."""
+    min_block_fill: float = 0.9
+    """Of its box: an area that fills more is a rectangle."""
+    min_photograph: int = 24
+    """Of a photograph's shorter side; smaller ones are icons, and drawn like anything else."""
+    min_photograph_fill: float = 0.5
+    """Of its box: a photograph fills more, though its bright parts may be as pale as the paper."""
+    photograph_levels: int = 8
+    """Of each colour: JPEG noise and shading give an area of one tone no more than a few."""
+    max_tone_share: float = 0.6
+    """Of an area's pixels: where its three commonest tones have more, it is painted, not a photograph."""
+    max_edge_tone_share: float = 0.8
+    """Of an area's edge: one tone with more may be paper of its own, on which something is drawn."""
+    min_paper_tone_share: float = 0.3
+    """Of such an area: its paper shows on so much of it; the frame of a photograph does not."""
+    min_paper_share: float = 0.02
+    """Of the page: a smaller area is not looked into."""
+    max_depth: int = 2
+    """Areas within areas that are looked into: a panel on a slide's background, a chart on it."""
+    min_stroke: int = 3
+    """Pixels of ink: less is dust."""
+    min_cell_share: float = 0.25
+    """Of a table's area: its text covers more; the labels of a chart cover less."""
+    min_table_rows: int = 3
+    """Rows of two lines or more, side by side: fewer are no table."""
+    full_row_share: float = 0.6
+    """Of its rows, the same: the axis of a chart has one number a row."""
+    max_bar_share: float = 0.1
+    """Of a table's area: filled areas without text in them, as bars are."""
+    min_photograph_share: float = 0.2
+    """Of its area: what photographs cover so much of is no table."""
+    max_strokes: int = 20_000
+    """Things on a page: more are handwriting, a screen of dots or grain, in which nothing is found."""
+
+
+DEFAULT_TRACING = TracingSettings()
+"""The settings that are used unless others are passed."""
