@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from mmrerank.errors import InvalidInputError, RerankError, StoreError
+from mmrerank.object_storage import environment_options
 from mmrerank.ocr.words import default_cache_dir
 from mmrerank.optional import require
 
@@ -86,7 +87,8 @@ class Place:
 
     @property
     def _given(self) -> dict[str, str]:
-        return {str(name).lower(): str(value) for name, value in self.storage.options.items()}
+        given = {str(name).lower(): str(value) for name, value in self.storage.options.items()}
+        return environment_options() | given
 
     @cached_property
     def database(self) -> Any:
