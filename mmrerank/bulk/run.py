@@ -96,6 +96,7 @@ class _Run:
         ]
         self._report = SyncReport()
         self._failed: dict[str, str] = {}
+        self._known: dict[str, FileRecord] = {}  # before this run
 
     def report(self) -> SyncReport:
         """Do the work."""
@@ -118,7 +119,7 @@ class _Run:
 
     def _work(self, listing: Listing, ledger: LanceLedger) -> None:
         """Hand out the documents that there is something to do for."""
-        known = {record.path: record for record in ledger.files()}
+        known = self._known = {record.path: record for record in ledger.files()}
         done = [marks.all() for marks in self._marks]
         tasks = [d for d in listing.documents if not self._is_done(d, known.get(d.name), done)]
         waiting = {document.name: document for document in tasks}
@@ -166,6 +167,8 @@ class _Run:
         if status == FAILED:
             self._failed[name] = result["reason"]
             return
+        if status == DONE and name not in self._known:
+            status = ADDED  # by a process that ended before it could say so
         report = self._report
         {ADDED: report.added, CHANGED: report.changed, DONE: report.unchanged}[status].append(name)
 

@@ -48,7 +48,9 @@ class Listing:
 class Source(Protocol):
     """Where documents are. Actors get a pickled copy, without credentials."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """The absolute path or the URL."""
 
     def listing(self, exclude: str) -> Listing:
         """All documents, but for what is below the index at the URL `exclude`.
