@@ -62,7 +62,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _pass_on(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if self.server.is_shut:
-            return self._answer(503, {}, b"shut")
+            self._answer(503, {}, b"shut")
+            return
         connection = http.client.HTTPConnection(self.server.behind, timeout=30)
         connection.request(self.command, self.path, body or None, dict(self.headers))
         answer = connection.getresponse()
@@ -79,7 +80,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(b"" if self.command == "HEAD" else body)
 
-    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _pass_on
+    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _pass_on  # noqa: N815 - http.server's names
 
     def log_message(self, *_: object) -> None:
         pass
