@@ -1,6 +1,6 @@
 """Documents a second of `mmrerank bulk` with one and two workers, beside `mmrerank index`.
 
-    python benchmarks/bulk.py --documents 120
+    python benchmarks/bulk.py --documents 240
 
 Small generated PDFs with a figure, HTML pages and notes, from a folder, into an index at an S3 that
 runs on this machine. Each run has a new index and an empty cache. Processor time and memory are those of
@@ -79,7 +79,8 @@ class Watch:
         return sum(self.cpu.values()), self.peak / 2**20
 
 
-def measure(name: str, count: int, *arguments: str) -> None:
+def measure(*arguments: str) -> tuple[float, float, float]:
+    """Seconds, processor seconds and peak MiB of a command."""
     with tempfile.TemporaryDirectory() as cache:
         environment = {**os.environ, "MMRERANK_CACHE": cache, "PYTHONPATH": str(ROOT)}
         begun = time.monotonic()
@@ -90,23 +91,29 @@ def measure(name: str, count: int, *arguments: str) -> None:
         watch = Watch(process.pid)
         process.wait()
         wall = time.monotonic() - begun
-        cpu, memory = watch.end()
-    print(f"| {name} | {wall:.0f} | {count / wall:.1f} | {cpu:.0f} | {memory:.0f} |", flush=True)
+        return wall, *watch.end()
 
 
 def documents(options: argparse.Namespace, url: str) -> None:
-    print("| | seconds | documents a second | processor seconds | MiB |\n|---|---|---|---|---|")
+    """A few documents show what a run costs at all, many what each further one costs."""
+    print("| | of a few: seconds (processor) | each further one: a second (processor) | MiB |")
+    print("|---|---|---|---|", flush=True)
+    few, many = options.few, options.documents
     with tempfile.TemporaryDirectory() as folder:
-        docs = str(fill(Path(folder) / "docs", options.documents))
-        shared = ["--no-ocr"]
-        for i in range(options.rounds):
-            place = f"{url}/{i}"
-            measure("index", options.documents, "index", docs, "--store", f"{place}/a", *shared)
-            for workers in (1, 2):
-                measure(
-                    f"bulk, {workers} workers", options.documents,
-                    "bulk", docs, "--index", f"{place}/b{workers}", "--workers", str(workers), *shared,
-                )  # fmt: skip
+        docs = {n: str(fill(Path(folder) / str(n), n)) for n in (few, many)}
+        commands = {"index": lambda n: ["index", docs[n], "--store", f"{url}/i{n}"]}
+        for w in (1, 2):
+            commands[f"bulk, workers: {w}"] = lambda n, w=w: [
+                "bulk", docs[n], "--index", f"{url}/b{w}-{n}", "--workers", str(w)
+            ]  # fmt: skip
+        for name, command in commands.items():
+            before, after = (measure(*command(n), "--no-ocr") for n in (few, many))
+            wall, cpu = (after[i] - before[i] for i in (0, 1))
+            print(
+                f"| {name} | {before[0]:.0f} ({before[1]:.0f}) | {(many - few) / wall:.1f} "
+                f"({1000 * cpu / (many - few):.0f} ms) | {after[2]:.0f} |",
+                flush=True,
+            )
 
 
 def commits(options: argparse.Namespace, url: str) -> None:
@@ -134,8 +141,8 @@ def commits(options: argparse.Namespace, url: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", nargs="?", choices=["documents", "commits"], default="documents")
-    parser.add_argument("--documents", type=int, default=120)
-    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--documents", type=int, default=240)
+    parser.add_argument("--few", type=int, default=16)
     parser.add_argument("--commits", type=int, default=20)
     options = parser.parse_args()
     print("load:", *os.getloadavg())
