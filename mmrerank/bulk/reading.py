@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from mmrerank.errors import RerankWarning
 from mmrerank.index.indexer import options_hash
 from mmrerank.index.reading import FileReader
 from mmrerank.loaders.base import Chunk, Link, chunk_id
+from mmrerank.loaders.figure_chunks import CITED_BY_KEY
 from mmrerank.loaders.saving import save_facts
 
 __all__ = ["Reading", "read_document"]
@@ -54,22 +56,26 @@ def read_document(
         warnings.simplefilter("always")
         chunks = _reader(reading, image_root)(path, show_progress=False)
     if name != str(path):  # a copy from object storage
-        chunks = [_renamed(chunk, i, name, image_root) for i, chunk in enumerate(chunks)]
+        chunks = _renamed(chunks, name, image_root)
     own = f"{path}: "
     ours = [one for one in caught if issubclass(one.category, RerankWarning)]
     return chunks, [str(one.message).removeprefix(own) for one in ours]
 
 
-def _renamed(chunk: Chunk, number: int, name: str, image_root: Path) -> Chunk:
-    """A chunk under the document's name, in place of that of the local copy."""
-    links = [_renamed_link(link, name) for link in chunk.links]
-    for link in links:
-        save_facts(image_root, link.figure)
-    refs = ",".join(link.figure.ref for link in links)
-    # The number is that among all chunks: the positions of text and figures may be the same.
-    return replace(
-        chunk, id=chunk_id(name, number, f"{chunk.text}\0{refs}"), source=name, links=tuple(links)
-    )
+def _renamed(chunks: list[Chunk], name: str, image_root: Path) -> list[Chunk]:
+    """Chunks under their document's name, in place of that of the local copy."""
+    # The number is that among all chunks: a text and a figure may have the same position.
+    ids = {chunk.id: chunk_id(name, i, chunk.text) for i, chunk in enumerate(chunks)}
+    renamed: list[Chunk] = []
+    for chunk in chunks:
+        links = tuple(_renamed_link(link, name) for link in chunk.links)
+        for link in links:
+            save_facts(image_root, link.figure)
+        extra = dict(chunk.extra)
+        if CITED_BY_KEY in extra:
+            extra[CITED_BY_KEY] = json.dumps([ids[one] for one in json.loads(extra[CITED_BY_KEY])])
+        renamed.append(replace(chunk, id=ids[chunk.id], source=name, links=links, extra=extra))
+    return renamed
 
 
 def _renamed_link(link: Link, name: str) -> Link:

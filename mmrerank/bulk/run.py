@@ -28,7 +28,9 @@ from mmrerank.retrieval.embedders import named, named_image_embedder
 
 __all__ = ["bulk"]
 
-_BATCH = 16  # documents at most that are committed together, and done again after a kill
+_LEAST, _MOST = 16, 256
+"""Documents that are committed together at most, and done again after a kill. Two for each worker,
+since commits that meet are repeated: four writers get half as many done as one."""
 _RETRIES = 3  # of a batch whose process ended, before its documents are tried one by one
 _TIDY = 2_000  # documents after which small fragments of the index are merged
 
@@ -131,7 +133,8 @@ class _Run:
             progress_bar(self._show_progress, len(tasks), "Documents") as advance,
         ):
             job = replace(self._job, scratch=machines.scratch)
-            batch = max(1, min(_BATCH, len(tasks) // (4 * machines.count)))
+            together = min(_MOST, max(_LEAST, 2 * machines.count))
+            batch = max(1, min(together, len(tasks) // (4 * machines.count)))
             # What a batch lost its process for again and again is one of its documents.
             for size, retries in ((batch, _RETRIES), (1, 1)):
                 rest = list(waiting.values())
