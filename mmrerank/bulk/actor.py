@@ -146,6 +146,18 @@ class DocumentActor:
         return text.replace(f"{self._folder}{os.sep}", "")
 
     def _work(self, outcomes: Sequence[Outcome]) -> None:
+        self._prepare_all(outcomes)
+        self._commit(outcomes)
+        whole = [one for one in outcomes if one.is_whole]
+        self._ledger.refresh()
+        entries = self._ledger.entries_of([one.document.name for one in whole])
+        written = [entries[one.document.name] for one in whole if one.chunks is not None]
+        new = [entry for some in written for entry in some if entry.kind == "figure"]
+        self._indexer.look_at(new, self._parts.image_root)
+        for outcome in whole:
+            self._do_extras(outcome, entries[outcome.document.name])
+
+    def _prepare_all(self, outcomes: Sequence[Outcome]) -> None:
         known = self._ledger.records([one.document.name for one in outcomes])
         for outcome in outcomes:
             try:
@@ -154,14 +166,6 @@ class DocumentActor:
                 raise
             except RerankError as error:
                 outcome.fail(error)
-        self._commit(outcomes)
-        whole = [one for one in outcomes if one.is_whole]
-        entries = self._entries(whole)
-        written = [one.document.name for one in whole if one.chunks is not None]
-        new = [entry for name in written for entry in entries[name] if entry.kind == "figure"]
-        self._indexer.look_at(new, self._parts.image_root)
-        for outcome in whole:
-            self._do_extras(outcome, entries[outcome.document.name])
 
     def _prepare(self, outcome: Outcome, known: FileRecord | None) -> None:
         """Read a document, unless the index has it as it is."""
@@ -220,11 +224,6 @@ class DocumentActor:
                 except RerankError as error:  # of an embedder
                     outcome.fail(error)
         self._writer.flush()
-
-    def _entries(self, outcomes: Sequence[Outcome]) -> dict[str, list[Entry]]:
-        names = [one.document.name for one in outcomes]
-        self._ledger.refresh()
-        return self._ledger.entries_of(names)
 
     def _do_extras(self, outcome: Outcome, entries: Sequence[Entry]) -> None:
         """Captions and warming of a document that is in the index."""

@@ -19,7 +19,7 @@ from mmrerank.index.parts import Parts
 from mmrerank.types import Image
 
 if TYPE_CHECKING:
-    from mmrerank.captioning import Captioner
+    from mmrerank.captioning import Captioned, Captioner
 
 __all__ = ["Extras"]
 
@@ -69,23 +69,20 @@ class Extras:
         return "; ".join(reasons)
 
     def _caption(self, entries: Sequence[Entry]) -> str:
-        ledger, captioner = self._parts.ledger, self._captioner
+        captioner, images = self._captioner, self._without_caption(entries)
+        outcomes = captioner.caption(list(images.values()))
+        found = dict(zip(images, outcomes, strict=True))
+        self._writer.set_captions(caption_rows(found, captioner.model.name, self._parts.embedder))
+        return _left(outcomes)
+
+    def _without_caption(self, entries: Sequence[Entry]) -> dict[str, Image]:
+        """The images of a document without a caption by this captioner, by reference."""
+        ledger, root = self._parts.ledger, self._parts.image_root
         refs = list(dict.fromkeys(ref for entry in entries for ref in entry.images))
         ledger.fetch_images(entries)
-        root = self._parts.image_root
         have = {ref: one.key for ref, one in generated_captions(ledger, refs).items()}
         images = {ref: Image(path=root / ref, root=root) for ref in refs}
-        new = {ref: one for ref, one in images.items() if not captioner.made(have.get(ref), one)}
-        found = dict(zip(new, captioner.caption(list(new.values())), strict=True))
-        self._writer.set_captions(caption_rows(found, captioner.model.name, self._parts.embedder))
-        # A refusal, or an image that cannot be read, is final: it would be the same next time.
-        final = (CaptionError, ImageError)
-        failed = [one.error for one in found.values() if one.error is not None]
-        again = [error for error in failed if not isinstance(error, final)]
-        left = sum(one.caption is None and one.error is None for one in found.values())
-        if again:
-            return f"no caption of {len(again)} of its images: {again[0]}"
-        return f"{left} of its images were not captioned yet" if left else ""
+        return {r: one for r, one in images.items() if not self._captioner.made(have.get(r), one)}
 
     def _warm(self, entries: Sequence[Entry]) -> str:
         reranker = self._reranker
@@ -93,6 +90,17 @@ class Extras:
         reranker.warm([content for content, _ in self._parts.searcher.contents(list(entries))])
         lost = _lost(reranker) - before
         return f"{lost} of its states could not be written to object storage" if lost else ""
+
+
+def _left(outcomes: Sequence[Captioned]) -> str:
+    """Why images have no caption yet, or ""; a refusal or a damaged image is final."""
+    final = (CaptionError, ImageError)
+    errors = [one.error for one in outcomes if one.error is not None]
+    again = [error for error in errors if not isinstance(error, final)]
+    if again:
+        return f"no caption of {len(again)} of its images: {again[0]}"
+    left = sum(one.caption is None and one.error is None for one in outcomes)
+    return f"{left} of its images were not captioned yet" if left else ""
 
 
 def _lost(reranker: Reranker) -> int:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from mmrerank.bulk.actor import ADDED, CHANGED, DONE, FAILED, STOPPED
-from mmrerank.bulk.cluster import Workers, cluster
+from mmrerank.bulk.cluster import Cluster, Workers, cluster
 from mmrerank.bulk.job import CAPTIONS, WARMING, Job, Step
 from mmrerank.bulk.marks import Marks, mark_of
 from mmrerank.bulk.reading import Reading
@@ -120,34 +120,41 @@ class _Run:
         return self._report
 
     def _work(self, listing: Listing, ledger: LanceLedger) -> None:
-        """Hand out the documents that there is something to do for."""
+        """Do what there is to do."""
         known = self._known = {record.path: record for record in ledger.files()}
         done = [marks.all() for marks in self._marks]
         tasks = [d for d in listing.documents if not self._is_done(d, known.get(d.name), done)]
         waiting = {document.name: document for document in tasks}
         self._report.unchanged += [d.name for d in listing.documents if d.name not in waiting]
-        if not tasks:
-            return
-        with (
-            cluster(self._workers) as machines,
-            progress_bar(self._show_progress, len(tasks), "Documents") as advance,
-        ):
-            job = replace(self._job, scratch=machines.scratch)
-            together = min(_MOST, max(_LEAST, 2 * machines.count))
-            batch = max(1, min(together, len(tasks) // (4 * machines.count)))
-            # What a batch lost its process for again and again is one of its documents.
-            for size, retries in ((batch, _RETRIES), (1, 1)):
-                rest = list(waiting.values())
-                for result in machines.results(job, rest, batch=size, retries=retries):
-                    if waiting.pop(result["name"], None) is not None:
-                        self._take(result)
-                        self._tidy(len(tasks) - len(waiting), ledger)
-                        if advance is not None:
-                            advance(1)
-                if not waiting:
-                    break
+        if waiting:
+            with (
+                cluster(self._workers) as machines,
+                progress_bar(self._show_progress, len(waiting), "Documents") as advance,
+            ):
+                self._hand_out(waiting, machines, ledger, advance or (lambda _: None))
         for name in waiting:
             self._failed[name] = "ended the process that worked on it, each time"
+
+    def _hand_out(
+        self,
+        waiting: dict[str, Document],
+        machines: Cluster,
+        ledger: LanceLedger,
+        advance: Callable[[int], None],
+    ) -> None:
+        """Have documents worked on; what has a result is no longer `waiting`."""
+        job = replace(self._job, scratch=machines.scratch)
+        together = min(_MOST, max(_LEAST, 2 * machines.count))
+        batch = max(1, min(together, len(waiting) // (4 * machines.count)))
+        # What a batch lost its process for again and again is one of its documents.
+        for size, retries in ((batch, _RETRIES), (1, 1)):
+            rest = list(waiting.values())
+            for result in machines.results(job, rest, batch=size, retries=retries) if rest else ():
+                if waiting.pop(result["name"], None) is not None:
+                    self._take(result)
+                    advance(1)
+                    if len(waiting) % _TIDY == 0:
+                        ledger.rows.tidy()
 
     def _is_done(
         self, document: Document, record: FileRecord | None, done: Sequence[set[str]]
@@ -174,11 +181,6 @@ class _Run:
             status = ADDED  # by a process that ended before it could say so
         report = self._report
         {ADDED: report.added, CHANGED: report.changed, DONE: report.unchanged}[status].append(name)
-
-    @staticmethod
-    def _tidy(count: int, ledger: LanceLedger) -> None:
-        if count % _TIDY == 0:
-            ledger.rows.tidy()
 
     def _finish(self, listing: Listing, parts: Parts, indexer: Indexer) -> None:
         """Remove documents that are gone, and all that nothing refers to any more."""

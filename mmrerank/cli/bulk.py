@@ -50,6 +50,24 @@ def add_command(commands: Any) -> None:
     command.add_argument(
         "--index", required=True, metavar="URL", help="the index's URL: s3://bucket/prefix"
     )
+    _add_workers(command)
+    add_embedder(command)
+    add_image_embedder(command)
+    command.add_argument("--no-ocr", action="store_true", help="do not read words in images")
+    command.add_argument(
+        "--metadata",
+        type=pair,
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="metadata of your own for all documents; may be given several times",
+    )
+    _add_captions(command)
+    _add_warming(command)
+    command.set_defaults(run=run)
+
+
+def _add_workers(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--address",
         metavar="ADDRESS",
@@ -72,20 +90,6 @@ def add_command(commands: Any) -> None:
         metavar="SECONDS",
         help="how long one document may be read (default: 600)",
     )
-    add_embedder(command)
-    add_image_embedder(command)
-    command.add_argument("--no-ocr", action="store_true", help="do not read words in images")
-    command.add_argument(
-        "--metadata",
-        type=pair,
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="metadata of your own for all documents; may be given several times",
-    )
-    _add_captions(command)
-    _add_warming(command)
-    command.set_defaults(run=run)
 
 
 def _add_captions(command: argparse.ArgumentParser) -> None:
