@@ -12,7 +12,14 @@ from urllib.parse import urlsplit
 from mmrerank.errors import InvalidInputError, RerankError
 from mmrerank.optional import require
 
-__all__ = ["OBJECT_SCHEMES", "check_object_url", "is_secret", "object_store", "short_reason"]
+__all__ = [
+    "OBJECT_SCHEMES",
+    "check_object_url",
+    "environment_options",
+    "is_secret",
+    "object_store",
+    "short_reason",
+]
 
 OBJECT_SCHEMES = ("s3", "gs", "az", "file")
 
@@ -63,7 +70,7 @@ def object_store(
     from_url = require("obstore.store", extra=extra, purpose=purpose).from_url
     if url.startswith("file:"):
         return from_url(url, mkdir=True)
-    given = {name.lower(): value for name, value in options.items()}
+    given = environment_options() | {name.lower(): value for name, value in options.items()}
     client = {name: given.pop(name) for name in _CLIENT_OPTIONS if name in given}
     limit = timedelta(seconds=timeout)
     return from_url(
@@ -76,6 +83,15 @@ def object_store(
         },
         retry_config={"max_retries": retries, "retry_timeout": limit * (retries + 1)},
     )
+
+
+def environment_options() -> dict[str, str]:
+    """What obstore does not read from the environment once it is given limits of time.
+
+    A storage that is reached by http is one in the same network, such as MinIO.
+    """
+    allowed = os.environ.get("AWS_ALLOW_HTTP", "")
+    return {"allow_http": allowed.lower()} if allowed else {}
 
 
 def _check_process() -> None:

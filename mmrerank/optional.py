@@ -102,6 +102,7 @@ TELEMETRY_SETTINGS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "onnxruntime": _NO_ONNX_TELEMETRY,
         "pymupdf": _NO_ONNX_TELEMETRY,  # its layout model runs on onnxruntime
         "rapidocr": _NO_ONNX_TELEMETRY,
+        "ray": {"RAY_USAGE_STATS_ENABLED": "0"},
         "sentence_transformers": _NO_HUB_TELEMETRY,
         "transformers": _NO_HUB_TELEMETRY,
     }

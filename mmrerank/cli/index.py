@@ -26,6 +26,7 @@ from mmrerank.cli.options import (
     add_reranker,
     add_store,
     add_vectors,
+    pair,
     say_waiting,
     selected_reranker,
 )
@@ -85,20 +86,12 @@ def _add_reading(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--metadata",
-        type=_pair,
+        type=pair,
         action="append",
         default=[],
         metavar="KEY=VALUE",
         help="metadata of your own for these files, for search --where; may be given several times",
     )
-
-
-def _pair(value: str) -> tuple[str, str]:
-    """A key and a value. Raises `ArgumentTypeError` for anything else."""
-    key, equals, own = value.partition("=")
-    if not (key.strip() and equals):
-        raise argparse.ArgumentTypeError(f"{value!r} is not KEY=VALUE")
-    return key.strip(), own
 
 
 def run(options: argparse.Namespace) -> int:

@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Sequence
 
 from mmrerank import __version__
-from mmrerank.cli import ask, demo, explain, files, index, search, serve
+from mmrerank.cli import ask, bulk, demo, explain, files, index, search, serve
 from mmrerank.cli import eval as evaluate
 from mmrerank.cli.messages import say, say_error, show_warning
 from mmrerank.errors import RerankError
@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (index, search, ask, explain, evaluate, files, serve, demo):
+    for command in (index, bulk, search, ask, explain, evaluate, files, serve, demo):
         command.add_command(commands)
     return parser
 

@@ -28,6 +28,7 @@ __all__ = [
     "add_vectors",
     "folder",
     "make_reranker",
+    "pair",
     "positive",
     "route_names",
     "say_waiting",
@@ -161,6 +162,14 @@ def folder(value: str) -> str:
     if not value.strip():  # which would mean the working directory
         raise argparse.ArgumentTypeError("the name of a folder is missing")
     return value
+
+
+def pair(value: str) -> tuple[str, str]:
+    """A key and a value. Raises `ArgumentTypeError` for anything else."""
+    key, equals, own = value.partition("=")
+    if not (key.strip() and equals):
+        raise argparse.ArgumentTypeError(f"{value!r} is not KEY=VALUE")
+    return key.strip(), own
 
 
 def selected_reranker(

@@ -42,7 +42,7 @@ from mmrerank.types import Image
 if TYPE_CHECKING:
     from mmrerank.captioning import Captioned, Captioner
 
-__all__ = ["Indexer", "Read", "options_hash"]
+__all__ = ["Indexer", "Read", "file_digest", "options_hash"]
 
 _BATCH = 500  # entries embedded and written at once: 4 MiB of vectors
 
@@ -145,7 +145,7 @@ class Indexer:
         if old is not None and not verify and (old.size, old.modified) == (size, modified):
             report.unchanged.append(str(path))
             return
-        current = FileRecord(str(path), size, modified, options, _digest(path))
+        current = FileRecord(str(path), size, modified, options, file_digest(path))
         if old is not None and old.digest == current.digest:
             self._writer.touch(current)
             report.unchanged.append(str(path))
@@ -218,6 +218,12 @@ class Indexer:
         self._writer.forget_pictures()
         entries = self._ledger.figures_without_picture()
         self._ledger.fetch_images(entries)
+        self.look_at(entries, image_root, show_progress=show_progress)
+
+    def look_at(
+        self, entries: Sequence[Entry], image_root: Path, *, show_progress: bool = False
+    ) -> None:
+        """Record what these figures show; their images must be in `image_root`."""
         bar = progress(entries, "Comparing pictures", show=show_progress and len(entries) > _BATCH)
         new: dict[str, Picture] = {}
         for entry in bar:
@@ -278,7 +284,8 @@ def _look_at(ref: str, entry: Entry, image_root: Path) -> Picture:
         return Picture()
 
 
-def _digest(path: Path) -> str:
+def file_digest(path: Path) -> str:
+    """The SHA-256 of a file's content. Raises `DocumentError`."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

@@ -37,6 +37,7 @@ __all__ = [
     "Writing",
     "empty_index",
     "has_ledger",
+    "indexer_for",
     "indexing",
     "joined_parts",
     "typed_errors",
@@ -201,18 +202,7 @@ def indexing(
     nothing is changed before the block. Raises `StoreError`.
     """
     with parts.writing(timeout, on_wait) as writer:
-        images = ImageIndexer(
-            parts.ledger, writer, parts.store, parts.image_embedder, parts.image_root
-        )
-        indexer = Indexer(
-            parts.ledger,
-            writer,
-            parts.store,
-            parts.embedder,
-            images,
-            read=reader,
-            options=lambda path: options_hash(reader.facts(path)),
-        )
+        indexer = indexer_for(parts, reader, writer)
         if recover:
             if parts.vectors is not None:
                 parts.vectors.remember(parts.ledger, writer)
@@ -221,6 +211,20 @@ def indexing(
             name_tokenizer(parts.ledger, writer)
             indexer.recover()
         yield indexer
+
+
+def indexer_for(parts: Parts, reader: FileReader, writer: Writer) -> Indexer:
+    """The indexer of a writer."""
+    images = ImageIndexer(parts.ledger, writer, parts.store, parts.image_embedder, parts.image_root)
+    return Indexer(
+        parts.ledger,
+        writer,
+        parts.store,
+        parts.embedder,
+        images,
+        read=reader,
+        options=lambda path: options_hash(reader.facts(path)),
+    )
 
 
 def _no_index(folder: Path, name: str) -> StoreError:

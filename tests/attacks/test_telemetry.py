@@ -130,6 +130,15 @@ def test_what_would_be_found(tmp_path, code):
     assert left == ["left"]
 
 
+def test_bulk_work(tmp_path):
+    pytest.importorskip("ray")
+    pytest.importorskip("lancedb")
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs/note.md").write_text("granite of the quarry")
+    command = ["-m", "mmrerank", "bulk", tmp_path / "docs", "--index", f"file://{tmp_path}/index"]
+    check(tmp_path, *command, "--workers", "1", "--no-ocr")
+
+
 def test_the_command_line(tmp_path):
     pytest.importorskip("chromadb")
     pytest.importorskip("pymupdf")

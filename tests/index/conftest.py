@@ -2,44 +2,20 @@
 
 from __future__ import annotations
 
-import logging
 import uuid
 
 import pytest
+from object_storage import s3_server
 
 from mmrerank.index.index import Index
 from mmrerank.index.lance.storage import Storage
-
-SECRET = "a-secret-of-the-test"
 
 
 @pytest.fixture(scope="session")
 def s3():
     """The options of a bucket named "bucket" in a server on loopback."""
-    import boto3
-    from moto.server import ThreadedMotoServer
-
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    endpoint = f"http://{host}:{port}"
-    client = boto3.client(
-        "s3",
-        endpoint_url=endpoint,
-        aws_access_key_id="test",
-        aws_secret_access_key=SECRET,
-        region_name="us-east-1",
-    )
-    client.create_bucket(Bucket="bucket")
-    yield {
-        "aws_endpoint": endpoint,
-        "aws_access_key_id": "test",
-        "aws_secret_access_key": SECRET,
-        "aws_region": "us-east-1",
-        "allow_http": "true",
-    }
-    server.stop()
+    with s3_server() as options:
+        yield options
 
 
 @pytest.fixture

@@ -61,6 +61,15 @@ class LanceLedger:
         found = [file_of(row) for row in self.rows.rows(FILE, "kind = 'file'")]
         return sorted(found, key=lambda file: file.path)
 
+    def records(self, paths: Sequence[str]) -> dict[str, FileRecord]:
+        """Those of these files that are in the index, by path, as of now."""
+        self.rows.refresh()
+        rows = [r for one in any_of("path", paths) for r in self._rows_of_files(one)]
+        return {file.path: file for file in map(file_of, rows)}
+
+    def _rows_of_files(self, condition: str) -> list[dict[str, Any]]:
+        return self.rows.rows(FILE, f"kind = 'file' AND {condition}")
+
     def __len__(self) -> int:
         self.rows.refresh()
         return self.count("entries")
@@ -74,6 +83,13 @@ class LanceLedger:
     def entries(self, path: str) -> list[Entry]:
         """The entries of a file, in their order."""
         return self._entries([f"path = {quoted(path)}"])
+
+    def entries_of(self, paths: Sequence[str]) -> dict[str, list[Entry]]:
+        """The entries of several files by path, in their order."""
+        found: dict[str, list[Entry]] = {path: [] for path in paths}
+        for entry in self._entries(any_of("path", paths)):
+            found[entry.path].append(entry)
+        return found
 
     def live(self, vector_ids: Sequence[str]) -> dict[str, Entry]:
         """The entries of those vector ids that are live."""

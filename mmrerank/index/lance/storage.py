@@ -14,7 +14,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from mmrerank.errors import InvalidInputError, RerankError, StoreError
-from mmrerank.object_storage import OBJECT_SCHEMES, is_secret, object_store, short_reason
+from mmrerank.object_storage import (
+    OBJECT_SCHEMES,
+    environment_options,
+    is_secret,
+    object_store,
+    short_reason,
+)
 from mmrerank.ocr.words import default_cache_dir
 from mmrerank.optional import require
 
@@ -80,7 +86,8 @@ class Place:
 
     @property
     def _given(self) -> dict[str, str]:
-        return {str(name).lower(): str(value) for name, value in self.storage.options.items()}
+        given = {str(name).lower(): str(value) for name, value in self.storage.options.items()}
+        return environment_options() | given
 
     @cached_property
     def database(self) -> Any:

@@ -83,6 +83,11 @@ class LanceWriter:
         if touched:
             self._merge([row for rows in touched.values() for row in rows], paths=[])
 
+    def drop(self) -> None:
+        """Forget what waits, so that it can be written anew after an error."""
+        self._rows, self._touched = {}, {}
+        self._vectors.waiting.clear()
+
     def _merge(self, rows: Sequence[dict[str, Any]], paths: Sequence[str]) -> None:
         lengths = {
             name.removeprefix("vector_"): len(vector)

@@ -259,6 +259,8 @@ class StateCache:
         """How many entries were evicted or refused that no other tier still has."""
         if self._disk is not None:
             return self._disk.evictions
+        if self._remote is not None:  # which has all that its user wants to be kept
+            return self._remote.dropped
         return self._memory.evictions + self._memory.refused
 
     def clear(self, *, disk: bool = False) -> None:
