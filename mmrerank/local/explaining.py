@@ -160,7 +160,7 @@ def _by_gradients(
     engine: Engine, prompt: Prompt, groups: Sequence[_Word], places: Sequence[TokenPlace | None]
 ) -> _Explained:
     """The explanation of one prompt by integrated gradients: of the document, then of the query."""
-    from mmrerank.local.compute.explain import QUERY_STEPS, STEPS, Gradients
+    from mmrerank.local.compute.explain import STEPS, Gradients
 
     rows: dict[Owner, list[int]] = {"query": [], "document": []}
     for i, place in enumerate(places):
@@ -169,8 +169,9 @@ def _by_gradients(
     query, document = rows["query"], rows["document"]
     # the mean of a single token is the token itself
     mean_of = document if len(document) > 1 else query + document
-    steps = {"document": STEPS, "query": QUERY_STEPS[query[:1] > document[:1]]}
     gradients = Gradients(engine, prompt)
+    follows = query[:1] > document[:1]
+    steps = {"document": STEPS, "query": gradients.query_steps(follows=follows)}
     found = {
         owner: gradients.along(own, mean_of, steps[owner]) for owner, own in rows.items() if own
     }

@@ -20,15 +20,9 @@ from mmrerank.local.compute.engine import Engine, is_out_of_memory
 from mmrerank.local.compute.states import Capture, Packed, State
 from mmrerank.local.prompt.prompt import Prompt
 
-__all__ = ["QUERY_STEPS", "STEPS", "Attribution", "Gradients", "leave_out", "without_cache"]
+__all__ = ["STEPS", "Attribution", "Gradients", "leave_out", "without_cache"]
 
 STEPS = 4  # of the path of a document; 16 were no more faithful (docs/explain.md)
-
-QUERY_STEPS = {True: 4, False: 2}
-"""The steps of the path of a query: of one that follows its document, and of one before it.
-
-What precedes the first token of a path is computed once, so steps are cheap for a query at the end.
-"""
 
 _KEPT_BYTES = 2**31  # activations that are kept for one gradient; more are computed again
 
@@ -61,6 +55,18 @@ class Gradients:
         self._engine, self._tokens = engine, len(prompt)
         with self._explained_errors(), torch.inference_mode(False), torch.no_grad():
             self._packed = engine.pack_whole([prompt])
+        needed = engine.decoder.activation_bytes(self._packed.embeddings)
+        self._recompute = needed > _KEPT_BYTES
+
+    def query_steps(self, *, follows: bool) -> int:
+        """The steps of the path of a query that follows its document, or precedes it.
+
+        What precedes the first token of a path is computed once, so steps are cheap for a query at
+        the end. One at the beginning gets as many as a cost of 20 scores leaves.
+        """
+        if follows:
+            return STEPS
+        return 1 if self._recompute else 2
 
     def along(self, rows: Sequence[int], mean_of: Sequence[int], steps: int) -> Attribution:
         """The weights of the tokens `rows`, from a baseline where each is the mean of `mean_of`.
@@ -79,11 +85,10 @@ class Gradients:
             packed, far = (_cut(one, begin, self._tokens) for one in (self._packed, away))
             baseline = float(self._logit(_blurred(packed, far, 1.0), prefix))
         weights = torch.zeros(packed.embeddings.shape[0], device=packed.embeddings.device)
-        recompute = self._engine.decoder.activation_bytes(packed.embeddings) > _KEPT_BYTES
         for step in range(steps):
             point = _blurred(packed, far, (step + 0.5) / steps)
             leaves = [leaf.requires_grad_() for leaf in (point.embeddings, *point.deepstack)]
-            gradients = torch.autograd.grad(self._logit(point, prefix, recompute), leaves)
+            gradients = torch.autograd.grad(self._logit(point, prefix, self._recompute), leaves)
             weights += _by_token(packed, far, gradients) / steps
         return Attribution(baseline, [0.0] * begin + weights.tolist())
 
