@@ -138,7 +138,7 @@ def test_a_key_is_needed(serve, path):
 
 @BOTH
 def test_a_full_queue(serve, gated, path):
-    running = serve(gated, max_queue_tokens=40)
+    running = serve(gated, max_queue_tokens=60)
     waiting = threading.Thread(
         target=lambda: httpx.post(running.url + path, json=GOOD | {"query": "a " * 8}, timeout=30)
     )

@@ -104,6 +104,7 @@ def test_nothing_is_lost_and_every_answer_is_right(started):
     while metric(url, "mmrerank_queue_requests"):
         assert time.monotonic() < end
     assert metric(url, "mmrerank_queue_tokens") == 0
-    assert grown < 64
+    # Batches of new shapes take memory until some thousands were computed, then no more.
+    assert grown < 160
     assert process.end() == 0
     assert '"level": "error"' not in process.logs
