@@ -137,7 +137,7 @@ def test_bulk_work(tmp_path):
     (tmp_path / "docs/note.md").write_text("granite of the quarry")
     command = ["-m", "mmrerank", "bulk", tmp_path / "docs", "--index", f"file://{tmp_path}/index"]
     asked, left = traced(tmp_path, *command, "--workers", "1", "--no-ocr")
-    # Ray asks the cloud's own metadata service, on this link alone, what machine this is.
+    # The metadata service of a cloud, on this link alone; which package asks it is not known yet.
     assert not [one for one in asked if '"169.254.169.254"' not in one]
     assert not left
 
