@@ -19,7 +19,7 @@ from mmrerank.bulk.source import Document
 from mmrerank.errors import InvalidInputError, RerankError
 from mmrerank.optional import require
 
-__all__ = ["Cluster", "Workers", "cluster"]
+__all__ = ["Cluster", "Workers", "cluster", "import_ray"]
 
 _LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_BACKEND_LOG_LEVEL": "fatal"}
 """Without the first, Ray 2.60 takes 127.0.0.1 for the machine's outward address, and listens
@@ -104,6 +104,14 @@ class Cluster:
                 setattr(context, name, value)
 
 
+def import_ray(workers: Workers) -> Any:
+    """Ray, set to this machine alone unless there is an address; it reads that when imported."""
+    if workers.address is None:
+        for name, value in _LOOPBACK.items():
+            os.environ.setdefault(name, value)
+    return require("ray")
+
+
 @contextmanager
 def cluster(workers: Workers) -> Iterator[Cluster]:
     """Connect to Ray, or start it, until the end of the block.
@@ -111,10 +119,7 @@ def cluster(workers: Workers) -> Iterator[Cluster]:
     What Ray prints about processes that ended goes to standard error. Raises
     `MissingDependencyError` without the extra `ray`, and `RerankError` if Ray cannot be reached.
     """
-    if workers.address is None:
-        for name, value in _LOOPBACK.items():
-            os.environ.setdefault(name, value)
-    ray = require("ray")
+    ray = import_ray(workers)
     with contextlib.redirect_stdout(sys.stderr), contextlib.ExitStack() as closing:
         require("ray.data")  # which sets up its logger when it is imported
         closing.enter_context(_quiet(logging.getLogger("ray.data")))

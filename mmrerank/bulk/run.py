@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from mmrerank.bulk.actor import ADDED, CHANGED, DONE, FAILED, STOPPED
-from mmrerank.bulk.cluster import Cluster, Workers, cluster
+from mmrerank.bulk.cluster import Cluster, Workers, cluster, import_ray
 from mmrerank.bulk.job import CAPTIONS, WARMING, Job, Step
 from mmrerank.bulk.marks import Marks, mark_of
 from mmrerank.bulk.reading import Reading
@@ -83,7 +83,9 @@ def bulk(
         captions=captions,
         warming=warming,
     )
-    return _Run(job, workers or Workers(), show_progress=show_progress).report()
+    workers = workers or Workers()
+    import_ray(workers)  # before any work: it says what to install
+    return _Run(job, workers, show_progress=show_progress).report()
 
 
 class _Run:

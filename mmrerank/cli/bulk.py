@@ -131,7 +131,6 @@ def _add_warming(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Do the work; the exit code is 1 if a document failed. Raises `RerankError`."""
-    require("ray")  # before anything else: it says what to install
     if not options.no_ocr and not has_ocr():
         require("rapidocr")
     from mmrerank.bulk import Workers, bulk
