@@ -14,7 +14,7 @@ from mmrerank.display.markup import Node, element
 from mmrerank.display.page import document
 from mmrerank.errors import InvalidInputError
 from mmrerank.index.filters import parse_where
-from mmrerank.index.hits import ROUTES, Hit, HitImage
+from mmrerank.index.hits import Hit, HitImage
 from mmrerank.index.search import SearchSettings
 from mmrerank.serve.endpoint import Counts, Endpoint, unless_gone
 from mmrerank.serve.pages import page_response
@@ -30,7 +30,10 @@ _LONGEST_QUERY = 2000  # characters, of the page: it stands in an address
 
 
 class SearchRequest(BaseModel):
-    """A search. `where` has conditions such as `file=NAME` or `page=2-4`, as on the command line."""
+    """A search. `where` has conditions such as `file=NAME` or `page=2-4`, as on the command line.
+
+    Without `routes`, all routes that the index has.
+    """
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
@@ -38,7 +41,7 @@ class SearchRequest(BaseModel):
     top_n: Annotated[int, Field(ge=1, le=100)] = 5
     fetch_k: Annotated[int, Field(ge=1, le=1000)] = 50
     where: list[str] = []
-    routes: Annotated[list[str], Field(min_length=1)] = list(ROUTES)
+    routes: Annotated[list[str], Field(min_length=1)] | None = None
 
 
 def add_routes(app: FastAPI, service: Service) -> None:
