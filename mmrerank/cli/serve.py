@@ -34,7 +34,7 @@ def add_command(commands: Any) -> None:
     command.add_argument("--base-url", metavar="URL", help="the address of a service behind it")
     command.add_argument("--name", metavar="NAME", help="the model's name in answers")
     command.add_argument(
-        "--store", metavar="DIR", help="an index, which is searched at /v1/search and on a page"
+        "--store", metavar="DIR|URL", help="an index, which is searched at /v1/search and on a page"
     )
     add_embedder(command)
     _add_address(command)
