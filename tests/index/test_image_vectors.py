@@ -108,12 +108,12 @@ def test_an_interrupted_run_goes_on_where_it_was(tmp_path, docs, monkeypatch):
 KILLED = """
 import os, signal, sys
 from mmrerank.index.index import Index
-from mmrerank.index.writer import Writer
+from mmrerank.index.sqlite_writer import SQLiteWriter
 from mmrerank.retrieval.chroma import ChromaStore
 from mmrerank.testing import ColourEmbedder
 
 folder, docs, step, when = sys.argv[1:]
-owner = ChromaStore if hasattr(ChromaStore, step) else Writer
+owner = ChromaStore if hasattr(ChromaStore, step) else SQLiteWriter
 original = getattr(owner, step)
 def killed(self, *args):
     if when == "after":
