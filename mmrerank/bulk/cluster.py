@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import secrets
 import sys
 import tempfile
 import warnings
@@ -132,7 +131,6 @@ def cluster(workers: Workers) -> Iterator[Cluster]:
             folder = closing.enter_context(
                 tempfile.TemporaryDirectory(prefix="mmrerank-", ignore_cleanup_errors=True)
             )
-            closing.enter_context(_own_token())
         try:
             with warnings.catch_warnings():
                 # What Ray forks here becomes another program at once, and never uses LanceDB.
@@ -160,19 +158,6 @@ def _options(workers: Workers, folder: str | None) -> dict[str, Any]:
     if folder is not None and len(folder) <= _LONGEST_PATH:
         options["_temp_dir"] = folder
     return options
-
-
-@contextmanager
-def _own_token() -> Iterator[None]:
-    """A token for this run alone: otherwise Ray writes one into the user's home, and leaves it."""
-    if any(name in os.environ for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")):
-        yield
-        return
-    os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
-    try:
-        yield
-    finally:
-        os.environ.pop("RAY_AUTH_TOKEN", None)
 
 
 def _processors() -> int:

@@ -141,7 +141,9 @@ def test_bulk_work(tmp_path):
     # one of them by the name metadata.google.internal.
     known = ('"169.254.169.254"', "htons(53)")
     assert not [one for one in asked if not any(part in one for part in known)]
-    assert not left
+    # Ray keeps a token there, which only the user can read, and caches it: one of ours for each run
+    # would not fit the second run of a process.
+    assert left in ([], [".ray/auth_token"])
 
 
 def test_the_command_line(tmp_path):
