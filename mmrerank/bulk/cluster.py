@@ -21,10 +21,6 @@ from mmrerank.optional import require
 
 __all__ = ["Cluster", "Workers", "cluster", "import_ray"]
 
-_LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_BACKEND_LOG_LEVEL": "fatal"}
-"""Without the first, Ray 2.60 takes 127.0.0.1 for the machine's outward address, and listens
-there; it is read at the first import."""
-
 _OBJECTS = 128 * 2**20  # bytes for what passes through Ray: names and results
 _LONGEST_PATH = 40  # of the folder of Ray's sockets, whose own names take 60 of 107 letters
 
@@ -104,11 +100,9 @@ class Cluster:
                 setattr(context, name, value)
 
 
-def import_ray(workers: Workers) -> Any:
-    """Ray, set to this machine alone unless there is an address; it reads that when imported."""
-    if workers.address is None:
-        for name, value in _LOOPBACK.items():
-            os.environ.setdefault(name, value)
+def import_ray() -> Any:
+    """Ray, whose processes say only what ends them; it reads that when it is imported."""
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     return require("ray")
 
 
@@ -119,7 +113,7 @@ def cluster(workers: Workers) -> Iterator[Cluster]:
     What Ray prints about processes that ended goes to standard error. Raises
     `MissingDependencyError` without the extra `ray`, and `RerankError` if Ray cannot be reached.
     """
-    ray = import_ray(workers)
+    ray = import_ray()
     with contextlib.redirect_stdout(sys.stderr), contextlib.ExitStack() as closing:
         require("ray.data")  # which sets up its logger when it is imported
         closing.enter_context(_quiet(logging.getLogger("ray.data")))
@@ -128,6 +122,7 @@ def cluster(workers: Workers) -> Iterator[Cluster]:
             return
         folder = None
         if workers.address is None:
+            closing.enter_context(_loopback())
             folder = closing.enter_context(
                 tempfile.TemporaryDirectory(prefix="mmrerank-", ignore_cleanup_errors=True)
             )
@@ -158,6 +153,27 @@ def _options(workers: Workers, folder: str | None) -> dict[str, Any]:
     if folder is not None and len(folder) <= _LONGEST_PATH:
         options["_temp_dir"] = folder
     return options
+
+
+@contextmanager
+def _loopback() -> Iterator[None]:
+    """Ray 2.60 listens at the machine's outward address unless clusters are switched off.
+
+    The processes that it starts read that in their environment. This one read it when Ray was
+    imported, which the caller may have done before, so that it must be changed where Ray keeps it.
+    """
+    name = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
+    constants = require("ray._private.ray_constants")
+    before, allowed = os.environ.get(name), constants.ENABLE_RAY_CLUSTER
+    os.environ[name], constants.ENABLE_RAY_CLUSTER = "0", False
+    try:
+        yield
+    finally:
+        constants.ENABLE_RAY_CLUSTER = allowed
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
 
 
 def _processors() -> int:

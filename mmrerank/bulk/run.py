@@ -84,7 +84,7 @@ def bulk(
         warming=warming,
     )
     workers = workers or Workers()
-    import_ray(workers)  # before any work: it says what to install
+    import_ray()  # before any work: it says what to install
     return _Run(job, workers, show_progress=show_progress).report()
 
 

