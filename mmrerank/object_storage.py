@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from mmrerank.errors import InvalidInputError, RerankError
+from mmrerank.forks import ForkGuard
 from mmrerank.optional import require
 
 __all__ = [
@@ -29,7 +30,11 @@ _CLIENT_OPTIONS = ("allow_http", "allow_invalid_certificates", "proxy_url", "use
 
 _CONNECT = 10.0  # seconds at most for a connection
 
-_process: int | None = None  # the one that has used obstore
+_fork_guard = ForkGuard(
+    RerankError,
+    "object storage cannot be used in a fork of a process that has used it: start the "
+    'process with the method "spawn" of multiprocessing',
+)
 
 
 def is_secret(option: str) -> bool:
@@ -66,7 +71,7 @@ def object_store(
     A request takes at most `timeout` seconds and is repeated `retries` times. `extra` and `purpose`
     are for the `MissingDependencyError` of an environment without obstore.
     """
-    _check_process()
+    _fork_guard.check()
     from_url = require("obstore.store", extra=extra, purpose=purpose).from_url
     if url.startswith("file:"):
         return from_url(url, mkdir=True)
@@ -92,20 +97,6 @@ def environment_options() -> dict[str, str]:
     """
     allowed = os.environ.get("AWS_ALLOW_HTTP", "")
     return {"allow_http": allowed.lower()} if allowed else {}
-
-
-def _check_process() -> None:
-    """Raise `RerankError` in a fork of a process that has used obstore.
-
-    obstore would wait there for its threads, which a fork does not have, without end.
-    """
-    global _process  # noqa: PLW0603 - of a process there is one
-    _process = _process or os.getpid()
-    if _process != os.getpid():
-        raise RerankError(
-            "object storage cannot be used in a fork of a process that has used it: start the "
-            'process with the method "spawn" of multiprocessing'
-        )
 
 
 def short_reason(error: BaseException) -> str:
