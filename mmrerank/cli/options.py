@@ -23,6 +23,8 @@ __all__ = [
     "add_embedder",
     "add_image_embedder",
     "add_lock_timeout",
+    "add_metadata",
+    "add_no_ocr",
     "add_reranker",
     "add_store",
     "add_vectors",
@@ -57,6 +59,23 @@ def add_lock_timeout(command: argparse.ArgumentParser) -> None:
         default=60.0,
         metavar="SECONDS",
         help="how long to wait for another process that writes to the index (default: 60)",
+    )
+
+
+def add_no_ocr(command: argparse.ArgumentParser, images: str = "images") -> None:
+    """`--no-ocr`; `images` says in which images words are not read."""
+    command.add_argument("--no-ocr", action="store_true", help=f"do not read words in {images}")
+
+
+def add_metadata(command: argparse.ArgumentParser, files: str) -> None:
+    """`--metadata KEY=VALUE`; `files` says what it is for."""
+    command.add_argument(
+        "--metadata",
+        type=pair,
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help=f"metadata of your own for {files}; may be given several times",
     )
 
 
