@@ -202,11 +202,6 @@ class RemoteTier:
                 f"{reason}"
             )
 
-    def clear(self) -> None:
-        """Remove all entries. Raises what obstore raises."""
-        self.flush()
-        trim_objects(self._store, 0)
-
 
 def trim_objects(store: Any, limit: int) -> int:
     """Remove the oldest states until they take less than `limit` bytes; how many were removed.
