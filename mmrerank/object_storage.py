@@ -19,6 +19,7 @@ __all__ = [
     "environment_options",
     "is_secret",
     "object_store",
+    "put_object",
     "short_reason",
 ]
 
@@ -88,6 +89,15 @@ def object_store(
         },
         retry_config={"max_retries": retries, "retry_timeout": limit * (retries + 1)},
     )
+
+
+def put_object(store: Any, path: str, data: bytes, *, replaces: bool) -> bool:
+    """Write an object; False if there is one that it must not replace. Raises what obstore raises."""
+    try:
+        store.put(path, data, mode="overwrite" if replaces else "create")
+    except (FileExistsError, require("obstore.exceptions").AlreadyExistsError):
+        return False
+    return True
 
 
 def environment_options() -> dict[str, str]:

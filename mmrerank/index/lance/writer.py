@@ -25,6 +25,7 @@ from mmrerank.index.lance.vectors import LanceVectors
 from mmrerank.index.ledger import Entry, FileRecord
 from mmrerank.index.pictures import Picture
 from mmrerank.index.writer import CaptionRow
+from mmrerank.object_storage import put_object
 from mmrerank.optional import require
 from mmrerank.retrieval.vector_store import TEXT
 
@@ -211,15 +212,9 @@ class LanceWriter:
 
     def set_note(self, name: str, value: str) -> None:
         """Record a fact. Raises `StoreError` if another machine has just recorded another one."""
-        mode = "create" if self._ledger.note(name) is None else "overwrite"
+        objects, is_known = self._place.objects, self._ledger.note(name) is not None
         with self._place.errors("written"):
-            try:
-                self._place.objects.put(f"notes/{name}", value.encode(), mode=mode)
-            except FileExistsError:
-                pass
-            except require("obstore").exceptions.AlreadyExistsError:
-                pass
-            else:
+            if put_object(objects, f"notes/{name}", value.encode(), replaces=is_known):
                 return
         if self._ledger.note(name) != value:
             raise StoreError(
