@@ -50,11 +50,11 @@ def check_object_url(url: str, options: Mapping[str, str]) -> str:
     options: these are read from the environment, so that they are never shown, stored or pickled.
     """
     parts = urlsplit(url)
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise InvalidInputError("a URL of object storage has no user, password or query")
     if parts.scheme.lower() not in OBJECT_SCHEMES:
         known = ", ".join(f"{scheme}://" for scheme in OBJECT_SCHEMES)
         raise InvalidInputError(f"a URL of object storage begins with {known}, unlike {url!r:.80}")
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise InvalidInputError("a URL of object storage has no user, password or query")
     if secret := [name for name in options if is_secret(name)]:
         raise InvalidInputError(
             f"{secret[0]} is read from the environment, in capitals ({secret[0].upper()}), and is "

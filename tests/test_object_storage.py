@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from mmrerank.object_storage import object_store, put_object
+import pytest
+
+from mmrerank.errors import InvalidInputError
+from mmrerank.object_storage import check_object_url, object_store, put_object
 
 
 def test_an_object_that_is_there_is_replaced_only_where_that_is_meant(tmp_path):
@@ -14,3 +17,12 @@ def test_an_object_that_is_there_is_replaced_only_where_that_is_meant(tmp_path):
     assert (tmp_path / "notes" / "one").read_bytes() == b"first"
     assert put_object(store, "notes/one", b"third", replaces=True)
     assert (tmp_path / "notes" / "one").read_bytes() == b"third"
+
+
+@pytest.mark.parametrize(
+    "url", ["s3://user:secret@bucket/x", "https://user:secret@host/x", "ftp://host/x?key=secret"]
+)
+def test_an_error_shows_no_credentials_of_a_url(url):
+    with pytest.raises(InvalidInputError, match="no user, password or query") as caught:
+        check_object_url(url, {})
+    assert "secret" not in str(caught.value)
