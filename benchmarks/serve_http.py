@@ -73,7 +73,9 @@ def free_port() -> int:
 @contextlib.contextmanager
 def process(command: list[str], url: str, body: dict[str, Any]) -> Iterator[str]:
     """A server that answers `body`, with its address."""
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    environment = os.environ | {
+        "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "INFINITY_ANONYMOUS_USAGE_STATS": "0"
+    }  # fmt: skip
     with tempfile.TemporaryFile("w+") as out:
         server = subprocess.Popen(command, stdout=out, stderr=out, env=environment)
         try:
