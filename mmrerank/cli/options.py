@@ -30,6 +30,7 @@ __all__ = [
     "add_vectors",
     "folder",
     "make_reranker",
+    "ocr_option",
     "pair",
     "positive",
     "route_names",
@@ -205,8 +206,13 @@ def selected_reranker(
         states=os.path.join(local_folder(options.store), "states"),
         model=getattr(options, f"{named}model"),
         base_url=getattr(options, f"{named}base_url"),
-        ocr=False if options.no_ocr and options.reranker in _USE_OCR else None,
+        ocr=ocr_option(options.reranker, no_ocr=options.no_ocr),
     )
+
+
+def ocr_option(name: str, *, no_ocr: bool) -> bool | None:
+    """The option `ocr` of the reranker that `--reranker` names; None if it is not to be given."""
+    return False if no_ocr and name in _USE_OCR else None
 
 
 def make_reranker(
