@@ -15,7 +15,7 @@ from mmrerank.filesystem import write_atomically
 from mmrerank.forks import ForkGuard
 from mmrerank.optional import require
 from mmrerank.process_lock import process_lock
-from mmrerank.retrieval.vector_store import IMAGE, TEXT, Match, Record, Vector
+from mmrerank.retrieval.vector_store import IMAGE, TEXT, Match, Record, Vector, in_batches
 
 __all__ = ["COLLECTION", "IMAGE_COLLECTION", "ChromaStore"]
 
@@ -73,8 +73,7 @@ class ChromaStore:
 
     def upsert(self, records: Sequence[Record]) -> None:
         """Write records; a record replaces an older one with its id."""
-        for start in range(0, len(records), _BATCH):
-            batch = records[start : start + _BATCH]
+        for batch in in_batches(records, _BATCH):
             with self._changing() as collections:
                 collections[TEXT].upsert(  # `add` would keep the old text of an id that exists
                     ids=[record.id for record in batch],
@@ -90,12 +89,9 @@ class ChromaStore:
 
     def update_vectors(self, name: str, vectors: Mapping[str, Vector]) -> None:
         """Add or replace one named vector of records that exist."""
-        ids = list(vectors)
-        for start in range(0, len(ids), _BATCH):
+        for ids in in_batches(list(vectors), _BATCH):
             with self._changing():
-                self._write_vectors(
-                    name, {id_: vectors[id_] for id_ in ids[start : start + _BATCH]}
-                )
+                self._write_vectors(name, {id_: vectors[id_] for id_ in ids})
 
     def _write_vectors(self, name: str, vectors: Mapping[str, Vector]) -> None:
         """Write vectors of one name. Only while the files are locked."""
@@ -111,10 +107,10 @@ class ChromaStore:
 
     def delete(self, ids: Sequence[str]) -> None:
         """Remove the records with these ids, with all their vectors."""
-        for start in range(0, len(ids), _BATCH):
+        for batch in in_batches(ids, _BATCH):
             with self._changing() as collections:
                 for collection in collections.values():
-                    collection.delete(ids=list(ids[start : start + _BATCH]))
+                    collection.delete(ids=list(batch))
 
     def ids(self, name: str | None = None) -> set[str]:
         """The ids of all records, or of those with a vector of this name."""
