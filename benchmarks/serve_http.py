@@ -36,6 +36,10 @@ from typing import Any
 import httpx
 
 HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent / "tests"))
+
+from letter_bert import random_cross_encoder
+
 TINY = HERE.parent / "tests" / "data" / "golden" / "jina-reranker-m0"
 CLIENTS = (1, 8, 64)
 QUERIES = ["rain", "how is torque measured", "Which pump ran hot in May, and why?"]
@@ -69,7 +73,9 @@ def free_port() -> int:
 @contextlib.contextmanager
 def process(command: list[str], url: str, body: dict[str, Any]) -> Iterator[str]:
     """A server that answers `body`, with its address."""
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    environment = os.environ | {
+        "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "INFINITY_ANONYMOUS_USAGE_STATS": "0"
+    }  # fmt: skip
     with tempfile.TemporaryFile("w+") as out:
         server = subprocess.Popen(command, stdout=out, stderr=out, env=environment)
         try:
@@ -208,31 +214,9 @@ def load(args: argparse.Namespace, kind: str, path: str) -> dict[str, Any]:
 
 def cross_encoder(folder: Path) -> str:
     """BERT with random weights: four layers of 256, letters for words."""
-    import torch
-    from transformers import BertConfig, BertForSequenceClassification
-
     path = folder / "cross-encoder"
     path.mkdir(exist_ok=True, parents=True)
-    letters = [chr(code) for code in range(ord("a"), ord("z") + 1)]
-    words = [
-        "[PAD]",
-        "[UNK]",
-        "[CLS]",
-        "[SEP]",
-        "[MASK]",
-        *letters,
-        *("##" + one for one in letters),
-    ]
-    (path / "vocab.txt").write_text("\n".join(words))
-    tokenizer = {"tokenizer_class": "BertTokenizer", "do_lower_case": True, "model_max_length": 512}
-    (path / "tokenizer_config.json").write_text(json.dumps(tokenizer))
-    torch.manual_seed(0)
-    config = BertConfig(
-        vocab_size=len(words), hidden_size=256, num_hidden_layers=4, num_attention_heads=4,
-        intermediate_size=512, num_labels=1,
-    )  # fmt: skip
-    BertForSequenceClassification(config).save_pretrained(path)
-    return str(path)
+    return str(random_cross_encoder(path, hidden=256, layers=4, heads=4))
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from mmrerank.errors import InvalidInputError, RerankError
+from mmrerank.forks import ForkGuard
 from mmrerank.optional import require
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "environment_options",
     "is_secret",
     "object_store",
+    "put_object",
     "short_reason",
 ]
 
@@ -29,7 +31,11 @@ _CLIENT_OPTIONS = ("allow_http", "allow_invalid_certificates", "proxy_url", "use
 
 _CONNECT = 10.0  # seconds at most for a connection
 
-_process: int | None = None  # the one that has used obstore
+_fork_guard = ForkGuard(
+    RerankError,
+    "object storage cannot be used in a fork of a process that has used it: start the "
+    'process with the method "spawn" of multiprocessing',
+)
 
 
 def is_secret(option: str) -> bool:
@@ -44,11 +50,11 @@ def check_object_url(url: str, options: Mapping[str, str]) -> str:
     options: these are read from the environment, so that they are never shown, stored or pickled.
     """
     parts = urlsplit(url)
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise InvalidInputError("a URL of object storage has no user, password or query")
     if parts.scheme.lower() not in OBJECT_SCHEMES:
         known = ", ".join(f"{scheme}://" for scheme in OBJECT_SCHEMES)
         raise InvalidInputError(f"a URL of object storage begins with {known}, unlike {url!r:.80}")
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise InvalidInputError("a URL of object storage has no user, password or query")
     if secret := [name for name in options if is_secret(name)]:
         raise InvalidInputError(
             f"{secret[0]} is read from the environment, in capitals ({secret[0].upper()}), and is "
@@ -66,7 +72,7 @@ def object_store(
     A request takes at most `timeout` seconds and is repeated `retries` times. `extra` and `purpose`
     are for the `MissingDependencyError` of an environment without obstore.
     """
-    _check_process()
+    _fork_guard.check()
     from_url = require("obstore.store", extra=extra, purpose=purpose).from_url
     if url.startswith("file:"):
         return from_url(url, mkdir=True)
@@ -85,6 +91,15 @@ def object_store(
     )
 
 
+def put_object(store: Any, path: str, data: bytes, *, replaces: bool) -> bool:
+    """Write an object; False if there is one that it must not replace. Raises what obstore raises."""
+    try:
+        store.put(path, data, mode="overwrite" if replaces else "create")
+    except (FileExistsError, require("obstore.exceptions").AlreadyExistsError):
+        return False
+    return True
+
+
 def environment_options() -> dict[str, str]:
     """What obstore does not read from the environment once it is given limits of time.
 
@@ -92,20 +107,6 @@ def environment_options() -> dict[str, str]:
     """
     allowed = os.environ.get("AWS_ALLOW_HTTP", "")
     return {"allow_http": allowed.lower()} if allowed else {}
-
-
-def _check_process() -> None:
-    """Raise `RerankError` in a fork of a process that has used obstore.
-
-    obstore would wait there for its threads, which a fork does not have, without end.
-    """
-    global _process  # noqa: PLW0603 - of a process there is one
-    _process = _process or os.getpid()
-    if _process != os.getpid():
-        raise RerankError(
-            "object storage cannot be used in a fork of a process that has used it: start the "
-            'process with the method "spawn" of multiprocessing'
-        )
 
 
 def short_reason(error: BaseException) -> str:

@@ -30,6 +30,8 @@ __all__ = [
 
 T = TypeVar("T")
 
+P = TypeVar("P")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer(Generic[T]):
@@ -76,52 +78,44 @@ class Measured(Timer):
                 self.rerank_usage += usage
 
 
-class AnswerStream(Generic[T]):
-    """The pieces of an answer as they arrive; `result` once they have been read to the end."""
+class _Stream(Generic[P, T]):
+    """The pieces of an answer that were read so far, and the answer once they have ended."""
 
-    def __init__(self, pieces: Iterator[str], finish: Callable[[str], Answer[T]]) -> None:
+    def __init__(self, pieces: P, finish: Callable[[str], Answer[T]]) -> None:
         self._pieces, self._finish = pieces, finish
         self._read: list[str] = []
         self._result: Answer[T] | None = None
+
+    def _end(self) -> None:
+        if self._result is None:
+            self._result = self._finish("".join(self._read))
+
+    @property
+    def result(self) -> Answer[T]:
+        """The whole answer. Raises `InvalidInputError` before its end was read."""
+        if self._result is None:
+            raise InvalidInputError("the answer has not ended: read the stream to its end first")
+        return self._result
+
+
+class AnswerStream(_Stream[Iterator[str], T]):
+    """The pieces of an answer as they arrive; `result` once they have been read to the end."""
 
     def __iter__(self) -> Iterator[str]:
         for piece in self._pieces:
             self._read.append(piece)
             yield piece
-        if self._result is None:
-            self._result = self._finish("".join(self._read))
-
-    @property
-    def result(self) -> Answer[T]:
-        """The whole answer. Raises `InvalidInputError` before its end was read."""
-        return _ended(self._result)
+        self._end()
 
 
-class AsyncAnswerStream(Generic[T]):
+class AsyncAnswerStream(_Stream[AsyncIterator[str], T]):
     """As `AnswerStream`, for `async for`."""
-
-    def __init__(self, pieces: AsyncIterator[str], finish: Callable[[str], Answer[T]]) -> None:
-        self._pieces, self._finish = pieces, finish
-        self._read: list[str] = []
-        self._result: Answer[T] | None = None
 
     async def __aiter__(self) -> AsyncIterator[str]:
         async for piece in self._pieces:
             self._read.append(piece)
             yield piece
-        if self._result is None:
-            self._result = self._finish("".join(self._read))
-
-    @property
-    def result(self) -> Answer[T]:
-        """The whole answer. Raises `InvalidInputError` before its end was read."""
-        return _ended(self._result)
-
-
-def _ended(result: Answer[T] | None) -> Answer[T]:
-    if result is None:
-        raise InvalidInputError("the answer has not ended: read the stream to its end first")
-    return result
+        self._end()
 
 
 class IndexAndReranker:

@@ -20,6 +20,7 @@ from mmrerank.cli.messages import say
 from mmrerank.cli.options import (
     add_embedder,
     add_image_embedder,
+    add_no_ocr,
     add_reranker,
     add_store,
     positive,
@@ -70,9 +71,7 @@ def add_command(commands: Any) -> None:
             name, type=positive, default=default, metavar="N", help=f"{what} (default: {default})"
         )
     add_reranker(command, _PREFIX)
-    command.add_argument(
-        "--no-ocr", action="store_true", help="do not read words in images that are not known yet"
-    )
+    add_no_ocr(command, "images that are not known yet")
     command.add_argument("--json", action="store_true", help="print answer and sources as JSON")
     command.set_defaults(run=run)
 

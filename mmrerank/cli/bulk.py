@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import argparse
-from collections import Counter
 from functools import partial
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from mmrerank.captioning.openai_model import DIALECTS
 from mmrerank.catalog import RERANKERS
-from mmrerank.cli.messages import counted, say
+from mmrerank.cli.captions import add_caption_form
+from mmrerank.cli.messages import counted, say, say_passed_over
 from mmrerank.cli.options import (
     add_embedder,
     add_image_embedder,
+    add_metadata,
+    add_no_ocr,
     make_reranker,
-    pair,
     positive,
 )
 from mmrerank.errors import InvalidInputError
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
     from mmrerank.index.report import SyncReport
 
 __all__ = ["add_command", "run"]
-
-_EXAMPLES = 3  # files named for each reason to pass over some
 
 
 def add_command(commands: Any) -> None:
@@ -53,15 +50,8 @@ def add_command(commands: Any) -> None:
     _add_workers(command)
     add_embedder(command)
     add_image_embedder(command)
-    command.add_argument("--no-ocr", action="store_true", help="do not read words in images")
-    command.add_argument(
-        "--metadata",
-        type=pair,
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="metadata of your own for all documents; may be given several times",
-    )
+    add_no_ocr(command)
+    add_metadata(command, "all documents")
     _add_captions(command)
     _add_warming(command)
     command.set_defaults(run=run)
@@ -99,15 +89,7 @@ def _add_captions(command: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--captions", metavar="MODEL", help="let this model describe images")
     group.add_argument("--captions-url", metavar="URL", help="its address, if not OpenAI's")
-    group.add_argument(
-        "--caption-dialect",
-        choices=DIALECTS,
-        default="openai",
-        help="how the server is asked for JSON: text is by the prompt alone (default: openai)",
-    )
-    group.add_argument(
-        "--language", metavar="NAME", help="language of the captions, such as German"
-    )
+    add_caption_form(group)
 
 
 def _add_warming(command: argparse.ArgumentParser) -> None:
@@ -196,10 +178,7 @@ def _say_report(report: SyncReport) -> int:
     ):
         if names:
             say(f"{verb}: {counted(len(names), 'document')}")
-    for reason, count in Counter(reason for _, reason in report.skipped).most_common():
-        names = [PurePosixPath(name).name for name, why in report.skipped if why == reason]
-        examples = ", ".join(names[:_EXAMPLES]) + (", ..." if count > _EXAMPLES else "")
-        say(f"passed over {counted(count, 'file')}: {reason}: {examples}", "yellow")
+    say_passed_over(report.skipped)
     for _, error in report.failed:
         say(f"failed: {error}", "red")
     if report.failed:

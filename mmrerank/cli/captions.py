@@ -20,7 +20,13 @@ if TYPE_CHECKING:
     from mmrerank.index.captions import CaptionReport
     from mmrerank.index.index import Index
 
-__all__ = ["CaptionWatch", "add_captions", "caption_images", "selected_captioner"]
+__all__ = [
+    "CaptionWatch",
+    "add_caption_form",
+    "add_captions",
+    "caption_images",
+    "selected_captioner",
+]
 
 
 def add_captions(command: argparse.ArgumentParser) -> None:
@@ -35,6 +41,19 @@ def add_captions(command: argparse.ArgumentParser) -> None:
         metavar="MODEL",
         help="let this model describe images; --base-url is its address",
     )
+    add_caption_form(group)
+    group.add_argument(
+        "--caption-budget", type=positive, metavar="N", help="send at most N images in this run"
+    )
+    group.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="index, then say what captions would cost; send nothing",
+    )
+
+
+def add_caption_form(group: argparse._ArgumentGroup) -> None:
+    """`--caption-dialect` and `--language`: how captions are asked for."""
     group.add_argument(
         "--caption-dialect",
         choices=DIALECTS,
@@ -43,14 +62,6 @@ def add_captions(command: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--language", metavar="NAME", help="language of the captions, such as German"
-    )
-    group.add_argument(
-        "--caption-budget", type=positive, metavar="N", help="send at most N images in this run"
-    )
-    group.add_argument(
-        "--dry-run",
-        action="store_true",
-        help="index, then say what captions would cost; send nothing",
     )
 
 

@@ -13,6 +13,7 @@ from mmrerank.cli.messages import counted, say
 from mmrerank.cli.options import (
     add_embedder,
     add_image_embedder,
+    add_no_ocr,
     folder,
     positive,
     route_names,
@@ -82,7 +83,7 @@ def _add_documents(command: argparse.ArgumentParser) -> None:
     command.add_argument("--split", metavar="NAME", help="the qrels of a BEIR folder (default: test)")  # fmt: skip
     add_embedder(command)
     add_image_embedder(command)
-    command.add_argument("--no-ocr", action="store_true", help="do not read words in images")
+    add_no_ocr(command)
     command.add_argument(
         "--routes", type=route_names, metavar="NAMES", help="how candidates for rerankers are found"
     )

@@ -13,7 +13,7 @@ from typing import Any
 from mmrerank import __version__
 from mmrerank.base import Reranker
 from mmrerank.catalog import RERANKERS
-from mmrerank.cli.options import make_reranker
+from mmrerank.cli.options import make_reranker, ocr_option
 from mmrerank.evaluation.systems import System
 from mmrerank.index.hits import ROUTES
 
@@ -23,7 +23,6 @@ TEXT = "text"
 """The word for vectors of the chunks' text alone, as a store of texts has them."""
 
 _NONE, _RUN = "none", "run"
-_USE_OCR = ("ocr", "ocr-minilm")
 _RERANKERS = [row.name for row in RERANKERS]
 
 
@@ -103,7 +102,7 @@ def _system(
             show_progress=False,  # the questions have a bar
             model=model or None,
             base_url=base_url,
-            ocr=False if options.no_ocr and name in _USE_OCR else None,
+            ocr=ocr_option(name, no_ocr=options.no_ocr),
         )
 
     return System(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import signal
-from collections import Counter
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
@@ -18,15 +17,16 @@ from mmrerank.cli.captions import (
     caption_images,
     selected_captioner,
 )
-from mmrerank.cli.messages import counted, say, say_error
+from mmrerank.cli.messages import counted, say, say_error, say_passed_over
 from mmrerank.cli.options import (
     add_embedder,
     add_image_embedder,
     add_lock_timeout,
+    add_metadata,
+    add_no_ocr,
     add_reranker,
     add_store,
     add_vectors,
-    pair,
     say_waiting,
     selected_reranker,
 )
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
     from mmrerank.index.report import SyncReport
 
 __all__ = ["add_command", "run"]
-
-_EXAMPLES = 3  # files named for each reason to pass over some
 
 
 def add_command(commands: Any) -> None:
@@ -80,18 +78,11 @@ def add_command(commands: Any) -> None:
 def _add_reading(command: argparse.ArgumentParser) -> None:
     """How files are read."""
     command.add_argument("--password", help="for PDFs that need one")
-    command.add_argument("--no-ocr", action="store_true", help="do not read words in images")
+    add_no_ocr(command)
     command.add_argument(
         "--verify", action="store_true", help="compare contents, not sizes and times"
     )
-    command.add_argument(
-        "--metadata",
-        type=pair,
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="metadata of your own for these files, for search --where; may be given several times",
-    )
+    add_metadata(command, "these files, for search --where")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -195,10 +186,7 @@ def _say_report(report: SyncReport, missing: int = 0) -> int:
             say(f"{verb}: {path}")
     if report.unchanged:
         say(f"{counted(len(report.unchanged), 'file')} unchanged")
-    for reason, count in Counter(reason for _, reason in report.skipped).most_common():
-        names = [Path(path).name for path, why in report.skipped if why == reason]
-        examples = ", ".join(names[:_EXAMPLES]) + (", ..." if count > _EXAMPLES else "")
-        say(f"passed over {counted(count, 'file')}: {reason}: {examples}", "yellow")
+    say_passed_over(report.skipped)
     for path, error in report.failed:
         if isinstance(error, MissingDependencyError):
             say(f"error: {path}: {error}", "red")

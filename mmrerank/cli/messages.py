@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
 from rich.console import Console
 from rich.text import Text
 
 from mmrerank.errors import RerankError
 from mmrerank.terminal import clean
 
-__all__ = ["counted", "say", "say_error", "show_warning"]
+__all__ = ["counted", "say", "say_error", "say_passed_over", "show_warning"]
+
+_EXAMPLES = 3  # files named for each reason to pass over some
 
 _errors = Console(stderr=True, highlight=False)
 
@@ -21,6 +27,14 @@ def say(line: str, style: str = "") -> None:
 def say_error(error: RerankError) -> None:
     """Print an error as one line."""
     say(f"error: {error}", "red")
+
+
+def say_passed_over(skipped: Sequence[tuple[str, str]]) -> None:
+    """One line for each reason to pass over files, from (path or URL, reason), with some names."""
+    for reason, count in Counter(reason for _, reason in skipped).most_common():
+        names = [Path(path).name for path, why in skipped if why == reason]
+        examples = ", ".join(names[:_EXAMPLES]) + (", ..." if count > _EXAMPLES else "")
+        say(f"passed over {counted(count, 'file')}: {reason}: {examples}", "yellow")
 
 
 def show_warning(message: Warning | str, *_: object, **__: object) -> None:

@@ -23,11 +23,14 @@ __all__ = [
     "add_embedder",
     "add_image_embedder",
     "add_lock_timeout",
+    "add_metadata",
+    "add_no_ocr",
     "add_reranker",
     "add_store",
     "add_vectors",
     "folder",
     "make_reranker",
+    "ocr_option",
     "pair",
     "positive",
     "route_names",
@@ -57,6 +60,23 @@ def add_lock_timeout(command: argparse.ArgumentParser) -> None:
         default=60.0,
         metavar="SECONDS",
         help="how long to wait for another process that writes to the index (default: 60)",
+    )
+
+
+def add_no_ocr(command: argparse.ArgumentParser, images: str = "images") -> None:
+    """`--no-ocr`; `images` says in which images words are not read."""
+    command.add_argument("--no-ocr", action="store_true", help=f"do not read words in {images}")
+
+
+def add_metadata(command: argparse.ArgumentParser, files: str) -> None:
+    """`--metadata KEY=VALUE`; `files` says what it is for."""
+    command.add_argument(
+        "--metadata",
+        type=pair,
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help=f"metadata of your own for {files}; may be given several times",
     )
 
 
@@ -186,8 +206,13 @@ def selected_reranker(
         states=os.path.join(local_folder(options.store), "states"),
         model=getattr(options, f"{named}model"),
         base_url=getattr(options, f"{named}base_url"),
-        ocr=False if options.no_ocr and options.reranker in _USE_OCR else None,
+        ocr=ocr_option(options.reranker, no_ocr=options.no_ocr),
     )
+
+
+def ocr_option(name: str, *, no_ocr: bool) -> bool | None:
+    """The option `ocr` of the reranker that `--reranker` names; None if it is not to be given."""
+    return False if no_ocr and name in _USE_OCR else None
 
 
 def make_reranker(

@@ -17,6 +17,7 @@ from mmrerank.cli.messages import say
 from mmrerank.cli.options import (
     add_embedder,
     add_image_embedder,
+    add_no_ocr,
     add_reranker,
     add_store,
     positive,
@@ -94,9 +95,7 @@ def _add_candidates(command: argparse.ArgumentParser) -> None:
 
 def _add_output(command: argparse.ArgumentParser) -> None:
     """What is read, and how results are shown."""
-    command.add_argument(
-        "--no-ocr", action="store_true", help="do not read words in images that are not known yet"
-    )
+    add_no_ocr(command, "images that are not known yet")
     command.add_argument(
         "--rerank-captions",
         action="store_true",

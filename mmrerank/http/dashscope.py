@@ -9,7 +9,7 @@ from mmrerank.errors import InvalidInputError
 from mmrerank.http.base import HTTPReranker
 from mmrerank.http.limits import Limits
 from mmrerank.http.options import HTTPOptions
-from mmrerank.http.responses import IndexedScores
+from mmrerank.http.responses import IndexedScores, read_rows
 from mmrerank.types import Content, Modalities
 
 __all__ = ["DashScopeReranker"]
@@ -78,8 +78,7 @@ class DashScopeReranker(HTTPReranker):
         return "/api/v1/services/rerank/text-rerank/text-rerank", body
 
     def _decode(self, body: Any) -> tuple[IndexedScores, int | None]:
-        pairs = [(row["index"], row["relevance_score"]) for row in body["output"]["results"]]
-        return pairs, (body.get("usage") or {}).get("total_tokens")
+        return read_rows(body, body["output"]["results"], "relevance_score")
 
 
 def _address(region: str, workspace_id: str | None) -> str:

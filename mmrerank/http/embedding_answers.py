@@ -9,7 +9,7 @@ from array import array
 from typing import Any
 
 from mmrerank.errors import InvalidInputError, InvalidResponseError
-from mmrerank.http.responses import IndexedScores
+from mmrerank.http.responses import IndexedScores, read_rows
 
 __all__ = ["check_dimensions", "check_model", "decode_vector", "read_embeddings"]
 
@@ -19,8 +19,7 @@ def read_embeddings(body: Any) -> tuple[IndexedScores, int | None]:
 
     May raise KeyError, TypeError or AttributeError if the body has another structure.
     """
-    pairs = [(row["index"], row["embedding"]) for row in body["data"]]
-    return pairs, (body.get("usage") or {}).get("total_tokens")
+    return read_rows(body, body["data"], "embedding")
 
 
 def decode_vector(value: Any, model: str) -> Any:

@@ -7,7 +7,7 @@ from typing import Any, Unpack
 from mmrerank.http.base import HTTPReranker
 from mmrerank.http.limits import Limits
 from mmrerank.http.options import HTTPOptions
-from mmrerank.http.responses import IndexedScores
+from mmrerank.http.responses import IndexedScores, read_rows
 
 __all__ = ["InfinityReranker"]
 
@@ -43,5 +43,4 @@ class InfinityReranker(HTTPReranker):
         return "/rerank", body
 
     def _decode(self, body: Any) -> tuple[IndexedScores, int | None]:
-        pairs = [(row["index"], row["relevance_score"]) for row in body["results"]]
-        return pairs, (body.get("usage") or {}).get("total_tokens")
+        return read_rows(body, body["results"], "relevance_score")

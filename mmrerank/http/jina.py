@@ -9,7 +9,7 @@ from mmrerank.errors import InvalidInputError, warn
 from mmrerank.http.base import HTTPReranker
 from mmrerank.http.limits import Limits
 from mmrerank.http.options import HTTPOptions
-from mmrerank.http.responses import ErrorFacts, IndexedScores, read_error
+from mmrerank.http.responses import ErrorFacts, IndexedScores, read_error, read_rows
 from mmrerank.types import Content, Modalities
 
 __all__ = ["JinaReranker", "read_jina_error"]
@@ -86,8 +86,7 @@ class JinaReranker(HTTPReranker):
         return "/v1/rerank", body
 
     def _decode(self, body: Any) -> tuple[IndexedScores, int | None]:
-        pairs = [(result["index"], result["relevance_score"]) for result in body["results"]]
-        return pairs, (body.get("usage") or {}).get("total_tokens")
+        return read_rows(body, body["results"], "relevance_score")
 
     def _read_error(self, body: Any) -> ErrorFacts:
         return read_jina_error(body)

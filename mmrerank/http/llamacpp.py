@@ -8,7 +8,7 @@ from mmrerank.errors import APIError, warn
 from mmrerank.http.base import HTTPReranker
 from mmrerank.http.call import digest
 from mmrerank.http.options import HTTPOptions
-from mmrerank.http.responses import IndexedScores
+from mmrerank.http.responses import IndexedScores, read_rows
 from mmrerank.http.scale import Scale, ScaleOption, check_scale
 from mmrerank.http.server_facts import ServerFacts, strings_in
 from mmrerank.http.too_long import too_many_tokens
@@ -63,8 +63,7 @@ class LlamaCppReranker(HTTPReranker):
         return "/v1/rerank", {"model": self.model, "query": query, "documents": items}
 
     def _decode(self, body: Any) -> tuple[IndexedScores, int | None]:
-        pairs = [(row["index"], row["relevance_score"]) for row in body["results"]]
-        return pairs, (body.get("usage") or {}).get("total_tokens")
+        return read_rows(body, body["results"], "relevance_score")
 
     def _scale(self, scores: list[float]) -> Scale:
         if self.server is None:

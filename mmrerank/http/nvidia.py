@@ -7,7 +7,7 @@ from typing import Any, Unpack
 from mmrerank.http.base import HTTPReranker
 from mmrerank.http.limits import Limits
 from mmrerank.http.options import HTTPOptions
-from mmrerank.http.responses import IndexedScores
+from mmrerank.http.responses import IndexedScores, read_rows
 from mmrerank.types import Content, Modalities
 
 __all__ = ["NVIDIAReranker"]
@@ -53,5 +53,4 @@ class NVIDIAReranker(HTTPReranker):
         return "/v1/ranking", body
 
     def _decode(self, body: Any) -> tuple[IndexedScores, int | None]:
-        pairs = [(row["index"], row["logit"]) for row in body["rankings"]]
-        return pairs, (body.get("usage") or {}).get("total_tokens")
+        return read_rows(body, body["rankings"], "logit")

@@ -18,6 +18,7 @@ __all__ = [
     "IndexedScores",
     "decode_answer",
     "read_error",
+    "read_rows",
     "requested_pause",
     "scores_by_index",
     "to_error",
@@ -92,6 +93,16 @@ def scores_by_index(pairs: IndexedScores, count: int, model: str) -> list[float]
             raise InvalidResponseError(f"{model}: the score of index {index} is {_shown(score)}")
         scores.append(number)
     return scores
+
+
+def read_rows(body: Any, rows: Any, value: str) -> tuple[IndexedScores, int | None]:
+    """The (index, value) pairs of an answer's rows, and the tokens that its `usage` counts.
+
+    `value` is the field with the score or the vector. May raise KeyError, TypeError or
+    AttributeError if the body, parsed JSON, has another structure.
+    """
+    pairs = [(row["index"], row[value]) for row in rows]
+    return pairs, (body.get("usage") or {}).get("total_tokens")
 
 
 def values_by_index(pairs: IndexedScores, count: int, model: str, kind: str) -> list[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import httpx
 
@@ -32,6 +33,8 @@ def post(client: httpx.Client, step: Request, bounds: Bounds) -> Response | APIE
             return body.response()
         finally:
             answer.close()
+            if (connection := _left_open(client, answer)) is not None:
+                connection.close()
             _break_cycle(answer)
     except APIError as error:
         return error
@@ -55,6 +58,8 @@ async def post_async(
                 return body.response()
             finally:
                 await answer.aclose()
+                if (connection := _left_open(client, answer)) is not None:
+                    await connection.aclose()
                 _break_cycle(answer)
     except TimeoutError:
         return bounds.deadline_error()
@@ -121,6 +126,15 @@ def _build(
         content=step.content,
         timeout=httpx.Timeout(**timeouts),
     )
+
+
+def _left_open(client: httpx.Client | httpx.AsyncClient, answer: httpx.Response) -> Any:
+    """The connection of an answer if the client is closed, else None.
+
+    A client closes the connections it has at that moment. One that was still being made then is
+    kept for the next request, which never comes.
+    """
+    return answer.extensions.get("network_stream") if client.is_closed else None
 
 
 def _break_cycle(answer: httpx.Response) -> None:

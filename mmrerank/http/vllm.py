@@ -7,7 +7,7 @@ from typing import Any, Literal, Unpack
 from mmrerank.errors import InvalidInputError, UnsupportedModalityError, warn
 from mmrerank.http.encoding import content_parts
 from mmrerank.http.options import HTTPOptions
-from mmrerank.http.responses import IndexedScores
+from mmrerank.http.responses import IndexedScores, read_rows
 from mmrerank.http.self_hosted import SelfHostedReranker
 from mmrerank.http.server_facts import ServerFacts, Version, parse_version
 from mmrerank.types import Content, Modalities
@@ -88,5 +88,4 @@ class VLLMReranker(SelfHostedReranker):
 
     def _decode(self, body: Any) -> tuple[IndexedScores, int | None]:
         rows, score = ("data", "score") if "data" in body else ("results", "relevance_score")
-        pairs = [(row["index"], row[score]) for row in body[rows]]
-        return pairs, (body.get("usage") or {}).get("total_tokens")
+        return read_rows(body, body[rows], score)

@@ -12,9 +12,10 @@ from typing import Any
 
 from mmrerank.errors import MissingDependencyError, StoreError
 from mmrerank.filesystem import write_atomically
+from mmrerank.forks import ForkGuard
 from mmrerank.optional import require
 from mmrerank.process_lock import process_lock
-from mmrerank.retrieval.vector_store import IMAGE, TEXT, Match, Record, Vector
+from mmrerank.retrieval.vector_store import IMAGE, TEXT, Match, Record, Vector, in_batches
 
 __all__ = ["COLLECTION", "IMAGE_COLLECTION", "ChromaStore"]
 
@@ -34,7 +35,11 @@ _LOCK_TIMEOUT = 300.0  # seconds; a batch of the writer takes one or two
 
 _one_client_at_a_time = threading.Lock()
 
-_process: int | None = None  # the one that has used Chroma
+_fork_guard = ForkGuard(
+    StoreError,
+    "an index cannot be used in a fork of a process that has used one: start the process "
+    'with the method "spawn" of multiprocessing, or fork it before the index is opened',
+)
 
 _BATCH = 500  # records per call; Chroma refuses more than some thousands at once
 
@@ -68,8 +73,7 @@ class ChromaStore:
 
     def upsert(self, records: Sequence[Record]) -> None:
         """Write records; a record replaces an older one with its id."""
-        for start in range(0, len(records), _BATCH):
-            batch = records[start : start + _BATCH]
+        for batch in in_batches(records, _BATCH):
             with self._changing() as collections:
                 collections[TEXT].upsert(  # `add` would keep the old text of an id that exists
                     ids=[record.id for record in batch],
@@ -85,12 +89,9 @@ class ChromaStore:
 
     def update_vectors(self, name: str, vectors: Mapping[str, Vector]) -> None:
         """Add or replace one named vector of records that exist."""
-        ids = list(vectors)
-        for start in range(0, len(ids), _BATCH):
+        for ids in in_batches(list(vectors), _BATCH):
             with self._changing():
-                self._write_vectors(
-                    name, {id_: vectors[id_] for id_ in ids[start : start + _BATCH]}
-                )
+                self._write_vectors(name, {id_: vectors[id_] for id_ in ids})
 
     def _write_vectors(self, name: str, vectors: Mapping[str, Vector]) -> None:
         """Write vectors of one name. Only while the files are locked."""
@@ -106,10 +107,10 @@ class ChromaStore:
 
     def delete(self, ids: Sequence[str]) -> None:
         """Remove the records with these ids, with all their vectors."""
-        for start in range(0, len(ids), _BATCH):
+        for batch in in_batches(ids, _BATCH):
             with self._changing() as collections:
                 for collection in collections.values():
-                    collection.delete(ids=list(ids[start : start + _BATCH]))
+                    collection.delete(ids=list(batch))
 
     def ids(self, name: str | None = None) -> set[str]:
         """The ids of all records, or of those with a vector of this name."""
@@ -146,7 +147,7 @@ class ChromaStore:
 
     def _loaded(self) -> Mapping[str, Any]:
         """The collections by the names of their vectors, after their files were read."""
-        _check_process()
+        _fork_guard.check()
         if not self._is_read:
             with self._locked():
                 self._load()
@@ -184,7 +185,7 @@ class ChromaStore:
             return ""
 
     def _locked(self) -> AbstractContextManager[None]:
-        _check_process()
+        _fork_guard.check()
         return process_lock(
             self._folder / _LOCK,
             timeout=_LOCK_TIMEOUT,
@@ -237,20 +238,6 @@ def _replaced(collection: Any, records: Sequence[Record]) -> list[Mapping[str, A
     for id_, old in zip(rows["ids"], rows["metadatas"], strict=True):
         own[id_] = {**dict.fromkeys(old or {}), **own[id_]}
     return [own[record.id] for record in records]
-
-
-def _check_process() -> None:
-    """Raise `StoreError` in a fork of a process that has used Chroma.
-
-    Chroma would wait there for its threads, which a fork does not have, without end.
-    """
-    global _process  # noqa: PLW0603 - of a process there is one
-    _process = _process or os.getpid()
-    if _process != os.getpid():
-        raise StoreError(
-            "an index cannot be used in a fork of a process that has used one: start the process "
-            'with the method "spawn" of multiprocessing, or fork it before the index is opened'
-        )
 
 
 def _own_client(folder: Path) -> Any:

@@ -13,6 +13,7 @@ from typing import Any
 
 from mmrerank.errors import InvalidInputError, RerankError, StoreError
 from mmrerank.images.refs import IMAGES_KEY
+from mmrerank.retrieval.vector_store import in_batches
 
 __all__ = ["write_images"]
 
@@ -46,7 +47,7 @@ def write_images(store: object, metadata: Sequence[tuple[str | None, Mapping[str
     with _typed_errors():
         collection = _collection(store)
         changes = _changes(collection, wanted)
-        for ids in _batches(list(changes)):
+        for ids in in_batches(list(changes), _BATCH):
             collection.update(ids=ids, metadatas=[changes[id_] for id_ in ids])
     return len(changes)
 
@@ -70,7 +71,7 @@ def _collection(store: object) -> Any:
 def _changes(collection: Any, wanted: Mapping[str, str]) -> dict[str, dict[str, str]]:
     """The metadata to write, by id: what differs from the store."""
     stored: dict[str, Mapping[str, Any]] = {}
-    for ids in _batches(list(wanted)):
+    for ids in in_batches(list(wanted), _BATCH):
         rows = collection.get(ids=ids, include=["metadatas"])
         stored |= dict(zip(rows["ids"], (row or {} for row in rows["metadatas"]), strict=True))
     if missing := [id_ for id_ in wanted if id_ not in stored]:
@@ -95,11 +96,6 @@ def _with_node(change: dict[str, str], stored: Mapping[str, Any]) -> dict[str, s
     except (KeyError, TypeError, ValueError):  # not a collection of LlamaIndex's
         return change
     return {**change, _NODE_KEY: json.dumps(node)}
-
-
-def _batches(ids: list[str]) -> Iterator[list[str]]:
-    for start in range(0, len(ids), _BATCH):
-        yield ids[start : start + _BATCH]
 
 
 @contextmanager

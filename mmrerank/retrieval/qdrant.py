@@ -11,7 +11,7 @@ from typing import Any
 
 from mmrerank.errors import InvalidInputError, StoreError, warn
 from mmrerank.retrieval.qdrant_connection import QdrantFolder, QdrantServer
-from mmrerank.retrieval.vector_store import TEXT, Match, Record, Vector
+from mmrerank.retrieval.vector_store import TEXT, Match, Record, Vector, in_batches
 
 __all__ = ["COLLECTION", "MAX_LOCAL", "QdrantStore"]
 
@@ -90,7 +90,7 @@ class QdrantStore:
 
     def upsert(self, records: Sequence[Record]) -> None:
         """Write records; a record replaces an older one with its id."""
-        for batch in _batches(records, _BATCH):
+        for batch in in_batches(records, _BATCH):
             with self._connection.using() as client:
                 for record in batch:
                     self._prepare(client, record.vectors)
@@ -99,7 +99,7 @@ class QdrantStore:
 
     def update_vectors(self, name: str, vectors: Mapping[str, Vector]) -> None:
         """Add or replace one named vector of records. Those of unknown ids are left out."""
-        for batch in _batches(list(vectors), _BATCH):
+        for batch in in_batches(list(vectors), _BATCH):
             with self._connection.using() as client:
                 points = {_point_id(id_): vectors[id_] for id_ in batch}
                 known = self._existing(client, list(points))
@@ -113,7 +113,7 @@ class QdrantStore:
 
     def delete(self, ids: Sequence[str]) -> None:
         """Remove the records with these ids."""
-        for batch in _batches(ids, _PAGE):
+        for batch in in_batches(ids, _PAGE):
             with self._connection.using() as client:
                 if self._known(client):
                     client.delete(self.collection, [_point_id(id_) for id_ in batch])
@@ -252,8 +252,3 @@ def _point_id(id_: str) -> str:
     """The id of a record's point: Qdrant takes numbers and UUIDs only."""
     digest = hashlib.sha256(id_.encode("utf-8", "surrogatepass")).digest()
     return str(uuid.UUID(bytes=digest[:16], version=5))
-
-
-def _batches(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]

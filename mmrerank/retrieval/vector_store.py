@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, TypeVar
 
-__all__ = ["IMAGE", "TEXT", "Match", "Record", "Vector", "VectorStore"]
+__all__ = ["IMAGE", "TEXT", "Match", "Record", "Vector", "VectorStore", "in_batches"]
+
+T = TypeVar("T")
 
 Vector: TypeAlias = Sequence[float]
 
@@ -77,3 +79,9 @@ class VectorStore(Protocol):
 
     def refresh(self) -> None:
         """See what other processes have written since the store was opened."""
+
+
+def in_batches(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """The items in their order, at most `size` at once: a request takes no more."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

@@ -6,7 +6,6 @@ of its own: `make infinity` sets it up and runs this file. Without it these test
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 import subprocess
@@ -16,6 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 from calling import scores_of
+from letter_bert import random_cross_encoder
 
 from mmrerank import APIError, InfinityReranker
 from mmrerank.http.limits import Limits
@@ -42,30 +42,8 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory):
     """A cross-encoder of two layers with random weights and letters for words."""
-    import torch
-    from transformers import BertConfig, BertForSequenceClassification
-
     folder = tmp_path_factory.mktemp("checkpoint")
-    letters = [chr(code) for code in range(ord("a"), ord("z") + 1)]
-    words = [
-        "[PAD]",
-        "[UNK]",
-        "[CLS]",
-        "[SEP]",
-        "[MASK]",
-        *letters,
-        *("##" + one for one in letters),
-    ]
-    (folder / "vocab.txt").write_text("\n".join(words))
-    tokenizer = {"tokenizer_class": "BertTokenizer", "do_lower_case": True, "model_max_length": 512}
-    (folder / "tokenizer_config.json").write_text(json.dumps(tokenizer))
-    torch.manual_seed(0)
-    config = BertConfig(
-        vocab_size=len(words), hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
-        intermediate_size=64, num_labels=1, initializer_range=1.0,
-    )  # fmt: skip
-    BertForSequenceClassification(config).save_pretrained(folder)
-    return folder
+    return random_cross_encoder(folder, hidden=32, layers=2, heads=2, initializer_range=1.0)
 
 
 @pytest.fixture(scope="module")

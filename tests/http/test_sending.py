@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import socket
 import threading
+import time
+import warnings
 
+import httpx
 import pytest
 from calling import scores_of
 
 from mmrerank import APIConnectionError, APIError, APITimeoutError, TEIReranker, VLLMReranker
+from mmrerank.http.bounds import Bounds
+from mmrerank.http.limits import Slots
+from mmrerank.http.sending import post, post_async
+from mmrerank.http.wire import Request, Response
 
 
 @pytest.fixture
@@ -78,3 +87,35 @@ def test_broken_answers_are_typed_and_show_no_key(say, mode, answer):
     ):
         scores_of(reranker, mode, "x", ["x"])
     assert "geheim" not in str(caught.value)
+
+
+def post_by_a_client_that_is_closed_before_it_connects(step, bounds):
+    client = httpx.Client(event_hooks={"request": [lambda _: client.close()]})
+    return post(client, step, bounds)
+
+
+async def post_by_an_async_client_that_is_closed_before_it_connects(step, bounds):
+    async def close(_):
+        await client.aclose()
+
+    client = httpx.AsyncClient(event_hooks={"request": [close]})
+    return await post_async(client, step, bounds)
+
+
+def test_a_connection_that_is_made_after_its_client_was_closed_is_closed_too(server, mode):
+    headers = {"Authorization": f"Bearer {server.api_key}"}
+    step = Request(f"{server.url}/v1/rerank", headers, b'{"query": "x", "documents": ["x"]}')
+    bounds = Bounds("m", Slots(1), workers=1, deadline=time.monotonic() + 20)
+    gc.collect()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ResourceWarning)
+        if mode == "sync":
+            answer = post_by_a_client_that_is_closed_before_it_connects(step, bounds)
+        else:
+            answer = asyncio.run(
+                post_by_an_async_client_that_is_closed_before_it_connects(step, bounds)
+            )
+        gc.collect()
+    assert isinstance(answer, Response)
+    assert answer.status == 200
+    assert [str(one.message) for one in caught] == []

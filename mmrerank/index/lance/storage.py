@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from mmrerank.errors import InvalidInputError, RerankError, StoreError
+from mmrerank.forks import ForkGuard
 from mmrerank.object_storage import (
     OBJECT_SCHEMES,
     environment_options,
@@ -24,11 +25,15 @@ from mmrerank.object_storage import (
 from mmrerank.ocr.words import default_cache_dir
 from mmrerank.optional import require
 
-__all__ = ["Place", "Storage", "is_url"]
+__all__ = ["Place", "Storage", "fork_guard", "is_url"]
 
 _URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://")
 
-_process: int | None = None  # the one that has used LanceDB
+fork_guard = ForkGuard(
+    StoreError,
+    "an index at a URL cannot be used in a fork of a process that has used one: start the "
+    'process with the method "spawn" of multiprocessing, or fork it before the index is opened',
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +97,7 @@ class Place:
     @cached_property
     def database(self) -> Any:
         """A connection of LanceDB's. Raises `StoreError`."""
-        check_process()
+        fork_guard.check()
         storage = self.storage
         limits = {
             "timeout": f"{storage.timeout:g}s",
@@ -106,7 +111,7 @@ class Place:
     @cached_property
     def objects(self) -> Any:
         """An obstore of the URL. Raises `StoreError`."""
-        check_process()
+        fork_guard.check()
         with self.errors("opened"):
             return object_store(
                 self.url,
@@ -137,17 +142,3 @@ class Place:
         if "169.254.169.254" in text:  # where a machine of AWS would be given some
             text = f"no credentials were found, such as AWS_ACCESS_KEY_ID ({text})"
         return text
-
-
-def check_process() -> None:
-    """Raise `StoreError` in a fork of a process that has used LanceDB.
-
-    LanceDB would wait there for its threads, which a fork does not have, without end.
-    """
-    global _process  # noqa: PLW0603 - of a process there is one
-    _process = _process or os.getpid()
-    if _process != os.getpid():
-        raise StoreError(
-            "an index at a URL cannot be used in a fork of a process that has used one: start the "
-            'process with the method "spawn" of multiprocessing, or fork it before the index is opened'
-        )

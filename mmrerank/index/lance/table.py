@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from mmrerank.errors import StoreError
-from mmrerank.index.lance.storage import Place, check_process
+from mmrerank.index.lance.storage import Place, fork_guard
 from mmrerank.optional import require
 
 __all__ = ["Table", "any_of", "quoted"]
@@ -55,7 +55,7 @@ class Table:
 
     def opened(self) -> Any:
         """LanceDB's own table; None as long as nobody has written to it."""
-        check_process()
+        fork_guard.check()
         with self._lock:
             if self._table is None:
                 with self._place.errors("read"):

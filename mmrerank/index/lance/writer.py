@@ -20,11 +20,12 @@ from mmrerank.index.lance.rows import (
     picture_schema,
 )
 from mmrerank.index.lance.storage import Place
-from mmrerank.index.lance.table import any_of
+from mmrerank.index.lance.table import Table, any_of
 from mmrerank.index.lance.vectors import LanceVectors
 from mmrerank.index.ledger import Entry, FileRecord
 from mmrerank.index.pictures import Picture
 from mmrerank.index.writer import CaptionRow
+from mmrerank.object_storage import put_object
 from mmrerank.optional import require
 from mmrerank.retrieval.vector_store import TEXT
 
@@ -162,11 +163,7 @@ class LanceWriter:
 
     def remove_unused_captions(self) -> None:
         """Remove the captions of images that no entry refers to any more."""
-        self.flush()
-        known = {row["ref"] for row in self._ledger.caption_rows.rows(["ref"])}
-        unused = known - self._ledger.images() if known else set()
-        for where in any_of("ref", sorted(unused)):
-            self._ledger.caption_rows.delete(where)
+        self._remove_unused(self._ledger.caption_rows)
 
     def add_image_vectors(self, images: Mapping[str, str]) -> None:
         """Record by vector id that images are embedded, or else why they cannot be."""
@@ -197,11 +194,15 @@ class LanceWriter:
 
     def forget_pictures(self) -> None:
         """Forget images that no entry refers to."""
+        self._remove_unused(self._ledger.picture_rows)
+
+    def _remove_unused(self, table: Table) -> None:
+        """Remove the rows of images that no entry refers to."""
         self.flush()
-        known = {row["ref"] for row in self._ledger.picture_rows.rows(["ref"])}
+        known = {row["ref"] for row in table.rows(["ref"])}
         unused = known - self._ledger.images() if known else set()
         for where in any_of("ref", sorted(unused)):
-            self._ledger.picture_rows.delete(where)
+            table.delete(where)
 
     def remove_unused_images(self) -> int:
         """Remove images at the URL that nothing has referred to for a day; how many."""
@@ -211,15 +212,9 @@ class LanceWriter:
 
     def set_note(self, name: str, value: str) -> None:
         """Record a fact. Raises `StoreError` if another machine has just recorded another one."""
-        mode = "create" if self._ledger.note(name) is None else "overwrite"
+        objects, is_known = self._place.objects, self._ledger.note(name) is not None
         with self._place.errors("written"):
-            try:
-                self._place.objects.put(f"notes/{name}", value.encode(), mode=mode)
-            except FileExistsError:
-                pass
-            except require("obstore").exceptions.AlreadyExistsError:
-                pass
-            else:
+            if put_object(objects, f"notes/{name}", value.encode(), replaces=is_known):
                 return
         if self._ledger.note(name) != value:
             raise StoreError(

@@ -19,7 +19,7 @@ from typing import Any
 from mmrerank.errors import warn
 from mmrerank.local.cache.compression import pack_entry, unpack_entry
 from mmrerank.local.cache.entry import CacheEntry
-from mmrerank.object_storage import object_store, short_reason
+from mmrerank.object_storage import object_store, put_object, short_reason
 
 __all__ = ["RemoteTier", "trim_objects"]
 
@@ -163,13 +163,11 @@ class RemoteTier:
             if len(data) > self.limit:
                 return
             # Another machine may have written the same entry meanwhile: then nothing is sent.
-            self._store.put(
-                _path(key), data, mode="overwrite" if key in self._replace else "create"
-            )
+            if not put_object(self._store, _path(key), data, replaces=key in self._replace):
+                return
         except Exception as error:
-            if not _is_there_already(error):
-                self.dropped += 1
-                self._fail(short_reason(error))
+            self.dropped += 1
+            self._fail(short_reason(error))
             return
         self._replace.discard(key)
         self.written += len(data)
@@ -202,11 +200,6 @@ class RemoteTier:
                 f"{reason}"
             )
 
-    def clear(self) -> None:
-        """Remove all entries. Raises what obstore raises."""
-        self.flush()
-        trim_objects(self._store, 0)
-
 
 def trim_objects(store: Any, limit: int) -> int:
     """Remove the oldest states until they take less than `limit` bytes; how many were removed.
@@ -234,7 +227,3 @@ def trim_objects(store: Any, limit: int) -> int:
 
 def _path(key: str) -> str:
     return f"{_FOLDER}/{key[:2]}/{key}{_SUFFIX}"
-
-
-def _is_there_already(error: Exception) -> bool:
-    return isinstance(error, FileExistsError) or type(error).__name__ == "AlreadyExistsError"
