@@ -36,6 +36,7 @@ __all__ = [
     "route_names",
     "say_waiting",
     "selected_reranker",
+    "states_folder",
 ]
 
 _USE_OCR = ("ocr", "ocr-minilm")
@@ -203,11 +204,16 @@ def selected_reranker(
     named = prefix.replace("-", "_")
     return make_reranker(
         options.reranker,
-        states=os.path.join(local_folder(options.store), "states"),
+        states=states_folder(options.store),
         model=getattr(options, f"{named}model"),
         base_url=getattr(options, f"{named}base_url"),
         ocr=ocr_option(options.reranker, no_ocr=options.no_ocr),
     )
+
+
+def states_folder(store: str) -> str:
+    """Where a local reranker keeps the states of an index's documents."""
+    return os.path.join(local_folder(store), "states")
 
 
 def ocr_option(name: str, *, no_ocr: bool) -> bool | None:

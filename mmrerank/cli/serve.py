@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mmrerank.base import Reranker
 from mmrerank.catalog import RERANKERS
 from mmrerank.cli.messages import say
-from mmrerank.cli.options import add_embedder, make_reranker, positive
+from mmrerank.cli.options import add_embedder, make_reranker, positive, states_folder
 from mmrerank.errors import InvalidInputError
 from mmrerank.optional import require
 
@@ -125,7 +125,7 @@ def _load(options: argparse.Namespace) -> Reranker:
     name, model = options.model
     reranker = make_reranker(
         name,
-        states=options.states or _states_in(options.store),
+        states=options.states or (states_folder(options.store) if options.store else None),
         model=model,
         base_url=options.base_url,
         show_progress=False,
@@ -133,11 +133,6 @@ def _load(options: argparse.Namespace) -> Reranker:
     if not isinstance(reranker, Reranker):
         raise InvalidInputError(f"{name} is no reranker")
     return reranker
-
-
-def _states_in(store: str | None) -> str | None:
-    """As `mmrerank search` has it: states are in the index's folder."""
-    return os.path.join(store, "states") if store and "://" not in store else None
 
 
 def _open_index(options: argparse.Namespace) -> Index:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any, TypedDict
 
 import pytest
@@ -18,6 +19,7 @@ from mmrerank.cli.options import (
     option_names,
     positive,
     selected_reranker,
+    states_folder,
 )
 from mmrerank.testing import FakeReranker
 
@@ -102,3 +104,11 @@ def test_no_ocr_is_passed_to_every_reranker_that_uses_ocr(prefix, name):
         with selected_reranker(options, prefix) as reranker:
             assert isinstance(reranker, OCRReranker)
             assert reranker._reader.uses_ocr is uses_ocr
+
+
+def test_states_are_in_the_folder_of_an_index_or_beside_what_is_copied_from_its_url():
+    assert Path(states_folder("index")) == Path("index/states")
+    copied = Path(states_folder("s3://bucket/index"))
+    assert copied.is_absolute()
+    assert copied.name == "states"
+    assert copied != Path(states_folder("s3://bucket/other"))
