@@ -214,11 +214,11 @@ class ChunkBuilder:
             text = with_markers(
                 text, [(link.offset, figure.ref) for link, figure in drawn if figure.ref in refs]
             )
-        source = self._document.source
+        source = self._document.origin.source
         identity = chunk_id(source, position, "\0".join([text, *refs]))
         label = self._document.labels.get(number, "")
         extra = {PAGE_LABEL_KEY: label} if label not in ("", str(number)) else {}
-        extra |= _place(chunk)
+        extra |= _place(chunk) | self._document.origin.metadata
         return Chunk(identity, text, source, number, position, tuple(links), section, extra)
 
 
