@@ -29,6 +29,7 @@ from mmrerank.loaders.pdf.page import Block, PageChunk, Piece
 from mmrerank.loaders.pdf.places import Place, place_of
 from mmrerank.loaders.pdf.saved_figures import SavedFigures
 from mmrerank.loaders.pdf.table_blocks import continued, insert_tables
+from mmrerank.loaders.pdf.text.asides import with_asides
 from mmrerank.loaders.pdf.text.headings import Headings
 from mmrerank.loaders.pdf.text.ocr_paragraphs import scan_blocks
 from mmrerank.loaders.splitting import Sizes
@@ -174,7 +175,7 @@ class ChunkBuilder:
         blocks = continued(blocks, self._last_blocks.get(number - 1))
         self._last_blocks = {number: blocks[-1]} if blocks else {}
         others = [region.box for region in inside if not region.lines]
-        return collect_labels(blocks, others)
+        return with_asides(collect_labels(blocks, others))
 
     def _is_read_by_ocr(self, number: int) -> bool:
         return self._options.ocr_pages and self._document.is_textless(number)

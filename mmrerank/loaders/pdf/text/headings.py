@@ -59,7 +59,7 @@ class Headings:
             return True
         if block.size >= _LARGER * self._body_size:
             return True
-        if self._body_bold or block.size < _SMALLER * self._body_size:
+        if block.is_aside or self._body_bold or block.size < _SMALLER * self._body_size:
             return False
         return all(line.bold for line in block.lines) and not block.text.endswith(_PROSE_ENDINGS)
 
