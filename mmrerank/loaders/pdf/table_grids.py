@@ -12,9 +12,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mmrerank.loaders.boxes import Box, area, overlap, union
-from mmrerank.loaders.pdf.page import Block, Line, Region, TableCell, TableGrid
+from mmrerank.loaders.boxes import Box, area, height, overlap, union
+from mmrerank.loaders.pdf.figures.path_reader import TooManyPathsError, read_paths
+from mmrerank.loaders.pdf.figures.settings import DEFAULT_SETTINGS
+from mmrerank.loaders.pdf.page import MAX_PATHS, Block, Line, Region, TableCell, TableGrid
 from mmrerank.loaders.pdf.rotation import as_shown, turn_of
+from mmrerank.loaders.pdf.table_headers import needs_rules, with_spanning_headers
 from mmrerank.loaders.pdf.text.lines import read_words
 from mmrerank.optional import require
 
@@ -23,6 +26,8 @@ __all__ = ["FoundTable", "find_tables", "with_cells"]
 _TURNS = (90, 180, 270)
 
 _SIDEWAYS = 0.5  # of a page's characters: the page is to be turned by its reader
+
+_RULE = 2.0  # points: a thicker path is no rule
 
 _ROW_SHARE = 0.5  # of the lower line's height: two lines of a cell that are side by side
 
@@ -111,7 +116,20 @@ def with_cells(page: Any, blocks: Sequence[Block], regions: Sequence[Region]) ->
         if block.caption is None or block not in captions:  # which PyMuPDF may take for a row
             for line in block.lines:
                 lines.setdefault(_table_at(line, regions), []).append(line)
-    return [_with_lines(region, lines.get(i, ()), words) for i, region in enumerate(regions)]
+    found = [_with_lines(region, lines.get(i, ()), words) for i, region in enumerate(regions)]
+    # Few tables have such headers: only for them are the drawn paths read once more.
+    rules = _rules(page) if any(needs_rules(region.grid) for region in found) else []
+    return [replace(one, grid=with_spanning_headers(one.grid, rules)) for one in found]
+
+
+def _rules(page: Any) -> list[Box]:
+    """The boxes of the horizontal rules of a page as it is shown; none of one that draws too much."""
+    whole = (0.0, 0.0, float(page.rect.width), float(page.rect.height))
+    try:
+        paths = read_paths(page, whole, MAX_PATHS, DEFAULT_SETTINGS)
+    except TooManyPathsError:
+        return []
+    return [path.box for path in paths if path.straight and height(path.box) <= _RULE]
 
 
 def _table_at(line: Line, regions: Sequence[Region]) -> int:
