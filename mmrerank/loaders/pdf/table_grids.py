@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mmrerank.loaders.boxes import Box, area, height, overlap, union
-from mmrerank.loaders.pdf.figures.path_reader import TooManyPathsError, read_paths
-from mmrerank.loaders.pdf.figures.settings import DEFAULT_SETTINGS
-from mmrerank.loaders.pdf.page import MAX_PATHS, Block, Line, Region, TableCell, TableGrid
+from mmrerank.loaders.boxes import Box, area, overlap, union
+from mmrerank.loaders.pdf.page import Block, Line, Region, TableCell, TableGrid
 from mmrerank.loaders.pdf.rotation import as_shown, turn_of
 from mmrerank.loaders.pdf.table_headers import needs_rules, with_spanning_headers
 from mmrerank.loaders.pdf.text.lines import read_words
@@ -26,8 +24,6 @@ __all__ = ["FoundTable", "find_tables", "with_cells"]
 _TURNS = (90, 180, 270)
 
 _SIDEWAYS = 0.5  # of a page's characters: the page is to be turned by its reader
-
-_RULE = 2.0  # points: a thicker path is no rule
 
 _ROW_SHARE = 0.5  # of the lower line's height: two lines of a cell that are side by side
 
@@ -105,8 +101,16 @@ def _mapped(table: FoundTable, matrix: Any) -> FoundTable:
     return FoundTable(as_shown(table.box, matrix), grid)
 
 
-def with_cells(page: Any, blocks: Sequence[Block], regions: Sequence[Region]) -> list[Region]:
-    """The regions, the cells of tables filled with the words of `blocks`, the text of the page."""
+def with_cells(
+    page: Any,
+    blocks: Sequence[Block],
+    regions: Sequence[Region],
+    read_rules: Callable[[], Sequence[Box]] = tuple,
+) -> list[Region]:
+    """The regions, the cells of tables filled with the words of `blocks`, the text of the page.
+
+    `read_rules` gives the boxes of the page's horizontal rules; few tables need them.
+    """
     if not any(region.grid for region in regions):
         return list(regions)
     words = _WordsOfLines(page)
@@ -117,19 +121,15 @@ def with_cells(page: Any, blocks: Sequence[Block], regions: Sequence[Region]) ->
             for line in block.lines:
                 lines.setdefault(_table_at(line, regions), []).append(line)
     found = [_with_lines(region, lines.get(i, ()), words) for i, region in enumerate(regions)]
-    # Few tables have such headers: only for them are the drawn paths read once more.
-    rules = _rules(page) if any(needs_rules(region.grid) for region in found) else []
-    return [replace(one, grid=with_spanning_headers(one.grid, rules)) for one in found]
+    return _with_headers(found, read_rules)
 
 
-def _rules(page: Any) -> list[Box]:
-    """The boxes of the horizontal rules of a page as it is shown; none of one that draws too much."""
-    whole = (0.0, 0.0, float(page.rect.width), float(page.rect.height))
-    try:
-        paths = read_paths(page, whole, MAX_PATHS, DEFAULT_SETTINGS)
-    except TooManyPathsError:
-        return []
-    return [path.box for path in paths if path.straight and height(path.box) <= _RULE]
+def _with_headers(
+    regions: Sequence[Region], read_rules: Callable[[], Sequence[Box]]
+) -> list[Region]:
+    """The regions, names in the first rows of tables spanning the columns that they stand over."""
+    rules = read_rules() if any(needs_rules(region.grid) for region in regions) else ()
+    return [replace(one, grid=with_spanning_headers(one.grid, rules)) for one in regions]
 
 
 def _table_at(line: Line, regions: Sequence[Region]) -> int:

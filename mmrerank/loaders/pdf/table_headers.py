@@ -8,22 +8,23 @@ the name stands over the middle of its columns.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import chain
 
 from mmrerank.loaders.boxes import Box, shared_width, union, width
 from mmrerank.loaders.pdf.page import Line, TableCell, TableGrid
+from mmrerank.loaders.pdf.table_columns import Columns, middle
 
 __all__ = ["needs_rules", "with_spanning_headers"]
+
+_LETTER = re.compile(r"[^\W\d_]")
 
 _NAME = re.compile(r"[^\W\d_]|\b(?:1[89]|20)\d\d\b")
 
 _MAX_ROWS = 2  # rows of spanning names, above the row of column names
 
 _ALIGNED = 3.0  # points: a name at the left, right or middle of its own column spans nothing else
-
-_FLUSH = 1.5  # points between the edges of lines that are set flush
 
 _CLOSER = 4.0  # points by which a name must be nearer to the middle of several columns
 
@@ -77,48 +78,6 @@ def _lines_above(cell: TableCell, bottom: float) -> tuple[Line, ...]:
     return cell.lines[:count]
 
 
-@dataclass(frozen=True, slots=True)
-class _Columns:
-    """The columns of a table: what stands in each, below the row in question."""
-
-    boxes: Sequence[Box]  # of the cells
-    texts: Sequence[Box | None]  # of the words in them
-    flush_left: Sequence[bool]
-    flush_right: Sequence[bool]
-
-    def middles(self, first: int, last: int) -> list[float]:
-        """Where the middle of these columns may be: by their cells, and by their text.
-
-        Where all text is flush left, the room up to the next column is theirs too.
-        """
-        filled = [box for box in self.texts[first : last + 1] if box]
-        middle = (self.boxes[first][0] + self.boxes[last][2]) / 2
-        if not filled:
-            return [middle]
-        left, right = min(box[0] for box in filled), max(box[2] for box in filled)
-        if first == last:
-            return [(left + right) / 2]
-        found = [middle, (left + right) / 2]
-        if all(self.flush_left[first : last + 1]):
-            found.append((left + self._next_edge(last, 1)) / 2)
-        if all(self.flush_right[first : last + 1]):
-            found.append((self._next_edge(first, -1) + right) / 2)
-        return found
-
-    def _next_edge(self, place: int, step: int) -> float:
-        """Where the text of the next column (`step` 1) begins, or that of the one before (-1) ends.
-
-        Beyond the last such column it is as far as on its other side.
-        """
-        edge, flush = (0, self.flush_left) if step == 1 else (2, self.flush_right)
-        nearest = self.texts[place] or self.boxes[place]
-        after = self.texts[place + step] if 0 <= place + step < len(self.texts) else None
-        if after and flush[place + step]:
-            return after[edge]
-        before = self.texts[place - step] or nearest
-        return 2 * nearest[edge] - before[edge]
-
-
 def _may_span(grid: Sequence[Sequence[TableCell]], number: int) -> bool:
     """Whether a row has gaps between its names, and the next has more names; cells below both."""
     if number + 2 >= len(grid):
@@ -135,13 +94,18 @@ def _joined(
 ) -> tuple[tuple[TableCell, ...], tuple[TableCell, ...]] | None:
     """The row and that below it, with cells that span; None if no name spans several columns."""
     row, names = _single(rows[number]), rows[number + 1]
-    columns = _columns(names, rows[number + 2 :])
+    columns = Columns.of(rows[number + 1 :])
     if len(row) != len(columns.boxes) or len(names) != len(row):
         return None
     spans = _spans(row, names, columns, _rules_between(rows[number], names, rules))
     wide = [names[first : last + 1] for first, last in spans if last > first]
-    if not wide or not all(_are_names(cells) for cells in wide):
-        return None
+    return _two_rows(row, names, spans) if wide and all(map(_are_names, wide)) else None
+
+
+def _two_rows(
+    row: Sequence[TableCell], names: Sequence[TableCell], spans: Sequence[tuple[int, int]]
+) -> tuple[tuple[TableCell, ...], tuple[TableCell, ...]]:
+    """A row whose names span these columns, and the row below it."""
     above: list[TableCell] = []
     below: list[TableCell] = []
     column = 0
@@ -185,28 +149,6 @@ def _single(row: Sequence[TableCell]) -> list[TableCell]:
     return cells
 
 
-def _columns(names: Sequence[TableCell], rows: Sequence[Sequence[TableCell]]) -> _Columns:
-    """The columns below a row, by its names and by the rows whose cells span nothing."""
-    boxes = [cell.box for cell in names]
-    texts: list[list[Box]] = [[line.box for line in cell.lines] for cell in names]
-    for row in rows:
-        if len(row) == len(names) and all(cell.columns == 1 for cell in row):
-            for own, cell in zip(texts, row, strict=True):
-                own.extend(line.box for line in cell.lines)
-    return _Columns(
-        boxes,
-        [union(*own) if own else None for own in texts],
-        [_is_flush(own, 0) for own in texts],
-        [_is_flush(own, 2) for own in texts],
-    )
-
-
-def _is_flush(boxes: Sequence[Box], edge: int) -> bool:
-    """Whether lines begin (`edge` 0) or end (2) at the same place; True for less than two."""
-    edges = [box[edge] for box in boxes]
-    return len(edges) < 2 or max(edges) - min(edges) <= _FLUSH
-
-
 def _rules_between(
     row: Sequence[TableCell], names: Sequence[TableCell], rules: Sequence[Box]
 ) -> list[Box]:
@@ -227,7 +169,7 @@ def _rules_between(
 def _spans(
     row: Sequence[TableCell],
     names: Sequence[TableCell],
-    columns: _Columns,
+    columns: Columns,
     rules: Sequence[Box],
 ) -> list[tuple[int, int]]:
     """The first and last column of each name in the row, in order; they share no column."""
@@ -247,15 +189,14 @@ def _spans(
     return spans
 
 
-def _ruled(name: Box, columns: _Columns, rules: Sequence[Box]) -> tuple[int, int] | None:
+def _ruled(name: Box, columns: Columns, rules: Sequence[Box]) -> tuple[int, int] | None:
     """The columns above which the rule below a name lies; None without such a rule."""
-    middle = (name[0] + name[2]) / 2
     for rule in rules:
-        if rule[0] <= middle <= rule[2]:
+        if rule[0] <= middle(name) <= rule[2]:
             over = [
                 place
                 for place, (box, text) in enumerate(zip(columns.boxes, columns.texts, strict=True))
-                if rule[0] <= _middle(text or box) <= rule[2]
+                if rule[0] <= middle(text or box) <= rule[2]
             ]
             if over and (over[0] > 0 or over[-1] == len(columns.boxes) - 1):
                 return over[0], over[-1]
@@ -267,27 +208,21 @@ def _centred(
     name: Box,
     reach: tuple[int, int, int],
     names: Sequence[TableCell],
-    columns: _Columns,
+    columns: Columns,
 ) -> tuple[int, int]:
     """The columns over whose middle a name stands; its own column if it stands over that."""
-    start, place, end = reach
+    place = reach[1]
     own = columns.texts[place]
     if own and _is_aligned(name, own) and width(name) <= width(own) + _ALIGNED:
         return place, place
-    if not any(letter.isalpha() for line in lines for letter in line.text):
+    if not _LETTER.search(" ".join(line.text for line in lines)):
         return place, place
-    middle = _middle(name)
+    centre = middle(name)
 
     def distance(span: tuple[int, int]) -> float:
-        return min(abs(middle - other) for other in columns.middles(*span))
+        return min(abs(centre - other) for other in columns.middles(*span))
 
-    wider = [
-        (first, last)
-        for first in range(start, place + 1)
-        for last in range(max(place, first + 1), end + 1)
-        if _names_in(names, first, last) > 1
-        and (first > 0 or last == len(names) - 1)  # the first column names the rows
-    ]
+    wider = _wider(reach, names)
     best = min(wider, key=lambda span: (round(distance(span)), span[0] - span[1]), default=None)
     if best is None:
         return place, place
@@ -298,12 +233,25 @@ def _centred(
     return best if near and apart else (place, place)
 
 
+def _wider(reach: tuple[int, int, int], names: Sequence[TableCell]) -> Iterator[tuple[int, int]]:
+    """The spans of several named columns around a place, within its reach (start, place, end).
+
+    The first column names the rows; only a name over all columns is over that one, too.
+    """
+    start, place, end = reach
+    for first in range(start, place + 1):
+        for last in range(max(place, first + 1), end + 1):
+            over_rows = first == 0 and last < len(names) - 1
+            if not over_rows and _names_in(names, first, last) > 1:
+                yield first, last
+
+
 def _is_aligned(name: Box, text: Box) -> bool:
     """Whether a name stands at the left, at the right or over the middle of its column's text."""
     return (
         abs(name[0] - text[0]) <= _ALIGNED
         or abs(name[2] - text[2]) <= _ALIGNED
-        or abs(_middle(name) - _middle(text)) <= _ALIGNED
+        or abs(middle(name) - middle(text)) <= _ALIGNED
     )
 
 
@@ -315,7 +263,3 @@ def _are_names(cells: Sequence[TableCell]) -> bool:
 
 def _names_in(names: Sequence[TableCell], first: int, last: int) -> int:
     return sum(bool(cell.lines) for cell in names[first : last + 1])
-
-
-def _middle(box: Box) -> float:
-    return (box[0] + box[2]) / 2

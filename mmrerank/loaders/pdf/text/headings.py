@@ -59,8 +59,10 @@ class Headings:
             return False
         if is_title(block.text, self._outline.get(page, ())):
             return True
-        if len(_LETTERS.findall(block.text)) < _MIN_LETTERS:
-            return False
+        return len(_LETTERS.findall(block.text)) >= _MIN_LETTERS and self._has_type(block)
+
+    def _has_type(self, block: Block) -> bool:
+        """Whether a block is set as headings are: larger than body text, or heavier."""
         if block.size >= _LARGER * self._body_size:
             return True
         if block.is_aside or self._body_bold or block.size < _SMALLER * self._body_size:
