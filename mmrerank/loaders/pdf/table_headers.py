@@ -37,7 +37,7 @@ _RULE_GAP = 3.0  # points that a rule may be above or below the space between tw
 
 def needs_rules(grid: TableGrid) -> bool:
     """Whether the first row has names and gaps, so that the rules below it are worth reading."""
-    return _may_span(grid, 0) or _may_span(_split(grid, 0), 0)
+    return _is_upright(grid) and (_may_span(grid, 0) or _may_span(_split(grid, 0), 0))
 
 
 def with_spanning_headers(grid: TableGrid, rules: Sequence[Box] = ()) -> TableGrid:
@@ -48,6 +48,8 @@ def with_spanning_headers(grid: TableGrid, rules: Sequence[Box] = ()) -> TableGr
     the columns, and none is lost.
     """
     rows = list(grid)
+    if not _is_upright(rows):
+        return grid
     for number in range(_MAX_ROWS):
         for candidate in (rows, _split(rows, number)):
             joined = _joined(candidate, number, rules) if _may_span(candidate, number) else None
@@ -57,6 +59,11 @@ def with_spanning_headers(grid: TableGrid, rules: Sequence[Box] = ()) -> TableGr
         else:
             break
     return tuple(rows)
+
+
+def _is_upright(rows: Sequence[Sequence[TableCell]]) -> bool:
+    """Whether rows follow each other down the page, as they do not on a page set sideways."""
+    return all(line.upright for row in rows for cell in row for line in cell.lines)
 
 
 def _split(rows: Sequence[tuple[TableCell, ...]], number: int) -> list[tuple[TableCell, ...]]:
