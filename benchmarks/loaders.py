@@ -18,6 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from mmrerank.loaders.base import Origin
 from mmrerank.loaders.pdf.document import read_document
 from mmrerank.loaders.pdf.loader import PDFLoader
 from mmrerank.loaders.pdf.page import PageOptions
@@ -42,7 +43,7 @@ def measure(path: Path, workers: int) -> tuple[float, float, float]:
 def find_regions(path: Path, workers: int) -> int:
     """Text and figures without their images; the number of pages."""
     pages = open_pages(str(path), None, workers=workers, timeout=60.0)
-    document = read_document(pages, str(path), None, PageOptions())
+    document = read_document(pages, Origin(str(path)), None, PageOptions())
     for number in document.numbers_ahead():
         document.figures(number)
     pages.close()

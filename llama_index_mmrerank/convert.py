@@ -21,7 +21,7 @@ from mmrerank.frameworks import LLAMA_INDEX, wrong_type
 from mmrerank.images.refs import GENERATED_CAPTIONS_KEY, IMAGES_KEY, RESULT_KEYS
 from mmrerank.images.resolve import ImageResolver
 from mmrerank.index.hits import Hit
-from mmrerank.loaders.base import BOX_KEY, Chunk
+from mmrerank.loaders.base import ATTACHMENT_KEY, BOX_KEY, Chunk
 from mmrerank.loaders.figure_chunks import CITED_BY_KEY, KIND_KEY
 from mmrerank.result_metadata import hit_metadata, scored_metadata
 from mmrerank.types import Content, Image, RerankResult
@@ -179,7 +179,7 @@ def _document(id_: str, text: str, metadata: dict[str, Any]) -> ChunkDocument:
     same, since LlamaIndex drops nodes that have nothing to embed.
     """
     hidden = [*OUR_KEYS, "source", "position", "not_rendered", BOX_KEY, KIND_KEY, CITED_BY_KEY]
-    unembedded = [*hidden, "page", "section"] if text.strip() else hidden
+    unembedded = [*hidden, "page", "section", ATTACHMENT_KEY] if text.strip() else hidden
     fields: dict[str, Any] = {
         "id_": id_,
         "text_resource": MediaResource(text=text),  # which a `text` of "" would not make

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmrerank.images.refs import BEST_IMAGE_KEY, GENERATED_CAPTIONS_KEY
-from mmrerank.loaders.base import BOX_KEY
+from mmrerank.loaders.base import ATTACHMENT_KEY, BOX_KEY
 from mmrerank.loaders.boxes import Box, read_box
 from mmrerank.ocr.words import loader_facts
 from mmrerank.result_metadata import hit_metadata
@@ -52,10 +52,14 @@ class ChunkImage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chunk:
-    """A ranked chunk: its text, where it comes from, and its images."""
+    """A ranked chunk: its text, where it comes from, and its images.
+
+    `attachment` is the file attached to the mail `source` that `page` and `box` are in.
+    """
 
     text: str
     source: str = ""
+    attachment: str = ""
     page: int | str | None = None
     section: str = ""
     kind: str = "text"
@@ -77,6 +81,7 @@ def read_chunk(
     return Chunk(
         text=text,
         source=source,
+        attachment=_first(metadata, (ATTACHMENT_KEY,)),
         page=_page(metadata),
         section=_first(metadata, ("section",)),
         kind=_first(metadata, ("kind",)) or "text",

@@ -36,11 +36,12 @@ class Citation:
     image's label ("Figure 3", "Image 1"); it is "" for the chunk itself, and so are `image` (its
     reference), `file` (its path, if it is a file), `caption` and `generated_caption`, what the
     model `generated_by` said of the image. `page` is the page of what is
-    cited, `box` its place there, (x0, y0, x1, y1) in points from the page's top left.
+    cited, in the file `attachment` if `source` is a mail with one, `box` its place there, (x0, y0, x1, y1) in points from the page's top left.
     """
 
     number: int
     source: str
+    attachment: str = ""
     page: int | str | None = None
     section: str = ""
     kind: str = "text"

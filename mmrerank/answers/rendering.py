@@ -32,6 +32,7 @@ _NAME_LENGTH = 160  # characters of a file's name or a section in a label
 def chunk_lines(i: int, chunk: Chunk) -> list[str]:
     """A chunk's label and its quoted text."""
     facts = [_name(re.split(r"[/\\]", chunk.source)[-1])]
+    facts += [f"attachment {_name(chunk.attachment)}"] if chunk.attachment else []
     facts += [f"page {_name(str(chunk.page))}"] if chunk.page not in (None, "") else []
     facts += [f"section {_name(chunk.section)}"] if chunk.section else []
     facts += ["words read in an image"] if chunk.kind == "figure" else []
@@ -106,6 +107,7 @@ def citations_of(chunks: Sequence[Chunk], picked: Picked) -> Citations:
             Citation(
                 number=i + 1,
                 source=chunk.source,
+                attachment=chunk.attachment,
                 page=chunk.page,
                 section=chunk.section,
                 kind=chunk.kind,
@@ -126,6 +128,7 @@ def _image_citation(i: int, chunk: Chunk, image: ChunkImage, label: str) -> Cita
     return Citation(
         number=i + 1,
         source=chunk.source,
+        attachment=chunk.attachment,
         page=image.page or chunk.page,
         section=chunk.section,
         kind=image.kind or "image",

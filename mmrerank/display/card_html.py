@@ -55,8 +55,12 @@ def isolated(text: str) -> Element:
 
 
 def place_name(card: Card) -> str:
-    """The file's name and the page: "report.pdf, page 3"; of a document without file, its title."""
+    """The file's name and the page: "report.pdf, page 3", of a file in a mail "a.eml > report.pdf".
+
+    A document without file is named by its title.
+    """
     name = re.split(r"[/\\]", card.source.rstrip("/\\"))[-1] or card.title or "document"
+    name = f"{name} > {card.attachment}" if card.attachment else name
     return f"{name}, page {page}" if (page := _page_name(card)) else name
 
 

@@ -10,7 +10,7 @@ from typing import Literal
 from mmrerank.explanation import Explanation
 from mmrerank.index.hits import Hit, HitImage, Stages
 from mmrerank.index.results import known_image
-from mmrerank.loaders.base import PAGE_LABEL_KEY
+from mmrerank.loaders.base import ATTACHMENT_KEY, PAGE_LABEL_KEY
 from mmrerank.loaders.boxes import Box
 from mmrerank.types import Content, Image, RerankResult
 
@@ -48,7 +48,8 @@ class Card:
 
     `score` is the reranker's, None where none was asked; `retrieval_rank` and `retrieval_score` are
     those before reranking. `best_image` is an index in `images`. `can_open_source` says that
-    `source` is a file which may be opened to show its page. Other fields are as in
+    `source` is a file which may be opened to show its page; `page` is in the file `attachment` of
+    `source` if there is one. Other fields are as in
     `mmrerank.index.hits.Hit`. `explanation` is one of the query and `content`.
     """
 
@@ -63,6 +64,7 @@ class Card:
     title: str = ""
     source: str = ""
     can_open_source: bool = False
+    attachment: str = ""
     page: int | None = None
     page_label: str = ""
     section: str = ""
@@ -128,6 +130,7 @@ def _card_of_hit(hit: Hit, *, is_reranked: bool) -> Card:
         ],
         source=hit.source,
         can_open_source=True,
+        attachment=str(hit.metadata.get(ATTACHMENT_KEY) or ""),
         page=hit.page,
         page_label=str(hit.metadata.get(PAGE_LABEL_KEY) or ""),
         section=str(hit.metadata.get("section") or ""),

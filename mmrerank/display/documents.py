@@ -120,6 +120,7 @@ def _card(
         title=f"document {rank}",
         source=file or chunk.source,
         can_open_source=file is not None,
+        attachment=chunk.attachment,
         page=page if isinstance(page, int) and page > 0 else None,
         page_label=str(label or (page if isinstance(page, str) else "")),
         section=chunk.section,

@@ -67,7 +67,7 @@ def _place_line(card: Card) -> str:
     """The file of a result, its page, and its box there unless it is the best image's."""
     image = card.best
     shows_box = card.page and card.box and not (card.kind == "figure" and image and image.box)
-    place = _place((card.source, card.page)) if card.source else clean(card.title)
+    place = _place((card.source, card.page), card.attachment) if card.source else clean(card.title)
     return f"{place}, {_box_name(card.box)}" if shows_box and card.box else place
 
 
@@ -76,9 +76,10 @@ def _box_name(box: Box) -> str:
     return f"box {x0},{y0} to {x1},{y1}"
 
 
-def _place(place: tuple[str, int | None]) -> str:
+def _place(place: tuple[str, int | None], attachment: str = "") -> str:
     source, page = place
-    return clean(shown_path(source)) + (f", page {page}" if page else "")
+    inside = f" > {clean(attachment)}" if attachment else ""
+    return clean(shown_path(source)) + inside + (f", page {page}" if page else "")
 
 
 def _rank_line(card: Card) -> str:

@@ -36,6 +36,7 @@ def print_sources(console: Console, citations: Sequence[Citation]) -> None:
 
     for one in citations:
         name = clean(re.split(r"[/\\]", one.source)[-1])
+        name += f" > {clean(one.attachment)}" if one.attachment else ""
         page = f", page {clean(str(one.page))}" if one.page not in (None, "") else ""
         console.print(Text(f"{one.label} {name}{page}", style="bold"))
         about = _about_image(one) if one.figure else clean(one.section)

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from mmrerank.index.ledger import Entry, Ledger
-from mmrerank.loaders.base import PAGE_LABEL_KEY
+from mmrerank.loaders.base import ATTACHMENT_KEY, PAGE_LABEL_KEY
 from mmrerank.ocr.query_words import named_pages
 from mmrerank.ocr.reranker import Pages
 
@@ -19,14 +19,17 @@ nearly all."""
 
 
 def pages_of(ledger: Ledger, entries: Sequence[Entry], query: str) -> Pages:
-    """The pages of entries. An entry of a file without pages is a page of its own."""
+    """The pages of entries. An entry of a file without pages is a page of its own.
+
+    So is one of an attached file, since several files of a mail may have a page of that number.
+    """
     words = _words_by_page(ledger, entries)
     named = set(named_pages(query))
     places: dict[tuple[str, int] | int, int] = {}  # by file and page, or by entry
     distinct: list[Sequence[str]] = []
     of_document: list[int] = []
     for entry in entries:
-        own = words.get((entry.path, entry.page)) if entry.page else None
+        own = words.get((entry.path, entry.page)) if _has_page(entry) else None
         key = (entry.path, entry.page) if own else entry.number
         if key not in places:
             places[key] = len(distinct)
@@ -36,10 +39,14 @@ def pages_of(ledger: Ledger, entries: Sequence[Entry], query: str) -> Pages:
     return Pages(words=distinct, of_document=of_document, bonus=bonus)
 
 
+def _has_page(entry: Entry) -> bool:
+    return bool(entry.page) and ATTACHMENT_KEY not in entry.metadata
+
+
 def _words_by_page(ledger: Ledger, entries: Sequence[Entry]) -> dict[tuple[str, int], list[str]]:
     numbers: defaultdict[str, set[int]] = defaultdict(set)
     for entry in entries:
-        if entry.page:
+        if _has_page(entry):
             numbers[entry.path].add(entry.page)
     return {
         (path, page): words

@@ -10,7 +10,7 @@ from typing import Any
 
 from mmrerank.errors import DocumentError, ImageError, InvalidInputError
 from mmrerank.images.refs import GENERATED_CAPTIONS_KEY, IMAGES_KEY, RESULT_KEYS
-from mmrerank.loaders.base import BOX_KEY, PAGE_LABEL_KEY, Chunk
+from mmrerank.loaders.base import ATTACHMENT_KEY, BOX_KEY, PAGE_LABEL_KEY, Chunk
 from mmrerank.loaders.figure_chunks import CITED_BY_KEY, KIND_KEY
 from mmrerank.ocr.engine import has_ocr
 from mmrerank.ocr.words import ImageReader, default_cache_dir, remove_unused_words
@@ -24,13 +24,13 @@ MetadataOf = Callable[[Path], Mapping[str, str | int | float | bool]]
 """The caller's own metadata of a file, by its absolute path."""
 
 _OUR_KEYS = {
-    "source", "page", "position", "section", IMAGES_KEY, BOX_KEY, PAGE_LABEL_KEY, KIND_KEY,
-    CITED_BY_KEY, "not_rendered", "file", GENERATED_CAPTIONS_KEY, *RESULT_KEYS,
+    "source", "page", "position", "section", IMAGES_KEY, ATTACHMENT_KEY, BOX_KEY, PAGE_LABEL_KEY,
+    KIND_KEY, CITED_BY_KEY, "not_rendered", "file", GENERATED_CAPTIONS_KEY, *RESULT_KEYS,
 }  # fmt: skip
 
 _IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".gif")
 
-_VERSION = 3  # raised when the same file gives other entries than before
+_VERSION = 4  # raised when the same file gives other entries than before
 
 
 class FileReader:

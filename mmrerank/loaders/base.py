@@ -11,6 +11,7 @@ from mmrerank.images.refs import IMAGES_KEY, write_refs
 from mmrerank.loaders.boxes import Box
 
 __all__ = [
+    "ATTACHMENT_KEY",
     "BOX_KEY",
     "PAGE_LABEL_KEY",
     "SCORES",
@@ -19,12 +20,18 @@ __all__ = [
     "FigureKind",
     "Link",
     "LinkKind",
+    "Origin",
     "chunk_id",
     "strongest",
 ]
 
 PAGE_LABEL_KEY = "page_label"
 """Metadata: what the document itself calls the page ("iv"), where that is not its number."""
+
+ATTACHMENT_KEY = "attachment"
+"""Metadata: the name of a file attached to the mail that is the source. `page` and `box` are those
+in the attached file. In a mail within a mail the names follow each other: "Fwd: Belts > report.pdf".
+"""
 
 BOX_KEY = "box"
 """Metadata: where on its page the text or figure is, as `mmrerank.loaders.boxes.write_box` has it."""
@@ -34,6 +41,27 @@ FigureKind = Literal["raster", "vector", "mixed", "text", "table", "page"]
 
 LinkKind = Literal["reference", "caption", "column", "section", "page"]
 """Why a figure belongs to a chunk: it is mentioned there, its caption is there, or it is near."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What chunks and figures name as their source: a path, or an `attachment` of the mail there.
+
+    As text, it is how messages name the document.
+    """
+
+    source: str
+    attachment: str = ""
+
+    def __str__(self) -> str:
+        if not self.attachment:
+            return self.source
+        return f"{self.source}: attachment {self.attachment!r:.200}"
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What the metadata of its chunks has besides `source`."""
+        return {ATTACHMENT_KEY: self.attachment} if self.attachment else {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, BinaryIO
 
-from mmrerank.errors import DocumentError, MissingDependencyError, warn
+from mmrerank.errors import DocumentError, MissingDependencyError
 from mmrerank.loaders.charts import parse_xml
 from mmrerank.loaders.docx_xml import (
     CHART,
@@ -25,7 +25,7 @@ from mmrerank.loaders.docx_xml import (
 from mmrerank.loaders.element_loader import ElementLoader
 from mmrerank.loaders.elements import Element
 from mmrerank.loaders.html_reader import HTMLReader
-from mmrerank.loaders.mail import mail_elements
+from mmrerank.loaders.mail_message import mail_elements
 from mmrerank.loaders.office import check_archive, part_chart, part_image, part_texts
 from mmrerank.loaders.office_archive import readable_archive
 from mmrerank.loaders.text import decoded, paragraphs
@@ -54,7 +54,7 @@ class DOCXLoader(ElementLoader):
     def elements(self) -> Iterator[Element]:
         """The parts of the document, in order."""
         check_archive(self.path)
-        yield from self._document(_open(self.path), depth=0)
+        yield from self._document(_open(str(self.origin), self.path), depth=0)
 
     def _document(self, document: Any, depth: int) -> Iterator[Element]:
         levels = _heading_levels(document)
@@ -149,7 +149,7 @@ class DOCXLoader(ElementLoader):
             found = None
             kind = f"{kind} ({error})"
         if found is None:
-            warn(f"{self.path}: an embedded {kind} is left out")
+            self.warn(f"an embedded {kind} is left out")
             yield Element(not_rendered=f"embedded {kind}")
         else:
             yield from found
@@ -161,22 +161,22 @@ class DOCXLoader(ElementLoader):
         if kind in ("message/rfc822", "application/x-mimearchive"):
             return list(mail_elements(self, data))
         if kind.startswith("text/plain"):
-            return list(paragraphs(decoded(self.path, data)))
+            return list(paragraphs(decoded(str(self.origin), data)))
         if "wordprocessingml" in kind and depth < _MAX_DEPTH:
             check_archive(self.path, io.BytesIO(data))
-            return list(self._document(_open(self.path, io.BytesIO(data)), depth + 1))
+            return list(self._document(_open(str(self.origin), io.BytesIO(data)), depth + 1))
         return None
 
 
-def _open(path: str, file: BinaryIO | None = None) -> Any:
-    """The document; also a template, or one with macros."""
+def _open(name: str, file: str | BinaryIO) -> Any:
+    """The document in a file that messages call `name`; also a template, or one with macros."""
     parts = _part_factory()
     package = require("docx.package").Package()
-    reader = require("docx.opc.pkgreader").PackageReader.from_file(readable_archive(path, file))
+    reader = require("docx.opc.pkgreader").PackageReader.from_file(readable_archive(name, file))
     require("docx.opc.package").Unmarshaller.unmarshal(reader, package, parts)
     main = package.main_document_part
     if main.content_type not in (_MAIN, *_OTHER_MAIN):
-        raise DocumentError(path, f"is no Word file, but {main.content_type!r:.100}")
+        raise DocumentError(name, f"is no Word file, but {main.content_type!r:.100}")
     return main.document
 
 

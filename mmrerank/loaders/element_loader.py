@@ -13,7 +13,7 @@ from mmrerank.errors import DocumentError, ImageError, InvalidInputError, Rerank
 from mmrerank.images.decode import open_image
 from mmrerank.images.encode import encode_image
 from mmrerank.images.markers import with_markers
-from mmrerank.loaders.base import Chunk, Figure, FigureKind, chunk_id
+from mmrerank.loaders.base import Chunk, Figure, FigureKind, Origin, chunk_id
 from mmrerank.loaders.captions import find_mentions
 from mmrerank.loaders.elements import (
     Element,
@@ -97,6 +97,7 @@ class ElementLoader(Configurable, ABC):
         if max_images is not None and max_images < 0:
             raise InvalidInputError("max_images_per_chunk is None or at least 0")
         self.path = os.fspath(path)
+        self.origin = Origin(self.path)
         self._root = Path(image_root)
         self._sizes = Sizes(settings["chunk_size"], settings["count_tokens"] or len)
         self._min_size = settings["min_size"]
@@ -124,17 +125,26 @@ class ElementLoader(Configurable, ABC):
     def _chunks(self) -> Iterator[Chunk]:
         _check_file(self.path)
         image_folder(self._root)
+        is_empty = True
+        for chunk in self._document_chunks():
+            is_empty = False
+            yield chunk
+        if is_empty:
+            self.warn(
+                f"has no text and no images of {self._min_size} pixels or more; it gives no chunks"
+            )
+
+    def _document_chunks(self) -> Iterator[Chunk]:
         elements = add_captions(self._read_elements())
         self._save_facts([element.figure for element in elements if element.figure])
         labelled = figures_by_label(elements)
         sizes = None if self.one_chunk_per_page else self._sizes
-        position = -1
         for position, chunk in enumerate(pack_elements(elements, sizes)):
             yield self._chunk(chunk, position, labelled)
-        if position < 0:
-            warn(
-                f"{self.path}: has no text and no images of {self._min_size} pixels or more; it gives no chunks"
-            )
+
+    def warn(self, message: str) -> None:
+        """Issue a `RerankWarning` about the document."""
+        warn(f"{self.origin}: {message}")
 
     def table_elements(self, rows: Sequence[Row], *, page: int = 0) -> Iterator[Element]:
         """A table as text, in pieces that fit a chunk; nothing for a table without text."""
@@ -164,14 +174,17 @@ class ElementLoader(Configurable, ABC):
             text = with_markers(text, [(at, ref) for at, ref in placed if ref in refs])
         missing = json.dumps(chunk.not_rendered, ensure_ascii=False)
         return Chunk(
-            id=chunk_id(self.path, position, "\0".join([text, *refs])),
+            id=chunk_id(self.origin.source, position, "\0".join([text, *refs])),
             text=text,
-            source=self.path,
+            source=self.origin.source,
             page=chunk.page,
             position=position,
             links=links,
             section=chunk.section,
-            extra={"not_rendered": missing} if chunk.not_rendered else {},
+            extra={
+                **self.origin.metadata,
+                **({"not_rendered": missing} if chunk.not_rendered else {}),
+            },
         )
 
     def image_element(
@@ -191,13 +204,14 @@ class ElementLoader(Configurable, ABC):
             encoded = encode_image(image, _MAX_PIXELS)
             width, height = open_image(Image.from_bytes(encoded.data)).size
         except ImageError as error:
-            warn(f"{self.path}: an image is left out: {name}: {error.reason}")
+            self.warn(f"an image is left out: {name}: {error.reason}")
             return Element(not_rendered=f"{name}: {error.reason}", page=page)
         if min(width, height) < self._min_size:
             return None
         ref = save_image(self._root, encoded.data, _SUFFIXES[encoded.media_type])
         box = (0.0, 0.0, float(width), float(height))
-        return Element(figure=Figure(ref, self.path, page, box, kind, caption=caption), page=page)
+        source = self.origin.source
+        return Element(figure=Figure(ref, source, page, box, kind, caption=caption), page=page)
 
 
 def _check_file(path: str) -> None:

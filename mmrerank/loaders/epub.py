@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Iterator
 from typing import Any
 
-from mmrerank.errors import DocumentError, ImageError, warn
+from mmrerank.errors import DocumentError, ImageError
 from mmrerank.images.decode import MAX_BYTES as MAX_IMAGE_BYTES
 from mmrerank.loaders.charts import parse_xml
 from mmrerank.loaders.element_loader import ElementLoader
@@ -43,7 +43,7 @@ class EPUBLoader(ElementLoader):
                     raise DocumentError(self.path, f"is encrypted: {name!r:.80}")
                 data = _read(archive, name, MAX_BYTES)
                 if data is None:
-                    warn(f"{self.path}: the chapter {name!r:.80} is missing or too large")
+                    self.warn(f"the chapter {name!r:.80} is missing or too large")
                     continue
                 yield from HTMLReader(self, self._finder(archive, name)).elements(data)
 

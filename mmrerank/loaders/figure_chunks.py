@@ -11,7 +11,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from mmrerank.errors import ImageError, warn
-from mmrerank.loaders.base import BOX_KEY, PAGE_LABEL_KEY, Chunk, Figure, Link, chunk_id
+from mmrerank.loaders.base import (
+    ATTACHMENT_KEY,
+    BOX_KEY,
+    PAGE_LABEL_KEY,
+    Chunk,
+    Figure,
+    Link,
+    chunk_id,
+)
 from mmrerank.loaders.boxes import write_box
 from mmrerank.ocr.engine import has_ocr
 from mmrerank.ocr.words import ImageReader, default_cache_dir, is_readable
@@ -48,14 +56,20 @@ def with_figure_chunks(
     count = 0
     citing: dict[str, list[Chunk]] = {}
     figures: dict[str, Figure] = {}
+    parts: dict[object, int] = {}  # the document itself, and each attachment, in their order
     for chunk in chunks:
         yield chunk
         count += 1
+        parts.setdefault(chunk.extra.get(ATTACHMENT_KEY), len(parts))
         for link in chunk.links:
             figures.setdefault(link.figure.ref, link.figure)
             citing.setdefault(link.figure.ref, []).append(chunk)
-    ordered = sorted(figures.values(), key=lambda figure: (figure.page, figure.box[1]))
-    ordered = [figure for figure in ordered if figure.kind != "page"]
+
+    def place(figure: Figure) -> tuple[int, int, float]:
+        part = citing[figure.ref][0].extra.get(ATTACHMENT_KEY)
+        return parts[part], figure.page, figure.box[1]
+
+    ordered = [figure for figure in sorted(figures.values(), key=place) if figure.kind != "page"]
     by_ocr = {
         figure.ref: Image(path=root / figure.ref, root=root)
         for figure in ordered
@@ -80,7 +94,9 @@ def _words_in(figure: Figure, image: Image, reader: ImageReader) -> str:
 
 
 def _figure_chunk(figure: Figure, citing: Sequence[Chunk], words: str, position: int) -> Chunk:
-    nearest = min(citing, key=lambda chunk: abs(chunk.page - figure.page))
+    part = citing[0].extra.get(ATTACHMENT_KEY)
+    beside = [chunk for chunk in citing if chunk.extra.get(ATTACHMENT_KEY) == part]
+    nearest = min(beside, key=lambda chunk: abs(chunk.page - figure.page))
     # A logo is not what its section is about: the section only goes with what says something.
     says_something = figure.caption or len(words) >= _FEW_CHARACTERS
     label = nearest.extra.get(PAGE_LABEL_KEY) if nearest.page == figure.page else None
@@ -96,6 +112,7 @@ def _figure_chunk(figure: Figure, citing: Sequence[Chunk], words: str, position:
         extra={
             KIND_KEY: "figure",
             CITED_BY_KEY: json.dumps([chunk.id for chunk in citing]),
+            **({ATTACHMENT_KEY: part} if part else {}),
             **({PAGE_LABEL_KEY: label} if label else {}),
             **({BOX_KEY: write_box(figure.box)} if figure.page else {}),
         },

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Unpack
 
 from mmrerank.errors import DocumentError, InvalidInputError, RerankError, warn
-from mmrerank.loaders.base import Chunk
+from mmrerank.loaders.base import Chunk, Origin
 from mmrerank.progress import progress
 
 if TYPE_CHECKING:  # they name the PDF loader's options, which no other format should import
@@ -45,9 +45,14 @@ LOADERS = {
 
 
 class Loader(Protocol):
-    """What all loaders do. `options` is the TypedDict of the keywords that a loader takes."""
+    """What all loaders do. `options` is the TypedDict of the keywords that a loader takes.
+
+    `origin` is what chunks, figures and messages name as their source: the path, or what is set
+    instead before loading.
+    """
 
     options: ClassVar[type]
+    origin: Origin
 
     def __init__(
         self, path: str | os.PathLike[str], *, image_root: str | os.PathLike[str], **options: Any

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from mmrerank.errors import ImageError, warn
+from mmrerank.errors import ImageError
 from mmrerank.loaders.assets import Assets
 from mmrerank.loaders.element_loader import ElementLoader
 from mmrerank.loaders.elements import Element
@@ -109,7 +109,7 @@ class HTMLReader:
             return [Element(soup.get_text(" ", strip=True)), *self._images(soup)]
 
     def _warn(self, message: str) -> None:
-        warn(f"{self._loader.path}: {message}")
+        self._loader.warn(message)
 
     def _walk(self, node: Any) -> Iterator[Element]:
         """The blocks in a node in their order; text between two blocks is a block too."""

@@ -1,153 +1,150 @@
-"""Mail (EML) and web archives (MHT): subject, addresses, text, images; what is attached is named."""
+"""Mail (EML) and web archives (MHT) as chunks, followed by those of the files attached to them."""
 
 from __future__ import annotations
 
-import email
-import email.policy
-import urllib.parse
-from collections.abc import Iterator
+import codecs
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import MISSING, fields, replace
 from email.message import EmailMessage
-from typing import Any, cast
+from pathlib import Path
+from typing import Any, ClassVar, Unpack, cast
 
-from mmrerank.errors import ImageError, warn
-from mmrerank.loaders.element_loader import ElementLoader
+from mmrerank.errors import DocumentError, MissingDependencyError
+from mmrerank.loaders.attachments import Attachment, AttachmentLimits, LeftOutError
+from mmrerank.loaders.base import Chunk, Origin, chunk_id
+from mmrerank.loaders.element_loader import ElementLoader, LoaderOptions
 from mmrerank.loaders.elements import Element
-from mmrerank.loaders.html_reader import FindImage, HTMLReader
-from mmrerank.loaders.text import decoded, paragraphs, read_document
-from mmrerank.types import Image
+from mmrerank.loaders.file_options import FileOptions
+from mmrerank.loaders.files import LOADERS, Loader, loader_for
+from mmrerank.loaders.mail_message import Mail, read_mail
+from mmrerank.loaders.pdf.options import PDFSettings
+from mmrerank.loaders.text import read_document
+from mmrerank.worker import WorkerLostError
 
-__all__ = ["MailLoader", "mail_elements"]
+__all__ = ["MailLoader"]
 
 _MAX_BYTES = 128 * 2**20  # attachments are in base64
-_MAX_DEPTH = 8  # of mails within mails
-_LAYOUT = ("text/css", "text/javascript")  # of web pages, beside their HTML
-_HEADERS = ("From", "To", "Cc", "Date")
+
+_OF_THE_MAIL = ("figure_chunks", "pages", "urls", "assets")
+"""Options that attachments do not take: their figures get chunks with those of the mail, a number
+of a page is of no use for several files, and nobody's mail may name files or addresses to open."""
 
 
 class MailLoader(ElementLoader):
-    """Loads an EML file, or a web page saved as MHT, with the images inside.
+    """Loads an EML file, or a web page saved as MHT, with the images inside, and what is attached.
 
-    Of a text in several formats, HTML is read. Forwarded mails and attached texts follow. Other attachments are left out with a `RerankWarning`, and named
-    under `not_rendered`. Keywords are those of `LoaderOptions`. Raises as `ElementLoader`.
+    Of a text in several formats, HTML is read. The chunks of attached files and mails follow, read
+    by the loaders of their formats: `source` is the mail, `attachment` in the metadata the name of
+    the file, and `page` the page in it. At most 200 attachments of 96 MiB together are read, in at
+    most five minutes, of mails within mails to a depth of eight; what is left out is named in a
+    `RerankWarning`. Keywords are those of `FileOptions`, for the attachments; `pages`, `urls` and
+    `assets` have no effect. Raises as `ElementLoader`.
     """
 
+    options: ClassVar[type] = FileOptions
+    defaults: ClassVar[Mapping[str, Any]] = {
+        **{
+            field.name: field.default
+            for field in fields(PDFSettings)
+            if field.name not in ElementLoader.defaults and field.default is not MISSING
+        },
+        "urls": "refuse",
+        "assets": "none",
+        "encoding": None,
+    }
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        image_root: str | os.PathLike[str],
+        **options: Unpack[FileOptions],
+    ) -> None:
+        super().__init__(path, image_root=image_root, **cast("LoaderOptions", options))
+        self._given = {name: value for name, value in options.items() if name not in _OF_THE_MAIL}
+        self._attachments: list[Attachment] = []
+        self._message: EmailMessage | None = None  # of a mail within another
+        self._outer_limits: AttachmentLimits | None = None
+        self._limits = AttachmentLimits()
+
+    def attach_to(self, limits: AttachmentLimits, message: EmailMessage | None) -> None:
+        """Load a mail within another: its `message`, or that in the file, within the same limits."""
+        self._outer_limits, self._message = limits, message
+
     def elements(self) -> Iterator[Element]:
-        """The parts of the mail, in order."""
-        yield from mail_elements(self, read_document(self.path, _MAX_BYTES))
+        """The parts of the mail itself, in order."""
+        message = self._message or read_mail(read_document(self.path, _MAX_BYTES))
+        mail = Mail(self, message)
+        yield from mail.elements()
+        self._attachments = mail.attachments
 
+    def lazy_load(self) -> Iterator[Chunk]:
+        """The chunks one by one, those of the mail first; raises as `ElementLoader.lazy_load`."""
+        self._limits = self._outer_limits or AttachmentLimits()
+        yield from super().lazy_load()
 
-def mail_elements(loader: ElementLoader, data: bytes) -> Iterator[Element]:
-    """The elements of a mail, for a loader that saves its images."""
-    message = email.message_from_bytes(data, policy=email.policy.default)
-    yield from _Mail(loader, message, depth=0).elements()
+    def _document_chunks(self) -> Iterator[Chunk]:
+        position = 0
+        for chunk in super()._document_chunks():
+            yield chunk
+            position += 1
+        for attachment in self._attachments:
+            first = position
+            try:
+                for chunk in self._attached_chunks(attachment):
+                    yield _moved(chunk, position)
+                    position += 1
+            except LeftOutError as error:
+                rest = "the rest of " if position > first else ""
+                self.warn(f"{rest}the attachment {attachment.name!r} is left out: {error}")
 
+    def _attached_chunks(self, attachment: Attachment) -> Iterator[Chunk]:
+        """The chunks of an attached file; raises `LeftOutError` where it cannot be read.
 
-class _Mail:
-    """A mail, or one within another."""
+        Raises `InvalidInputError` for options that cannot be used, and `ImageError` where an image
+        cannot be written.
+        """
+        self._limits.add(attachment)
+        with ExitStack() as stack:
+            try:
+                loader = self._loader(attachment, stack)
+                chunks = loader.lazy_load()
+                is_mail = isinstance(loader, MailLoader)
+                yield from (self._limits.within if is_mail else self._limits.timed)(chunks)
+            except DocumentError as error:
+                raise LeftOutError(error.reason.replace(error.path, attachment.name)) from error
+            except (MissingDependencyError, WorkerLostError) as error:
+                raise LeftOutError(str(error)) from error
 
-    def __init__(self, loader: ElementLoader, message: EmailMessage, depth: int) -> None:
-        self._loader, self._message, self._depth = loader, message, depth
-        self._shown: set[int] = set()  # parts that the text has shown already
-
-    def elements(self) -> Iterator[Element]:
-        if subject := _header(self._message, "Subject"):
-            yield Element(subject, level=min(self._depth + 1, 6))
-        headers = ((name, _header(self._message, name)) for name in _HEADERS)
-        yield Element("\n".join(f"{name}: {text}" for name, text in headers if text))
-        body = self._body()
-        if body is not None:
-            yield from self._text(body)
-        for part in _leaves(self._message):
-            if part is not body and id(part) not in self._shown:
-                yield from self._attached(part)
-
-    def _body(self) -> EmailMessage | None:
-        """The text to read; plain text that is offered beside HTML is not read again."""
-        offered = [self._message.get_body((kind,)) for kind in ("html", "plain")]
-        self._shown.update(id(part) for part in offered if part is not None)
-        body = next((part for part in offered if part is not None), None)
-        return cast("EmailMessage | None", body)
-
-    def _text(self, part: EmailMessage) -> Iterator[Element]:
-        text = self._decoded(part)
-        if part.get_content_type() == "text/html":
-            yield from HTMLReader(self._loader, self._finder()).elements(text)
+    def _loader(self, attachment: Attachment, stack: ExitStack) -> Loader:
+        """The loader of an attachment, whose file is removed with the `stack`."""
+        loader: Loader
+        if attachment.message is not None:
+            loader = MailLoader(self.path, image_root=self._root, **self._options_for(attachment))
         else:
-            yield from paragraphs(text)
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="mmrerank-"))
+            path = Path(folder, f"attachment{attachment.suffix}")
+            path.write_bytes(attachment.data)
+            options = self._options_for(attachment)
+            loader = loader_for(path, image_root=self._root, **options)
+        if isinstance(loader, MailLoader):
+            loader.attach_to(self._limits, attachment.message)
+        names = (self.origin.attachment, attachment.name)
+        loader.origin = Origin(self.origin.source, " > ".join(filter(None, names)))
+        return loader
 
-    def _decoded(self, part: EmailMessage) -> str:
-        data = _payload(part)
-        try:
-            return decoded(self._loader.path, data, part.get_content_charset())
-        except LookupError:  # a charset that Python does not know
-            return decoded(self._loader.path, data)
-
-    def _finder(self) -> FindImage:
-        """Finds images by their Content-ID (`cid:`) or their Content-Location."""
-        named: dict[str, EmailMessage] = {}
-        for part in _leaves(self._message):
-            if identity := _header(part, "Content-ID").strip("<> "):
-                named[f"cid:{identity}"] = part
-            if location := _header(part, "Content-Location"):
-                named[location] = part
-        body = self._body()
-        base = _header(body, "Content-Location") if body is not None else ""
-        elsewhere = HTMLReader(self._loader).find_image
-
-        def find(source: str) -> tuple[str, Image]:
-            part = named.get(source) or named.get(urllib.parse.urljoin(base, source))
-            if part is None:
-                if source.startswith("cid:"):
-                    raise ImageError(source, "is not in the file")
-                return elsewhere(source)
-            self._shown.add(id(part))
-            return _name(part), Image.from_bytes(_payload(part))
-
-        return find
-
-    def _attached(self, part: EmailMessage) -> Iterator[Element]:
-        """What stands beside the text: mails, images and texts are read, others named."""
-        kind = part.get_content_type()
-        if kind == "message/rfc822" and self._depth < _MAX_DEPTH:
-            inner: Any = part.get_payload(0)
-            yield from _Mail(self._loader, inner, self._depth + 1).elements()
-        elif part.get_content_maintype() == "image":
-            image = Image.from_bytes(_payload(part))
-            if element := self._loader.image_element(image, name=_name(part)):
-                yield element
-        elif kind in _LAYOUT:
-            return
-        elif part.get_content_maintype() in ("text", "multipart"):  # without a boundary it is text
-            yield from self._text(part)
-        elif _payload(part) or kind == "message/rfc822":
-            warn(f"{self._loader.path}: the attachment {_name(part)!r:.100} is left out")
-            yield Element(not_rendered=f"attachment {_name(part)[:200]}")
+    def _options_for(self, attachment: Attachment) -> dict[str, Any]:
+        options = {**self._given, "assets": "none"}
+        if attachment.data.startswith(codecs.BOM_UTF8):  # its encoding is known
+            options.pop("encoding", None)
+        if LOADERS.get(attachment.suffix) == LOADERS[".png"]:
+            options["min_size"] = self._min_size  # signatures hold tiny images
+        return options
 
 
-def _leaves(message: EmailMessage) -> Iterator[EmailMessage]:
-    """The parts that are not made of others; a mail within is one part."""
-    if message.get_content_type() == "message/rfc822" or not message.is_multipart():
-        yield message
-        return
-    for part in message.iter_parts():
-        yield from _leaves(cast("EmailMessage", part))
-
-
-def _payload(part: EmailMessage) -> bytes:
-    data = part.get_payload(decode=True)
-    return data if isinstance(data, bytes) else b""
-
-
-def _header(message: EmailMessage, name: str) -> str:
-    """A header on one line; "" if it is missing or cannot be read."""
-    try:
-        return " ".join(str(message.get(name) or "").split())
-    except Exception:  # the standard library's parser of headers raises many kinds on damaged ones
-        return ""
-
-
-def _name(part: EmailMessage) -> str:
-    try:
-        return part.get_filename() or part.get_content_type()
-    except Exception:  # as in `_header`
-        return part.get_content_type()
+def _moved(chunk: Chunk, position: int) -> Chunk:
+    """A chunk of an attachment at its position among all chunks of the mail."""
+    return replace(chunk, position=position, id=chunk_id(chunk.source, position, chunk.id))

@@ -53,7 +53,7 @@ class PPTXLoader(ElementLoader):
     def elements(self) -> Iterator[Element]:
         """The parts of all slides, slide by slide."""
         check_archive(self.path)
-        slides = _presentation(self.path).slides
+        slides = _presentation(self.path, str(self.origin)).slides
         renderings = rendered_pages(self.path)
         rare = _rare_layouts(slides)
         for number, slide in enumerate(slides, start=1):
@@ -106,13 +106,13 @@ def _title(slide: Any, number: int) -> Iterator[Element]:
         yield Element(title.text_frame.text, level=1, page=number)
 
 
-def _presentation(path: str) -> Any:
-    """The presentation; also a slide show or a template, which differ by their content type only."""
+def _presentation(path: str, name: str) -> Any:
+    """The presentation, which messages call `name`; also a slide show or a template, which differ by their content type only."""
     package = require("pptx.package")
     types = require("pptx.opc.package").PartFactory.part_type_for
     for macros in _MACRO_TYPES:
         types.setdefault(macros, types[_SLIDE_SHOW])
-    main = package.Package.open(readable_archive(path)).main_document_part
+    main = package.Package.open(readable_archive(name, path)).main_document_part
     if types.get(main.content_type) is not types[_SLIDE_SHOW]:
         raise DocumentError(path, f"is no presentation, but {main.content_type!r:.100}")
     return main.presentation

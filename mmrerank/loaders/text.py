@@ -68,7 +68,7 @@ class TextLoader(ElementLoader):
         yield from paragraphs(self._text())
 
     def _text(self) -> str:
-        return decoded(self.path, read_document(self.path, MAX_BYTES), self._encoding)
+        return decoded(str(self.origin), read_document(self.path, MAX_BYTES), self._encoding)
 
 
 class CSVLoader(TextLoader):

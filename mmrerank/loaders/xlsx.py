@@ -11,7 +11,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from mmrerank.errors import DocumentError, warn
+from mmrerank.errors import DocumentError
 from mmrerank.loaders.charts import chart_text, parse_xml, xml_texts
 from mmrerank.loaders.element_loader import ElementLoader
 from mmrerank.loaders.elements import Element
@@ -45,7 +45,7 @@ class XLSXLoader(ElementLoader):
     def elements(self) -> Iterator[Element]:
         """The parts of all sheets, sheet by sheet."""
         check_archive(self.path)
-        file = readable_archive(self.path)
+        file = readable_archive(str(self.origin), self.path)
         load = require("openpyxl").load_workbook
         self._cells_left, self._without_value = _MAX_CELLS, 0
         with (
@@ -68,7 +68,7 @@ class XLSXLoader(ElementLoader):
                 yield from found
         if self._without_value:
             count = self._without_value
-            warn(f"{self.path}: {count} formulas have no saved value, and are read as formulas")
+            self.warn(f"{count} formulas have no saved value, and are read as formulas")
 
     def _lines(self, values: Any, formulas: Any) -> Iterator[Line]:
         """The rows of a sheet as texts, without empty cells at the end, as long as cells are left."""
@@ -80,7 +80,7 @@ class XLSXLoader(ElementLoader):
         for row, formula_row in pairs:
             self._cells_left -= len(row) + 1
             if self._cells_left < 0:
-                warn(f"{self.path}: has more than {_MAX_CELLS} cells; the rest is left out")
+                self.warn(f"has more than {_MAX_CELLS} cells; the rest is left out")
                 return
             line = [self._text(*cells) for cells in zip(row, formula_row, strict=False)]
             while line and not line[-1]:

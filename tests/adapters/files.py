@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from email.message import EmailMessage
 
 import pytest
 from PIL import Image
@@ -27,6 +28,16 @@ def folder(tmp_path):
         f"![Figure 1: A belt](belt.png)\n\n{text}\n\n![Figure 2: A hall](hall.png)\n\n{text}\n"
     )
     return folder
+
+
+@pytest.fixture
+def mail(tmp_path):
+    """A mail with a text attached."""
+    message = EmailMessage()
+    message.set_content("See the file.")
+    message.add_attachment("Belts carry parts.", filename="belts.txt")
+    (tmp_path / "a.eml").write_bytes(message.as_bytes())
+    return tmp_path / "a.eml"
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
+from mmrerank.display.card_html import place_name
 from mmrerank.display.cards import cards_of_hits
 from mmrerank.display.terminal_results import image_name, print_cards, print_found, shown_path
 from mmrerank.index.hits import Hit, HitImage, HitPart, Stages
@@ -141,3 +142,10 @@ def test_what_was_found_before_reranking_is_a_line_each_with_the_times():
         line,
         "",
     ]
+
+
+def test_an_attached_file_is_named_after_its_mail():
+    hit = dataclasses.replace(HIT, source="/data/a.eml", metadata={"attachment": "report.pdf"})
+    assert shown(hit).splitlines()[0] == " 1  /data/a.eml > report.pdf, page 3"
+    (card,) = cards_of_hits([hit], is_reranked=True)
+    assert place_name(card) == "a.eml > report.pdf, page 3"

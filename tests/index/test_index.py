@@ -6,6 +6,7 @@ import asyncio
 import os
 import shutil
 import sqlite3
+from email.message import EmailMessage
 
 import chromadb
 import pytest
@@ -355,3 +356,37 @@ def test_both_stages_without_blocking(store):
     unranked = asyncio.run(store.astages("turbine torque", top_n=2))
     assert unranked.results == unranked.found == store.search("turbine torque", top_n=2)
     assert (unranked.is_reranked, unranked.rerank_time) == (False, 0.0)
+
+
+def write_mail(path, **attached):
+    """A mail with these texts attached, as Markdown files."""
+    message = EmailMessage()
+    message["Subject"] = "Stones"
+    message.set_content("See the files.")
+    for name, text in attached.items():
+        message.add_attachment(text, filename=f"{name}.md", subtype="markdown")
+    path.write_bytes(message.as_bytes())
+
+
+def test_attached_files_are_found_and_go_with_the_mail_that_changes(tmp_path):
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    write_mail(docs / "a.eml", kept="granite of the north", changed="granite of the south")
+    with Index(tmp_path / "store", ocr=False) as index:
+        index.sync([docs])
+        before = {hit.metadata.get("attachment"): hit.id for hit in index.search("granite")}
+        write_mail(docs / "a.eml", kept="granite of the north", changed="marble of the south")
+        assert len(index.sync([docs]).changed) == 1
+        for route in ("words", "vectors"):
+            hits = index.search("granite", routes=[route], where={"attachment": "kept.md"})
+            assert [(hit.id, hit.source) for hit in hits] == [
+                (before["kept.md"], str(docs / "a.eml"))
+            ]
+        assert [hit.metadata["attachment"] for hit in index.search("marble", routes=["words"])] == [
+            "changed.md"
+        ]
+        assert len(index.sync([docs]).unchanged) == 1
+        write_mail(docs / "a.eml", kept="granite of the north")
+        index.sync([docs])
+        assert not index.search("marble", routes=["words"])
+        assert index.check() == []

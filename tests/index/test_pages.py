@@ -61,3 +61,16 @@ def test_a_named_page_by_its_number_then_by_its_label(ledger):
 
 def test_no_candidates_have_no_pages(ledger):
     assert OCRReranker().with_pages(pages_of(ledger, [], "x")).rerank("x", []) == []
+
+
+def test_pages_of_attached_files_are_kept_apart(ledger):
+    with writing(ledger) as writer:
+        mail = [
+            entry(7, 1, "pump", path="d.eml", attachment="a.pdf"),
+            entry(8, 1, "hall", path="d.eml", attachment="b.pdf"),
+        ]
+        writer.swap(FileRecord("d.eml", 1, 1, "", ""), mail)
+    entries = list(ledger.numbered([7, 8]).values())
+    pages = pages_of(ledger, entries, "page 1")
+    assert [list(pages.words[page]) for page in pages.of_document] == [["pump"], ["hall"]]
+    assert list(pages.bonus) == [0.5, 0.5]

@@ -6,7 +6,7 @@ import warnings
 
 import pytest
 import tiktoken
-from adapters.files import folder, options, picture
+from adapters.files import folder, mail, options, picture
 from langchain_core.documents import Document
 from langchain_core.documents.base import Blob
 from langchain_text_splitters import RecursiveCharacterTextSplitter, TokenTextSplitter
@@ -25,7 +25,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # langchain-community is being sunset
     from langchain_community.document_loaders import PyMuPDFLoader
 
-__all__ = ["folder", "options"]
+__all__ = ["folder", "mail", "options"]
 
 REPORT = mmrerank.demo.REPORT
 
@@ -117,3 +117,11 @@ def test_images_are_attached_to_split_pages_and_not_to_another_file(report):
     assert with_figure
     assert len(with_figure) < len(attached)
     assert all("Figure 4" in d.page_content or d.metadata["page"] == 3 for d in with_figure)
+
+
+def test_attached_files_are_documents_of_the_mail(mail, options):
+    own, attached = MultimodalLoader(mail, **options).load()
+    assert own.page_content == "See the file."
+    assert attached.page_content == "Belts carry parts."
+    assert attached.metadata["source"] == str(mail)
+    assert attached.metadata["attachment"] == "belts.txt"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pymupdf
 import pytest
-from adapters.files import folder, options
+from adapters.files import folder, mail, options
 from adapters.llama_index_stores import engine, images, reopened_chroma
 from llama_index.core import SimpleDirectoryReader, VectorStoreIndex
 from llama_index.core.node_parser import SentenceSplitter, TokenTextSplitter
@@ -32,7 +32,7 @@ from llama_index_mmrerank import (
 )
 from mmrerank import DocumentError
 
-__all__ = ["folder", "options"]
+__all__ = ["folder", "mail", "options"]
 
 REPORT = mmrerank.demo.REPORT
 QUESTION = "On which shelf and in which box is drawing 4471-C?"  # Figure 4: a raster picture
@@ -207,3 +207,11 @@ def test_images_are_attached_to_split_pages_and_not_to_another_file(report):
     assert 0 < len(with_figure) < len(attached)
     for node in with_figure:
         assert "Figure 4" in node.text or node.metadata["page_label"] == "4"
+
+
+def test_attached_files_are_documents_of_the_mail(mail, options):
+    own, attached = MultimodalReader(**options).load_data(mail)
+    assert own.text == "See the file."
+    assert attached.metadata["attachment"] == "belts.txt"
+    assert "belts.txt" in attached.get_content(MetadataMode.LLM)
+    assert "belts.txt" not in attached.get_content(MetadataMode.EMBED)

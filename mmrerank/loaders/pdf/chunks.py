@@ -29,6 +29,7 @@ from mmrerank.loaders.pdf.page import Block, PageChunk, Piece
 from mmrerank.loaders.pdf.places import Place, place_of
 from mmrerank.loaders.pdf.saved_figures import SavedFigures
 from mmrerank.loaders.pdf.table_blocks import continued, insert_tables
+from mmrerank.loaders.pdf.text.asides import with_asides
 from mmrerank.loaders.pdf.text.headings import Headings
 from mmrerank.loaders.pdf.text.ocr_paragraphs import scan_blocks
 from mmrerank.loaders.splitting import Sizes
@@ -174,7 +175,7 @@ class ChunkBuilder:
         blocks = continued(blocks, self._last_blocks.get(number - 1))
         self._last_blocks = {number: blocks[-1]} if blocks else {}
         others = [region.box for region in inside if not region.lines]
-        return collect_labels(blocks, others)
+        return with_asides(collect_labels(blocks, others))
 
     def _is_read_by_ocr(self, number: int) -> bool:
         return self._options.ocr_pages and self._document.is_textless(number)
@@ -214,11 +215,11 @@ class ChunkBuilder:
             text = with_markers(
                 text, [(link.offset, figure.ref) for link, figure in drawn if figure.ref in refs]
             )
-        source = self._document.source
+        source = self._document.origin.source
         identity = chunk_id(source, position, "\0".join([text, *refs]))
         label = self._document.labels.get(number, "")
         extra = {PAGE_LABEL_KEY: label} if label not in ("", str(number)) else {}
-        extra |= _place(chunk)
+        extra |= _place(chunk) | self._document.origin.metadata
         return Chunk(identity, text, source, number, position, tuple(links), section, extra)
 
 

@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 
 from mmrerank.errors import ImageError, InvalidInputError, MissingDependencyError, warn
+from mmrerank.loaders.base import Origin
 from mmrerank.loaders.pdf.document_text import DocumentText, read_text
 from mmrerank.loaders.pdf.page import (
     Block,
@@ -25,7 +26,7 @@ __all__ = ["PDFDocument", "read_document"]
 
 def read_document(
     pages: Pages,
-    source: str,
+    origin: Origin,
     numbers: Iterable[int] | None,
     options: PageOptions,
     *,
@@ -33,7 +34,7 @@ def read_document(
 ) -> PDFDocument:
     """Read the text of the pages with these numbers (from 1), or of all pages.
 
-    `source` names the document in chunks and messages. `draw_scans` also draws pages that are a
+    `origin` names the document in chunks and messages. `draw_scans` also draws pages that are a
     picture or have no text. A page that cannot be read is left out with a `RerankWarning`.
 
     Raises `InvalidInputError` for a page that does not exist and an image folder that cannot be
@@ -43,14 +44,14 @@ def read_document(
     numbers = list(range(1, info.page_count + 1) if numbers is None else numbers)
     if missing := [number for number in numbers if not 1 <= number <= info.page_count]:
         raise InvalidInputError(
-            f"{source} has {info.page_count} pages; there is no page {missing[0]}"
+            f"{origin} has {info.page_count} pages; there is no page {missing[0]}"
         )
     if info.repaired:
-        warn(f"{source}: is damaged; parts of it that cannot be read are missing")
-    text = read_text(pages, source, numbers)
+        warn(f"{origin}: is damaged; parts of it that cannot be read are missing")
+    text = read_text(pages, str(origin), numbers)
     if options.root:
         image_folder(options.root)
-    return PDFDocument(pages, source, info, text, options, draw_scans=draw_scans)
+    return PDFDocument(pages, origin, info, text, options, draw_scans=draw_scans)
 
 
 class PDFDocument:
@@ -64,14 +65,14 @@ class PDFDocument:
     def __init__(
         self,
         pages: Pages,
-        source: str,
+        origin: Origin,
         info: PDFInfo,
         text: DocumentText,
         options: PageOptions,
         *,
         draw_scans: bool = False,
     ) -> None:
-        self.source, self.options, self.outline = source, options, info.outline
+        self.origin, self.options, self.outline = origin, options, info.outline
         self.numbers, self.captions = text.numbers, text.captions
         self.labels, self.sizes = text.labels, text.sizes
         self._pages, self._text, self._draw_scans = pages, text, draw_scans
@@ -90,7 +91,7 @@ class PDFDocument:
 
     def warn(self, number: int | None, message: str) -> None:
         """Issue a `RerankWarning` about a page, or about the document."""
-        place = self.source if number is None else f"{self.source}, page {number}"
+        place = str(self.origin) if number is None else f"{self.origin}, page {number}"
         warn(f"{place}: {message}")
 
     def blocks(self, number: int) -> list[Block]:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar, Unpack
 
-from mmrerank.loaders.base import Chunk, Figure
+from mmrerank.loaders.base import Chunk, Figure, Origin
 from mmrerank.loaders.figure_chunks import with_figure_chunks
 from mmrerank.loaders.pdf.chunks import ChunkBuilder
 from mmrerank.loaders.pdf.document import PDFDocument, read_document
@@ -49,6 +49,7 @@ class PDFLoader:
         **options: Unpack[PDFOptions],
     ) -> None:
         self.path = os.fspath(path)
+        self.origin = Origin(self.path)
         self.settings = PDFSettings(**options)
         self._chunk_options = self.settings.chunk_options()
         self._root = Path(image_root).absolute()  # the caller may change the working folder
@@ -77,7 +78,7 @@ class PDFLoader:
         try:
             document = read_document(
                 pages,
-                self.path,
+                self.origin,
                 settings.pages,
                 settings.page_options(self._root),
                 draw_scans=options.ocr_pages,

@@ -73,7 +73,8 @@ class Block:
     """Lines that belong together, their text joined; `caption` is set if they begin with one.
 
     `in_figure` marks the collected labels of a figure, which are neither prose nor headings. A table
-    is such a block with `rows`, its cells, of which its text is made.
+    is such a block with `rows`, its cells, of which its text is made. `is_aside` marks heavy type that
+    opens no text (see `with_asides`).
     """
 
     box: Box
@@ -82,6 +83,7 @@ class Block:
     caption: Caption | None = None
     in_figure: bool = False
     rows: tuple[Row, ...] = ()
+    is_aside: bool = False
 
     @property
     def size(self) -> float:

@@ -9,13 +9,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 from mmrerank.errors import DocumentError, MissingDependencyError
-from mmrerank.loaders.boxes import Box, area, part_inside
+from mmrerank.loaders.boxes import Box, area, height, part_inside
 from mmrerank.loaders.pdf.figures.find import find_regions
+from mmrerank.loaders.pdf.figures.path_reader import TooManyPathsError, read_paths
 from mmrerank.loaders.pdf.figures.paths import read_images, shows_text
 from mmrerank.loaders.pdf.figures.pictured import find_regions_inside
 from mmrerank.loaders.pdf.figures.render import ShownPage, rendered
@@ -43,6 +44,8 @@ __all__ = ["OpenPDF", "TextCache"]
 _SHRINK_EVERY = 8  # pages
 
 _SCAN_SHARE = 0.85  # of the page: a larger image may be a scan
+
+_RULE = 2.0  # points: a thicker path is no rule
 
 _TEXT_CACHE_BYTES = 16_000_000  # thousands of pages, compressed
 
@@ -196,11 +199,21 @@ def _regions(
         if text.by_ocr and [region.kind for region in regions] == ["page"]:
             regions += find_regions_inside(shown, text.box, text.blocks, profile.body_size)
         large = [region for region in regions if _smallest_side(region) >= options.min_size]
-        return with_cells(page, text.blocks, large), ""
+        rules = partial(_read_rules, page, text.box, options.max_paths)
+        return with_cells(page, text.blocks, large, rules), ""
     except MissingDependencyError:
         raise
     except Exception as error:  # PyMuPDF raises many kinds; the text is kept
         return [], str(error) or type(error).__name__
+
+
+def _read_rules(page: Any, whole: Box, max_paths: int) -> list[Box]:
+    """The boxes of the horizontal rules of a page; none of one that draws too many paths."""
+    try:
+        paths = read_paths(page, whole, max_paths, DEFAULT_SETTINGS)
+    except TooManyPathsError:
+        return []
+    return [path.box for path in paths if path.straight and height(path.box) <= _RULE]
 
 
 def _crop(page: ShownPage, blocks: Iterable[Block], box: Box, options: PageOptions) -> Crop:

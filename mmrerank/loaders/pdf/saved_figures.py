@@ -118,7 +118,7 @@ class SavedFigures:
             return None
         figure = Figure(
             ref=crop.ref,
-            source=self._document.source,
+            source=self._document.origin.source,
             page=number,
             box=region.box,
             kind=region.kind,

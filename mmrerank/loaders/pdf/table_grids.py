@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from mmrerank.loaders.boxes import Box, area, overlap, union
 from mmrerank.loaders.pdf.page import Block, Line, Region, TableCell, TableGrid
 from mmrerank.loaders.pdf.rotation import as_shown, turn_of
+from mmrerank.loaders.pdf.table_headers import needs_rules, with_spanning_headers
 from mmrerank.loaders.pdf.text.lines import read_words
 from mmrerank.optional import require
 
@@ -100,8 +101,16 @@ def _mapped(table: FoundTable, matrix: Any) -> FoundTable:
     return FoundTable(as_shown(table.box, matrix), grid)
 
 
-def with_cells(page: Any, blocks: Sequence[Block], regions: Sequence[Region]) -> list[Region]:
-    """The regions, the cells of tables filled with the words of `blocks`, the text of the page."""
+def with_cells(
+    page: Any,
+    blocks: Sequence[Block],
+    regions: Sequence[Region],
+    read_rules: Callable[[], Sequence[Box]] = tuple,
+) -> list[Region]:
+    """The regions, the cells of tables filled with the words of `blocks`, the text of the page.
+
+    `read_rules` gives the boxes of the page's horizontal rules; few tables need them.
+    """
     if not any(region.grid for region in regions):
         return list(regions)
     words = _WordsOfLines(page)
@@ -111,7 +120,16 @@ def with_cells(page: Any, blocks: Sequence[Block], regions: Sequence[Region]) ->
         if block.caption is None or block not in captions:  # which PyMuPDF may take for a row
             for line in block.lines:
                 lines.setdefault(_table_at(line, regions), []).append(line)
-    return [_with_lines(region, lines.get(i, ()), words) for i, region in enumerate(regions)]
+    found = [_with_lines(region, lines.get(i, ()), words) for i, region in enumerate(regions)]
+    return _with_headers(found, read_rules)
+
+
+def _with_headers(
+    regions: Sequence[Region], read_rules: Callable[[], Sequence[Box]]
+) -> list[Region]:
+    """The regions, names in the first rows of tables spanning the columns that they stand over."""
+    rules = read_rules() if any(needs_rules(region.grid) for region in regions) else ()
+    return [replace(one, grid=with_spanning_headers(one.grid, rules)) for one in regions]
 
 
 def _table_at(line: Line, regions: Sequence[Region]) -> int:

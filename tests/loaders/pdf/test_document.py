@@ -16,6 +16,7 @@ from mmrerank.errors import (
     InvalidInputError,
     RerankWarning,
 )
+from mmrerank.loaders.base import Origin
 from mmrerank.loaders.pdf import page_reader
 from mmrerank.loaders.pdf.document import read_document
 from mmrerank.loaders.pdf.loader import PDFLoader
@@ -96,7 +97,7 @@ def test_figures_are_looked_for_page_by_page(root, monkeypatch):
 @pytest.fixture
 def document(report):
     pages = open_pages(str(report), None, workers=0, timeout=60)
-    yield read_document(pages, "report.pdf", None, PageOptions())
+    yield read_document(pages, Origin("report.pdf"), None, PageOptions())
     pages.close()
 
 

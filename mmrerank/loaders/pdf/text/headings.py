@@ -17,6 +17,8 @@ _SMALLER = 0.9  # capitals in heavy type may be a little smaller than body text
 
 _MAX_LINES, _MAX_CHARACTERS = 3, 150  # of a heading
 
+_MIN_LETTERS = 2  # of a heading that the outline does not name: "R3" labels a part of a drawing
+
 _NUMBER = re.compile(r"(\d{1,3}(?:\.\d{1,3})*)[.):]?\s")
 
 _LETTERS = re.compile(r"[^\W\d_]")
@@ -57,9 +59,13 @@ class Headings:
             return False
         if is_title(block.text, self._outline.get(page, ())):
             return True
+        return len(_LETTERS.findall(block.text)) >= _MIN_LETTERS and self._has_type(block)
+
+    def _has_type(self, block: Block) -> bool:
+        """Whether a block is set as headings are: larger than body text, or heavier."""
         if block.size >= _LARGER * self._body_size:
             return True
-        if self._body_bold or block.size < _SMALLER * self._body_size:
+        if block.is_aside or self._body_bold or block.size < _SMALLER * self._body_size:
             return False
         return all(line.bold for line in block.lines) and not block.text.endswith(_PROSE_ENDINGS)
 
@@ -106,4 +112,4 @@ def _is_short(block: Block) -> bool:
     """Whether a block is short enough for a heading, and has letters at all."""
     if len(block.lines) > _MAX_LINES or len(block.text) > _MAX_CHARACTERS:
         return False
-    return len(_LETTERS.findall(block.text)) > 1
+    return _LETTERS.search(block.text) is not None

@@ -82,3 +82,10 @@ def test_an_outline_without_numbers_names_numbered_headings():
 
 def test_sideways_text_is_not_a_heading():
     assert not Headings(10.0).is_heading(make_block([line("Stamp", size=20.0, upright=False)]))
+
+
+def test_one_letter_is_enough_for_a_title_of_the_outline():
+    headings = Headings(10.0, {1: ["R3"]})
+    part = make_block([line("R3", bold=True)])
+    assert headings.is_heading(part, 1)
+    assert not headings.is_heading(part, 2)
