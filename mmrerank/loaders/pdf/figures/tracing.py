@@ -6,10 +6,13 @@ The passes that find figures among paths and images then find them in a picture 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mmrerank.loaders.boxes import Box, area, grown, height, width
+from mmrerank.loaders.pdf.figures.masks import Thing, dilated, eroded, things
+from mmrerank.loaders.pdf.figures.outlines import find_outlines, without_outlines
+from mmrerank.loaders.pdf.figures.paper import with_even_paper
 from mmrerank.loaders.pdf.figures.paths import DrawnPath, PageDrawing
 from mmrerank.loaders.pdf.figures.settings import DEFAULT_SETTINGS, FigureSettings
 from mmrerank.loaders.pdf.figures.tracing_settings import DEFAULT_TRACING, TracingSettings
@@ -19,12 +22,12 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    Mask = NDArray[np.bool_]
-    """True where a pixel of the picture belongs to something; rows from the top."""
+    from mmrerank.loaders.pdf.figures.masks import Mask
+
     Pixels = NDArray[np.uint8]
     """(rows, columns, 3) in RGB."""
 
-__all__ = ["Thing", "find_ink", "find_solids", "is_photograph", "traced"]
+__all__ = ["find_ink", "find_solids", "is_photograph", "traced"]
 
 
 def traced(
@@ -36,6 +39,7 @@ def traced(
     """
     whole = float(pixels.shape[0] * pixels.shape[1])
     drawing = _Tracing(whole, text, settings)
+    pixels = with_even_paper(pixels, settings)
     ink = find_ink(pixels, text, settings)
     if ink.mean() <= settings.max_ink_share:
         drawing.trace(pixels, ink, (0, 0), depth=0)
@@ -60,7 +64,7 @@ class _Tracing:
         settings = self._settings
         solids = find_solids(ink, settings)
         taken = ~ink
-        for thing in _things(solids):
+        for thing in things(solids):
             box = _moved(thing.box, corner)
             if is_photograph(pixels[thing.place], ink[thing.place], thing, settings):
                 self.photographs.append(box)
@@ -78,7 +82,10 @@ class _Tracing:
                 lines = [_moved(line, (-inner[0], -inner[1])) for line in self._text]
                 part = pixels[thing.place]
                 self.trace(part, find_ink(part, lines, settings), inner, depth + 1)
-        strokes = ink & ~taken & ~_dilated(solids, 3, 3)
+        strokes = ink & ~taken & ~dilated(solids, 3, 3)
+        outlines = find_outlines(strokes, self._whole, settings)
+        self.paths += [DrawnPath(_moved(box, corner), True, True, outline=True) for box in outlines]
+        strokes = without_outlines(strokes, outlines, settings)
         self.paths += [
             replace(path, box=_moved(path.box, corner))
             for path in _strokes(strokes, self._whole, settings)
@@ -101,14 +108,27 @@ def find_ink(pixels: Pixels, text: Sequence[Box], settings: TracingSettings) -> 
     if pale.mean() > settings.max_pale_share:
         least = settings.shade_contrast
     ink = contrast > least
+    _erase_text(ink, text, settings)
+    return ink  # type: ignore[no-any-return]
+
+
+def _erase_text(ink: Mask, text: Sequence[Box], settings: TracingSettings) -> None:
+    """Take lines of text out of a mask, but not the longer lines of drawings that cross them."""
+    run = settings.kept_line
+    upright = dilated(eroded(ink, run, 1), run, 1)
     for box in text:
         x0, y0, x1, y1 = grown(box, settings.text_margin, settings.text_margin)
         rows, columns = (
             slice(max(int(y0), 0), max(int(y1) + 1, 0)),
             slice(max(int(x0), 0), max(int(x1) + 1, 0)),
         )
-        ink[rows, columns] = _is_inked_around(ink[rows, columns])
-    return ink  # type: ignore[no-any-return]
+        part = ink[rows, columns]
+        if _is_inked_around(part):
+            ink[rows, columns] = True
+        elif height(box) < settings.kept_line_ratio * run:
+            ink[rows, columns] = upright[rows, columns]
+        else:
+            ink[rows, columns] = False
 
 
 def _is_inked_around(part: Mask) -> bool:
@@ -122,7 +142,7 @@ def _is_inked_around(part: Mask) -> bool:
 def find_solids(ink: Mask, settings: TracingSettings) -> Mask:
     """The ink that forms areas, without lines and strokes."""
     side = settings.min_solid
-    return _dilated(_eroded(ink, side, side), side, side)
+    return dilated(eroded(ink, side, side), side, side)
 
 
 def is_photograph(pixels: Pixels, ink: Mask, thing: Thing, settings: TracingSettings) -> bool:
@@ -161,12 +181,12 @@ def _commonest_share(tones: NDArray[np.uint16], count: int) -> float:
 def _strokes(ink: Mask, whole: float, settings: TracingSettings) -> Iterator[DrawnPath]:
     """The horizontal and vertical lines, then everything else, as paths."""
     run = settings.min_run
-    level = _dilated(_eroded(ink, 1, run), 1, run)
-    upright = _dilated(_eroded(ink, run, 1), run, 1)
+    level = dilated(eroded(ink, 1, run), 1, run)
+    upright = dilated(eroded(ink, run, 1), run, 1)
     for lines in (level, upright):
-        for thing in _things(lines):
+        for thing in things(lines):
             yield _path(_thinned(thing, settings), whole, straight=True)
-    for thing in _things(ink & ~(level | upright)):
+    for thing in things(ink & ~(level | upright)):
         if thing.pixels >= settings.min_stroke:
             yield _path(thing.box, whole, straight=False)
 
@@ -188,41 +208,6 @@ def _path(box: Box, whole: float, *, straight: bool, marks: bool = False) -> Dra
     settings: FigureSettings = DEFAULT_SETTINGS
     large = area(box) > settings.min_outline_share * whole
     return DrawnPath(box, straight, marks and large, (box,) if marks else (), marks)
-
-
-@dataclass(frozen=True, slots=True)
-class Thing:
-    """Pixels that touch: their box, their number, and the part of the picture that they are in."""
-
-    box: Box
-    pixels: int
-    place: tuple[slice, slice]
-
-
-def _things(mask: Mask) -> Iterator[Thing]:
-    """What touches in a mask, corner to corner too."""
-    np = require("numpy", extra="pdf", purpose="finding figures")
-    ndimage = require("scipy.ndimage")
-    labels, count = ndimage.label(mask, np.ones((3, 3)))
-    sizes = np.bincount(labels.ravel(), minlength=count + 1)[1:].tolist()
-    for place, size in zip(ndimage.find_objects(labels), sizes, strict=True):
-        rows, columns = place
-        box = (float(columns.start), float(rows.start), float(columns.stop), float(rows.stop))
-        yield Thing(box, size, place)
-
-
-def _eroded(mask: Mask, rows: int, columns: int) -> Mask:
-    """The pixels around which a box of this size is all in the mask."""
-    ndimage = require("scipy.ndimage")
-    return ndimage.minimum_filter(mask, (rows, columns), mode="constant")  # type: ignore[no-any-return]
-
-
-def _dilated(mask: Mask, rows: int, columns: int) -> Mask:
-    """The pixels that a box of this size around a pixel of the mask covers."""
-    ndimage = require("scipy.ndimage")
-    # A box of even size has no middle: the two filters must lean to opposite sides.
-    lean = (-1 if rows % 2 == 0 else 0, -1 if columns % 2 == 0 else 0)
-    return ndimage.maximum_filter(mask, (rows, columns), mode="constant", origin=lean)  # type: ignore[no-any-return]
 
 
 def _moved(box: Box, corner: tuple[int, int]) -> Box:

@@ -31,6 +31,18 @@ class TracingSettings:
     """Of 255: shades of the background and drawings behind the text of a slide differ by less."""
     max_pale_share: float = 0.1
     """Of the page: with more that differs by less than that, the background is shaded."""
+    tile_step: int = 3
+    """Of so many rows and columns one is looked at where the paper's shades are."""
+    tile_side: int = 4
+    """Of a tile, in these rows: 12 pixels of the page, with a line of text at most."""
+    max_tile_spread: float = 20.0
+    """Of 255, between most pixels of a tile: with more there is something on the paper."""
+    max_tile_change: float = 7.0
+    """Of 255, from a tile to the next: shades of a background change slowly."""
+    min_smooth_share: float = 0.15
+    """Of the picture: less that changes slowly does not show the paper."""
+    min_shading: float = 10.0
+    """Of 255, between the darkest and the lightest paper: less is paper of one tone."""
     max_ink_share: float = 0.8
     """Of the page: with more that is not paper, the page has no paper: it is one picture."""
     max_letter_share: float = 0.2
@@ -75,6 +87,22 @@ class TracingSettings:
     """Of its area: what photographs cover so much of is no table."""
     max_shadow_share: float = 0.1
     """Of the page's width or height: a narrower strip along an edge is the shadow of a scanner."""
+    max_outline_gap: int = 7
+    """In a line of a frame: grain and letters leave such gaps."""
+    min_outline_share: float = 0.01
+    """Of the page: smaller frames are boxes of a diagram, or cells."""
+    max_outline_share: float = 0.8
+    """Of the page: a larger frame goes around the page."""
+    min_outline_side: int = 30
+    """Of a frame's shorter side."""
+    outline_reach: int = 4
+    """From a frame's side to the white in it: lines of skewed scans leave their row."""
+    min_outline_side_share: float = 0.8
+    """Of each side of a frame, along which there is white inside: corners may be round."""
+    kept_line: int = 24
+    """Of an upright line that is kept where it crosses a line of text."""
+    kept_line_ratio: float = 0.7
+    """Of that length: letters of higher lines of text may have strokes as long."""
     max_strokes: int = 20_000
     """Things on a page: more are handwriting, a screen of dots or grain, in which nothing is found."""
 

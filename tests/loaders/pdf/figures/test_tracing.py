@@ -9,8 +9,8 @@ import pytest
 np = pytest.importorskip("numpy")
 pytest.importorskip("scipy")
 
+from mmrerank.loaders.pdf.figures.masks import Thing
 from mmrerank.loaders.pdf.figures.tracing import (
-    Thing,
     find_ink,
     find_solids,
     is_photograph,
