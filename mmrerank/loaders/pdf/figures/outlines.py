@@ -28,7 +28,7 @@ def find_outlines(ink: Mask, whole: float, settings: TracingSettings) -> list[Bo
     boxes = [
         grown(box, line, line)
         for box in _enclosed(closed, settings)
-        if settings.min_outline_share * whole < area(box) < settings.max_outline_share * whole
+        if area(box) > settings.min_outline_share * whole
     ]
     return [box for box in boxes if not any(_share_a_line(box, other) for other in boxes)]
 

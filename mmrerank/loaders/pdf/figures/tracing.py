@@ -84,7 +84,11 @@ class _Tracing:
                 self.trace(part, find_ink(part, lines, settings), inner, depth + 1)
         strokes = ink & ~taken & ~dilated(solids, 3, 3)
         outlines = find_outlines(strokes, self._whole, settings)
-        self.paths += [DrawnPath(_moved(box, corner), True, True, outline=True) for box in outlines]
+        self.paths += [
+            DrawnPath(_moved(box, corner), straight=True, frames=True, outline=True)
+            for box in outlines
+            if area(box) < settings.max_outline_share * self._whole
+        ]
         strokes = without_outlines(strokes, outlines, settings)
         self.paths += [
             replace(path, box=_moved(path.box, corner))
@@ -113,28 +117,43 @@ def find_ink(pixels: Pixels, text: Sequence[Box], settings: TracingSettings) -> 
 
 
 def _erase_text(ink: Mask, text: Sequence[Box], settings: TracingSettings) -> None:
-    """Take lines of text out of a mask, but not the longer lines of drawings that cross them."""
-    run = settings.kept_line
-    upright = dilated(eroded(ink, run, 1), run, 1)
+    """Take lines of text out of a mask, but not the lines of drawings that pass through them."""
+    shown = ink.copy()
     for box in text:
-        x0, y0, x1, y1 = grown(box, settings.text_margin, settings.text_margin)
-        rows, columns = (
-            slice(max(int(y0), 0), max(int(y1) + 1, 0)),
-            slice(max(int(x0), 0), max(int(x1) + 1, 0)),
-        )
-        part = ink[rows, columns]
-        if _is_inked_around(part):
-            ink[rows, columns] = True
-        elif height(box) < settings.kept_line_ratio * run:
-            ink[rows, columns] = upright[rows, columns]
+        place = _place(grown(box, settings.text_margin, settings.text_margin))
+        if not shown[place].size:
+            continue  # beyond the picture: the part of it that is traced is smaller than the page
+        if _is_inked_around(shown[place]):
+            ink[place] = True
         else:
-            ink[rows, columns] = False
+            passing = _passing_lines(shown, place, settings)
+            ink[place] = shown[place] & passing
+
+
+def _place(box: Box) -> tuple[slice, slice]:
+    """The rows and columns of a picture that a box covers."""
+    x0, y0, x1, y1 = (max(int(edge), 0) for edge in (*box[:2], box[2] + 1.0, box[3] + 1.0))
+    return slice(y0, y1), slice(x0, x1)
+
+
+def _passing_lines(ink: Mask, place: tuple[slice, slice], settings: TracingSettings) -> Mask:
+    """The rows and columns of a line of text that are inked from end to end, and beyond.
+
+    Letters end in their line of text, the rules of a table and the sides of a frame do not.
+    """
+    reach = settings.passing_reach
+    rows, columns = place
+    wide = ink[rows, max(columns.start - reach, 0) : columns.stop + reach]
+    high = ink[max(rows.start - reach, 0) : rows.stop + reach, columns]
+    full = settings.min_passing_share
+    # A line of a skewed scan goes on in the next row, or column.
+    level = dilated(wide, 3, 1).mean(axis=1) > full
+    upright = dilated(high, 1, 3).mean(axis=0) > full
+    return level[:, None] | upright[None, :]  # type: ignore[no-any-return]
 
 
 def _is_inked_around(part: Mask) -> bool:
     """Whether most of the edge of a part of the picture is ink."""
-    if not part.size:
-        return False
     edge = (part[0].mean() + part[-1].mean() + part[:, 0].mean() + part[:, -1].mean()) / 4
     return bool(edge > 0.5)
 

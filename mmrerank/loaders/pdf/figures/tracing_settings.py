@@ -91,18 +91,18 @@ class TracingSettings:
     """In a line of a frame: grain and letters leave such gaps."""
     min_outline_share: float = 0.01
     """Of the page: smaller frames are boxes of a diagram, or cells."""
-    max_outline_share: float = 0.8
-    """Of the page: a larger frame goes around the page."""
+    max_outline_share: float = 0.5
+    """Of the page: a larger frame goes around the page, and is left out."""
     min_outline_side: int = 30
     """Of a frame's shorter side."""
     outline_reach: int = 4
     """From a frame's side to the white in it: lines of skewed scans leave their row."""
     min_outline_side_share: float = 0.8
     """Of each side of a frame, along which there is white inside: corners may be round."""
-    kept_line: int = 24
-    """Of an upright line that is kept where it crosses a line of text."""
-    kept_line_ratio: float = 0.7
-    """Of that length: letters of higher lines of text may have strokes as long."""
+    passing_reach: int = 4
+    """Beyond a line of text: what goes on so far is a line of a drawing, no part of a letter."""
+    min_passing_share: float = 0.95
+    """Of its length, ink in such a line."""
     max_strokes: int = 20_000
     """Things on a page: more are handwriting, a screen of dots or grain, in which nothing is found."""
 
