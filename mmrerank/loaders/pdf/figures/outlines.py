@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from mmrerank.loaders.boxes import Box, area, grown, overlap
-from mmrerank.loaders.pdf.figures.masks import dilated, eroded
+from mmrerank.loaders.pdf.figures.masks import dilated
 from mmrerank.loaders.pdf.figures.tracing_settings import TracingSettings
 from mmrerank.optional import require
 
@@ -23,11 +23,11 @@ def find_outlines(ink: Mask, whole: float, settings: TracingSettings) -> list[Bo
     some pixels.
     """
     gap = settings.max_outline_gap
-    closed = ink | eroded(dilated(ink, gap, gap), gap, gap)
-    line = settings.line_thickness / 2
+    thick = dilated(ink, gap, gap)
+    line = (settings.line_thickness + gap) / 2
     boxes = [
         grown(box, line, line)
-        for box in _enclosed(closed, settings)
+        for box in _enclosed(thick, settings)
         if area(box) > settings.min_outline_share * whole
     ]
     return [box for box in boxes if not any(_share_a_line(box, other) for other in boxes)]
@@ -47,17 +47,17 @@ def without_outlines(ink: Mask, outlines: Sequence[Box], settings: TracingSettin
     return cleared
 
 
-def _enclosed(closed: Mask, settings: TracingSettings) -> Iterator[Box]:
+def _enclosed(lines: Mask, settings: TracingSettings) -> Iterator[Box]:
     """The boxes of the areas that lines enclose on all four sides."""
     ndimage = require("scipy.ndimage")
-    free, _ = ndimage.label(~closed)  # not from corner to corner: lines of skewed scans have steps
+    free, _ = ndimage.label(~lines)  # not from corner to corner: lines of skewed scans have steps
     for number, place in enumerate(ndimage.find_objects(free), start=1):
         rows, columns = place
         if min(rows.stop - rows.start, columns.stop - columns.start) < settings.min_outline_side:
             continue
         if rows.start == 0 or columns.start == 0:
             continue
-        if rows.stop == closed.shape[0] or columns.stop == closed.shape[1]:
+        if rows.stop == lines.shape[0] or columns.stop == lines.shape[1]:
             continue
         if _reaches_sides(free[place] == number, settings):
             yield (float(columns.start), float(rows.start), float(columns.stop), float(rows.stop))

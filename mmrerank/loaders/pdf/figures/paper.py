@@ -29,6 +29,8 @@ def with_even_paper(pixels: Pixels, settings: TracingSettings) -> Pixels:
     surface, which is taken off.
     """
     np = require("numpy", extra="pdf", purpose="finding figures")
+    if min(pixels.shape[:2]) < settings.min_shaded_side:
+        return pixels
     tones, spread = _tiles(pixels, settings)
     of_paper = _largest_smooth_part(tones, spread < settings.max_tile_spread, settings)
     if of_paper.mean() < settings.min_smooth_share:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from mmrerank.loaders.boxes import Box, area, grown, height, width
 from mmrerank.loaders.pdf.figures.captioned import captioned_regions
+from mmrerank.loaders.pdf.figures.handwriting import is_handwriting
 from mmrerank.loaders.pdf.figures.layout import read_layout
 from mmrerank.loaders.pdf.figures.paths import PageDrawing
 from mmrerank.loaders.pdf.figures.picture_tables import holds_photograph, is_table_in_picture
@@ -87,6 +88,7 @@ def figures_in_picture(
         if area(region.box) < settings.max_page_share * area(whole)
         and not _is_shadow(region.box, whole, tracing)
         and _is_drawn(region, lines, drawing, tracing)
+        and (region.label or not is_handwriting(region.box, pixels, drawing, tracing))
     ]
     return sorted(figures, key=lambda region: (region.box[1], region.box[0]))
 

@@ -35,6 +35,8 @@ class TracingSettings:
     """Of so many rows and columns one is looked at where the paper's shades are."""
     tile_side: int = 4
     """Of a tile, in these rows: 12 pixels of the page, with a line of text at most."""
+    min_shaded_side: int = 100
+    """Of the picture's shorter side: on a smaller one no shades are looked for."""
     max_tile_spread: float = 20.0
     """Of 255, between most pixels of a tile: with more there is something on the paper."""
     max_tile_change: float = 7.0
@@ -103,6 +105,14 @@ class TracingSettings:
     """Beyond a line of text: what goes on so far is a line of a drawing, no part of a letter."""
     min_passing_share: float = 0.95
     """Of its length, ink in such a line."""
+    max_handwriting_share: float = 0.05
+    """Of the page: signatures, stamps and notes are smaller."""
+    max_handwriting_strokes: int = 60
+    """Pieces of ink in one of them."""
+    min_axis_share: float = 0.6
+    """Of the width or height of a drawing: straight lines as long are axes and frames."""
+    max_painted_share: float = 0.1
+    """Of the ink of handwriting: what is thicker than a pen's stroke."""
     max_strokes: int = 20_000
     """Things on a page: more are handwriting, a screen of dots or grain, in which nothing is found."""
 
