@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mmrerank.loaders.boxes import Box, area, grown, height, width
+from mmrerank.loaders.boxes import Box, area, grown, height, mostly_inside, width
 from mmrerank.loaders.pdf.figures.captioned import captioned_regions
 from mmrerank.loaders.pdf.figures.handwriting import is_handwriting
 from mmrerank.loaders.pdf.figures.layout import read_layout
@@ -110,7 +110,8 @@ def _is_drawn(
 ) -> bool:
     """Whether a region is neither a listing nor a table."""
     if region.kind == "text":
-        return False
+        strokes = [path for path in drawing.paths if mostly_inside(path.box, region.box)]
+        return len(strokes) >= tracing.min_drawn_strokes
     return bool(region.label) or not is_table_in_picture(region.box, lines, drawing, tracing)
 
 

@@ -77,6 +77,8 @@ class TracingSettings:
     """Areas within areas that are looked into: a panel on a slide's background, a chart on it."""
     min_stroke: int = 3
     """Pixels of ink: less is dust."""
+    min_drawn_strokes: int = 30
+    """Things among the text of a captioned frame: with fewer it is a listing, no diagram."""
     min_cell_share: float = 0.25
     """Of a table's area: its text covers more; the labels of a chart cover less."""
     min_table_rows: int = 3
