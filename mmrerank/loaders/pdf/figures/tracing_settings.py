@@ -77,6 +77,10 @@ class TracingSettings:
     """Areas within areas that are looked into: a panel on a slide's background, a chart on it."""
     min_stroke: int = 3
     """Pixels of ink: less is dust."""
+    min_curve_side: float = 13.0
+    """Of a curve's shorter side: letters that OCR did not read are smaller."""
+    min_curves: int = 3
+    """Of that size, in a box: a table has none."""
     min_drawn_strokes: int = 30
     """Things among the text of a captioned frame: with fewer it is a listing, no diagram."""
     min_cell_share: float = 0.25
@@ -109,7 +113,7 @@ class TracingSettings:
     """Of its length, ink in such a line."""
     max_handwriting_share: float = 0.05
     """Of the page: signatures, stamps and notes are smaller."""
-    max_handwriting_strokes: int = 60
+    max_handwriting_strokes: int = 40
     """Pieces of ink in one of them."""
     min_axis_share: float = 0.6
     """Of the width or height of a drawing: straight lines as long are axes and frames."""
