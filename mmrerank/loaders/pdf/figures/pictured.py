@@ -88,7 +88,7 @@ def figures_in_picture(
         if area(region.box) < settings.max_page_share * area(whole)
         and not _is_shadow(region.box, whole, tracing)
         and _is_drawn(region, lines, drawing, tracing)
-        and (region.label or not is_handwriting(region.box, pixels, drawing, tracing))
+        and not _is_by_hand(region, pixels, drawing, tracing)
     ]
     return sorted(figures, key=lambda region: (region.box[1], region.box[0]))
 
@@ -113,6 +113,13 @@ def _is_drawn(
         strokes = [path for path in drawing.paths if mostly_inside(path.box, region.box)]
         return len(strokes) >= tracing.min_drawn_strokes
     return bool(region.label) or not is_table_in_picture(region.box, lines, drawing, tracing)
+
+
+def _is_by_hand(
+    region: Region, pixels: NDArray[np.uint8], drawing: PageDrawing, tracing: TracingSettings
+) -> bool:
+    """Whether a region without a caption is a signature, a stamp or a note."""
+    return not region.label and is_handwriting(region.box, pixels, drawing, tracing)
 
 
 def _is_shadow(box: Box, whole: Box, tracing: TracingSettings) -> bool:
