@@ -12,6 +12,7 @@ from mmrerank.loaders.boxes import (
     height,
     mostly_inside,
     shared_height,
+    width,
 )
 from mmrerank.loaders.pdf.figures.paths import PageDrawing
 from mmrerank.loaders.pdf.figures.tracing_settings import TracingSettings
@@ -27,7 +28,7 @@ def is_table_in_picture(
     `lines` are the boxes of the lines of text. Tinted cells have text in them, bars of a chart
     have it beside them.
     """
-    if holds_photograph(box, drawing, settings):
+    if holds_photograph(box, drawing, settings) or _holds_curves(box, drawing, settings):
         return False
     inside = [line for line in lines if mostly_inside(line, box)]
     if covered_area(box, inside) < settings.min_cell_share * area(box):
@@ -49,6 +50,13 @@ def _holds_bars(
     areas = [path.box for path in drawing.paths if path.marks and mostly_inside(path.box, box)]
     bars = [bar for bar in areas if not any(mostly_inside(line, bar) for line in lines)]
     return covered_area(box, bars) >= settings.max_bar_share * area(box)
+
+
+def _holds_curves(box: Box, drawing: PageDrawing, settings: TracingSettings) -> bool:
+    """Whether there are curves in a box that are larger than letters: circles, arrows, series."""
+    shapes = (path.box for path in drawing.paths if not path.straight)
+    large = [s for s in shapes if min(width(s), height(s)) > settings.min_curve_side]
+    return sum(mostly_inside(shape, box) for shape in large) >= settings.min_curves
 
 
 def holds_photograph(box: Box, drawing: PageDrawing, settings: TracingSettings) -> bool:

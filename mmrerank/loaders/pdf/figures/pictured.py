@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mmrerank.loaders.boxes import Box, area, grown, height, width
+from mmrerank.loaders.boxes import Box, area, grown, height, mostly_inside, width
 from mmrerank.loaders.pdf.figures.captioned import captioned_regions
+from mmrerank.loaders.pdf.figures.handwriting import is_handwriting
 from mmrerank.loaders.pdf.figures.layout import read_layout
 from mmrerank.loaders.pdf.figures.paths import PageDrawing
 from mmrerank.loaders.pdf.figures.picture_tables import holds_photograph, is_table_in_picture
@@ -87,6 +88,7 @@ def figures_in_picture(
         if area(region.box) < settings.max_page_share * area(whole)
         and not _is_shadow(region.box, whole, tracing)
         and _is_drawn(region, lines, drawing, tracing)
+        and not _is_by_hand(region, pixels, drawing, tracing)
     ]
     return sorted(figures, key=lambda region: (region.box[1], region.box[0]))
 
@@ -108,8 +110,16 @@ def _is_drawn(
 ) -> bool:
     """Whether a region is neither a listing nor a table."""
     if region.kind == "text":
-        return False
+        strokes = [path for path in drawing.paths if mostly_inside(path.box, region.box)]
+        return len(strokes) >= tracing.min_drawn_strokes
     return bool(region.label) or not is_table_in_picture(region.box, lines, drawing, tracing)
+
+
+def _is_by_hand(
+    region: Region, pixels: NDArray[np.uint8], drawing: PageDrawing, tracing: TracingSettings
+) -> bool:
+    """Whether a region without a caption is a signature, a stamp or a note."""
+    return not region.label and is_handwriting(region.box, pixels, drawing, tracing)
 
 
 def _is_shadow(box: Box, whole: Box, tracing: TracingSettings) -> bool:

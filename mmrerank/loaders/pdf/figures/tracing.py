@@ -6,10 +6,13 @@ The passes that find figures among paths and images then find them in a picture 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mmrerank.loaders.boxes import Box, area, grown, height, width
+from mmrerank.loaders.pdf.figures.masks import Thing, dilated, eroded, things
+from mmrerank.loaders.pdf.figures.outlines import find_outlines, without_outlines
+from mmrerank.loaders.pdf.figures.paper import with_even_paper
 from mmrerank.loaders.pdf.figures.paths import DrawnPath, PageDrawing
 from mmrerank.loaders.pdf.figures.settings import DEFAULT_SETTINGS, FigureSettings
 from mmrerank.loaders.pdf.figures.tracing_settings import DEFAULT_TRACING, TracingSettings
@@ -19,12 +22,12 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    Mask = NDArray[np.bool_]
-    """True where a pixel of the picture belongs to something; rows from the top."""
+    from mmrerank.loaders.pdf.figures.masks import Mask
+
     Pixels = NDArray[np.uint8]
     """(rows, columns, 3) in RGB."""
 
-__all__ = ["Thing", "find_ink", "find_solids", "is_photograph", "traced"]
+__all__ = ["find_ink", "find_solids", "is_photograph", "traced"]
 
 
 def traced(
@@ -36,6 +39,7 @@ def traced(
     """
     whole = float(pixels.shape[0] * pixels.shape[1])
     drawing = _Tracing(whole, text, settings)
+    pixels = with_even_paper(pixels, settings)
     ink = find_ink(pixels, text, settings)
     if ink.mean() <= settings.max_ink_share:
         drawing.trace(pixels, ink, (0, 0), depth=0)
@@ -60,7 +64,7 @@ class _Tracing:
         settings = self._settings
         solids = find_solids(ink, settings)
         taken = ~ink
-        for thing in _things(solids):
+        for thing in things(solids):
             box = _moved(thing.box, corner)
             if is_photograph(pixels[thing.place], ink[thing.place], thing, settings):
                 self.photographs.append(box)
@@ -78,7 +82,14 @@ class _Tracing:
                 lines = [_moved(line, (-inner[0], -inner[1])) for line in self._text]
                 part = pixels[thing.place]
                 self.trace(part, find_ink(part, lines, settings), inner, depth + 1)
-        strokes = ink & ~taken & ~_dilated(solids, 3, 3)
+        strokes = ink & ~taken & ~dilated(solids, 3, 3)
+        outlines = find_outlines(strokes, self._whole, settings)
+        self.paths += [
+            DrawnPath(_moved(box, corner), straight=True, frames=True, outline=True)
+            for box in outlines
+            if area(box) < settings.max_outline_share * self._whole
+        ]
+        strokes = without_outlines(strokes, outlines, settings)
         self.paths += [
             replace(path, box=_moved(path.box, corner))
             for path in _strokes(strokes, self._whole, settings)
@@ -101,20 +112,48 @@ def find_ink(pixels: Pixels, text: Sequence[Box], settings: TracingSettings) -> 
     if pale.mean() > settings.max_pale_share:
         least = settings.shade_contrast
     ink = contrast > least
-    for box in text:
-        x0, y0, x1, y1 = grown(box, settings.text_margin, settings.text_margin)
-        rows, columns = (
-            slice(max(int(y0), 0), max(int(y1) + 1, 0)),
-            slice(max(int(x0), 0), max(int(x1) + 1, 0)),
-        )
-        ink[rows, columns] = _is_inked_around(ink[rows, columns])
+    _erase_text(ink, text, settings)
     return ink  # type: ignore[no-any-return]
+
+
+def _erase_text(ink: Mask, text: Sequence[Box], settings: TracingSettings) -> None:
+    """Take lines of text out of a mask, but not the lines of drawings that pass through them."""
+    shown = ink.copy()
+    for box in text:
+        place = _place(grown(box, settings.text_margin, settings.text_margin))
+        if not shown[place].size:
+            continue  # beyond the picture: the part of it that is traced is smaller than the page
+        if _is_inked_around(shown[place]):
+            ink[place] = True
+        else:
+            passing = _passing_lines(shown, place, settings)
+            ink[place] = shown[place] & passing
+
+
+def _place(box: Box) -> tuple[slice, slice]:
+    """The rows and columns of a picture that a box covers."""
+    x0, y0, x1, y1 = (max(int(edge), 0) for edge in (*box[:2], box[2] + 1.0, box[3] + 1.0))
+    return slice(y0, y1), slice(x0, x1)
+
+
+def _passing_lines(ink: Mask, place: tuple[slice, slice], settings: TracingSettings) -> Mask:
+    """The rows and columns of a line of text that are inked from end to end, and beyond.
+
+    Letters end in their line of text, the rules of a table and the sides of a frame do not.
+    """
+    reach = settings.passing_reach
+    rows, columns = place
+    wide = ink[rows, max(columns.start - reach, 0) : columns.stop + reach]
+    high = ink[max(rows.start - reach, 0) : rows.stop + reach, columns]
+    full = settings.min_passing_share
+    # A line of a skewed scan goes on in the next row, or column.
+    level = dilated(wide, 3, 1).mean(axis=1) > full
+    upright = dilated(high, 1, 3).mean(axis=0) > full
+    return level[:, None] | upright[None, :]  # type: ignore[no-any-return]
 
 
 def _is_inked_around(part: Mask) -> bool:
     """Whether most of the edge of a part of the picture is ink."""
-    if not part.size:
-        return False
     edge = (part[0].mean() + part[-1].mean() + part[:, 0].mean() + part[:, -1].mean()) / 4
     return bool(edge > 0.5)
 
@@ -122,7 +161,7 @@ def _is_inked_around(part: Mask) -> bool:
 def find_solids(ink: Mask, settings: TracingSettings) -> Mask:
     """The ink that forms areas, without lines and strokes."""
     side = settings.min_solid
-    return _dilated(_eroded(ink, side, side), side, side)
+    return dilated(eroded(ink, side, side), side, side)
 
 
 def is_photograph(pixels: Pixels, ink: Mask, thing: Thing, settings: TracingSettings) -> bool:
@@ -161,12 +200,12 @@ def _commonest_share(tones: NDArray[np.uint16], count: int) -> float:
 def _strokes(ink: Mask, whole: float, settings: TracingSettings) -> Iterator[DrawnPath]:
     """The horizontal and vertical lines, then everything else, as paths."""
     run = settings.min_run
-    level = _dilated(_eroded(ink, 1, run), 1, run)
-    upright = _dilated(_eroded(ink, run, 1), run, 1)
+    level = dilated(eroded(ink, 1, run), 1, run)
+    upright = dilated(eroded(ink, run, 1), run, 1)
     for lines in (level, upright):
-        for thing in _things(lines):
+        for thing in things(lines):
             yield _path(_thinned(thing, settings), whole, straight=True)
-    for thing in _things(ink & ~(level | upright)):
+    for thing in things(ink & ~(level | upright)):
         if thing.pixels >= settings.min_stroke:
             yield _path(thing.box, whole, straight=False)
 
@@ -188,41 +227,6 @@ def _path(box: Box, whole: float, *, straight: bool, marks: bool = False) -> Dra
     settings: FigureSettings = DEFAULT_SETTINGS
     large = area(box) > settings.min_outline_share * whole
     return DrawnPath(box, straight, marks and large, (box,) if marks else (), marks)
-
-
-@dataclass(frozen=True, slots=True)
-class Thing:
-    """Pixels that touch: their box, their number, and the part of the picture that they are in."""
-
-    box: Box
-    pixels: int
-    place: tuple[slice, slice]
-
-
-def _things(mask: Mask) -> Iterator[Thing]:
-    """What touches in a mask, corner to corner too."""
-    np = require("numpy", extra="pdf", purpose="finding figures")
-    ndimage = require("scipy.ndimage")
-    labels, count = ndimage.label(mask, np.ones((3, 3)))
-    sizes = np.bincount(labels.ravel(), minlength=count + 1)[1:].tolist()
-    for place, size in zip(ndimage.find_objects(labels), sizes, strict=True):
-        rows, columns = place
-        box = (float(columns.start), float(rows.start), float(columns.stop), float(rows.stop))
-        yield Thing(box, size, place)
-
-
-def _eroded(mask: Mask, rows: int, columns: int) -> Mask:
-    """The pixels around which a box of this size is all in the mask."""
-    ndimage = require("scipy.ndimage")
-    return ndimage.minimum_filter(mask, (rows, columns), mode="constant")  # type: ignore[no-any-return]
-
-
-def _dilated(mask: Mask, rows: int, columns: int) -> Mask:
-    """The pixels that a box of this size around a pixel of the mask covers."""
-    ndimage = require("scipy.ndimage")
-    # A box of even size has no middle: the two filters must lean to opposite sides.
-    lean = (-1 if rows % 2 == 0 else 0, -1 if columns % 2 == 0 else 0)
-    return ndimage.maximum_filter(mask, (rows, columns), mode="constant", origin=lean)  # type: ignore[no-any-return]
 
 
 def _moved(box: Box, corner: tuple[int, int]) -> Box:

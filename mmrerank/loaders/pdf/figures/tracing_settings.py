@@ -31,6 +31,20 @@ class TracingSettings:
     """Of 255: shades of the background and drawings behind the text of a slide differ by less."""
     max_pale_share: float = 0.1
     """Of the page: with more that differs by less than that, the background is shaded."""
+    tile_step: int = 3
+    """Of so many rows and columns one is looked at where the paper's shades are."""
+    tile_side: int = 4
+    """Of a tile, in these rows: 12 pixels of the page, with a line of text at most."""
+    min_shaded_side: int = 100
+    """Of the picture's shorter side: on a smaller one no shades are looked for."""
+    max_tile_spread: float = 20.0
+    """Of 255, between most pixels of a tile: with more there is something on the paper."""
+    max_tile_change: float = 7.0
+    """Of 255, from a tile to the next: shades of a background change slowly."""
+    min_smooth_share: float = 0.15
+    """Of the picture: less that changes slowly does not show the paper."""
+    min_shading: float = 10.0
+    """Of 255, between the darkest and the lightest paper: less is paper of one tone."""
     max_ink_share: float = 0.8
     """Of the page: with more that is not paper, the page has no paper: it is one picture."""
     max_letter_share: float = 0.2
@@ -63,6 +77,12 @@ class TracingSettings:
     """Areas within areas that are looked into: a panel on a slide's background, a chart on it."""
     min_stroke: int = 3
     """Pixels of ink: less is dust."""
+    min_curve_side: float = 13.0
+    """Of a curve's shorter side: letters that OCR did not read are smaller."""
+    min_curves: int = 3
+    """Of that size, in a box: a table has none."""
+    min_drawn_strokes: int = 30
+    """Things among the text of a captioned frame: with fewer it is a listing, no diagram."""
     min_cell_share: float = 0.25
     """Of a table's area: its text covers more; the labels of a chart cover less."""
     min_table_rows: int = 3
@@ -75,6 +95,30 @@ class TracingSettings:
     """Of its area: what photographs cover so much of is no table."""
     max_shadow_share: float = 0.1
     """Of the page's width or height: a narrower strip along an edge is the shadow of a scanner."""
+    max_outline_gap: int = 7
+    """In a line of a frame: grain and letters leave such gaps."""
+    min_outline_share: float = 0.01
+    """Of the page: smaller frames are boxes of a diagram, or cells."""
+    max_outline_share: float = 0.5
+    """Of the page: a larger frame goes around the page, and is left out."""
+    min_outline_side: int = 30
+    """Of a frame's shorter side."""
+    outline_reach: int = 4
+    """From a frame's side to the white in it: lines of skewed scans leave their row."""
+    min_outline_side_share: float = 0.8
+    """Of each side of a frame, along which there is white inside: corners may be round."""
+    passing_reach: int = 4
+    """Beyond a line of text: what goes on so far is a line of a drawing, no part of a letter."""
+    min_passing_share: float = 0.95
+    """Of its length, ink in such a line."""
+    max_handwriting_share: float = 0.05
+    """Of the page: signatures, stamps and notes are smaller."""
+    max_handwriting_strokes: int = 40
+    """Pieces of ink in one of them."""
+    min_axis_share: float = 0.6
+    """Of the width or height of a drawing: straight lines as long are axes and frames."""
+    max_painted_share: float = 0.1
+    """Of the ink of handwriting: what is thicker than a pen's stroke."""
     max_strokes: int = 20_000
     """Things on a page: more are handwriting, a screen of dots or grain, in which nothing is found."""
 

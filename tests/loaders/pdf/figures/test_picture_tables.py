@@ -50,3 +50,13 @@ def test_photographs_with_words_are_not():
     assert not is_table(cells(8, 3), images=(picture,))
     assert holds_photograph(BOX, PageDrawing((picture,)), DEFAULT_TRACING)
     assert not holds_photograph(BOX, PageDrawing(((0.0, 0.0, 90.0, 90.0),)), DEFAULT_TRACING)
+
+
+def test_large_curves_between_words_are_not():
+    def curve(x, side):
+        return DrawnPath((x, 150.0, x + side, 150.0 + side), straight=False, frames=False)
+
+    unread_letters = [curve(x, 9.0) for x in (120.0, 200.0, 280.0)]
+    circles = [curve(x, 60.0) for x in (120.0, 200.0, 280.0)]
+    assert is_table(cells(8, 3), *unread_letters)
+    assert not is_table(cells(8, 3), *circles)

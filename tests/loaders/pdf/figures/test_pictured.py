@@ -108,3 +108,44 @@ def test_the_shadow_of_a_scanner_at_the_edge_is_no_figure(tmp_path):
 
     (chart,) = regions_of(tmp_path, draw, A4)
     assert chart.label == "figure 3"
+
+
+def test_a_captioned_diagram_full_of_text_is_a_figure(tmp_path):
+    def draw(page):
+        for row in range(8):
+            write(
+                page, 80 + 14 * row, "Belts carry parts from one hall to the next, and so they", 12
+            )
+        for row in range(6):
+            for column in range(3):
+                x, y = 80 + 140 * column, 220 + 34 * row
+                page.draw_rect((x, y, x + 120, y + 24))
+                page.draw_line((x + 120, y + 12), (x + 140, y + 6))
+                page.draw_line((x + 60, y + 24), (x + 66, y + 34))
+                write(page, y + 16, f"Belt {row}{column} of this hall", 10, x=x + 6)
+        write(page, 450, "Figure 3: Which belt goes on to which", 12)
+        for row in range(8):
+            write(page, 500 + 14 * row, "As Figure 3 shows, belts of the older hall carry more", 12)
+
+    (diagram,) = regions_of(tmp_path, draw, A4)
+    assert diagram.label == "figure 3"
+    assert iou(diagram.box, (80, 220, 500, 424)) > 0.8
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_the_shades_of_a_slide_are_no_figure(tmp_path, dark):
+    def draw(page):
+        for column in range(0, 960, 4):  # from one colour to another
+            share = column / 960
+            ground = (0.05 + 0.3 * share, 0.1, 0.3) if dark else (1 - 0.3 * share, 0.95, 0.8)
+            page.draw_rect((column, 0, column + 4, 540), color=ground, fill=ground)
+        page.insert_text((60, 60), "Words on shaded ground", fontsize=28, color=(dark,) * 3)
+        page.insert_image(PHOTO, stream=photograph())
+        for bar in range(5):
+            x = 560 + 60 * bar
+            page.draw_rect((x, 380 - 40 * bar, x + 40, 420), color=None, fill=(0.9, 0.5, 0.1))
+        page.draw_line((540, 420), (860, 420), width=2, color=(dark,) * 3)
+
+    chart, photo = regions_of(tmp_path, draw)
+    assert iou(chart.box, (540, 220, 860, 420)) > 0.8
+    assert iou(photo.box, PHOTO) > 0.9

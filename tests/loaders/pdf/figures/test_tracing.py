@@ -9,8 +9,8 @@ import pytest
 np = pytest.importorskip("numpy")
 pytest.importorskip("scipy")
 
+from mmrerank.loaders.pdf.figures.masks import Thing
 from mmrerank.loaders.pdf.figures.tracing import (
-    Thing,
     find_ink,
     find_solids,
     is_photograph,
@@ -139,3 +139,29 @@ def test_a_frame_of_one_tone_does_not_hide_a_photograph():
     assert not is_photograph(part, ink, thing, DEFAULT_TRACING)
     small = Thing((0.0, 0.0, 150.0, 20.0), 3000, (slice(0, 20), slice(0, 150)))
     assert not is_photograph(part[:20], ink[:20], small, DEFAULT_TRACING)
+
+
+def test_a_line_that_passes_through_text_stays_whole():
+    pixels = paper()
+    pixels[300:302, 100:500] = 0
+    text = (200.0, 290.0, 400.0, 303.0)
+    pixels[292:299, 205:395:3] = 0  # letters
+    assert [path.box for path in traced(pixels, [text]).paths] == [(100.0, 300.0, 500.0, 302.0)]
+
+
+def test_letters_and_underlines_of_a_line_of_text_go_with_it():
+    pixels = paper()
+    pixels[292:299, 205:395:3] = 0
+    pixels[300:302, 202:398] = 0
+    assert traced(pixels, [(200.0, 290.0, 400.0, 303.0)]).paths == ()
+
+
+def test_text_beyond_the_edge_of_a_picture():
+    pixels = paper()
+    pixels[300:302, 100:500] = 0
+    beyond = [
+        (-50.0, -40.0, -10.0, -20.0),
+        (900.0, 700.0, 950.0, 720.0),
+        (780.0, 590.0, 900.0, 640.0),
+    ]
+    assert traced(pixels, beyond).paths == traced(pixels, []).paths
