@@ -12,12 +12,14 @@ from typing import Any
 from mmrerank.errors import StoreError
 from mmrerank.index.lance.ledger import LanceLedger
 from mmrerank.index.lance.rows import (
-    caption_schema,
+    aligned,
+    caption_table,
     entry_of,
     entry_rows,
     entry_schema,
-    number_of,
-    picture_schema,
+    entry_table,
+    picture_table,
+    vector_lengths,
 )
 from mmrerank.index.lance.storage import Place
 from mmrerank.index.lance.table import any_of
@@ -78,34 +80,39 @@ class LanceWriter:
         """Commit what waits. Raises `StoreError`; what could not be written is read again later."""
         waiting, self._rows = self._rows, {}
         touched, self._touched = self._touched, {}
-        if waiting:
-            self._merge([row for rows in waiting.values() for row in rows], paths=list(waiting))
-        if touched:
-            self._merge([row for rows in touched.values() for row in rows], paths=[])
+        rows = [row for of_file in (waiting | touched).values() for row in of_file]
+        if rows:
+            self.write_files(entry_table(rows), replaced=list(waiting))
 
     def drop(self) -> None:
         """Forget what waits, so that it can be written anew after an error."""
         self._rows, self._touched = {}, {}
         self._vectors.waiting.clear()
 
-    def _merge(self, rows: Sequence[dict[str, Any]], paths: Sequence[str]) -> None:
-        lengths = {
-            name.removeprefix("vector_"): len(vector)
-            for row in rows
-            for name, vector in row.items()
-            if name.startswith("vector_")
-        }
+    # -- Arrow tables, each by one commit
+
+    def write_files(self, rows: Any, *, replaced: Sequence[str]) -> None:
+        """Write the rows of files, in place of all rows of those that are `replaced`."""
+        lengths = vector_lengths(rows.schema)
         table = self._ledger.rows
-        opened = table.opened()
-        if opened is None:
+        if table.opened() is None:
             if TEXT not in lengths:
                 return  # only a touched file of an index that has none
-            opened = table.created(entry_schema(lengths[TEXT]))
+            table.created(entry_schema({TEXT: lengths[TEXT]}))
         for name, length in lengths.items():
             self._vectors.add_column(name, length)
-        instead_of = " OR ".join(any_of("path", paths)) if paths else None
-        made = require("pyarrow").Table.from_pylist(list(rows), schema=opened.schema)
-        table.merge(made, instead_of=instead_of)
+        instead_of = " OR ".join(any_of("path", replaced)) if replaced else None
+        table.merge(aligned(rows, table.opened().schema), instead_of=instead_of)
+
+    def write_captions(self, rows: Any) -> None:
+        """Put captions in place of older ones of their images."""
+        self._ledger.caption_rows.created(rows.schema)
+        self._ledger.caption_rows.merge(rows)
+
+    def write_pictures(self, rows: Any) -> None:
+        """Record what images show."""
+        self._ledger.picture_rows.created(rows.schema)
+        self._ledger.picture_rows.merge(rows)
 
     # -- the steps of the protocol
 
@@ -123,16 +130,24 @@ class LanceWriter:
         images: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         """Replace a file and all its entries, with the next commit; images are written now."""
+        rows = self._rows_of(file, entries, images)
+        if not self._rows:
+            self._since = time.monotonic()
+        self._touched.pop(file.path, None)
+        self._rows[file.path] = rows
+        late = time.monotonic() - self._since > _WAIT
+        if late or sum(map(len, self._rows.values())) >= _ROWS:
+            self.flush()
+
+    def _rows_of(
+        self, file: FileRecord, entries: Sequence[Entry], images: Mapping[str, str]
+    ) -> list[dict[str, Any]]:
+        """The rows of a file with the vectors that wait for them; its images are written."""
         refs = [ref for entry in entries for ref in entry.images]
         facts = self._ledger.copies.upload(refs, file.path)
         ids = [entry.vector_id for entry in entries]
         vectors = {one: self._vectors.waiting.pop(one, {}) for one in ids}
-        if not self._rows:
-            self._since = time.monotonic()
-        self._rows[file.path] = entry_rows(file, entries, vectors, facts, images)
-        late = time.monotonic() - self._since > _WAIT
-        if late or sum(map(len, self._rows.values())) >= _ROWS:
-            self.flush()
+        return entry_rows(file, entries, vectors, facts, images)
 
     def touch(self, file: FileRecord) -> None:
         """Record a file whose times changed, with the next commit."""
@@ -149,16 +164,8 @@ class LanceWriter:
 
     def set_captions(self, rows: Sequence[CaptionRow]) -> None:
         """Put captions in place of older ones of their images."""
-        if not rows:
-            return
-        names = ("ref", "key", "model", "caption", "words", "vector")
-        made = [
-            {**dict(zip(names, row, strict=True)), "number": number_of("caption", *row[:2])}
-            for row in rows
-        ]
-        table, schema = self._ledger.caption_rows, caption_schema()
-        table.created(schema)
-        table.merge(require("pyarrow").Table.from_pylist(made, schema=schema))
+        if rows:
+            self.write_captions(caption_table(rows))
 
     def remove_unused_captions(self) -> None:
         """Remove the captions of images that no entry refers to any more."""
@@ -187,13 +194,7 @@ class LanceWriter:
 
     def add_pictures(self, pictures: Mapping[str, Picture]) -> None:
         """Record what images show, by reference."""
-        made = [
-            {"ref": ref, "whole": one.whole, "inner": one.inner, "words": one.words}
-            for ref, one in pictures.items()
-        ]
-        table, schema = self._ledger.picture_rows, picture_schema()
-        table.created(schema)
-        table.merge(require("pyarrow").Table.from_pylist(made, schema=schema))
+        self.write_pictures(picture_table(pictures))
 
     def forget_pictures(self) -> None:
         """Forget images that no entry refers to."""
