@@ -32,6 +32,11 @@ class LanceLedger:
         self.picture_rows = Table(place, "pictures", key="ref", has_words=False)
 
     @property
+    def tables(self) -> tuple[Table, ...]:
+        """All tables."""
+        return self.rows, self.caption_rows, self.picture_rows
+
+    @property
     def place(self) -> str:
         """The URL."""
         return self._place.url

@@ -72,37 +72,46 @@ class LanceWriter:
             writer.flush()
             vectors.waiting.clear()
         if ledger.epoch() != before:
-            for table in (ledger.rows, ledger.caption_rows, ledger.picture_rows):
+            for table in ledger.tables:
                 table.drop_copies()
-                table.tidy()
+            writer.tidy()
+
+    def tidy(self) -> None:
+        """Merge small fragments of the tables; see `Table.tidy`. Raises `StoreError`."""
+        for table in self._ledger.tables:
+            table.tidy()
 
     def flush(self) -> None:
         """Commit what waits. Raises `StoreError`; what could not be written is read again later."""
         waiting, self._rows = self._rows, {}
         touched, self._touched = self._touched, {}
-        rows = [row for of_file in (waiting | touched).values() for row in of_file]
-        if rows:
-            self.write_files(entry_table(rows), replaced=list(waiting))
-
-    def drop(self) -> None:
-        """Forget what waits, so that it can be written anew after an error."""
-        self._rows, self._touched = {}, {}
-        self._vectors.waiting.clear()
+        replacing, changed = (
+            entry_table([row for rows in one.values() for row in rows]) if one else None
+            for one in (waiting, touched)
+        )
+        self.write_files(replacing, touched=changed)
 
     # -- Arrow tables, each by one commit
 
-    def write_files(self, rows: Any, *, replaced: Sequence[str]) -> None:
-        """Write the rows of files, in place of all rows of those that are `replaced`."""
-        lengths = vector_lengths(rows.schema)
-        table = self._ledger.rows
+    def write_files(self, rows: Any, *, touched: Any = None) -> None:
+        """Write the rows of files in place of all that the index has of them.
+
+        `touched` are those of files whose times alone have changed. Both may be None.
+        """
+        given = [one for one in (rows, touched) if one is not None]
+        if not given:
+            return
+        made = require("pyarrow").concat_tables(given, promote_options="default")
+        lengths, table = vector_lengths(made.schema), self._ledger.rows
         if table.opened() is None:
             if TEXT not in lengths:
                 return  # only a touched file of an index that has none
             table.created(entry_schema({TEXT: lengths[TEXT]}))
         for name, length in lengths.items():
             self._vectors.add_column(name, length)
-        instead_of = " OR ".join(any_of("path", replaced)) if replaced else None
-        table.merge(aligned(rows, table.opened().schema), instead_of=instead_of)
+        paths = sorted(set(rows["path"].to_pylist())) if rows is not None else []
+        instead_of = " OR ".join(any_of("path", paths)) if paths else None
+        table.merge(aligned(made, table.opened().schema), instead_of=instead_of)
 
     def write_captions(self, rows: Any) -> None:
         """Put captions in place of older ones of their images."""
@@ -151,6 +160,8 @@ class LanceWriter:
 
     def touch(self, file: FileRecord) -> None:
         """Record a file whose times changed, with the next commit."""
+        if file.path in self._rows:
+            self.flush()
         self._touched[file.path] = entry_rows(file, [], {}, {}, {})
 
     def remove(self, path: str) -> None:
