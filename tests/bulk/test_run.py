@@ -123,7 +123,7 @@ def test_a_run_whose_own_process_is_killed_is_continued(docs, tmp_path, moment):
     url = f"file://{tmp_path}/index"
     wanted = {"staged": "staged/*/*.zip", "committing": "entries.lance/_versions/*"}[moment]
     process = subprocess.Popen([sys.executable, "-c", RUN, docs, url], start_new_session=True)
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while not list((tmp_path / "index").glob(wanted)):
         assert process.poll() is None
         assert time.monotonic() < deadline
