@@ -36,9 +36,8 @@ FILE = ("path", "size", "modified", "options", "digest")
 
 ENTRY = (
     "number", "id", "path", "kind", "position", "page", "text", "words", "metadata", "images",
-    "figures",
 )  # fmt: skip
-"""The columns of an entry, without its vectors."""
+"""The columns that make an entry; its vectors and what is known of its images are others."""
 
 _VECTOR = "vector_"  # with which the names of their columns begin
 
