@@ -209,7 +209,7 @@ def written(index: str, how: str, writers: int, options: argparse.Namespace) -> 
         if isinstance(one, float):
             working, cpu = working - 1, cpu + one
         else:
-            committer.take(BatchResult([], *one))
+            committer.take(BatchResult([], dict([one])))
     committer.commit()
     wall, cpu = time.monotonic() - begun, cpu + time.process_time()
     for process, thread in zip(processes, threads, strict=True):

@@ -32,7 +32,7 @@ from mmrerank.index.indexer import Indexer, file_digest
 from mmrerank.index.lance.ledger import LanceLedger
 from mmrerank.index.lance.storage import Place
 from mmrerank.index.lance.vectors import LanceVectors
-from mmrerank.index.ledger import Entry, FileRecord
+from mmrerank.index.ledger import FileRecord
 from mmrerank.index.parts import Parts, indexer_for
 from mmrerank.loaders.base import Chunk
 from mmrerank.ocr.words import default_cache_dir
@@ -41,6 +41,7 @@ from mmrerank.worker import Worker, WorkerLostError
 __all__ = ["DocumentActor", "batch_of", "columns_of"]
 
 _MOST_READ = 200  # files that one process reads, since libraries keep memory
+_ROWS = 1_000  # that are staged at once: vectors that wait take 32 KiB each
 
 
 @dataclass(slots=True)
@@ -124,9 +125,9 @@ class DocumentActor:
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[str]]:
         """Work on a batch, and say what became of each document."""
         works = [_Work(task, Result(task.document.name, "known")) for task in _tasks(batch)]
-        staged, rows = "", 0
+        staged: dict[str, int] = {}
         try:
-            staged, rows = self._work(works)
+            staged = self._work(works)
         except RerankError as error:  # the index cannot be used at all
             _stop(works, error)
             self._writer.taken()
@@ -135,32 +136,52 @@ class DocumentActor:
         for work in works:
             work.result.reason = self._without_folder(work.result.reason)
             work.result.warnings = [*map(self._without_folder, work.result.warnings)]
-        result = BatchResult([work.result for work in works], staged, rows)
+        result = BatchResult([work.result for work in works], staged)
         return {"result": [json.dumps(asdict(result))]}
 
     def _without_folder(self, text: str) -> str:
         """A message that speaks of documents, not of their local copies."""
         return text.replace(f"{self._folder}{os.sep}", "")
 
-    def _work(self, works: Sequence[_Work]) -> tuple[str, int]:
-        """Do the work; the path of the staged file, or "", and how many rows it has."""
-        for work in works:
+    def _work(self, works: Sequence[_Work]) -> dict[str, int]:
+        """Do the work; the paths of the staged files, and how many rows each has."""
+        staged: dict[str, int] = {}
+        begin = 0
+        for i, work in enumerate(works):
             try:
-                self._prepare(work)
-                self._write(work)
-            except StoreError:
-                raise
-            except RerankError as error:  # of a document, or of an embedder
-                work.fail(error)
+                self._do(work)
+            except RerankError as error:  # of no document: what was read so far is kept
+                _stop(works[i:], error)
+            is_last = work is works[-1] or work.result.status == "stopped"
+            if is_last or self._writer.waiting_rows >= _ROWS:
+                staged |= self._stage([one.task.document for one in works[begin : i + 1]])
+                begin = i + 1
+            if work.result.status == "stopped":
+                break
+        return staged
+
+    def _stage(self, documents: Sequence[Document]) -> dict[str, int]:
+        made = self._writer.taken()
+        if not made:
+            return {}
+        return {patiently(lambda: self._staging.write(documents, made)): len(made)}
+
+    def _do(self, work: _Work) -> None:
+        """All that is to be done with a document."""
         try:
-            self._do_steps(works)
-        except RerankError as error:  # a model cannot be used; what was read is kept
-            _stop(works, error)
-        staged = self._writer.taken()
-        if not staged:
-            return "", 0
-        documents = [work.task.document for work in works]
-        return patiently(lambda: self._staging.write(documents, staged)), len(staged)
+            self._prepare(work)
+            self._write(work)
+        except StoreError:
+            raise
+        except RerankError as error:  # of the document, or of an embedder
+            work.fail(error)
+            return
+        if work.result.status == "written":
+            entries = self._writer.entries_of(work.result.name)
+            figures = [entry for entry in entries if entry.kind == "figure"]
+            self._indexer.look_at(figures, self._parts.image_root)
+        if self._job.captions is not None or self._job.warming is not None:
+            self._do_extras(work)
 
     def _prepare(self, work: _Work) -> None:
         """Read a document, unless the index has it as it is."""
@@ -204,26 +225,14 @@ class DocumentActor:
                 patiently(lambda: self._indexer.write(record, chunks))
             work.result.status = "written"
 
-    def _do_steps(self, works: Sequence[_Work]) -> None:
-        """What figures show, captions, and warming."""
-        entries = {
-            work.result.name: self._writer.entries_of(work.result.name)
-            for work in works
-            if work.result.status == "written"
-        }
-        figures = [one for of_file in entries.values() for one in of_file if one.kind == "figure"]
-        self._indexer.look_at(figures, self._parts.image_root)
-        if self._job.captions is not None or self._job.warming is not None:
-            known = [work.result.name for work in works if work.result.status == "known"]
-            self._ledger.refresh()
-            entries |= self._ledger.entries_of(known)
-            for work in works:
-                if work.is_whole:
-                    self._do_extras(work, entries[work.result.name])
-
-    def _do_extras(self, work: _Work, entries: Sequence[Entry]) -> None:
+    def _do_extras(self, work: _Work) -> None:
         """Captions and warming of a document."""
         assert work.record is not None
+        if work.result.status == "written":
+            entries = self._writer.entries_of(work.result.name)
+        else:
+            self._ledger.refresh()
+            entries = self._ledger.entries(work.result.name)
         with _warnings_of(work.result):
             reason, work.result.marks = self._extras.do(work.record, entries)
         if reason:
@@ -253,7 +262,7 @@ def _tasks(batch: Mapping[str, Sequence[Any]]) -> list[Task]:
 def batch_of(row: Mapping[str, Any]) -> BatchResult:
     """What `DocumentActor` says of a batch."""
     said = json.loads(row["result"])
-    return BatchResult([Result(**one) for one in said["results"]], said["staged"], said["rows"])
+    return BatchResult([Result(**one) for one in said["results"]], said["staged"])
 
 
 def _stop(works: Sequence[_Work], error: RerankError) -> None:

@@ -40,7 +40,7 @@ class Committer:
     def take(self, batch: BatchResult) -> None:
         """Commit a batch, with those that follow it within some seconds."""
         self._waiting.append(batch)
-        rows = sum(one.rows for one in self._waiting)
+        rows = sum(sum(one.staged.values()) for one in self._waiting)
         if rows >= _ROWS or time.monotonic() - self._ended >= self._pause:
             self.commit()
 
@@ -55,7 +55,7 @@ class Committer:
 
     def _commit(self, waiting: Sequence[BatchResult]) -> None:
         """Each step may be repeated. Marks come after what they stand for."""
-        paths = [batch.staged for batch in waiting if batch.staged]
+        paths = [path for batch in waiting for path in batch.staged]
         if paths:
             tables = Staged.joined(self._staging.read(paths)).tables
             writes = {

@@ -86,13 +86,12 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class BatchResult:
-    """What became of a batch: a result for each document, and the file with `rows` rows that is
-    to be committed; its path is "" if there is nothing to commit.
+    """What became of a batch: a result for each document, and the files that are to be committed,
+    by path with the number of rows of each.
     """
 
     results: list[Result]
-    staged: str = ""
-    rows: int = 0
+    staged: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,11 @@
 ::
 
     URL/staged/RUN/began          written first; its time is the storage's clock
-    URL/staged/RUN/BATCH.zip      Arrow files of what goes into each table, with checksums
+    URL/staged/RUN/DOCUMENTS.zip  Arrow files of what goes into each table, with checksums
 
 Each commit takes its time whatever is in it, and commits of several writers are in each other's way.
 So workers write files, and one process merges many of them into one commit. The name of a file
-depends on the documents of its batch alone: a batch that is done again replaces its own file.
+depends on its documents alone: a batch that is done again replaces its own files.
 """
 
 from __future__ import annotations
@@ -168,6 +168,11 @@ class StagingWriter(LanceWriter):
     def add_pictures(self, pictures: Mapping[str, Picture]) -> None:
         """Keep what images show."""
         self._pictures.update(pictures)
+
+    @property
+    def waiting_rows(self) -> int:
+        """How many rows of files are kept."""
+        return sum(map(len, self._rows.values()))
 
     def entries_of(self, path: str) -> list[Entry]:
         """The entries of a file that was written."""

@@ -54,7 +54,7 @@ def test_a_batch_is_not_read_twice(actor, outcomes, worked, docs, monkeypatch):
     outcomes(first)
     monkeypatch.setattr(type(first), "_chunks", lambda *_: pytest.fail("read again"))
     assert {one[0] for one in outcomes(actor()).values()} == {"known"}
-    assert worked(actor()).staged == ""
+    assert worked(actor()).staged == {}
     os.utime(docs / "0.md", ns=(5, 5))  # the same content
     assert {one[0] for one in outcomes(actor()).values()} == {"known"}
     assert {one[0] for one in outcomes(actor()).values()} == {"known"}
@@ -144,7 +144,21 @@ def test_storage_that_stays_away_stops_the_work(actor, worked, docs, monkeypatch
     assert found.pop("bad.pdf")[0] == "failed"
     stopped = ("stopped", "the storage is away")
     assert found == dict.fromkeys(["0.md", "1.md", "a.pdf"], stopped)
-    assert (len(tries), batch.staged) == (4, "")
+    assert (len(tries), batch.staged) == (4, {})
+
+
+def test_large_documents_are_staged_as_they_come(
+    actor, worked, committer, docs, opened, monkeypatch
+):
+    monkeypatch.setattr("mmrerank.bulk.actor._ROWS", 4)
+    make_texts(docs, 5, "word")  # of two rows each
+    made = actor()
+    batch = worked(made)
+    assert sorted(batch.staged.values()) == [2, 4, 4]
+    commits = committer(made._job)
+    commits.take(batch)
+    commits.commit()
+    assert len(opened().files()) == 5
 
 
 def test_warnings_come_back(actor, outcomes, docs):
