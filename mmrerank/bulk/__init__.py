@@ -3,10 +3,13 @@
 ::
 
     source    the documents of a folder or of object storage, and their local copies
-    job       what an actor must know: where, and with which models and options
+    job       what an actor must know: where, and with which models and options; and its results
     reading   one file, read in a process of its own
     extras    captions and warming of a document
-    actor     one process that reads, embeds, captions and warms documents, and commits them
+    actor     one process of many that read, embed, caption and warm documents
+    staging   the files in which actors leave what is to be committed
+    committer the one process that commits it
+    patience  storage that fails for a moment
     marks     which documents are captioned and warmed
     cluster   Ray: on this machine alone, or one that runs already
     run       plans the work, hands it out, and reports

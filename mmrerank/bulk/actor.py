@@ -1,8 +1,9 @@
-"""One process of the pipeline: reads, embeds, captions and warms documents, and commits them.
+"""One process of the pipeline: reads, embeds, captions and warms documents, and stages the result.
 
-Models are loaded once. A batch of documents is one commit; images and states are written here,
-under their keys, and only a short result of each document is handed back. All work can be done
-again: a batch whose process was killed is given to another one, which skips what was committed.
+Models are loaded once. Images and states are written here, under their keys; the rows of a batch of
+documents are one file, which the process that runs the work commits (`mmrerank.bulk.committer`). Only
+a short result of each document is handed back. All work can be done again: a batch whose process was
+killed is given to another one.
 """
 
 from __future__ import annotations
@@ -11,67 +12,62 @@ import json
 import os
 import shutil
 import tempfile
-import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from mmrerank.bulk.extras import Extras
-from mmrerank.bulk.job import Job
+from mmrerank.bulk.job import BatchResult, Job, Result, Status, Task
+from mmrerank.bulk.patience import patiently
 from mmrerank.bulk.reading import read_document
 from mmrerank.bulk.source import Document
+from mmrerank.bulk.staging import StagingArea, StagingWriter
 from mmrerank.errors import DocumentError, RerankError, RerankWarning, StoreError
 from mmrerank.index.homes import index_home
 from mmrerank.index.indexer import Indexer, file_digest
 from mmrerank.index.lance.ledger import LanceLedger
-from mmrerank.index.lance.writer import LanceWriter
-from mmrerank.index.ledger import Entry, FileRecord
+from mmrerank.index.lance.storage import Place
+from mmrerank.index.lance.vectors import LanceVectors
+from mmrerank.index.ledger import FileRecord
 from mmrerank.index.parts import Parts, indexer_for
 from mmrerank.loaders.base import Chunk
 from mmrerank.ocr.words import default_cache_dir
 from mmrerank.worker import Worker, WorkerLostError
 
-__all__ = ["ADDED", "CHANGED", "DONE", "FAILED", "STOPPED", "DocumentActor", "Outcome"]
+__all__ = ["DocumentActor", "batch_of", "columns_of"]
 
-ADDED, CHANGED, DONE, FAILED, STOPPED = "added", "changed", "done", "failed", "stopped"
-"""What became of a document. "done" had been in the index as it is; "stopped": it could not be
-written, and neither could any other, so that the work ends."""
-
-_TRIES, _PAUSE = 4, 2.0  # of a commit; seconds before the second, doubled each time
 _MOST_READ = 200  # files that one process reads, since libraries keep memory
+_ROWS = 1_000  # that are staged at once: vectors that wait take 32 KiB each
 
 
 @dataclass(slots=True)
-class Outcome:
-    """A document in work, and what became of it."""
+class _Work:
+    """A document in work."""
 
-    document: Document
-    status: str = DONE
-    reason: str = ""
-    warnings: list[str] = field(default_factory=list)
+    task: Task
+    result: Result
     record: FileRecord | None = None
     chunks: list[Chunk] | None = None  # to be written; None if they are in the index already
 
     @property
     def is_whole(self) -> bool:
         """Has nothing failed so far?"""
-        return self.status not in {FAILED, STOPPED}
+        return self.result.status not in {"failed", "stopped"}
 
-    def fail(self, error: RerankError, status: str = FAILED) -> None:
+    def fail(self, error: RerankError, status: Status = "failed") -> None:
         """Keep the reason, without the name of the document."""
-        self.status = status
-        self.reason = error.reason if isinstance(error, DocumentError) else str(error)
+        self.result.status = status
+        self.result.reason = error.reason if isinstance(error, DocumentError) else str(error)
 
 
 class DocumentActor:
-    """Works on batches of documents, given as columns `name`, `size` and `modified`.
+    """Works on batches of documents, given as the columns of `columns_of`.
 
-    Returns the columns `name`, `status`, `reason` and `warnings` (JSON). No error of a document is
-    raised.
+    Returns one row, which `batch_of` reads. No error of a document is raised.
     """
 
     def __init__(self, job: Job) -> None:
@@ -99,10 +95,14 @@ class DocumentActor:
         return parts
 
     @cached_property
-    def _writer(self) -> LanceWriter:
-        writer = self._closing.enter_context(self._parts.writing(60.0, None))
-        assert isinstance(writer, LanceWriter)
-        return writer
+    def _writer(self) -> StagingWriter:
+        store = self._parts.store
+        assert isinstance(store, LanceVectors)
+        return StagingWriter(Place(self._job.url, self._job.storage), self._ledger, store)
+
+    @cached_property
+    def _staging(self) -> StagingArea:
+        return StagingArea(Place(self._job.url, self._job.storage), self._job.run)
 
     @cached_property
     def _indexer(self) -> Indexer:
@@ -124,65 +124,83 @@ class DocumentActor:
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[str]]:
         """Work on a batch, and say what became of each document."""
-        columns = zip(batch["name"], batch["size"], batch["modified"], strict=True)
-        outcomes = [Outcome(Document(str(n), int(s), int(m))) for n, s, m in columns]
+        works = [_Work(task, Result(task.document.name, "known")) for task in _tasks(batch)]
+        staged: dict[str, int] = {}
         try:
-            self._work(outcomes)
-        except RerankError as error:  # the index or a model cannot be used at all
-            for outcome in outcomes:
-                if outcome.is_whole:
-                    outcome.fail(error, STOPPED)
+            staged = self._work(works)
+        except RerankError as error:  # the index cannot be used at all
+            _stop(works, error)
+            self._writer.taken()
         finally:
             self._remove_images()
-        return {
-            "name": [one.document.name for one in outcomes],
-            "status": [one.status for one in outcomes],
-            "reason": [self._without_folder(one.reason) for one in outcomes],
-            "warnings": [json.dumps([*map(self._without_folder, o.warnings)]) for o in outcomes],
-        }
+        for work in works:
+            work.result.reason = self._without_folder(work.result.reason)
+            work.result.warnings = [*map(self._without_folder, work.result.warnings)]
+        result = BatchResult([work.result for work in works], staged)
+        return {"result": [json.dumps(asdict(result))]}
 
     def _without_folder(self, text: str) -> str:
         """A message that speaks of documents, not of their local copies."""
         return text.replace(f"{self._folder}{os.sep}", "")
 
-    def _work(self, outcomes: Sequence[Outcome]) -> None:
-        self._prepare_all(outcomes)
-        self._commit(outcomes)
-        whole = [one for one in outcomes if one.is_whole]
-        self._ledger.refresh()
-        entries = self._ledger.entries_of([one.document.name for one in whole])
-        written = [entries[one.document.name] for one in whole if one.chunks is not None]
-        new = [entry for some in written for entry in some if entry.kind == "figure"]
-        self._indexer.look_at(new, self._parts.image_root)
-        for outcome in whole:
-            self._do_extras(outcome, entries[outcome.document.name])
-
-    def _prepare_all(self, outcomes: Sequence[Outcome]) -> None:
-        known = self._ledger.records([one.document.name for one in outcomes])
-        for outcome in outcomes:
+    def _work(self, works: Sequence[_Work]) -> dict[str, int]:
+        """Do the work; the paths of the staged files, and how many rows each has."""
+        staged: dict[str, int] = {}
+        begin = 0
+        for i, work in enumerate(works):
             try:
-                self._prepare(outcome, known.get(outcome.document.name))
-            except StoreError:
-                raise
-            except RerankError as error:
-                outcome.fail(error)
+                self._do(work)
+            except RerankError as error:  # of no document: what was read so far is kept
+                _stop(works[i:], error)
+            is_last = work is works[-1] or work.result.status == "stopped"
+            if is_last or self._writer.waiting_rows >= _ROWS:
+                staged |= self._stage([one.task.document for one in works[begin : i + 1]])
+                begin = i + 1
+            if work.result.status == "stopped":
+                break
+        return staged
 
-    def _prepare(self, outcome: Outcome, known: FileRecord | None) -> None:
+    def _stage(self, documents: Sequence[Document]) -> dict[str, int]:
+        made = self._writer.taken()
+        if not made:
+            return {}
+        return {patiently(lambda: self._staging.write(documents, made)): len(made)}
+
+    def _do(self, work: _Work) -> None:
+        """All that is to be done with a document."""
+        try:
+            self._prepare(work)
+            self._write(work)
+        except StoreError:
+            raise
+        except RerankError as error:  # of the document, or of an embedder
+            work.fail(error)
+            return
+        if work.result.status == "written":
+            entries = self._writer.entries_of(work.result.name)
+            figures = [entry for entry in entries if entry.kind == "figure"]
+            self._indexer.look_at(figures, self._parts.image_root)
+        if self._job.captions is not None or self._job.warming is not None:
+            self._do_extras(work)
+
+    def _prepare(self, work: _Work) -> None:
         """Read a document, unless the index has it as it is."""
-        document = outcome.document
-        old = known if known is not None and known.options == self._options else None
-        if old is not None and (old.size, old.modified) == (document.size, document.modified):
-            outcome.record = old
+        task, document = work.task, work.task.document
+
+        def record(digest: str) -> FileRecord:
+            return FileRecord(
+                document.name, document.size, document.modified, self._options, digest
+            )
+
+        if task.is_same:
+            work.record = record(task.digest)
             return
         with self._job.source.local(document, self._folder) as path:
-            outcome.record = FileRecord(
-                document.name, document.size, document.modified, self._options, file_digest(path)
-            )
-            if old is not None and old.digest == outcome.record.digest:
-                self._writer.touch(outcome.record)
+            work.record = record(file_digest(path))
+            if task.digest == work.record.digest:
+                self._writer.touch(work.record)
                 return
-            outcome.chunks, outcome.warnings = self._chunks(path, document.name)
-        outcome.status = ADDED if known is None else CHANGED
+            work.chunks, work.result.warnings = self._chunks(path, document.name)
 
     def _chunks(self, path: Path, name: str) -> tuple[list[Chunk], list[str]]:
         """Read a file in another process, within the time limit."""
@@ -200,38 +218,25 @@ class DocumentActor:
         except RuntimeError as error:  # of a library, which the process could not send
             raise DocumentError(name, f"cannot be read ({error})") from error
 
-    def _commit(self, outcomes: Sequence[Outcome]) -> None:
-        """Write what was read, in one commit. Raises `StoreError` after some tries."""
-        for attempt in range(1, _TRIES + 1):
-            try:
-                self._write(outcomes)
-            except StoreError:
-                self._writer.drop()
-                if attempt == _TRIES:
-                    raise
-                time.sleep(_PAUSE * 2 ** (attempt - 1))
-            else:
-                return
+    def _write(self, work: _Work) -> None:
+        record, chunks = work.record, work.chunks
+        if chunks is not None and record is not None:
+            with _warnings_of(work.result):
+                patiently(lambda: self._indexer.write(record, chunks))
+            work.result.status = "written"
 
-    def _write(self, outcomes: Sequence[Outcome]) -> None:
-        for outcome in outcomes:
-            if outcome.is_whole and outcome.chunks is not None and outcome.record is not None:
-                try:
-                    with _warnings_of(outcome):
-                        self._indexer.write(outcome.record, outcome.chunks)
-                except StoreError:
-                    raise
-                except RerankError as error:  # of an embedder
-                    outcome.fail(error)
-        self._writer.flush()
-
-    def _do_extras(self, outcome: Outcome, entries: Sequence[Entry]) -> None:
-        """Captions and warming of a document that is in the index."""
-        assert outcome.record is not None
-        with _warnings_of(outcome):
-            reason = self._extras.do(outcome.record, entries)
+    def _do_extras(self, work: _Work) -> None:
+        """Captions and warming of a document."""
+        assert work.record is not None
+        if work.result.status == "written":
+            entries = self._writer.entries_of(work.result.name)
+        else:
+            self._ledger.refresh()
+            entries = self._ledger.entries(work.result.name)
+        with _warnings_of(work.result):
+            reason, work.result.marks = self._extras.do(work.record, entries)
         if reason:
-            outcome.status, outcome.reason = FAILED, reason
+            work.result.status, work.result.reason = "failed", reason
 
     def _remove_images(self) -> None:
         """All images of a batch are at the URL by now, so local copies would only pile up."""
@@ -239,14 +244,41 @@ class DocumentActor:
             shutil.rmtree(path, ignore_errors=True)
 
 
+def columns_of(tasks: Sequence[Task]) -> list[dict[str, Any]]:
+    """Tasks as rows of Ray Data."""
+    return [
+        {**asdict(task.document), "digest": task.digest, "is_same": task.is_same} for task in tasks
+    ]
+
+
+def _tasks(batch: Mapping[str, Sequence[Any]]) -> list[Task]:
+    columns = (batch[name] for name in ("name", "size", "modified", "digest", "is_same"))
+    return [
+        Task(Document(str(name), int(size), int(modified)), str(digest), bool(is_same))
+        for name, size, modified, digest, is_same in zip(*columns, strict=True)
+    ]
+
+
+def batch_of(row: Mapping[str, Any]) -> BatchResult:
+    """What `DocumentActor` says of a batch."""
+    said = json.loads(row["result"])
+    return BatchResult([Result(**one) for one in said["results"]], said["staged"])
+
+
+def _stop(works: Sequence[_Work], error: RerankError) -> None:
+    for work in works:
+        if work.is_whole:
+            work.fail(error, "stopped")
+
+
 @contextmanager
-def _warnings_of(outcome: Outcome) -> Iterator[None]:
+def _warnings_of(result: Result) -> Iterator[None]:
     """Keep the warnings that are issued meanwhile: those of another machine would be seen by nobody."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             yield
         finally:
-            outcome.warnings += [
+            result.warnings += [
                 str(one.message) for one in caught if issubclass(one.category, RerankWarning)
             ]

@@ -8,14 +8,13 @@ import os
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from mmrerank.bulk.actor import DocumentActor
-from mmrerank.bulk.job import Job
-from mmrerank.bulk.source import Document
+from mmrerank.bulk.actor import DocumentActor, batch_of, columns_of
+from mmrerank.bulk.job import BatchResult, Job, Task
 from mmrerank.errors import InvalidInputError, RerankError
 from mmrerank.optional import require
 
@@ -54,15 +53,15 @@ class Cluster:
         self.count = workers.count or max(1, cpus)
 
     def results(
-        self, job: Job, documents: list[Document], *, batch: int, retries: int
-    ) -> Iterator[dict[str, str]]:
-        """The result of each document, in any order; see `DocumentActor`.
+        self, job: Job, tasks: Sequence[Task], *, batch: int, retries: int
+    ) -> Iterator[BatchResult]:
+        """The result of each batch of documents, in any order; see `DocumentActor`.
 
-        A batch whose process ended is given to another, `retries` times; then its documents have
-        no result. Raises `RerankError` if Ray itself fails.
+        A batch whose process ended is given to another, `retries` times; then it has no result.
+        Raises `RerankError` if Ray itself fails.
         """
         data = self._ray.data
-        items = [{"name": d.name, "size": d.size, "modified": d.modified} for d in documents]
+        items = columns_of(tasks)
         size = min(self.count, -(-len(items) // batch))
         with self._settings(), warnings.catch_warnings():
             # max_task_retries has no other name yet
@@ -80,7 +79,7 @@ class Cluster:
                 max_task_retries=retries,
             )
             try:
-                yield from results.iter_rows()
+                yield from map(batch_of, results.iter_rows())
             except RerankError:
                 raise
             except self._ray.exceptions.RayError as error:

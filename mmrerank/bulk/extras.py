@@ -13,9 +13,9 @@ from mmrerank.bulk.marks import Marks, mark_of
 from mmrerank.errors import CaptionError, ImageError
 from mmrerank.index.captions import caption_rows, generated_captions
 from mmrerank.index.lance.storage import Place
-from mmrerank.index.lance.writer import LanceWriter
 from mmrerank.index.ledger import Entry, FileRecord
 from mmrerank.index.parts import Parts
+from mmrerank.index.writer import Writer
 from mmrerank.types import Image
 
 if TYPE_CHECKING:
@@ -25,9 +25,9 @@ __all__ = ["Extras"]
 
 
 class Extras:
-    """Captions and warms documents, and marks them when that is done."""
+    """Captions and warms documents, and says which marks are to be set for it."""
 
-    def __init__(self, job: Job, parts: Parts, writer: LanceWriter) -> None:
+    def __init__(self, job: Job, parts: Parts, writer: Writer) -> None:
         self._job, self._parts, self._writer = job, parts, writer
         self._place = Place(job.url, job.storage)
         self._closing = ExitStack()
@@ -46,8 +46,9 @@ class Extras:
     def _reranker(self) -> Reranker:
         return self._closing.enter_context(self._job.reranker())
 
-    def do(self, record: FileRecord, entries: Sequence[Entry]) -> str:
-        """What is not marked as done; why something is still left to do, or "".
+    def do(self, record: FileRecord, entries: Sequence[Entry]) -> tuple[str, dict[str, str]]:
+        """What is not marked as done; why something is still left to do, or "", and the marks to be
+        set by kind.
 
         Raises what each other document would raise too: `StoreError`, a model that cannot be used.
         """
@@ -56,17 +57,16 @@ class Extras:
             (WARMING, self._job.warming, self._warm),
         )
         reasons: list[str] = []
+        marks: dict[str, str] = {}
+        mark = mark_of(record)
         for kind, step, work in steps:
-            if step is None:
-                continue
-            marks, mark = Marks(self._place, kind, step.settings), mark_of(record)
-            if marks.has(mark):
+            if step is None or Marks(self._place, kind, step.settings).has(mark):
                 continue
             if reason := work(entries):
                 reasons.append(reason)
             else:
-                marks.add(mark)
-        return "; ".join(reasons)
+                marks[kind] = mark
+        return "; ".join(reasons), marks
 
     def _caption(self, entries: Sequence[Entry]) -> str:
         captioner, images = self._captioner, self._without_caption(entries)

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from mmrerank.bulk.actor import ADDED, CHANGED, DONE, FAILED, STOPPED
 from mmrerank.bulk.cluster import Cluster, Workers, cluster, import_ray
-from mmrerank.bulk.job import CAPTIONS, WARMING, Job, Step
+from mmrerank.bulk.committer import Committer
+from mmrerank.bulk.job import CAPTIONS, WARMING, Job, Result, Step, Task, task_of
 from mmrerank.bulk.marks import Marks, mark_of
 from mmrerank.bulk.reading import Reading
 from mmrerank.bulk.source import Document, Listing, open_source
+from mmrerank.bulk.staging import StagingArea
 from mmrerank.errors import DocumentError, InvalidInputError, StoreError, warn
 from mmrerank.index.homes import index_home
 from mmrerank.index.indexer import Indexer
 from mmrerank.index.lance.ledger import LanceLedger
 from mmrerank.index.lance.storage import Place, Storage, is_url
+from mmrerank.index.lance.vectors import LanceVectors
+from mmrerank.index.lance.writer import LanceWriter
 from mmrerank.index.ledger import FileRecord
 from mmrerank.index.parts import Parts, indexing
 from mmrerank.index.report import SyncReport
@@ -28,11 +30,10 @@ from mmrerank.retrieval.embedders import named, named_image_embedder
 
 __all__ = ["bulk"]
 
-_LEAST, _MOST = 16, 256
-"""Documents that are committed together at most, and done again after a kill. Two for each worker,
-since commits that meet are repeated: four writers get half as many done as one."""
+_BATCH, _SLOW_BATCH = 16, 4
+"""Documents that one worker stages together at most, and that are done again after a kill: the
+second, where models read their images."""
 _RETRIES = 3  # of a batch whose process ended, before its documents are tried one by one
-_TIDY = 2_000  # documents after which small fragments of the index are merged
 
 
 def bulk(
@@ -93,11 +94,12 @@ class _Run:
 
     def __init__(self, job: Job, workers: Workers, *, show_progress: bool) -> None:
         self._job, self._workers, self._show_progress = job, workers, show_progress
-        self._marks = [
-            Marks(Place(job.url, job.storage), kind, step.settings)
+        self._place = Place(job.url, job.storage)
+        self._marks = {
+            kind: Marks(self._place, kind, step.settings)
             for kind, step in ((CAPTIONS, job.captions), (WARMING, job.warming))
             if step is not None
-        ]
+        }
         self._report = SyncReport()
         self._failed: dict[str, str] = {}
         self._known: dict[str, FileRecord] = {}  # before this run
@@ -112,51 +114,61 @@ class _Run:
         try:
             reader = job.reading.reader(parts.image_root)
             with indexing(parts, reader, 60.0, None, recover=True) as indexer:
-                ledger = parts.ledger
-                assert isinstance(ledger, LanceLedger)
-                self._work(listing, ledger)
+                self._work(listing, parts)
                 self._finish(listing, parts, indexer)
         finally:
             parts.close()
         self._fill(listing)
         return self._report
 
-    def _work(self, listing: Listing, ledger: LanceLedger) -> None:
+    def _work(self, listing: Listing, parts: Parts) -> None:
         """Do what there is to do."""
-        known = self._known = {record.path: record for record in ledger.files()}
-        done = [marks.all() for marks in self._marks]
-        tasks = [d for d in listing.documents if not self._is_done(d, known.get(d.name), done)]
-        waiting = {document.name: document for document in tasks}
+        known = self._known = {record.path: record for record in parts.ledger.files()}
+        done = [marks.all() for marks in self._marks.values()]
+        todo = [d for d in listing.documents if not self._is_done(d, known.get(d.name), done)]
+        reading = self._job.reading
+        waiting = {d.name: task_of(d, known.get(d.name), reading) for d in todo}
         self._report.unchanged += [d.name for d in listing.documents if d.name not in waiting]
         if waiting:
             with (
+                StagingArea.of_run(self._place) as run,
                 cluster(self._workers) as machines,
                 progress_bar(self._show_progress, len(waiting), "Documents") as advance,
             ):
-                self._hand_out(waiting, machines, ledger, advance or (lambda _: None))
+                job = replace(self._job, run=run, scratch=machines.scratch)
+                committer = self._committer(run, parts)
+                self._hand_out(job, waiting, machines, committer, advance or (lambda _: None))
         for name in waiting:
             self._failed[name] = "ended the process that worked on it, each time"
 
+    def _committer(self, run: str, parts: Parts) -> Committer:
+        ledger, vectors = parts.ledger, parts.store
+        assert isinstance(ledger, LanceLedger)
+        assert isinstance(vectors, LanceVectors)
+        writer = LanceWriter(self._place, ledger, vectors)
+        return Committer(StagingArea(self._place, run), writer, self._marks)
+
     def _hand_out(
         self,
-        waiting: dict[str, Document],
+        job: Job,
+        waiting: dict[str, Task],
         machines: Cluster,
-        ledger: LanceLedger,
+        committer: Committer,
         advance: Callable[[int], None],
     ) -> None:
         """Have documents worked on; what has a result is no longer `waiting`."""
-        job = replace(self._job, scratch=machines.scratch)
-        together = min(_MOST, max(_LEAST, 2 * machines.count))
-        batch = max(1, min(together, len(waiting) // (4 * machines.count)))
+        most = _SLOW_BATCH if self._marks else _BATCH
+        batch = max(1, min(most, len(waiting) // (4 * machines.count)))
         # What a batch lost its process for again and again is one of its documents.
         for size, retries in ((batch, _RETRIES), (1, 1)):
             rest = list(waiting.values())
-            for result in machines.results(job, rest, batch=size, retries=retries) if rest else ():
-                if waiting.pop(result["name"], None) is not None:
-                    self._take(result)
-                    advance(1)
-                    if len(waiting) % _TIDY == 0:
-                        ledger.rows.tidy()
+            for found in machines.results(job, rest, batch=size, retries=retries) if rest else ():
+                committer.take(found)
+                for result in found.results:
+                    if waiting.pop(result.name, None) is not None:
+                        self._take(result, committer)
+                        advance(1)
+        committer.commit()
 
     def _is_done(
         self, document: Document, record: FileRecord | None, done: Sequence[set[str]]
@@ -167,22 +179,22 @@ class _Run:
             return False
         return all(mark_of(record) in marks for marks in done)
 
-    def _take(self, result: Mapping[str, str]) -> None:
-        """Note what became of a document. Raises `StoreError` if nothing can be written any more."""
-        name, status = result["name"], result["status"]
-        for text in json.loads(result["warnings"]):
-            warn(f"{name}: {text}")
-        if status == STOPPED:
-            raise StoreError(
-                f"{result['reason']} (the work has ended; run it again, and it goes on from here)"
-            )
-        if status == FAILED:
-            self._failed[name] = result["reason"]
-            return
-        if status == DONE and name not in self._known:
-            status = ADDED  # by a process that ended before it could say so
+    def _take(self, result: Result, committer: Committer) -> None:
+        """Note what became of a document. Raises `StoreError` if none can be done any more."""
+        for text in result.warnings:
+            warn(f"{result.name}: {text}")
         report = self._report
-        {ADDED: report.added, CHANGED: report.changed, DONE: report.unchanged}[status].append(name)
+        if result.status == "stopped":
+            committer.commit()
+            raise StoreError(
+                f"{result.reason} (the work has ended; run it again, and it goes on from here)"
+            )
+        if result.status == "failed":
+            self._failed[result.name] = result.reason
+        elif result.status == "known":
+            report.unchanged.append(result.name)
+        else:
+            (report.changed if result.name in self._known else report.added).append(result.name)
 
     def _finish(self, listing: Listing, parts: Parts, indexer: Indexer) -> None:
         """Remove documents that are gone, and all that nothing refers to any more."""
@@ -198,7 +210,7 @@ class _Run:
             self._report.images_removed = indexer.remove_unused_images()
         indexer.look_at_pictures(parts.image_root)  # of batches that were cut off
         marks = {mark_of(record) for record in ledger.files()}
-        for kind in self._marks:
+        for kind in self._marks.values():
             kind.remove(kind.all() - marks)
 
     def _fill(self, listing: Listing) -> None:

@@ -8,13 +8,19 @@ from contextlib import ExitStack
 import pytest
 from object_storage import s3_server
 
-from mmrerank.bulk.actor import DocumentActor
-from mmrerank.bulk.job import Job
+from mmrerank.bulk.actor import DocumentActor, batch_of, columns_of
+from mmrerank.bulk.committer import Committer
+from mmrerank.bulk.job import CAPTIONS, WARMING, Job, task_of
+from mmrerank.bulk.marks import Marks
 from mmrerank.bulk.reading import Reading
 from mmrerank.bulk.source import open_source
+from mmrerank.bulk.staging import StagingArea
 from mmrerank.index.homes import index_home
 from mmrerank.index.index import Index
-from mmrerank.index.lance.storage import Storage
+from mmrerank.index.lance.ledger import LanceLedger
+from mmrerank.index.lance.storage import Place, Storage
+from mmrerank.index.lance.vectors import LanceVectors
+from mmrerank.index.lance.writer import LanceWriter
 from mmrerank.index.parts import indexing
 
 
@@ -69,7 +75,7 @@ def actor(docs, url, storage, tmp_path):
             url=url,
             storage=storage,
             reading=reading,
-            **({"timeout": 60.0, "scratch": str(tmp_path)} | options),
+            **({"timeout": 60.0, "scratch": str(tmp_path), "run": "test"} | options),
         )
         parts = index_home(url, storage).opened(job.embedder, job.image_embedder, 60.0, None)
         with indexing(parts, reading.reader(parts.image_root), 60.0, None, recover=True):
@@ -83,18 +89,48 @@ def actor(docs, url, storage, tmp_path):
 
 
 @pytest.fixture
-def outcomes():
-    """`outcomes(actor)` works on all documents of its source; what became of each, by name."""
+def worked():
+    """`worked(actor)` is the result of an actor for all documents of its source, or those given, as
+    one batch."""
+
+    def work(actor, documents=None):
+        job = actor._job
+        ledger = LanceLedger(Place(job.url, job.storage), job.storage.cache_dir)
+        known = {file.path: file for file in ledger.files()}
+        found = documents or job.source.listing(exclude=job.url).documents
+        rows = columns_of([task_of(one, known.get(one.name), job.reading) for one in found])
+        (said,) = actor({name: [row[name] for row in rows] for name in rows[0]})["result"]
+        return batch_of({"result": said})
+
+    return work
+
+
+@pytest.fixture
+def committer():
+    """`committer(job)` commits what the actors of a job have staged."""
+
+    def make(job):
+        place = Place(job.url, job.storage)
+        ledger = LanceLedger(place, job.storage.cache_dir)
+        writer = LanceWriter(place, ledger, LanceVectors(ledger))
+        steps = {CAPTIONS: job.captions, WARMING: job.warming}
+        marks = {k: Marks(place, k, one.settings) for k, one in steps.items() if one}
+        return Committer(StagingArea(place, job.run), writer, marks)
+
+    return make
+
+
+@pytest.fixture
+def outcomes(worked, committer):
+    """`outcomes(actor)` works on all documents of its source, and commits what came of them; the
+    status, reason and warnings of each, by name."""
 
     def work(actor):
-        found = actor._job.source.listing(exclude=actor._job.url).documents
-        columns = {
-            "name": [one.name for one in found],
-            "size": [one.size for one in found],
-            "modified": [one.modified for one in found],
-        }
-        results = actor(columns)
-        rows = zip(*results.values(), strict=True)
-        return {name.rpartition("/")[2]: tuple(rest) for name, *rest in rows}
+        batch = worked(actor)
+        commits = committer(actor._job)
+        commits.take(batch)
+        commits.commit()
+        results = batch.results
+        return {r.name.rpartition("/")[2]: (r.status, r.reason, r.warnings) for r in results}
 
     return work

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 
@@ -11,8 +10,8 @@ from cli_helpers import make_pdf
 from helpers import image_file, make_texts
 
 from mmrerank import StoreError
+from mmrerank.bulk.staging import StagingArea
 from mmrerank.index.index import Index
-from mmrerank.index.lance.table import Table
 
 
 def fill(docs):
@@ -24,7 +23,7 @@ def fill(docs):
 def test_a_batch_equals_a_sync(actor, outcomes, docs, opened, tmp_path, storage):
     fill(docs)
     assert {name: one[0] for name, one in outcomes(actor()).items()} == dict.fromkeys(
-        ["0.md", "1.md", "a.pdf"], "added"
+        ["0.md", "1.md", "a.pdf"], "written"
     )
     with Index(f"file://{tmp_path}/other", storage=storage, ocr=False) as other:
         other.sync(docs)
@@ -49,15 +48,16 @@ def test_a_document_that_fails_costs_no_other(actor, outcomes, docs, opened):
     assert len(opened().files()) == 3
 
 
-def test_a_batch_is_not_read_twice(actor, outcomes, docs, monkeypatch):
+def test_a_batch_is_not_read_twice(actor, outcomes, worked, docs, monkeypatch):
     fill(docs)
     first = actor()
     outcomes(first)
     monkeypatch.setattr(type(first), "_chunks", lambda *_: pytest.fail("read again"))
-    assert {one[0] for one in outcomes(actor()).values()} == {"done"}
+    assert {one[0] for one in outcomes(actor()).values()} == {"known"}
+    assert worked(actor()).staged == {}
     os.utime(docs / "0.md", ns=(5, 5))  # the same content
-    assert {one[0] for one in outcomes(actor()).values()} == {"done"}
-    assert {one[0] for one in outcomes(actor()).values()} == {"done"}
+    assert {one[0] for one in outcomes(actor()).values()} == {"known"}
+    assert {one[0] for one in outcomes(actor()).values()} == {"known"}
 
 
 def test_a_changed_document_is_read_again(actor, outcomes, docs, opened):
@@ -66,9 +66,9 @@ def test_a_changed_document_is_read_again(actor, outcomes, docs, opened):
     (docs / "0.md").write_text("now of basalt, which is dark")
     found = outcomes(actor())
     assert {name: one[0] for name, one in found.items()} == {
-        "0.md": "changed",
-        "1.md": "done",
-        "a.pdf": "done",
+        "0.md": "written",
+        "1.md": "known",
+        "a.pdf": "known",
     }
     assert [entry.text for entry in opened().entries(docs / "0.md")] == [
         "now of basalt, which is dark"
@@ -88,8 +88,8 @@ def test_documents_on_object_storage_are_named_by_their_url(actor, outcomes, tmp
     for place in (docs, other):
         upload(place, make_texts(tmp_path / "texts", 1, "word"))
         upload(place, fill_pdf(tmp_path / "pdfs"))
-    assert {one[0] for one in outcomes(actor(docs)).values()} == {"added"}
-    assert {one[0] for one in outcomes(actor(other)).values()} == {"added"}
+    assert {one[0] for one in outcomes(actor(docs)).values()} == {"written"}
+    assert {one[0] for one in outcomes(actor(other)).values()} == {"written"}
     (url,) = {one._job.url for one in [actor(docs)]}
     storage = actor(docs)._job.storage
     with Index(url, storage=storage, ocr=False) as index:
@@ -128,40 +128,41 @@ def test_local_images_do_not_pile_up(actor, outcomes, docs):
     assert not worker._folder.exists()
 
 
-def test_a_commit_is_tried_again(actor, outcomes, docs, opened, monkeypatch):
-    fill(docs)
-    monkeypatch.setattr("mmrerank.bulk.actor._PAUSE", 0.01)
-    merge, failures = Table.merge, [StoreError("away"), StoreError("away")]
-
-    def failing(self, *args, **options):
-        if failures:
-            raise failures.pop()
-        return merge(self, *args, **options)
-
-    monkeypatch.setattr(Table, "merge", failing)
-    assert {one[0] for one in outcomes(actor()).values()} == {"added"}
-    assert opened().check() == []
-    assert len(opened().files()) == 3
-
-
-def test_storage_that_stays_away_stops_the_work(actor, outcomes, docs, monkeypatch):
+def test_storage_that_stays_away_stops_the_work(actor, worked, docs, monkeypatch):
     fill(docs)
     (docs / "bad.pdf").write_bytes(b"%PDF-1.4 nonsense")
-    monkeypatch.setattr("mmrerank.bulk.actor._PAUSE", 0.01)
+    monkeypatch.setattr("mmrerank.bulk.patience._PAUSE", 0.01)
+    tries = []
 
-    def failing(*_, **__):
+    def failing(*_):
+        tries.append(1)
         raise StoreError("the storage is away")
 
-    monkeypatch.setattr(Table, "merge", failing)
-    found = outcomes(actor())
-    assert {name: one[:2] for name, one in found.items() if name != "bad.pdf"} == dict.fromkeys(
-        ["0.md", "1.md", "a.pdf"], ("stopped", "the storage is away")
-    )
-    assert found["bad.pdf"][0] == "failed"
+    monkeypatch.setattr(StagingArea, "write", failing)
+    batch = worked(actor())
+    found = {r.name.rpartition("/")[2]: (r.status, r.reason) for r in batch.results}
+    assert found.pop("bad.pdf")[0] == "failed"
+    stopped = ("stopped", "the storage is away")
+    assert found == dict.fromkeys(["0.md", "1.md", "a.pdf"], stopped)
+    assert (len(tries), batch.staged) == (4, {})
+
+
+def test_large_documents_are_staged_as_they_come(
+    actor, worked, committer, docs, opened, monkeypatch
+):
+    monkeypatch.setattr("mmrerank.bulk.actor._ROWS", 4)
+    make_texts(docs, 5, "word")  # of two rows each
+    made = actor()
+    batch = worked(made)
+    assert sorted(batch.staged.values()) == [2, 4, 4]
+    commits = committer(made._job)
+    commits.take(batch)
+    commits.commit()
+    assert len(opened().files()) == 5
 
 
 def test_warnings_come_back(actor, outcomes, docs):
     (docs / "page.html").write_text("<h1>Hall</h1><p>a long text</p><img src='gone.png'>")
     status, _, warned = outcomes(actor())["page.html"]
-    assert status == "added"
-    assert isinstance(json.loads(warned), list)
+    assert status == "written"
+    assert isinstance(warned, list)

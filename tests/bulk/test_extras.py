@@ -46,9 +46,9 @@ def statuses(found):
 def test_captions_are_found_by_a_search(actor, outcomes, pictures, opened, tmp_path):
     with LocalChatServer(SAID) as server:
         given = step(server, tmp_path)
-        assert statuses(outcomes(actor(captions=given))) == {"a.pdf": "added", "b.pdf": "added"}
+        assert statuses(outcomes(actor(captions=given))) == {"a.pdf": "written", "b.pdf": "written"}
         assert len(server.calls) == 2
-        assert statuses(outcomes(actor(captions=given))) == {"a.pdf": "done", "b.pdf": "done"}
+        assert statuses(outcomes(actor(captions=given))) == {"a.pdf": "known", "b.pdf": "known"}
         assert len(server.calls) == 2
     hits = opened().search("sailing yacht", routes=["captions"])
     assert {Path(hit.source).name for hit in hits} == {"a.pdf", "b.pdf"}
@@ -70,7 +70,7 @@ def test_a_server_that_fails_leaves_the_documents_to_the_next_run(
     assert "no caption of 1 of its images" in found["a.pdf"][1]
     with LocalChatServer(SAID) as server:
         found = outcomes(actor(captions=step(server, tmp_path)))
-        assert statuses(found) == {"a.pdf": "done", "b.pdf": "done"}
+        assert statuses(found) == {"a.pdf": "known", "b.pdf": "known"}
         assert len(server.calls) == 2
 
 
@@ -91,7 +91,7 @@ def test_warming_writes_states_that_another_machine_reads(
 
     reuse = Reuse(remote=url, remote_states=states)
     warming = Step(partial(load, "jina-reranker-m0", reuse=reuse), f"m0 {states}")
-    assert statuses(outcomes(actor(warming=warming))) == {"a.pdf": "added", "b.pdf": "added"}
+    assert statuses(outcomes(actor(warming=warming))) == {"a.pdf": "written", "b.pdf": "written"}
     index = opened()
     with load("jina-reranker-m0", reuse=reuse) as reranker:
         with_states = index.search("hall", reranker)
@@ -102,4 +102,4 @@ def test_warming_writes_states_that_another_machine_reads(
     for ours, theirs in zip(with_states, without, strict=True):
         assert ours.score == pytest.approx(theirs.score, abs=1e-5)
     again = actor(warming=warming)
-    assert statuses(outcomes(again)) == {"a.pdf": "done", "b.pdf": "done"}
+    assert statuses(outcomes(again)) == {"a.pdf": "known", "b.pdf": "known"}

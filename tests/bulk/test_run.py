@@ -7,8 +7,11 @@ import itertools
 import os
 import random
 import signal
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from bulk_documents import FAILING, fill, objects, upload
@@ -69,6 +72,10 @@ def kills(count, pause):
     thread.join()
 
 
+def staged(url):
+    return [one["path"] for some in objects(url).list("staged/") for one in some]
+
+
 def children():
     return psutil.Process().children(recursive=True)
 
@@ -86,6 +93,8 @@ def test_killed_workers_leave_the_index_of_a_clean_run(bucket, tmp_path):
     assert len(report.added) == 300
     assert {path.rpartition("/")[2] for path, _ in report.failed} == FAILING.keys()
     assert content(clean) == content(killed)
+    assert not staged(clean)
+    assert not staged(killed)
 
     store = objects(docs)
     store.delete(["3.pdf", "4.md"])
@@ -97,6 +106,42 @@ def test_killed_workers_leave_the_index_of_a_clean_run(bucket, tmp_path):
     with Index(killed, ocr=False) as index:
         assert index.search("basalt", routes=["words"])[0].source == f"{docs}/7.md"
         assert len(index.files()) == 298
+
+
+RUN = """
+import sys
+from mmrerank.bulk import Workers, bulk
+docs, url = sys.argv[1:]
+bulk(docs, url, workers=Workers(count=2), ocr=False, timeout=60.0)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", ["staged", "committing"])
+def test_a_run_whose_own_process_is_killed_is_continued(docs, tmp_path, moment):
+    fill(docs, 40)
+    url = f"file://{tmp_path}/index"
+    wanted = {"staged": "staged/*/*.zip", "committing": "entries.lance/_versions/*"}[moment]
+    process = subprocess.Popen([sys.executable, "-c", RUN, docs, url], start_new_session=True)
+    deadline = time.monotonic() + 300
+    while not list((tmp_path / "index").glob(wanted)):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    report = run(docs, url)
+    assert len(report.added) + len(report.unchanged) == 40
+    assert {Path(path).name for path, _ in report.failed} == FAILING.keys()
+    clean = f"file://{tmp_path}/clean"
+    run(docs, clean)
+    assert content(url) == content(clean)
+    assert not staged(clean)
+    for path in staged(url):  # of the run that was killed
+        os.utime(tmp_path / "index" / path, (1, 1))
+    (docs / "1.md").write_text("Now of basalt.")
+    assert run(docs, url).changed == [str(docs / "1.md")]
+    assert not staged(url)
 
 
 @pytest.mark.slow

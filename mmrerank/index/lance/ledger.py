@@ -32,6 +32,11 @@ class LanceLedger:
         self.picture_rows = Table(place, "pictures", key="ref", has_words=False)
 
     @property
+    def tables(self) -> tuple[Table, ...]:
+        """All tables."""
+        return self.rows, self.caption_rows, self.picture_rows
+
+    @property
     def place(self) -> str:
         """The URL."""
         return self._place.url
@@ -213,14 +218,17 @@ class LanceLedger:
 
     def word_counts(self, of: WordsOf, words: Sequence[str]) -> dict[str, int]:
         """How many have each of these words; the most frequent are not counted to the end."""
-        found = {word: len(self.matching(of, [word], _COUNTED + 1)) for word in words}
+        table = self._table(of)
+        found = {word: table.count_matching(word, _COUNTED + 1) for word in words}
         half = self.count(of) // 2
         return {word: n if n <= _COUNTED else max(n, half) for word, n in found.items()}
 
     def matching(self, of: WordsOf, words: Sequence[str], k: int) -> list[tuple[int, float]]:
         """The numbers of the best `k` with any of these words, with BM25 scores."""
-        table = self.rows if of == "entries" else self.caption_rows
-        return table.matching(words, k)
+        return self._table(of).matching(words, k)
+
+    def _table(self, of: WordsOf) -> Table:
+        return self.rows if of == "entries" else self.caption_rows
 
     # -- generated captions
 

@@ -9,20 +9,25 @@ from typing import Any
 
 from mmrerank.errors import StoreError
 from mmrerank.index.ledger import Entry, FileRecord
+from mmrerank.index.pictures import Picture
+from mmrerank.index.writer import CaptionRow
 from mmrerank.optional import require
-from mmrerank.retrieval.vector_store import TEXT, Vector
+from mmrerank.retrieval.vector_store import Vector
 
 __all__ = [
     "ENTRY",
     "FILE",
-    "caption_schema",
+    "aligned",
+    "caption_table",
     "entry_of",
     "entry_rows",
     "entry_schema",
+    "entry_table",
     "file_of",
     "number_of",
-    "picture_schema",
+    "picture_table",
     "vector_column",
+    "vector_lengths",
     "vector_type",
 ]
 
@@ -31,14 +36,15 @@ FILE = ("path", "size", "modified", "options", "digest")
 
 ENTRY = (
     "number", "id", "path", "kind", "position", "page", "text", "words", "metadata", "images",
-    "figures",
 )  # fmt: skip
-"""The columns of an entry, without its vectors."""
+"""The columns that make an entry; its vectors and what is known of its images are others."""
+
+_VECTOR = "vector_"  # with which the names of their columns begin
 
 
 def vector_column(name: str) -> str:
     """The column of the vectors of a name."""
-    return f"vector_{name}"
+    return f"{_VECTOR}{name}"
 
 
 def vector_type(length: int) -> Any:
@@ -47,8 +53,8 @@ def vector_type(length: int) -> Any:
     return pyarrow.list_(pyarrow.float32(), length)
 
 
-def entry_schema(length: int) -> Any:
-    """The columns of the table of entries, whose text vectors have this length."""
+def entry_schema(lengths: Mapping[str, int]) -> Any:
+    """The columns of the table of entries, with vectors of these names and lengths."""
     pyarrow = require("pyarrow")
     texts = ("id", "path", "kind", "text", "words", "metadata", "figures", "options", "digest")
     return pyarrow.schema(
@@ -63,16 +69,19 @@ def entry_schema(length: int) -> Any:
             ),  # null: not embedded yet; "": embedded
             pyarrow.field("size", pyarrow.int64()),
             pyarrow.field("modified", pyarrow.int64()),
-            pyarrow.field(vector_column(TEXT), vector_type(length)),
+            *(
+                pyarrow.field(vector_column(name), vector_type(length))
+                for name, length in lengths.items()
+            ),
         ]
     )
 
 
-def caption_schema() -> Any:
-    """The columns of the table of generated captions."""
+def caption_table(rows: Sequence[CaptionRow]) -> Any:
+    """Generated captions as an Arrow table."""
     pyarrow = require("pyarrow")
     texts = ("key", "model", "caption", "words")
-    return pyarrow.schema(
+    schema = pyarrow.schema(
         [
             _key("ref", pyarrow.string()),
             pyarrow.field("number", pyarrow.int64()),
@@ -80,12 +89,18 @@ def caption_schema() -> Any:
             pyarrow.field("vector", pyarrow.binary()),
         ]
     )
+    names = ("ref", "key", "model", "caption", "words", "vector")
+    made = [
+        {**dict(zip(names, row, strict=True)), "number": number_of("caption", *row[:2])}
+        for row in rows
+    ]
+    return pyarrow.Table.from_pylist(made, schema=schema)
 
 
-def picture_schema() -> Any:
-    """The columns of the table of pictures."""
+def picture_table(pictures: Mapping[str, Picture]) -> Any:
+    """What images show, by reference, as an Arrow table."""
     pyarrow = require("pyarrow")
-    return pyarrow.schema(
+    schema = pyarrow.schema(
         [
             _key("ref", pyarrow.string()),
             pyarrow.field("whole", pyarrow.binary()),
@@ -93,6 +108,11 @@ def picture_schema() -> Any:
             pyarrow.field("words", pyarrow.string()),
         ]
     )
+    made = [
+        {"ref": ref, "whole": one.whole, "inner": one.inner, "words": one.words}
+        for ref, one in pictures.items()
+    ]
+    return pyarrow.Table.from_pylist(made, schema=schema)
 
 
 def _key(name: str, of_type: Any) -> Any:
@@ -140,6 +160,37 @@ def entry_rows(
             }
         )
     return rows
+
+
+def entry_table(rows: Sequence[Mapping[str, Any]]) -> Any:
+    """Rows of files as an Arrow table, with the columns of those vectors that they have."""
+    lengths = {
+        name.removeprefix(_VECTOR): len(vector)
+        for row in rows
+        for name, vector in row.items()
+        if name.startswith(_VECTOR)
+    }
+    return require("pyarrow").Table.from_pylist(list(rows), schema=entry_schema(lengths))
+
+
+def vector_lengths(schema: Any) -> dict[str, int]:
+    """The names of the vectors of a table, and the length of each."""
+    return {
+        field.name.removeprefix(_VECTOR): field.type.list_size
+        for field in schema
+        if field.name.startswith(_VECTOR)
+    }
+
+
+def aligned(table: Any, schema: Any) -> Any:
+    """An Arrow table with the columns of a schema; those that it lacks are null."""
+    pyarrow = require("pyarrow")
+    columns = [
+        table[field.name] if field.name in table.schema.names
+        else pyarrow.nulls(len(table), field.type)
+        for field in schema
+    ]  # fmt: skip
+    return pyarrow.Table.from_arrays(columns, schema=schema)
 
 
 def file_of(row: Mapping[str, Any]) -> FileRecord:

@@ -95,13 +95,18 @@ class Table:
 
     # -- reading
 
-    def rows(
-        self, columns: Sequence[str], where: str | None = None, *, row_ids: bool = False
-    ) -> list[dict[str, Any]]:
+    def rows(self, columns: Sequence[str], where: str | None = None) -> list[dict[str, Any]]:
         """Columns of all rows that meet a condition."""
+        found = self._arrow(columns, where)
+        return [] if found is None else found.to_pylist()
+
+    def _arrow(
+        self, columns: Sequence[str], where: str | None = None, *, row_ids: bool = False
+    ) -> Any:
+        """The same as an Arrow table; None without a table."""
         table = self.opened()
         if table is None:
-            return []
+            return None
         with self._place.errors("read"):
             names = [name for name in columns if name in table.schema.names]
             query = table.search().select(names).limit(_ALL)
@@ -109,8 +114,7 @@ class Table:
                 query = query.where(where)
             if row_ids:
                 query = query.with_row_id(True)
-            found: list[dict[str, Any]] = query.to_arrow().to_pylist()
-            return found
+            return query.to_arrow()
 
     def rows_with(
         self, columns: Sequence[str], column: str, values: Iterable[str | int]
@@ -132,14 +136,25 @@ class Table:
 
     def matching(self, words: Sequence[str], k: int) -> list[tuple[int, float]]:
         """The numbers of the best `k` rows with any of the words, with BM25 scores."""
+        found = self._matching(words, k, ["number", "_score"])
+        if found is None:
+            return []
+        pairs = zip(found["number"].to_pylist(), found["_score"].to_pylist(), strict=True)
+        return [(int(number), float(score)) for number, score in pairs]
+
+    def count_matching(self, word: str, most: int) -> int:
+        """How many rows have a word; counted up to `most`, without a look at the rows."""
+        found = self._matching([word], most, ["_score"])
+        return 0 if found is None else len(found)
+
+    def _matching(self, words: Sequence[str], k: int, columns: list[str]) -> Any:
+        """Columns of the best `k` rows as an Arrow table; None if there can be none."""
         table = self.opened()
         if table is None or not words:
-            return []
+            return None
         query = require("lancedb.query").MatchQuery(" ".join(words), "words")
         with self._place.errors("searched"):
-            found = table.search(query).select(["number", "_score"]).limit(k).to_arrow()
-            pairs = zip(found["number"].to_pylist(), found["_score"].to_pylist(), strict=True)
-            return [(int(number), float(score)) for number, score in pairs]
+            return table.search(query).select(columns).limit(k).to_arrow()
 
     def nearest(self, column: str, vector: Sequence[float], k: int) -> list[tuple[int, float]]:
         """The numbers of the `k` rows whose vectors are nearest, with their cosines."""
@@ -195,14 +210,14 @@ class Table:
 
     def drop_copies(self) -> None:
         """Remove rows whose key is there twice, but for one of them."""
-        seen: set[object] = set()
-        copies: list[int] = []
-        for row in self.rows([self._key], row_ids=True):
-            if row[self._key] in seen:
-                copies.append(row["_rowid"])
-            seen.add(row[self._key])
-        for where in any_of("_rowid", copies):
-            self.delete(where)
+        found = self._arrow([self._key], row_ids=True)
+        if found is None:
+            return
+        firsts = found.group_by(self._key).aggregate([("_rowid", "min")])["_rowid_min"]
+        if len(firsts) < len(found):
+            copies = set(found["_rowid"].to_pylist()) - set(firsts.to_pylist())
+            for where in any_of("_rowid", copies):
+                self.delete(where)
 
     def tidy(self) -> None:
         """Merge small fragments, bring indices up to date, and forget versions of over an hour.

@@ -12,12 +12,14 @@ from typing import Any
 from mmrerank.errors import StoreError
 from mmrerank.index.lance.ledger import LanceLedger
 from mmrerank.index.lance.rows import (
-    caption_schema,
+    aligned,
+    caption_table,
     entry_of,
     entry_rows,
     entry_schema,
-    number_of,
-    picture_schema,
+    entry_table,
+    picture_table,
+    vector_lengths,
 )
 from mmrerank.index.lance.storage import Place
 from mmrerank.index.lance.table import Table, any_of
@@ -71,42 +73,56 @@ class LanceWriter:
             writer.flush()
             vectors.waiting.clear()
         if ledger.epoch() != before:
-            for table in (ledger.rows, ledger.caption_rows, ledger.picture_rows):
+            for table in ledger.tables:
                 table.drop_copies()
-                table.tidy()
+            writer.tidy()
+
+    def tidy(self) -> None:
+        """Merge small fragments of the tables; see `Table.tidy`. Raises `StoreError`."""
+        for table in self._ledger.tables:
+            table.tidy()
 
     def flush(self) -> None:
         """Commit what waits. Raises `StoreError`; what could not be written is read again later."""
         waiting, self._rows = self._rows, {}
         touched, self._touched = self._touched, {}
-        if waiting:
-            self._merge([row for rows in waiting.values() for row in rows], paths=list(waiting))
-        if touched:
-            self._merge([row for rows in touched.values() for row in rows], paths=[])
+        replacing, changed = (
+            entry_table([row for rows in one.values() for row in rows]) if one else None
+            for one in (waiting, touched)
+        )
+        self.write_files(replacing, touched=changed)
 
-    def drop(self) -> None:
-        """Forget what waits, so that it can be written anew after an error."""
-        self._rows, self._touched = {}, {}
-        self._vectors.waiting.clear()
+    # -- Arrow tables, each by one commit
 
-    def _merge(self, rows: Sequence[dict[str, Any]], paths: Sequence[str]) -> None:
-        lengths = {
-            name.removeprefix("vector_"): len(vector)
-            for row in rows
-            for name, vector in row.items()
-            if name.startswith("vector_")
-        }
-        table = self._ledger.rows
-        opened = table.opened()
-        if opened is None:
+    def write_files(self, rows: Any, *, touched: Any = None) -> None:
+        """Write the rows of files in place of all that the index has of them.
+
+        `touched` are those of files whose times alone have changed. Both may be None.
+        """
+        given = [one for one in (rows, touched) if one is not None]
+        if not given:
+            return
+        made = require("pyarrow").concat_tables(given, promote_options="default")
+        lengths, table = vector_lengths(made.schema), self._ledger.rows
+        if table.opened() is None:
             if TEXT not in lengths:
                 return  # only a touched file of an index that has none
-            opened = table.created(entry_schema(lengths[TEXT]))
+            table.created(entry_schema({TEXT: lengths[TEXT]}))
         for name, length in lengths.items():
             self._vectors.add_column(name, length)
+        paths = sorted(set(rows["path"].to_pylist())) if rows is not None else []
         instead_of = " OR ".join(any_of("path", paths)) if paths else None
-        made = require("pyarrow").Table.from_pylist(list(rows), schema=opened.schema)
-        table.merge(made, instead_of=instead_of)
+        table.merge(aligned(made, table.opened().schema), instead_of=instead_of)
+
+    def write_captions(self, rows: Any) -> None:
+        """Put captions in place of older ones of their images."""
+        self._ledger.caption_rows.created(rows.schema)
+        self._ledger.caption_rows.merge(rows)
+
+    def write_pictures(self, rows: Any) -> None:
+        """Record what images show."""
+        self._ledger.picture_rows.created(rows.schema)
+        self._ledger.picture_rows.merge(rows)
 
     # -- the steps of the protocol
 
@@ -124,19 +140,29 @@ class LanceWriter:
         images: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         """Replace a file and all its entries, with the next commit; images are written now."""
-        refs = [ref for entry in entries for ref in entry.images]
-        facts = self._ledger.copies.upload(refs, file.path)
-        ids = [entry.vector_id for entry in entries]
-        vectors = {one: self._vectors.waiting.pop(one, {}) for one in ids}
+        rows = self._rows_of(file, entries, images)
         if not self._rows:
             self._since = time.monotonic()
-        self._rows[file.path] = entry_rows(file, entries, vectors, facts, images)
+        self._touched.pop(file.path, None)
+        self._rows[file.path] = rows
         late = time.monotonic() - self._since > _WAIT
         if late or sum(map(len, self._rows.values())) >= _ROWS:
             self.flush()
 
+    def _rows_of(
+        self, file: FileRecord, entries: Sequence[Entry], images: Mapping[str, str]
+    ) -> list[dict[str, Any]]:
+        """The rows of a file with the vectors that wait for them; its images are written."""
+        refs = [ref for entry in entries for ref in entry.images]
+        facts = self._ledger.copies.upload(refs, file.path)
+        ids = [entry.vector_id for entry in entries]
+        vectors = {one: self._vectors.waiting.pop(one, {}) for one in ids}
+        return entry_rows(file, entries, vectors, facts, images)
+
     def touch(self, file: FileRecord) -> None:
         """Record a file whose times changed, with the next commit."""
+        if file.path in self._rows:
+            self.flush()
         self._touched[file.path] = entry_rows(file, [], {}, {}, {})
 
     def remove(self, path: str) -> None:
@@ -150,16 +176,8 @@ class LanceWriter:
 
     def set_captions(self, rows: Sequence[CaptionRow]) -> None:
         """Put captions in place of older ones of their images."""
-        if not rows:
-            return
-        names = ("ref", "key", "model", "caption", "words", "vector")
-        made = [
-            {**dict(zip(names, row, strict=True)), "number": number_of("caption", *row[:2])}
-            for row in rows
-        ]
-        table, schema = self._ledger.caption_rows, caption_schema()
-        table.created(schema)
-        table.merge(require("pyarrow").Table.from_pylist(made, schema=schema))
+        if rows:
+            self.write_captions(caption_table(rows))
 
     def remove_unused_captions(self) -> None:
         """Remove the captions of images that no entry refers to any more."""
@@ -184,13 +202,7 @@ class LanceWriter:
 
     def add_pictures(self, pictures: Mapping[str, Picture]) -> None:
         """Record what images show, by reference."""
-        made = [
-            {"ref": ref, "whole": one.whole, "inner": one.inner, "words": one.words}
-            for ref, one in pictures.items()
-        ]
-        table, schema = self._ledger.picture_rows, picture_schema()
-        table.created(schema)
-        table.merge(require("pyarrow").Table.from_pylist(made, schema=schema))
+        self.write_pictures(picture_table(pictures))
 
     def forget_pictures(self) -> None:
         """Forget images that no entry refers to."""
