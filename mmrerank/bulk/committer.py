@@ -9,11 +9,13 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 from mmrerank.bulk.job import BatchResult
 from mmrerank.bulk.marks import Marks
 from mmrerank.bulk.patience import patiently
 from mmrerank.bulk.staging import Staged, StagingArea
+from mmrerank.errors import StoreError
 from mmrerank.index.lance.writer import LanceWriter
 
 __all__ = ["Committer"]
@@ -49,13 +51,15 @@ class Committer:
         waiting, self._waiting = self._waiting, []
         if waiting:
             begun = time.monotonic()
-            patiently(lambda: self._commit(waiting))
+            paths = [path for batch in waiting for path in batch.staged]
+            patiently(lambda: self._commit(waiting, paths))
+            with suppress(StoreError):  # what stays is removed at the end of the run
+                self._staging.remove(paths)
             self._ended = time.monotonic()
             self._pause = max(_PAUSE, _SHARE * (self._ended - begun))
 
-    def _commit(self, waiting: Sequence[BatchResult]) -> None:
+    def _commit(self, waiting: Sequence[BatchResult], paths: Sequence[str]) -> None:
         """Each step may be repeated. Marks come after what they stand for."""
-        paths = [path for batch in waiting for path in batch.staged]
         if paths:
             tables = Staged.joined(self._staging.read(paths)).tables
             writes = {
@@ -72,4 +76,3 @@ class Committer:
             list(pool.map(lambda pair: self._marks[pair[0]].add(pair[1]), marks))
         if paths:
             self._writer.tidy()
-            self._staging.remove(paths)

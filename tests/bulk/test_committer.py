@@ -74,7 +74,7 @@ def test_the_pause_grows_with_the_commits(docs, batches, committer, monkeypatch)
     monkeypatch.setattr("mmrerank.bulk.committer.time.monotonic", lambda: now[0])
     commits, done = committer(job), []
 
-    def commit(_):
+    def commit(*_):
         done.append(now[0])
         now[0] += 30.0
 
@@ -140,3 +140,25 @@ def test_a_failed_commit_is_repeated_and_marks_come_last(
     commits.take(found[0])  # whose file is gone: it is not passed over
     with pytest.raises(StoreError, match="cannot be read"):
         commits.commit()
+
+
+def test_staged_files_that_cannot_be_removed_are_committed_once(
+    docs, batches, committer, opened, monkeypatch
+):
+    make_texts(docs, 2, "word")
+    job, (first, second) = batches()
+    merges, merge = [], Table.merge
+    monkeypatch.setattr(
+        Table, "merge", lambda self, *a, **o: (merges.append(1), merge(self, *a, **o))
+    )
+
+    def fail(*_):
+        raise StoreError("away")
+
+    monkeypatch.setattr(StagingArea, "remove", fail)
+    commits = committer(job)
+    for batch in (first, second):
+        commits.take(batch)
+        commits.commit()
+    assert merges == [1, 1]
+    assert len(opened().files()) == 2
