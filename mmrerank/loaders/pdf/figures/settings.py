@@ -202,6 +202,15 @@ class FigureSettings(ChartSettings):
     frame_width_share: float = 0.5
     """Of the narrower of the two: a caption and its frame share more width than this."""
 
+    max_rule_gap: float = 14.0
+    """Between a caption and the rule above or below it that bounds its figure."""
+    max_float_share: float = 0.6
+    """Of the page's height: more text beside a caption is the text of the page."""
+    ragged_share: float = 0.1
+    """Of a column's width: a line that ends nearer to the column's edge is full."""
+    max_full_lines: float = 0.3
+    """Of the lines of a listing; most lines of a paragraph are full."""
+
     # -- Drawings without a caption (uncaptioned) ------------------------------------------------
     same_figure_share: float = 0.02
     """Of the smaller box: drawings that overlap more are one figure."""
