@@ -63,8 +63,8 @@ _FIRST = {
     )
     for kind, word in _OTHER_FIGURES.items()
 }
-_PLURALS = ("figures", "figs", "figuras", "abbildungen", "tables", "tabellen", "tablas", "")
-_PLURALS += ("boxes", "charts", "listings")
+_PLURALS = {"figures", "figs", "figuras", "abbildungen", "tables", "tabellen", "tablas", ""}
+_PLURALS |= {"boxes", "charts", "listings"}
 _NEXT = re.compile(
     r"\s*(?P<join>,\s*(?:and|und|et|y|e)\b|,|、|and\b|und\b|et\b|y\b|e\b|or\b|oder\b|&|和|及|与|と|"
     rf"to\b|through\b|thru\b|bis\b|a\b|à\b|[-{_HYPHEN}\u2014\u2015~\u223c\u301c\uff5e至])\s*"

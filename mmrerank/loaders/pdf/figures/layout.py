@@ -107,10 +107,15 @@ def read_layout(
         tuple(text_boxes),
         tuple(panels),
         (*text_boxes, *(box for box in panels if is_content(box, whole, settings))),
-        tuple(rule.box for rule in rules if width(rule.box) > height(rule.box)),
+        tuple(level_rules(rules)),
         tuple(charts),
         tuple(bold_heads(blocks) if charts else ()),
     )
+
+
+def level_rules(rules: Iterable[DrawnPath]) -> Iterator[Box]:
+    """The boxes of the rules that run from left to right."""
+    return (rule.box for rule in rules if width(rule.box) > height(rule.box))
 
 
 def find_pictures(images: Sequence[Box], text: TextLayout, settings: FigureSettings) -> list[Box]:

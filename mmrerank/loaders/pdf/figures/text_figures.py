@@ -134,21 +134,35 @@ def text_at_top(
     The lines of listings and definitions end where they end, those of paragraphs at the edge of
     the column.
     """
-    x0, top, x1, _ = caption.box
-    columns = [column for column in layout.columns if column[0] < x1 and column[1] > x0]
-    left, right = min(columns, default=(x0, x1))[0], max(columns, default=(x0, x1))[1]
+    left, right = _columns_of(layout, caption.box)
     head = settings.page_edge_share * layout.whole[3]
     page = [line for line in _lines_outside_captions(layout) if line[1] > head]
-    lines = [line for line in page if line[3] < top and left <= (line[0] + line[2]) / 2 <= right]
+    lines = [
+        line
+        for line in page
+        if line[3] < caption.box[1] and left <= (line[0] + line[2]) / 2 <= right
+    ]
     if not lines:
         return None
     box = union(*lines)
-    full = right - settings.ragged_share * (right - left)
-    ragged = sum(line[2] > full for line in lines) < settings.max_full_lines * len(lines)
-    near = top - box[3] < settings.max_line_gap
+    near = caption.box[1] - box[3] < settings.max_line_gap
     first = box[1] - min(line[1] for line in page) < settings.max_line_gap
-    alone = _is_float(layout, caption, box, taken, settings)
-    return box if ragged and near and first and alone else None
+    if not (near and first and _is_ragged(lines, left, right, settings)):
+        return None
+    return box if _is_float(layout, caption, box, taken, settings) else None
+
+
+def _columns_of(layout: PageLayout, caption: Box) -> tuple[float, float]:
+    """The left and right edge of the columns that a caption stands in."""
+    x0, _, x1, _ = caption
+    columns = [column for column in layout.columns if column[0] < x1 and column[1] > x0]
+    return min(columns, default=(x0, x1))[0], max(columns, default=(x0, x1))[1]
+
+
+def _is_ragged(lines: Sequence[Box], left: float, right: float, settings: FigureSettings) -> bool:
+    """Whether most lines end far from the right edge of their column."""
+    full = right - settings.ragged_share * (right - left)
+    return sum(line[2] > full for line in lines) < settings.max_full_lines * len(lines)
 
 
 def lines_of_caption(
