@@ -218,10 +218,6 @@ class FigureSettings(ChartSettings):
     """The same for two photographs, which layouts set over each other's edges."""
     letterhead_share: float = 0.1
     """Of the page's height: what lies wholly in its top or bottom is a logo, not a figure."""
-    min_free_ends: float = 0.9
-    """Times its straight paths: where they begin or end in fewer places, they are a grid."""
-    max_cell_lines: float = 1.5
-    """Times its straight paths: with more lines of text between them they are a table."""
     row_edge: float = 2.0
     """Between the tops, and the bottoms, of the charts of one row."""
     row_width_share: float = 0.1

@@ -19,8 +19,9 @@ LOGO = (50.0, 30.0, 150.0, 90.0)
 def draw_logo(page, x=50.0, step=0.0):
     """A logo in the top left corner; `step` moves one of its lines."""
     page.draw_rect((x, 30, x + 100, 90), fill=(0.1, 0.2, 0.6))
+    page.draw_line((x, 60), (x + 60, 70 + step))
     for index in range(5):
-        page.draw_bezier((x, 40), (x + 30, 90), (x + 50 + index, 35), (x + 100, 80 - step))
+        page.draw_bezier((x, 40), (x + 30, 90), (x + 50 + index, 35), (x + 100, 80))
 
 
 def document(pages, draw):
@@ -51,7 +52,7 @@ def test_a_logo_of_every_second_page_is_one_too():
     [
         lambda page, number: number > 1 or draw_logo(page),  # on two pages
         lambda page, number: draw_logo(page, x=50.0 + 40 * number),  # at other places
-        lambda page, number: draw_logo(page, step=5.0 * number),  # with other paths
+        lambda page, number: draw_logo(page, step=2.0 * number),  # with other paths
     ],
 )
 def test_what_differs_from_page_to_page_stays(draw):
