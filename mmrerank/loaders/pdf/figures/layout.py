@@ -215,7 +215,8 @@ def _is_text_box(part: Component, text: TextLayout, settings: FigureSettings) ->
     if part.shapes > max(settings.max_text_box_shapes, part.straight):
         return False
     photograph = part.image_area >= settings.photograph_share * area(part.box)
-    share = settings.text_photograph_share if photograph else settings.text_box_share
+    regions = part.shapes > max(settings.min_map_shapes, part.straight) and not part.images
+    share = settings.text_photograph_share if photograph or regions else settings.text_box_share
     covered = covered_area(part.box, (line.box for line in text.prose_lines))
     return covered > share * area(part.box)
 

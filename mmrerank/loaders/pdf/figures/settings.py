@@ -164,8 +164,10 @@ class FigureSettings(ChartSettings):
     """Of a component: where body text covers more, it is a text box."""
     max_text_box_shapes: int = 100
     """Paths that are not straight: a component with more is a map or a drawing with text on it."""
+    min_map_shapes: int = 15
+    """Paths that are not straight, without images: with more, they may be the regions of a map."""
     text_photograph_share: float = 0.4
-    """The same for a component that is mostly image: captions are set on photographs."""
+    """As `text_box_share`, of a map or of what is mostly image: captions stand on photographs."""
     photograph_share: float = 0.5
     """Of a component: images that cover this much make it mostly image."""
     body_in_drawing_share: float = 0.8
