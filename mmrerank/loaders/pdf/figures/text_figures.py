@@ -86,11 +86,16 @@ def text_between_rules(
     """The text between two equally wide rules of which a caption stands at one, inside or out."""
     beside = [rule for rule in layout.rules if _is_at(rule, caption.box, settings)]
     edge = settings.column_tolerance
+    others = [other.box for other in layout.captions if other is not caption]
     pairs = [
         union(rule, other)
         for rule in beside
         for other in layout.rules
         if max(abs(rule[0] - other[0]), abs(rule[2] - other[2])) < edge
+        and not (  # the rule of another caption, whose text it is
+            mostly_inside(caption.box, union(rule, other))
+            and any(_is_at(other, box, settings) for box in others)
+        )
     ]
     boxes = [box for box in pairs if _is_float(layout, caption, box, taken, settings)]
     # A caption outside the rules of its figure may stand inside those of the page.

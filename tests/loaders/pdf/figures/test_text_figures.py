@@ -127,3 +127,15 @@ def test_two_captions_in_a_frame_do_not_make_it_a_figure(page):
         page.insert_text((72, y), f"Box {y}: How belts are tested", fontsize=11)
         prose(page, y + 20)
     assert regions(page) == []
+
+
+def test_a_rule_over_the_next_caption_bounds_no_text_of_this_one(page):
+    """Each caption stands under its listing and a rule: the second listing is not the first's."""
+    prose(page, 72), prose(page, 640)
+    code(page, 200)
+    for y, number in ((300, 3), (500, 4)):
+        page.draw_line((72, y), (540, y))
+        page.insert_text((72, y + 12), f"Figure {number}. The belts of a hall.", fontsize=9)
+    code(page, 360)
+    boxes = [region.box for region in regions(page) if region.label == "figure 3"]
+    assert all(box[3] <= 312 for box in boxes)
