@@ -86,16 +86,12 @@ def text_between_rules(
     """The text between two equally wide rules of which a caption stands at one, inside or out."""
     beside = [rule for rule in layout.rules if _is_at(rule, caption.box, settings)]
     edge = settings.column_tolerance
-    others = [other.box for other in layout.captions if other is not caption]
     pairs = [
         union(rule, other)
         for rule in beside
         for other in layout.rules
         if max(abs(rule[0] - other[0]), abs(rule[2] - other[2])) < edge
-        and not (  # the rule of another caption, whose text it is
-            mostly_inside(caption.box, union(rule, other))
-            and any(_is_at(other, box, settings) for box in others)
-        )
+        and not _is_of_next(layout, caption, union(rule, other), other, settings)
     ]
     boxes = [box for box in pairs if _is_float(layout, caption, box, taken, settings)]
     # A caption outside the rules of its figure may stand inside those of the page.
@@ -107,6 +103,14 @@ def _is_at(rule: Box, caption: Box, settings: FigureSettings) -> bool:
     gap = max(rule[1] - caption[3], caption[1] - rule[3])
     over = shared_width(rule, caption) > settings.frame_width_share * width(caption)
     return over and -settings.text_margin < gap < settings.max_rule_gap
+
+
+def _is_of_next(
+    layout: PageLayout, caption: Block, box: Box, rule: Box, settings: FigureSettings
+) -> bool:
+    """Whether a caption stands in a box that ends at the rule of another one, whose text it is."""
+    others = (other.box for other in layout.captions if other is not caption)
+    return mostly_inside(caption.box, box) and any(_is_at(rule, o, settings) for o in others)
 
 
 def _is_float(
