@@ -1,7 +1,8 @@
 """Numbered captions and the words that refer to them, as text: no file is opened here.
 
 A label is "figure " or "table " and a number, the same in all languages: "Abb. 3.1", "图 3.1" and
-"FIGURE 3.1" all give "figure 3.1", so that one lookup is enough.
+"FIGURE 3.1" all give "figure 3.1", so that one lookup is enough. Figures that a document counts
+apart keep their word: "Box 2", "Listing 4".
 Numbers look like "3", "3.1", "1-2", "A.1" or "S3"; a caption of one panel keeps its letter ("2a").
 """
 
@@ -25,6 +26,7 @@ __all__ = [
 
 _FIGURE_WORD = r"figures?|figuras?|figuur|figs?\.?|abbildung(?:en)?|abb\.?|рис(?:унки|унок|\.)"
 _TABLE_WORD = r"tables?|tab\.|tabell?en?|tabelle|tablas?|tabelas?|tabella|tableau|таблица"
+_OTHER_FIGURES = {"box": "box(?:es)?", "chart": "charts?", "listing": "listings?"}
 _NOT_IN_WORD = r"(?<![^\W_])"
 _HYPHEN = (
     r"\u2010\u2011\u2012\u2013\u2212"  # signs that are typed for "-", within a number or a range
@@ -44,7 +46,8 @@ _PANEL_RANGE = re.compile(rf"[-{_HYPHEN}~\u223c\uff5e]|\bto\b")
 _END = r"(?![a-zA-ZÀ-ɏЀ-ӿ])"  # Chinese and Japanese go on without a space
 
 _CAPTION = re.compile(
-    rf"\s*(?:(?P<figure>(?i:{_FIGURE_WORD})\s*|[图圖図]\s*)|(?P<table>(?i:{_TABLE_WORD})\s*|表\s*))"
+    rf"\s*(?:(?P<figure>(?i:{_FIGURE_WORD})\s*|[图圖図]\s*)|(?P<table>(?i:{_TABLE_WORD})\s*|表\s*)"
+    rf"|(?P<other>(?=[A-Z])(?i:{'|'.join(_OTHER_FIGURES)}))\s)"
     rf"(?P<number>{_NUMBER})(?P<panel>[a-z]?)(?![^\W_])"
     r"(?P<rest>\s*[.:\uff1a|\u2223\u2014\u2013](?=\s|$|[^\W\d_a-zA-Z])\s*|\s*$|\s+(?=[^\Wa-zß-öø-ÿа-я]|[(\"“„«]))"
 )
@@ -54,8 +57,14 @@ _FIRST = {
         rf"(?P<number>{_NUMBER})(?P<panel>{_PANEL}){_END}"
     )
     for kind, word, sign in (("figure", _FIGURE_WORD, "[图圖図]"), ("table", _TABLE_WORD, "表"))
+} | {
+    kind: re.compile(
+        rf"{_NOT_IN_WORD}(?P<word>(?i:{word}))\s*(?P<number>{_NUMBER})(?P<panel>{_PANEL}){_END}"
+    )
+    for kind, word in _OTHER_FIGURES.items()
 }
-_PLURALS = ("figures", "figs", "figuras", "abbildungen", "tables", "tabellen", "tablas", "")
+_PLURALS = {"figures", "figs", "figuras", "abbildungen", "tables", "tabellen", "tablas", ""}
+_PLURALS |= {"boxes", "charts", "listings"}
 _NEXT = re.compile(
     r"\s*(?P<join>,\s*(?:and|und|et|y|e)\b|,|、|and\b|und\b|et\b|y\b|e\b|or\b|oder\b|&|和|及|与|と|"
     rf"to\b|through\b|thru\b|bis\b|a\b|à\b|[-{_HYPHEN}\u2014\u2015~\u223c\u301c\uff5e至])\s*"
@@ -98,16 +107,19 @@ def find_caption(text: str) -> Caption | None:
     """The caption that `text` (one block of text) begins with; None if it is prose.
 
     "Figure 7 shows ..." is prose: a small letter follows the number. So is an entry of a list
-    of figures, which ends in dots and a page number.
+    of figures, which ends in dots and a page number. "Box 2" and the like need a mark after the
+    number: they name other things too.
     """
     match = _CAPTION.match(text)
     if match is None or _LEADERS.search(text.split("\n", 1)[0]):
         return None
-    kind: Literal["figure", "table"] = "figure" if match["figure"] else "table"
-    label = f"{kind} {_with_hyphens(match['number'])}{match['panel']}"
-    return Caption(
-        kind, label, match.end(), sure=match["rest"] == "" or bool(match["rest"].strip())
-    )
+    kind: Literal["figure", "table"] = "table" if match["table"] else "figure"
+    sure = match["rest"] == "" or bool(match["rest"].strip())
+    if match["other"] and not sure:
+        return None
+    word = match["other"].lower() if match["other"] else kind
+    label = f"{word} {_with_hyphens(match['number'])}{match['panel']}"
+    return Caption(kind, label, match.end(), sure)
 
 
 def find_references(text: str, known: Collection[str]) -> list[str]:

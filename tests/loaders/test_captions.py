@@ -40,6 +40,9 @@ WORDS = st.sampled_from(
         ("Fig. 5 | Cells", "figure 5", True),
         ("Table 2: Results", "table 2", True),
         ("表 2 结果", "table 2", False),
+        ("Box 4: The stabilisation fund", "box 4", True),
+        ("LISTING 2-1. A queue", "listing 2-1", True),
+        ("Chart 5", "chart 5", True),
     ],
 )
 def test_captions_are_read(text, label, sure):
@@ -59,6 +62,8 @@ def test_captions_are_read(text, label, sure):
         "Abbildung 1.8a veranschaulicht diesen Raum.",
         "In Figure 3: nothing",
         "Configuration 3: nothing",
+        "Box 12 Codes of the form",
+        "box 3: take it",
         "",
     ],
 )
@@ -174,3 +179,9 @@ def test_no_text_breaks_it_or_finds_what_is_not_known(text, numbers):
 def test_a_panel_belongs_to_its_figure(number):
     assert panel_base(number + "b") == number
     assert panel_base(number) == number
+
+
+def test_figures_that_are_counted_apart_are_not_mixed_up():
+    known = ["figure 2", "box 2", "box 3", "listing 2", "chart 2"]
+    text = "Listing 2 and Boxes 2 and 3 say so, and Chart 2; a box 7 wide does not."
+    assert find_references(text, known) == ["listing 2", "box 2", "box 3", "chart 2"]

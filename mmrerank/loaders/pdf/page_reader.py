@@ -20,6 +20,7 @@ from mmrerank.loaders.pdf.figures.path_reader import TooManyPathsError, read_pat
 from mmrerank.loaders.pdf.figures.paths import read_images, shows_text
 from mmrerank.loaders.pdf.figures.pictured import find_regions_inside
 from mmrerank.loaders.pdf.figures.render import ShownPage, rendered
+from mmrerank.loaders.pdf.figures.repeated import RepeatedDrawings
 from mmrerank.loaders.pdf.figures.settings import DEFAULT_SETTINGS
 from mmrerank.loaders.pdf.link_targets import link_targets
 from mmrerank.loaders.pdf.page import (
@@ -87,6 +88,7 @@ class OpenPDF:
         self.path = path
         self._document = _open(path, password)
         self._texts = TextCache()
+        self._repeated = RepeatedDrawings(self._document)
         self._pages_drawn = 0
 
     def close(self) -> None:
@@ -126,6 +128,7 @@ class OpenPDF:
         text = self._texts.get(number) or self._read_text(number)
         shown = ShownPage(page)
         regions, problem = _regions(page, shown, text, profile, options)
+        regions = self._repeated.without(regions, text.box)
         crops, page_image = [], None
         if options.root:
             crops = [_crop(shown, text.blocks, region.box, options) for region in regions]

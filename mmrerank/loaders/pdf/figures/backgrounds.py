@@ -9,7 +9,7 @@ from mmrerank.loaders.pdf.figures.paths import DrawnPath, frames_of_lines
 from mmrerank.loaders.pdf.figures.settings import FigureSettings
 from mmrerank.loaders.pdf.figures.text_layout import TextLayout, lines_inside
 
-__all__ = ["find_panels", "without_backdrops", "without_backgrounds", "without_rules"]
+__all__ = ["find_panels", "split_rules", "without_backdrops", "without_backgrounds"]
 
 
 def without_backdrops(
@@ -27,11 +27,15 @@ def _is_backdrop(image: Box, lines: Sequence[Box], whole: Box, settings: FigureS
     return large and covered_area(image, lines) > settings.backdrop_text_share * area(image)
 
 
-def without_rules(
+def split_rules(
     paths: Iterable[DrawnPath], text: TextLayout, settings: FigureSettings
-) -> list[DrawnPath]:
-    """The paths that are not rules: thin, and as long as the page is high or a column is wide."""
-    return [path for path in paths if not _is_rule(path.box, text, settings)]
+) -> tuple[list[DrawnPath], list[DrawnPath]]:
+    """The rules, which are thin, and as long as the page is high or a column wide; and the rest."""
+    rules: list[DrawnPath] = []
+    others: list[DrawnPath] = []
+    for path in paths:
+        (rules if _is_rule(path.box, text, settings) else others).append(path)
+    return rules, others
 
 
 def _is_rule(box: Box, text: TextLayout, settings: FigureSettings) -> bool:

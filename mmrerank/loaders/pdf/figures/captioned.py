@@ -1,15 +1,17 @@
-"""The figure of each caption: the drawings, or the lines of text, up to the next body text."""
+"""The figure of each caption: the drawings up to the next body text, or text."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from mmrerank.loaders.boxes import (
     Box,
+    area,
     height,
     mostly_inside,
     overlap,
+    part_inside,
     shared_height,
     shared_width,
     union,
@@ -26,13 +28,12 @@ from mmrerank.loaders.pdf.figures.components import Component, around, is_big, k
 from mmrerank.loaders.pdf.figures.labels import box_with_labels
 from mmrerank.loaders.pdf.figures.layout import PageLayout
 from mmrerank.loaders.pdf.figures.settings import FigureSettings
-from mmrerank.loaders.pdf.page import Block, Line, Region
+from mmrerank.loaders.pdf.figures.text_figures import is_table_caption, text_region
+from mmrerank.loaders.pdf.page import Block, Region
 
 __all__ = [
     "captioned_regions",
     "drawings_of_captions",
-    "frame_of_caption",
-    "lines_of_caption",
 ]
 
 
@@ -52,11 +53,11 @@ def captioned_regions(
     ]
     with_drawing = [caption for caption, _ in claims]
     for caption in layout.captions:
-        if caption not in with_drawing and (tables or not _is_table(caption)):
+        if caption not in with_drawing and (tables or not is_table_caption(caption)):
             taken = [region.box for region in regions]
-            if region := _text_region(layout, caption, taken, settings):
+            if region := text_region(layout, caption, taken, settings):
                 regions.append(region)
-    return regions
+    return _with_frames(layout, regions, settings)
 
 
 def _shared_out(layout: PageLayout, claims: Claims, settings: FigureSettings) -> Claims:
@@ -86,7 +87,7 @@ def _caption_beside(
         lowest = settings.level_share * min(height(other.box), height(caption.box))
         level = shared_height(other.box, caption.box) > lowest
         under = shared_width(other.box, drawing) > settings.zone_caption_share * width(other.box)
-        if level and under and _is_table(other) == _is_table(caption):
+        if level and under and is_table_caption(other) == is_table_caption(caption):
             return other
     return None
 
@@ -102,28 +103,40 @@ def _without_labels_of(layout: PageLayout, drawing: Box, figures: Iterable[Box])
     return replace(layout, labels=tuple(labels)) if others else layout
 
 
-def _is_table(caption: Block) -> bool:
-    return caption.caption is not None and caption.caption.kind == "table"
-
-
 def _drawn_region(
     layout: PageLayout, caption: Block, parts: Sequence[Component], settings: FigureSettings
 ) -> Region:
     box = box_with_labels(layout, around(parts), settings.label_reach, settings, far=True)
-    kind = "table" if _is_table(caption) else kind_of(parts, settings)
+    kind = "table" if is_table_caption(caption) else kind_of(parts, settings)
     return Region(box, kind, caption)
 
 
-def _text_region(
-    layout: PageLayout, caption: Block, taken: Sequence[Box], settings: FigureSettings
-) -> Region | None:
-    """A listing or a table without lines; `taken` are the boxes of other figures."""
-    if _is_table(caption):  # most documents set the captions of tables above, of figures below
-        box = lines_of_caption(layout, caption, taken, settings, above_first=False)
-        return Region(box, "table", caption) if box else None
-    box = lines_of_caption(layout, caption, taken, settings, above_first=True)
-    box = box or frame_of_caption(layout, caption, taken, settings)
-    return Region(box, "text", caption) if box else None
+def _with_frames(
+    layout: PageLayout, regions: Sequence[Region], settings: FigureSettings
+) -> list[Region]:
+    """The regions, each with the frame that holds it alone if its caption is set at the frame."""
+    return [
+        replace(region, box=_with_frame(layout, region, regions, settings))
+        if region.kind != "table"
+        else region
+        for region in regions
+    ]
+
+
+def _with_frame(
+    layout: PageLayout, region: Region, regions: Sequence[Region], settings: FigureSettings
+) -> Box:
+    caption = region.caption.box if region.caption else region.box
+    others = [other.box for other in regions if other is not region]
+    others += [block.box for block in layout.captions]
+    for frame in sorted(layout.frames, key=area):
+        gap = max(frame[1] - caption[3], caption[1] - frame[3])
+        at_edge = -settings.frame_gap_tolerance < gap < settings.max_line_gap
+        over = shared_width(frame, caption) > settings.frame_width_share * width(caption)
+        holds = part_inside(region.box, frame) > settings.inside_share
+        if at_edge and over and holds and not any(mostly_inside(box, frame) for box in others):
+            return union(region.box, frame)
+    return region.box
 
 
 Claims = list[tuple[Block, list[Component]]]
@@ -218,80 +231,3 @@ def _is_next_part(
         return gap <= settings.max_caption_gap
     apart = has_heading_between(layout, around(parts), box, settings)
     return gap <= settings.max_part_gap and not apart
-
-
-def lines_of_caption(
-    layout: PageLayout,
-    caption: Block,
-    taken: Sequence[Box],
-    settings: FigureSettings,
-    *,
-    above_first: bool,
-) -> Box | None:
-    """The box of a listing or a table without lines: at least two lines of text next to its caption.
-
-    `taken` are the boxes of other figures. None if there are no such lines.
-    """
-    for above in (above_first, not above_first):
-        lines = list(_lines_beside(layout, caption, taken, settings, above=above))
-        if len(lines) > 1:
-            box = union(*(line.box for line in lines))
-            if is_big(box, settings):
-                return box
-    return None
-
-
-def _lines_beside(
-    layout: PageLayout,
-    caption: Block,
-    taken: Sequence[Box],
-    settings: FigureSettings,
-    *,
-    above: bool,
-) -> Iterator[Line]:
-    """The lines from a caption up or down to the next gap or heading."""
-    zone = zone_of_caption(layout, caption, taken, settings, above=above)
-    lines = [line for line in layout.labels if is_in_zone(line.box, zone, caption, settings)]
-    largest = settings.heading_ratio * layout.body_size
-    near = caption.box
-    for line in sorted(lines, key=lambda line: distance_key(line.box, above=above)):
-        if gap_between(near, line.box, above=above) > settings.max_line_gap or line.size > largest:
-            return
-        yield line
-        near = union(near, line.box)
-
-
-def frame_of_caption(
-    layout: PageLayout, caption: Block, taken: Sequence[Box], settings: FigureSettings
-) -> Box | None:
-    """The nearest frame around text above a caption, or else below: a listing set like body text.
-
-    `taken` are the boxes of other figures. None if no frame is near.
-    """
-    middle = (caption.box[1] + caption.box[3]) / 2
-    near = []
-    for frame in layout.frames:
-        gap = gap_between(caption.box, frame, above=frame[3] < middle)
-        fits = -settings.frame_gap_tolerance < gap < settings.max_frame_gap
-        share = settings.frame_width_share * min(width(frame), width(caption.box))
-        over = shared_width(frame, caption.box) > share
-        if fits and over and frame not in taken and is_big(frame, settings):
-            near.append((frame[1] > caption.box[1], gap, frame))
-    return _with_stacked(layout, min(near)[2], taken, settings) if near else None
-
-
-def _with_stacked(
-    layout: PageLayout, frame: Box, taken: Sequence[Box], settings: FigureSettings
-) -> Box:
-    """A frame with its title bar, and with the equally wide frames on it or under it."""
-    others = [*layout.frames, *(item.box for item in layout.drawings if not item.images)]
-    same = settings.corner_gap
-    stack = [
-        box
-        for box in others
-        if abs(box[0] - frame[0]) < same and abs(box[2] - frame[2]) < same and box not in taken
-    ]
-    for box in sorted(stack, key=lambda box: abs(box[1] - frame[1])):
-        if -shared_height(box, frame) < settings.stacked_frame_gap:
-            frame = union(frame, box)
-    return frame

@@ -1,4 +1,4 @@
-"""The thresholds of charts without axes and of diagrams; `FigureSettings` has all others."""
+"""Thresholds of charts without axes, diagrams, grids and logos; `FigureSettings` has all others."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["ChartSettings"]
 
 @dataclass(frozen=True, slots=True)
 class ChartSettings:
-    """The thresholds of charts of bars or dots and of diagrams, in the units of `FigureSettings`."""
+    """Thresholds of charts of bars or dots, diagrams, grids and logos, as in `FigureSettings`."""
 
     # -- What may be a bar or a dot (paths) ------------------------------------------------------
     min_mark: float = 3.0
@@ -86,3 +86,19 @@ class ChartSettings:
     """Of a box: smaller ones hold no word."""
     max_block_share: float = 0.25
     """Of the page: larger boxes are frames around a diagram."""
+
+    # -- Straight lines that are a table, not a drawing (uncaptioned) ---------------------------
+    min_free_ends: float = 0.9
+    """Times its straight paths: where they begin or end in fewer places, they are a grid."""
+    max_cell_lines: float = 1.5
+    """Times its straight paths: with more lines of text between them they are a table."""
+
+    # -- Logos on every page (repeated) ----------------------------------------------------------
+    max_logo_share: float = 0.05
+    """Of the page: a larger drawing is no logo."""
+    logo_edge_share: float = 0.15
+    """Of the page's width and height: logos stand wholly so near to an edge."""
+    max_sampled_pages: int = 5
+    """Pages that are asked whether they draw the same."""
+    min_repeated: int = 3
+    """Pages of those: fewer that draw the same may be steps of one figure."""

@@ -41,13 +41,15 @@ class Component:
     """Things on a page that touch.
 
     `straight` counts the paths made of rectangles and of horizontal and vertical lines only, as
-    tables and frames are; `shapes` counts all other paths. `images` are boxes.
+    tables and frames are; `shapes` counts all other paths. `images` are boxes. `ends` counts the
+    places, from left to right and from top to bottom, where paths begin or end: few in a grid.
     """
 
     box: Box
     straight: int = 0
     shapes: int = 0
     images: tuple[Box, ...] = ()
+    ends: int = 0
 
     @property
     def path_count(self) -> int:
@@ -149,11 +151,27 @@ def _path_grid(
     np.maximum.at(corners[:, 2:], groups, boxes[:, 2:])
     total = np.bincount(groups, minlength=count)
     lines = np.bincount(groups, weights=[path.straight for path in paths], minlength=count)
+    ends = _ends(boxes, groups, cell)
     items = [
-        Component(tuple(corners[i].tolist()), int(lines[i]), int(total[i] - lines[i]))
+        Component(
+            tuple(corners[i].tolist()), int(lines[i]), int(total[i] - lines[i]), ends=int(ends[i])
+        )
         for i in range(count)
     ]
     return _PathGrid(items, cells, cell, settings.reach)
+
+
+def _ends(boxes: NDArray[np.float64], groups: NDArray[np.intp], cell: float) -> NDArray[np.intp]:
+    """For each group of boxes, how many columns and rows of cells any of them begins or ends in."""
+    np = require("numpy", extra="pdf", purpose="finding figures")
+    edges = (boxes / cell).astype(int)
+    found = np.zeros(groups.max() + 1, dtype=int)
+    for axis in (0, 1):
+        places = edges[:, (axis, axis + 2)]
+        span = places.max() + 1
+        own = np.unique(groups[:, None] * span + places) // span
+        found += np.bincount(own, minlength=len(found))
+    return found  # type: ignore[no-any-return]
 
 
 def _labelled_cells(
@@ -228,6 +246,7 @@ def _with_images(
         sum(item.straight for item in parts),
         sum(item.shapes for item in parts),
         images,
+        sum(item.ends for item in parts),
     )
 
 

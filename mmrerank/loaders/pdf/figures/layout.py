@@ -21,9 +21,9 @@ from mmrerank.loaders.boxes import (
 )
 from mmrerank.loaders.pdf.figures.backgrounds import (
     find_panels,
+    split_rules,
     without_backdrops,
     without_backgrounds,
-    without_rules,
 )
 from mmrerank.loaders.pdf.figures.charts import find_charts, with_charts
 from mmrerank.loaders.pdf.figures.components import (
@@ -51,7 +51,8 @@ class PageLayout:
     `columns` are the (x0, x1) of its text. `captions` and `body` (prose) bound figures; `labels` are
     the other lines, which may be part of one. `drawings` may be figures or parts of them.
     `text_boxes` are drawings that prose covers, `panels` the frames and tinted areas that hold text
-    or pictures; `frames` are both, without those that go around the page. `charts`
+    or pictures; `frames` are both, without those that go around the page. `rules` are the level
+    lines as long as a column is wide. `charts`
     are the boxes around the bars or dots of charts that have no axes; they lie in `drawings`. `titles`
     are the bold lines that blocks begin with, where there are such charts.
     """
@@ -66,6 +67,7 @@ class PageLayout:
     text_boxes: tuple[Box, ...] = ()
     panels: tuple[Box, ...] = ()
     frames: tuple[Box, ...] = ()
+    rules: tuple[Box, ...] = ()
     charts: tuple[Box, ...] = ()
     titles: tuple[Block, ...] = ()
 
@@ -82,7 +84,8 @@ def read_layout(
     pictures = find_pictures(drawing.images, text, settings)
     charts = find_charts(drawing.paths, text, settings)
     diagrams = find_diagrams(drawing.paths, whole, settings)
-    paths = with_charts(without_rules(drawing.paths, text, settings), charts, diagrams)
+    rules, paths = split_rules(drawing.paths, text, settings)
+    paths = with_charts(paths, charts, diagrams)
     panels = find_panels(paths, pictures, text, settings)
     paths = without_backgrounds(paths, panels, pictures, whole, settings)
     barriers = find_barriers(paths, text, settings)
@@ -104,9 +107,15 @@ def read_layout(
         tuple(text_boxes),
         tuple(panels),
         (*text_boxes, *(box for box in panels if is_content(box, whole, settings))),
+        tuple(level_rules(rules)),
         tuple(charts),
         tuple(bold_heads(blocks) if charts else ()),
     )
+
+
+def level_rules(rules: Iterable[DrawnPath]) -> Iterator[Box]:
+    """The boxes of the rules that run from left to right."""
+    return (rule.box for rule in rules if width(rule.box) > height(rule.box))
 
 
 def find_pictures(images: Sequence[Box], text: TextLayout, settings: FigureSettings) -> list[Box]:
@@ -206,7 +215,8 @@ def _is_text_box(part: Component, text: TextLayout, settings: FigureSettings) ->
     if part.shapes > max(settings.max_text_box_shapes, part.straight):
         return False
     photograph = part.image_area >= settings.photograph_share * area(part.box)
-    share = settings.text_photograph_share if photograph else settings.text_box_share
+    regions = part.shapes > max(settings.min_map_shapes, part.straight) and not part.images
+    share = settings.text_photograph_share if photograph or regions else settings.text_box_share
     covered = covered_area(part.box, (line.box for line in text.prose_lines))
     return covered > share * area(part.box)
 

@@ -164,8 +164,10 @@ class FigureSettings(ChartSettings):
     """Of a component: where body text covers more, it is a text box."""
     max_text_box_shapes: int = 100
     """Paths that are not straight: a component with more is a map or a drawing with text on it."""
+    min_map_shapes: int = 15
+    """Paths that are not straight, without images: with more, they may be the regions of a map."""
     text_photograph_share: float = 0.4
-    """The same for a component that is mostly image: captions are set on photographs."""
+    """As `text_box_share`, of a map or of what is mostly image: captions stand on photographs."""
     photograph_share: float = 0.5
     """Of a component: images that cover this much make it mostly image."""
     body_in_drawing_share: float = 0.8
@@ -201,6 +203,15 @@ class FigureSettings(ChartSettings):
     """A caption may reach into its listing's frame by this much."""
     frame_width_share: float = 0.5
     """Of the narrower of the two: a caption and its frame share more width than this."""
+
+    max_rule_gap: float = 14.0
+    """Between a caption and the rule above or below it that bounds its figure."""
+    max_float_share: float = 0.6
+    """Of the page's height: more text beside a caption is the text of the page."""
+    ragged_share: float = 0.1
+    """Of a column's width: a line that ends nearer to the column's edge is full."""
+    max_full_lines: float = 0.3
+    """Of the lines of a listing; most lines of a paragraph are full."""
 
     # -- Drawings without a caption (uncaptioned) ------------------------------------------------
     same_figure_share: float = 0.02

@@ -9,6 +9,7 @@ from mmrerank.loaders.boxes import (
     area,
     connected_groups,
     covered_area,
+    height,
     mostly_inside,
     overlap,
     part_inside,
@@ -58,9 +59,21 @@ def _is_figure(layout: PageLayout, item: Component, settings: FigureSettings) ->
         return False
     if item.images or item.shapes > settings.max_table_curves * item.straight:
         return True
-    text = covered_area(item.box, (line.box for line in layout.labels))
-    open_lines = text < settings.table_text_share * area(item.box)
-    return open_lines and item.straight > settings.max_frame_paths
+    return item.straight > settings.max_frame_paths and not _is_grid(layout, item, settings)
+
+
+def _is_grid(layout: PageLayout, item: Component, settings: FigureSettings) -> bool:
+    """Whether straight lines are those of a table or a bar: with much text, or with common ends."""
+    shorter, longer = sorted((width(item.box), height(item.box)))
+    if longer > settings.band_ratio * shorter:
+        return True
+    lines = [line.box for line in layout.labels if mostly_inside(line.box, item.box)]
+    if len(lines) > settings.max_cell_lines * item.path_count:
+        return True
+    texts = (line.box for line in layout.labels)
+    wordy = covered_area(item.box, texts) >= settings.table_text_share * area(item.box)
+    few_ends = item.ends < settings.min_free_ends * item.straight
+    return wordy or (few_ends and not item.shapes)
 
 
 def _is_letterhead(layout: PageLayout, box: Box, settings: FigureSettings) -> bool:
@@ -89,6 +102,8 @@ def _are_figure(
     if sum(item.path_count for item in parts) <= settings.max_frame_paths:
         return False
     if any(item.images or _is_figure(layout, item, settings) for item in parts):
+        return False
+    if any(is_big(item.box, settings) and _is_grid(layout, item, settings) for item in parts):
         return False
     return area(around(parts)) > settings.min_frame_fill * area(panel)
 
@@ -123,6 +138,7 @@ def _joined(parts: Sequence[Component]) -> Component:
         sum(item.straight for item in parts),
         sum(item.shapes for item in parts),
         tuple(image for item in parts for image in item.images),
+        sum(item.ends for item in parts),
     )
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from mmrerank.loaders.pdf.figures.backgrounds import (
     find_panels,
+    split_rules,
     without_backdrops,
     without_backgrounds,
-    without_rules,
 )
 from mmrerank.loaders.pdf.figures.paths import DrawnPath
 from mmrerank.loaders.pdf.figures.settings import DEFAULT_SETTINGS
@@ -27,7 +27,8 @@ def path(*box, frames=False):
 def test_lines_as_long_as_a_column_are_rules():
     rule, short, thick = path(72, 90, 540, 91), path(72, 90, 200, 91), path(72, 300, 540, 400)
     side = path(50, 50, 51, 700)
-    assert without_rules([rule, short, thick, side], TEXT, DEFAULT_SETTINGS) == [short, thick]
+    rules, others = split_rules([rule, short, thick, side], TEXT, DEFAULT_SETTINGS)
+    assert (rules, others) == ([rule, side], [short, thick])
 
 
 def test_images_behind_the_page_or_behind_text_are_backdrops():

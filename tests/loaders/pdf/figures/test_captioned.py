@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from mmrerank.loaders.pdf.figures.caption_zones import zone_of_caption
 from mmrerank.loaders.pdf.figures.captioned import (
     captioned_regions,
     drawings_of_captions,
-    frame_of_caption,
-    lines_of_caption,
 )
 from mmrerank.loaders.pdf.figures.components import Component
 from mmrerank.loaders.pdf.figures.layout import PageLayout
@@ -88,37 +88,6 @@ def test_captions_above_their_figures_are_recognized_on_their_page():
     assert claims == [(caption, [chart]) for caption, chart in zip(captions, charts, strict=True)]
 
 
-def test_lines_up_to_the_next_gap_are_a_listing():
-    lines = tuple(Line((80, y, 250, y + 10), "x = 1", 8.0) for y in (200, 360, 372, 384))
-    page = layout(captions=(CAPTION,), labels=lines)
-    box = lines_of_caption(page, CAPTION, [], DEFAULT_SETTINGS, above_first=True)
-    assert box == (80, 360, 250, 394)
-
-
-def test_a_heading_ends_a_listing():
-    heading = Line((80, 384, 250, 394), "2 Belts", 14.0)
-    lines = (*(Line((80, y, 250, y + 10), "x = 1", 8.0) for y in (360, 372)), heading)
-    page = layout(captions=(CAPTION,), labels=lines)
-    assert lines_of_caption(page, CAPTION, [], DEFAULT_SETTINGS, above_first=True) is None
-
-
-@pytest.mark.parametrize(("y", "near"), [(320.0, True), (200.0, False)])
-def test_only_a_near_frame_belongs_to_a_caption(y, near):
-    frame = (72.0, y, 540.0, y + 70.0)
-    page = layout(captions=(CAPTION,), frames=(frame,))
-    assert frame_of_caption(page, CAPTION, [], DEFAULT_SETTINGS) == (frame if near else None)
-    assert frame_of_caption(page, CAPTION, [frame], DEFAULT_SETTINGS) is None
-
-
-def test_a_frame_brings_its_title_bar_and_the_frames_stacked_on_it():
-    frame, over = (72.0, 320.0, 540.0, 390.0), (72.0, 240.0, 540.0, 312.0)
-    bar, narrow = Component((72.0, 220.0, 540.0, 240.0), straight=1), (90.0, 150.0, 500.0, 215.0)
-    page = layout(captions=(CAPTION,), frames=(narrow, over, frame), drawings=(bar,))
-    box = frame_of_caption(page, CAPTION, [], DEFAULT_SETTINGS)
-    assert box == (72.0, 220.0, 540.0, 390.0)
-    assert frame_of_caption(page, CAPTION, [over], DEFAULT_SETTINGS) == frame
-
-
 def test_tables_without_lines_are_found_only_on_request():
     lines = tuple(Line((80, y, 250, y + 10), "belt 7", 8.0) for y in (420, 432, 444, 456))
     page = layout(captions=(TABLE,), labels=lines)
@@ -155,3 +124,26 @@ def test_labels_in_the_next_figure_are_not_taken_for_names_of_rows():
     page = layout(captions=side_by_side(), drawings=charts, labels=numbers)
     left, right = captioned_regions(page, DEFAULT_SETTINGS, tables=False)
     assert (round(left.box[2]), round(right.box[0])) == (283, 297)
+
+
+PANEL = (90.0, 230.0, 310.0, 395.0)
+
+
+@pytest.mark.parametrize(("frame", "whole"), [(PANEL, True), ((90.0, 150.0, 310.0, 382.0), False)])
+def test_a_frame_that_a_caption_is_set_at_is_its_figure(frame, whole):
+    """With what else stands in it; a frame that does not hold the drawing is not."""
+    other = Component((100.0, 160.0, 300.0, 200.0), shapes=9)
+    page = layout(captions=(CAPTION,), drawings=(CHART, other), frames=(frame,), body=(ABOVE,))
+    page = replace(page, body=(block("prose between", 72, 205, 540, 225),))
+    (region,) = captioned_regions(page, DEFAULT_SETTINGS, tables=False)
+    assert (region.box[1] == PANEL[1]) is whole
+
+
+def test_a_frame_with_two_figures_is_neither():
+    captions = (block("Figure 1. A belt.", 72, 240, 300, 249), CAPTION)
+    charts = (CHART, Component((100.0, 120.0, 300.0, 230.0), shapes=9))
+    frame = (90.0, 100.0, 310.0, 396.0)
+    page = layout(captions=captions, drawings=charts, frames=(frame,))
+    found = captioned_regions(page, DEFAULT_SETTINGS, tables=False)
+    assert len(found) == 2
+    assert all(region.box[3] - region.box[1] < 160 for region in found)

@@ -111,3 +111,13 @@ def test_components_hold_every_image_once(paths, images):
     assert sum(item.straight + item.shapes for item in found) <= len(paths)
     for item in found:
         assert all(overlap(image, item.box) == pytest.approx(image) for image in item.images)
+
+
+def test_paths_of_a_grid_begin_and_end_in_few_places():
+    rows = [path(100, y, 400, y + 0.5) for y in range(100, 220, 20)]
+    columns = [path(x, 100, x + 0.5, 200) for x in range(100, 410, 50)]
+    (grid,) = components([*rows, *columns], [], WHOLE, DEFAULT_SETTINGS)
+    steps = [path(100 + 10 * n, 300 + 7 * n, 110 + 10 * n, 307 + 7 * n) for n in range(13)]
+    (stairs,) = components(steps, [], WHOLE, DEFAULT_SETTINGS)
+    assert grid.straight == stairs.straight == 13
+    assert grid.ends <= 13 < stairs.ends

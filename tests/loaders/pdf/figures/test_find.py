@@ -294,3 +294,24 @@ def test_two_framed_figures_in_narrow_columns():
     assert set(found) == {"figure 7-26", "figure 7-27"}
     assert part_inside((72, 532, 309, 694), found["figure 7-26"]) > 0.99
     assert found["figure 7-26"][2] < 320 < found["figure 7-27"][0] + 5
+
+
+def test_a_map_with_names_on_its_regions_is_a_figure(page):
+    """Regions are filled and touch; their names, in the size of body text, are long lines."""
+    for row in range(6):
+        for column in range(3):
+            x, y = 100 + 130 * column, 100 + 56 * row
+            corners = [
+                (x, y + 5),
+                (x + 60, y - 4),
+                (x + 130, y + 5),
+                (x + 126, y + 62),
+                (x, y + 58),
+            ]
+            page.draw_polyline(corners, fill=(0.6, 0.8, 0.6), color=(0, 0, 0), closePath=True)
+            name = f"District {row}{column}, county of the\nnorthern halls and belts"
+            page.insert_text((x + 4, y + 16), name, fontsize=10)
+    write(page, (72, 480, 540, 700))
+    (found,) = regions(page)
+    assert found.kind == "vector"
+    assert part_inside((100, 100, 486, 436), found.box) > 0.95

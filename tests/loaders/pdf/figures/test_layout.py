@@ -54,7 +54,7 @@ def test_a_page_is_sorted_into_captions_body_labels_and_drawings():
         WHOLE, [TEXT, number, CAPTION], 10.0, PageDrawing(paths=(curve,)), DEFAULT_SETTINGS
     )
     assert (page.captions, page.body, page.labels) == ((CAPTION,), (TEXT,), number.lines)
-    assert page.drawings == (Component((200, 300, 400, 400), shapes=1),)
+    assert page.drawings == (Component((200, 300, 400, 400), shapes=1, ends=4),)
     assert page.frames == ()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mmrerank.loaders.pdf.figures.components import Component
 from mmrerank.loaders.pdf.figures.layout import PageLayout
 from mmrerank.loaders.pdf.figures.settings import DEFAULT_SETTINGS
@@ -30,11 +32,32 @@ def test_a_drawing_is_a_figure_unless_a_caption_has_it():
 
 def test_decoration_and_tables_are_not_figures():
     dot = Component((100, 100, 110, 110), shapes=3)
-    lines = Component((100, 300, 300, 400), straight=9)
+    lines = Component((100, 300, 300, 400), straight=9, ends=18)
     cells = tuple(Line((100, y, 300, y + 10), "belt 7", 10.0) for y in (310, 330, 350))
     assert regions(dot) == []
     assert len(regions(lines)) == 1
     assert regions(lines, labels=cells) == []
+
+
+def test_lines_with_common_ends_are_a_table_even_with_empty_cells():
+    grid = Component((100, 300, 300, 400), straight=20, ends=9)
+    assert regions(grid) == []
+    assert len(regions(replace(grid, shapes=1))) == 1
+
+
+def test_many_lines_of_text_between_few_lines_are_a_table():
+    lines = Component((100, 300, 500, 600), straight=8, ends=16)
+    cells = tuple(
+        Line((x, y, x + 15, y + 8), "off", 8.0) for x in (110, 250) for y in range(310, 590, 40)
+    )
+    assert len(regions(lines, labels=cells[:10])) == 1
+    assert regions(lines, labels=cells) == []
+
+
+def test_a_bar_of_boxes_is_the_head_of_a_table():
+    bar = Component((72, 300, 540, 330), straight=6, ends=12)
+    assert regions(bar) == []
+    assert regions(bar, panels=((70.0, 295.0, 542.0, 340.0),)) == []
 
 
 def test_overlapping_drawings_are_one_figure_and_photographs_may_overlap_at_an_edge():
@@ -61,17 +84,23 @@ def test_a_figure_that_fills_its_frame_includes_it():
 
 
 def test_charts_of_one_height_side_by_side_are_one_figure_and_others_are_not():
-    row = [Component((100.0 + 90 * i, 300.0, 170.0 + 90 * i, 400.0), straight=8) for i in range(4)]
+    row = [
+        Component((100.0 + 90 * i, 300.0, 170.0 + 90 * i, 400.0), straight=8, ends=16)
+        for i in range(4)
+    ]
     assert [region.box for region in regions(*row)] == [(97, 297, 443, 403)]
-    lower = Component((190.0, 310.0, 260.0, 400.0), straight=8)
-    wider = Component((190.0, 300.0, 290.0, 400.0), straight=8)
-    far = Component((205.0, 300.0, 275.0, 400.0), straight=8)
+    lower = Component((190.0, 310.0, 260.0, 400.0), straight=8, ends=16)
+    wider = Component((190.0, 300.0, 290.0, 400.0), straight=8, ends=16)
+    far = Component((205.0, 300.0, 275.0, 400.0), straight=8, ends=16)
     assert [len(regions(row[0], other)) for other in (lower, wider, far)] == [2, 2, 2]
     assert len(regions(photograph(100, 300, 170, 400), photograph(190, 300, 260, 400))) == 2
 
 
 def test_charts_in_frames_of_their_own_stay_apart():
-    row = [Component((100.0 + 90 * i, 300.0, 170.0 + 90 * i, 400.0), straight=8) for i in range(2)]
+    row = [
+        Component((100.0 + 90 * i, 300.0, 170.0 + 90 * i, 400.0), straight=8, ends=16)
+        for i in range(2)
+    ]
     panels = tuple((95.0 + 90 * i, 290.0, 175.0 + 90 * i, 420.0) for i in range(2))
     assert len(regions(*row, panels=panels)) == 2
 
