@@ -175,7 +175,7 @@ class Scheduler:
         if not request.left:
             return request.finish(request.results)
         self._loop = asyncio.get_running_loop()
-        future = self._loop.create_future()
+        future: asyncio.Future[ScoredRequest] = self._loop.create_future()
         with self._changed:
             if self._stopped:
                 raise DrainingError("the server ended before the request's turn")
