@@ -28,6 +28,7 @@ _PACKAGES = {
     "datasets": ("mteb", "MTEBReranker"),
     "docx": ("office", "loading a DOCX file"),
     "fastapi": ("serve", "mmrerank serve"),
+    "httptools": ("serve", "mmrerank serve"),
     "ir_measures": ("eval", "evaluation"),
     "jsonschema": ("testing", "LocalChatServer"),
     "lxml": ("office", "loading an office file"),

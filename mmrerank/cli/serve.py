@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -89,7 +90,7 @@ def run(options: argparse.Namespace) -> int:
 
     Raises `RerankError` if the model cannot be loaded or the address cannot be listened on.
     """
-    for package in ("fastapi", "uvicorn", "prometheus_client"):
+    for package in ("fastapi", "uvicorn", "httptools", "prometheus_client"):
         require(package)
     from mmrerank.serve.app import make_app
     from mmrerank.serve.keys import Keys
@@ -117,8 +118,17 @@ def run(options: argparse.Namespace) -> int:
     say(f"http://{f'[{host}]' if ':' in host else host}:{port} loads {settings.name}")
     open_index = (lambda: _open_index(options)) if options.store else None
     service = Service(lambda: _load(options), settings, open_index)
-    Server(make_app(service), service, on_ready=lambda: say("ready")).serve_on(listener)
+    Server(make_app(service), service, on_ready=_ready).serve_on(listener)
     return 0
+
+
+def _ready() -> None:
+    """Say so. The garbage collector forgets what exists by now: looking through the model and its
+    libraries again and again would stop all requests for some tenths of a second each time.
+    """
+    gc.collect()
+    gc.freeze()
+    say("ready")
 
 
 def _load(options: argparse.Namespace) -> Reranker:

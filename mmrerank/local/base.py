@@ -255,7 +255,10 @@ class LocalReranker(Configurable, Reranker):
         return None
 
     def has_state(self, key: str) -> bool:
-        """Whether the state under a key of `state_key` is cached on this machine."""
+        """Whether the state under a key of `state_key` is cached on this machine.
+
+        Waits for a disk only where there is `Reuse(disk=...)`.
+        """
         return self._cache is not None and self._cache.has(key)
 
     def _score_pairs(

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from mmrerank import __version__
+from mmrerank.serve.application import Application
 from mmrerank.serve.routes import documentation, rerank, search, status
 from mmrerank.serve.service import Service
 
@@ -25,7 +26,7 @@ def make_app(service: Service) -> FastAPI:
         loading.cancel()
         await service.close()
 
-    app = FastAPI(
+    app = Application(
         title="mmrerank",
         version=__version__,
         lifespan=lifespan,

@@ -6,12 +6,12 @@ import asyncio
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import suppress
 from typing import Any, TypeVar
 
 from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope, Send
 
 from mmrerank.serve.logs import log_event, log_failure
 from mmrerank.serve.problems import Problem, RefusedError, problem_of
@@ -37,7 +37,7 @@ def plain_error(problem: Problem, request_id: str) -> tuple[int, dict[str, Any]]
 
 
 class Endpoint:
-    """One path of the server. With `is_public`, it asks for no key."""
+    """One path of the server, and an ASGI application. With `is_public`, it asks for no key."""
 
     def __init__(
         self,
@@ -50,6 +50,11 @@ class Endpoint:
     ) -> None:
         self._service, self._path, self._handler = service, path, handler
         self._error_form, self._is_public = error_form, is_public
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request as an ASGI application."""
+        response = await self.answer(Request(scope, receive))
+        await response(scope, receive, send)
 
     async def answer(self, request: Request) -> Response:
         """The answer to a request, whatever goes wrong with it."""
@@ -105,17 +110,15 @@ async def unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
     """
     task = asyncio.ensure_future(work)
     gone = asyncio.ensure_future(_wait_until_gone(request))
+    gone.add_done_callback(lambda _: task.cancel())  # does nothing if it is done
     try:
-        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            raise ClientDisconnect
-        return task.result()
+        return await task
+    except asyncio.CancelledError:
+        if gone.done():
+            raise ClientDisconnect from None
+        raise
     finally:
-        for one in (task, gone):
-            if not one.done():
-                one.cancel()
-                with suppress(asyncio.CancelledError):
-                    await one
+        gone.cancel()
 
 
 async def _wait_until_gone(request: Request) -> None:

@@ -11,13 +11,12 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
 from mmrerank.types import Scored, Usage
 
-__all__ = ["FairQueue", "Request", "ScoredRequest", "Unit"]
+__all__ = ["FairQueue", "Outcome", "Request", "ScoredRequest", "Unit", "halves"]
 
 _TURNS = 4  # requests that share a batch if each has enough for more than its turn
 _READ_IN_A_ROW = 8  # batches of read documents before one of unread ones, if there are any
@@ -34,14 +33,18 @@ class ScoredRequest:
     usage: Usage
 
 
+Outcome = ScoredRequest | Exception
+"""What becomes of a request: its answer or its error."""
+
+
 class Request:
     """Units that belong together. `finish` makes the answer of the results of all units, in order."""
 
     def __init__(self, finish: Callable[[list[Any]], ScoredRequest]) -> None:
         self.finish = finish
-        self.future: Future[ScoredRequest] = Future()
         self.results: list[Any] = []
         self.left = 0  # units without a result
+        self.taken = 0  # tokens that its present turn has had
         self.waiting: dict[bool, OrderedDict[Unit, None]] = {
             True: OrderedDict(),
             False: OrderedDict(),
@@ -60,6 +63,13 @@ class Request:
         """Take the result of a unit."""
         self.results[unit.place] = result
         self.left -= 1
+
+    def outcome(self) -> Outcome:
+        """What became of it, once all units have their results."""
+        try:
+            return self.finish(self.results)
+        except Exception as error:  # no finite score, or a mistake in the caller's own `fusion`
+            return error
 
 
 @dataclass(eq=False, slots=True)
@@ -149,8 +159,8 @@ class FairQueue:
             request = self._turns[0]
             before = len(batch.units)
             full = not self._turn(request, batch)
-            if full and len(batch.units) == before:
-                break  # it begins the next batch
+            if full:
+                break  # it has the rest of its turn in the next batch
             self._turns.popleft()
             if any(request.waiting.values()):
                 self._turns.append(request)
@@ -173,16 +183,20 @@ class FairQueue:
         return read
 
     def _turn(self, request: Request, batch: _Batch) -> bool:
-        """Move units of a request into the batch, as many as one turn has. False if it is full."""
-        end = batch.tokens + max(1, batch.budget // _TURNS)
-        while batch.tokens < end:
-            waiting = request.waiting[batch.read]
+        """Move units of a request into the batch, as many as are left of its turn.
+
+        False if the batch is full before the turn ends.
+        """
+        waiting = request.waiting[batch.read]
+        while request.taken < max(1, batch.budget // _TURNS):
             unit = next((u for u in waiting if u.key is None or u.key not in batch.keys), None)
             if unit is None:
-                return True
+                break
             if not batch.add(unit):
                 return False
+            request.taken += unit.tokens
             self._give_out(unit)
+        request.taken = 0
         return True
 
     def _mark_read(self, units: Iterable[Unit]) -> None:
@@ -208,3 +222,9 @@ class FairQueue:
             del self._unread[unit.key][unit]
             if not self._unread[unit.key]:
                 del self._unread[unit.key]
+
+
+def halves(units: list[Unit], requests: list[Request]) -> tuple[list[Unit], list[Unit]]:
+    """The units of the first half of the requests, and those of the others."""
+    first = set(requests[: len(requests) // 2])
+    return [u for u in units if u.request in first], [u for u in units if u.request not in first]

@@ -18,13 +18,13 @@ from mmrerank.base import Reranker, check_documents, check_query, collected_usag
 from mmrerank.errors import DrainingError
 from mmrerank.local.cache.memory import CacheInfo
 from mmrerank.serve.limits import Limits
-from mmrerank.serve.queue import FairQueue, Request, ScoredRequest, Unit
+from mmrerank.serve.queue import FairQueue, Outcome, Request, ScoredRequest, Unit, halves
 from mmrerank.serve.work import answer, work_of
 from mmrerank.types import Content, RerankResult
 
 __all__ = ["Scheduler", "SchedulerStats", "ScoredRequest"]
 
-_Outcome = ScoredRequest | Exception
+_FEW_TOKENS = 4096  # planned by the loop itself: a thread would take longer to begin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +75,8 @@ class Scheduler:
         self._changed = threading.Condition()  # guards everything below
         self._limits = Limits(max_queue_tokens, max_queue_seconds)
         self._queue = FairQueue()
-        self._requests: set[Request] = set()  # in the queue, or being computed
+        self._requests: dict[Request, asyncio.Future[ScoredRequest]] = {}  # not answered yet
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._outside = 0  # tokens of requests that were accepted and are not in the queue
         self._accepted = self._in_flight = self._batches = self._items = 0
         self._answered = self._failed = self._cancelled = 0
@@ -166,18 +167,27 @@ class Scheduler:
         self, query: Content, documents: list[Content], tokens: int
     ) -> ScoredRequest:
         """Have the worker thread compute a request."""
-        with self._outside_of_queue(tokens):
-            request = await asyncio.to_thread(self._work.plan, query, documents)
+        if tokens <= _FEW_TOKENS and self._work.plans_at_once(query, documents):
+            request = self._work.plan(query, documents)
+        else:
+            with self._outside_of_queue(tokens):
+                request = await asyncio.to_thread(self._work.plan, query, documents)
+        if not request.left:
+            return request.finish(request.results)
+        self._loop = asyncio.get_running_loop()
+        future: asyncio.Future[ScoredRequest] = self._loop.create_future()
         with self._changed:
             if self._stopped:
                 raise DrainingError("the server ended before the request's turn")
-            self._requests.add(request)
+            self._requests[request] = future
             self._queue.add(request)
             self._changed.notify_all()
-        request.future.add_done_callback(lambda _: self._leave(request))
-        if not request.left:
-            self._settle(request, _outcome(request))
-        return await asyncio.wrap_future(request.future)
+        try:
+            return await future
+        finally:
+            with self._changed:  # it has its answer, or its client left
+                del self._requests[request]
+                self._queue.discard(request)
 
     async def _in_task(
         self, query: Content, documents: list[Content], tokens: int
@@ -205,12 +215,6 @@ class Scheduler:
             with self._changed:
                 self._outside -= tokens
 
-    def _leave(self, request: Request) -> None:
-        """The request has its answer, or its client left."""
-        with self._changed:
-            self._requests.discard(request)
-            self._queue.discard(request)
-
     def _note_idle(self) -> None:
         if self._draining and not self._accepted and not self._idle.done():
             self._idle.set_result(None)
@@ -221,8 +225,8 @@ class Scheduler:
             self._stopped = True
             left = list(self._requests)
             self._changed.notify_all()
-        for request in left:
-            self._settle(request, DrainingError("the server ended before the request's turn"))
+        late = DrainingError("the server ended before the request's turn")
+        self._tell([(request, late) for request in left])
 
     def _run(self) -> None:
         """The worker thread."""
@@ -251,10 +255,9 @@ class Scheduler:
             self._queue.done(units, self._work.is_read)
             self._in_flight, self._batches = 0, self._batches + 1
             self._items += len(units)
-        for request, outcome in outcomes:
-            self._settle(request, outcome)
+        self._tell(outcomes)
 
-    def _compute(self, units: list[Unit]) -> list[tuple[Request, _Outcome]]:
+    def _compute(self, units: list[Unit]) -> list[tuple[Request, Outcome]]:
         """The requests that are done now. If units fail, each half of their requests goes alone.
 
         So a document that cannot be scored fails its own request alone.
@@ -267,34 +270,25 @@ class Scheduler:
             if len(requests) == 1:
                 return [(requests[0], error)]
         if results is None:  # outside the handler: the traceback refers to the batch's memory
-            first, second = _halves(units, requests)
+            first, second = halves(units, requests)
             return [*self._compute(first), *self._compute(second)]
         for unit, result in zip(units, results, strict=True):
             unit.request.put(unit, result)
-        done = [r for r in requests if not r.left and not r.future.done()]  # or its client left
-        return [(request, _outcome(request)) for request in done]
+        done = [r for r in requests if not r.left and r in self._requests]  # or its client left
+        return [(request, request.outcome()) for request in done]
 
-    def _settle(self, request: Request, outcome: _Outcome) -> None:
-        """Give a request its answer or its error, unless it has one or its client left."""
-        with self._changed:
-            if request.future.running() or request.future.done():
-                return
-            request.future.set_running_or_notify_cancel()
-        if isinstance(outcome, Exception):
-            request.future.set_exception(outcome)
-        else:
-            request.future.set_result(outcome)
+    def _tell(self, outcomes: list[tuple[Request, Outcome]]) -> None:
+        """Have the loop give requests their answers: it is woken once for all of them."""
+        if outcomes and self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._settle, outcomes)
 
-
-def _halves(units: list[Unit], requests: list[Request]) -> tuple[list[Unit], list[Unit]]:
-    """The units of the first half of the requests, and those of the others."""
-    first = set(requests[: len(requests) // 2])
-    return [u for u in units if u.request in first], [u for u in units if u.request not in first]
-
-
-def _outcome(request: Request) -> _Outcome:
-    """The answer of a request all of whose units have their results."""
-    try:
-        return request.finish(request.results)
-    except Exception as error:  # no finite score, or a mistake in the caller's own `fusion`
-        return error
+    def _settle(self, outcomes: list[tuple[Request, Outcome]]) -> None:
+        """Give requests their answers or errors, unless they have one or their client left."""
+        for request, outcome in outcomes:
+            future = self._requests.get(request)
+            if future is None or future.done():
+                continue
+            if isinstance(outcome, Exception):
+                future.set_exception(outcome)
+            else:
+                future.set_result(outcome)

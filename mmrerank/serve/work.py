@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from mmrerank.base import Reranker, collected_usage
 from mmrerank.local.base import LocalReranker
+from mmrerank.local.cache.memory import Reuse
 from mmrerank.local.calls import Call, PairScore
 from mmrerank.serve.queue import Request, ScoredRequest, Unit
 from mmrerank.types import Content, RerankResult, Scored, Usage
@@ -29,6 +30,9 @@ class Work(Protocol):
     def estimate(self, query: Content, documents: Sequence[Content]) -> int:
         """About how many tokens a request has. Reads no image."""
 
+    def plans_at_once(self, query: Content, documents: Sequence[Content]) -> bool:
+        """Whether `plan` opens no image and waits for no disk, so that short texts need no thread."""
+
     def plan(self, query: Content, documents: list[Content]) -> Request:
         """The units of a request. Raises what scoring would, where that is known already."""
 
@@ -49,6 +53,8 @@ class Pairs:
 
     def __init__(self, reranker: LocalReranker) -> None:
         self._reranker = reranker
+        reuse = reranker.settings.get("reuse")
+        self._has_disk = isinstance(reuse, Reuse) and reuse.disk is not None
 
     @property
     def budget(self) -> int:
@@ -59,6 +65,11 @@ class Pairs:
         """About how many tokens the prompts have."""
         own = _tokens(query)
         return sum(self._fitted(own + _tokens(document)) for document in documents)
+
+    def plans_at_once(self, query: Content, documents: Sequence[Content]) -> bool:
+        """Whether there are texts only, and states in memory only."""
+        has_images = any(content.images for content in (query, *documents))
+        return not has_images and not self._has_disk
 
     def plan(self, query: Content, documents: list[Content]) -> Request:
         """A unit for each pair. Raises `UnsupportedModalityError` and `ImageError`."""
@@ -105,6 +116,9 @@ class WholeRequests:
     def estimate(self, query: Content, documents: Sequence[Content]) -> int:
         """About how many tokens the request has."""
         return sum(_tokens(query) + _tokens(document) for document in documents)
+
+    def plans_at_once(self, query: Content, documents: Sequence[Content]) -> bool:  # noqa: D102
+        return True
 
     def plan(self, query: Content, documents: list[Content]) -> Request:
         """A single unit."""

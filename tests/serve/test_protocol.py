@@ -66,6 +66,58 @@ def test_what_is_not_http(serve, sent):
     assert httpx.get(f"{running.url}/ready").status_code == 200
 
 
+CHUNKED = b"POST /v1/rerank HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        b"GET /",
+        b"GET / HTTP/1.1\r\nX: ",
+        CHUNKED + b"1;x=",
+        CHUNKED + b"%x\r\n%b\r\n0\r\nX: " % (len(BODY), BODY),
+        REQUEST + b"GET /",
+    ],
+)
+def test_a_line_that_does_not_end(serve, begun):
+    running = serve(FakeReranker())
+    with socket.create_connection(running.address) as connection:
+        connection.settimeout(10)
+        with pytest.raises(ConnectionError):  # noqa: PT012 - whichever piece is one too many
+            connection.sendall(begun)
+            for _ in range(200):
+                connection.sendall(b"a" * 50_000)
+
+
+def test_many_lines(serve):
+    running = serve(FakeReranker())
+    with socket.create_connection(running.address) as connection:
+        connection.sendall(b"GET /health HTTP/1.1\r\nHost: a\r\n" + b"X: b\r\n" * 15_000)
+        connection.settimeout(10)
+        assert connection.recv(65536).startswith(b"HTTP/1.1 400 ")
+
+
+def test_a_body_in_many_pieces_after_one_another(serve):
+    running = serve(FakeReranker())
+    pieces = b"".join(b"1\r\n%c\r\n" % byte for byte in BODY + b" " * 20_000)
+    with socket.create_connection(running.address) as connection:
+        connection.settimeout(10)
+        for _ in range(2):
+            connection.sendall(CHUNKED + pieces + b"0\r\n\r\n")
+            assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+
+
+def test_an_offer_of_another_protocol_is_ignored(serve):
+    """Java's client makes one with each request."""
+    running = serve(FakeReranker())
+    offer = b"Host: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
+    with socket.create_connection(running.address) as connection:
+        connection.settimeout(10)
+        for _ in range(2):
+            connection.sendall(REQUEST.replace(b"Host: a\r\n", offer))
+            assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+
+
 @pytest.mark.slow
 def test_an_answer_that_nobody_reads(serve):
     running = serve(FakeReranker(), write_seconds=0.5)

@@ -57,6 +57,26 @@ def test_requests_of_one_size_get_equal_shares():
     assert max(counts) - min(counts) <= 3  # a turn
 
 
+def test_a_turn_that_a_full_batch_cut_goes_on_in_the_next_one():
+    queue = FairQueue()
+    several = [request(*[10] * 3) for _ in range(9)]
+    for one in several:
+        queue.add(one)
+    given_out = [unit.request for _ in range(3) for unit in queue.take(100)]
+    assert given_out == [one for one in several for _ in range(3)]
+
+
+def test_a_turn_is_not_longer_because_a_full_batch_cut_it():
+    queue = FairQueue()
+    small, *large = request(*[10] * 2), *[request(*[10] * 40) for _ in range(3)]
+    for one in (small, *large):
+        queue.add(one)
+    first, second = queue.take(100), queue.take(100)
+    cut = first[-1].request
+    assert sum(unit.request is cut for unit in first) == 2
+    assert [unit.request is cut for unit in second][:4] == [True, False, False, False]
+
+
 def test_a_unit_larger_than_the_budget_is_a_batch_of_its_own():
     queue = FairQueue()
     queue.add(request(500, 10))

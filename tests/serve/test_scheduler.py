@@ -262,7 +262,7 @@ async def test_clients_that_leave_while_their_request_is_planned(monkeypatch):
                 return plan(*args)
 
             monkeypatch.setattr(scheduler._work, "plan", late)
-            task = asyncio.create_task(scheduler.submit("q", TEXTS))
+            task = asyncio.create_task(scheduler.submit("q", [*TEXTS, PICTURE]))
             assert await asyncio.to_thread(entered.wait, PATIENCE)
             assert scheduler.stats().queue_tokens > 0
             task.cancel()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from fastapi import FastAPI, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 
 from mmrerank.base import rank
+from mmrerank.serve.application import Application
 from mmrerank.serve.contents import read_contents
 from mmrerank.serve.dialects.base import Call, Dialect
 from mmrerank.serve.dialects.cohere import Cohere
@@ -20,20 +21,22 @@ _ALWAYS_OFF_LOOP = 2**62
 """As the size of what may open URLs or images."""
 
 
-def add_routes(app: FastAPI, service: Service) -> None:
+def add_routes(app: Application, service: Service) -> None:
     """`/v1/rerank` as Jina has it, `/v2/rerank` as Cohere has it."""
     for dialect in (Jina(), Cohere()):
         _add(app, service, dialect)
 
 
-def _add(app: FastAPI, service: Service, dialect: Dialect) -> None:
+def _add(app: Application, service: Service, dialect: Dialect) -> None:
     async def handle(request: Request, counts: Counts) -> Response:
         return await _rerank(service, dialect, request, counts)
 
+    endpoint = Endpoint(service, dialect.path, handle, dialect.error)
+    app.answer_directly("POST", dialect.path, endpoint)
     schema = dialect.request.model_json_schema(ref_template="#/components/schemas/{model}")
     app.add_api_route(
         dialect.path,
-        Endpoint(service, dialect.path, handle, dialect.error).answer,
+        endpoint.answer,
         methods=["POST"],
         name=f"rerank_{dialect.name}",
         summary=f"Rerank documents, as {dialect.name.title()} has it",
