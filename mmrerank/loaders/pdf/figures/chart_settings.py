@@ -92,6 +92,8 @@ class ChartSettings:
     """Times its straight paths: where they begin or end in fewer places, they are a grid."""
     max_cell_lines: float = 1.5
     """Times its straight paths: with more lines of text between them they are a table."""
+    min_heat_colours: int = 8
+    """Of filled boxes that touch: with so many they are a heat map, and no shaded table."""
 
     # -- Logos on every page (repeated) ----------------------------------------------------------
     max_logo_share: float = 0.05

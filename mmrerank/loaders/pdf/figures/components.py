@@ -43,6 +43,7 @@ class Component:
     `straight` counts the paths made of rectangles and of horizontal and vertical lines only, as
     tables and frames are; `shapes` counts all other paths. `images` are boxes. `ends` counts the
     places, from left to right and from top to bottom, where paths begin or end: few in a grid.
+    `colours` are those of filled boxes: many in a heat map.
     """
 
     box: Box
@@ -50,6 +51,7 @@ class Component:
     shapes: int = 0
     images: tuple[Box, ...] = ()
     ends: int = 0
+    colours: frozenset[tuple[float, ...]] = frozenset()
 
     @property
     def path_count(self) -> int:
@@ -152,9 +154,17 @@ def _path_grid(
     total = np.bincount(groups, minlength=count)
     lines = np.bincount(groups, weights=[path.straight for path in paths], minlength=count)
     ends = _ends(boxes, groups, cell)
+    colours: list[set[tuple[float, ...]]] = [set() for _ in range(count)]
+    for path, group in zip(paths, groups.tolist(), strict=True):
+        if path.colour is not None:
+            colours[group].add(path.colour)
     items = [
         Component(
-            tuple(corners[i].tolist()), int(lines[i]), int(total[i] - lines[i]), ends=int(ends[i])
+            tuple(corners[i].tolist()),
+            int(lines[i]),
+            int(total[i] - lines[i]),
+            ends=int(ends[i]),
+            colours=frozenset(colours[i]),
         )
         for i in range(count)
     ]
@@ -230,6 +240,8 @@ def _belongs_to(item: Component, image: Box, whole: Box, settings: FigureSetting
 
 def _is_table(item: Component, text: Sequence[Box], settings: FigureSettings) -> bool:
     """Whether paths are the lines of a table or a form: all straight, with much text between."""
+    if len(item.colours) >= settings.min_heat_colours:
+        return False
     straight = item.shapes < settings.max_table_curves * item.straight
     return straight and covered_area(item.box, text) > settings.table_text_share * area(item.box)
 
@@ -247,6 +259,7 @@ def _with_images(
         sum(item.shapes for item in parts),
         images,
         sum(item.ends for item in parts),
+        frozenset().union(*(item.colours for item in parts)),
     )
 
 

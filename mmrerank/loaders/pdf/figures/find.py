@@ -41,9 +41,10 @@ def find_regions(
 ) -> list[Region]:
     """The figures of a PyMuPDF page, from top to bottom, on the page as it is shown.
 
-    `shown` is the page where its parts will be drawn too, `blocks` is its text, `images` are the boxes of its images without those that many pages
-    repeat, `body_size` is the font size of the document's body text in points. With `tables`, its
-    tables too. Raises `TooManyPathsError` above `max_paths` paths.
+    `shown` is the page where its parts will be drawn too, `blocks` is its text, `images` are the
+    boxes of its images without those that many pages repeat, `body_size` is the font size of the
+    document's body text in points. With `tables`, its tables too. Raises `TooManyPathsError` above
+    `max_paths` paths.
     """
     whole: Box = (0.0, 0.0, page.rect.width, page.rect.height)
     pictures = merged_strips(images, settings)

@@ -117,7 +117,8 @@ def _drawn(
     straight = _is_straight(items, settings)
     marks = _marks(path, settings, straight=straight)
     cut = tuple(mark for box in marks if (mark := overlap(as_shown(box, turn), shown)))
-    return DrawnPath(shown, straight, large and outline, cut, outline)
+    colour = path["fill"] if straight and cut else None
+    return DrawnPath(shown, straight, large and outline, cut, outline, colour)
 
 
 def _marks(path: dict[str, Any], settings: FigureSettings, *, straight: bool) -> list[Box]:

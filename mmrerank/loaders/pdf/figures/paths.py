@@ -36,6 +36,7 @@ class DrawnPath:
     frames: bool
     marks: tuple[Box, ...] = field(default=(), compare=False)  # a panel is filled, then outlined
     outline: bool = field(default=False, compare=False)
+    colour: tuple[float, ...] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

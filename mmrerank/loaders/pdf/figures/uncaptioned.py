@@ -59,6 +59,8 @@ def _is_figure(layout: PageLayout, item: Component, settings: FigureSettings) ->
         return False
     if item.images or item.shapes > settings.max_table_curves * item.straight:
         return True
+    if len(item.colours) >= settings.min_heat_colours:
+        return True
     return item.straight > settings.max_frame_paths and not _is_grid(layout, item, settings)
 
 
@@ -139,6 +141,7 @@ def _joined(parts: Sequence[Component]) -> Component:
         sum(item.shapes for item in parts),
         tuple(image for item in parts for image in item.images),
         sum(item.ends for item in parts),
+        frozenset().union(*(item.colours for item in parts)),
     )
 
 
