@@ -2,7 +2,8 @@
 
 The model is part of PyMuPDF 2.0: `import pymupdf` loads it, and nothing is downloaded. By itself it
 groups the lines of text on a page, so a photograph without words is none of its pictures; "grown"
-adds images and drawings beside the words, by two options of the model's own code.
+adds images and drawings beside the words, by two options of the model's own code. A page with more
+than `max_detailed_paths` is not asked about: on a map of 27,000 the model had not finished after a minute.
 `figures.py --layout` measures the ways in `WAYS`.
 """
 
@@ -111,6 +112,11 @@ def _ask(page: pymupdf.Page, regions: list[Region], captions: list[str]) -> Page
     size = (page.rect.width, page.rect.height)
     drawn = sum(1 for _ in read_paths(page, (0.0, 0.0, *size), MAX_PATHS, DEFAULT_SETTINGS))
     images = len(page.get_image_info())
+    if drawn > DEFAULT_SETTINGS.max_detailed_paths:
+        print(
+            f"{Path(page.parent.name).name}, page {page.number + 1}: {drawn} paths, not asked about"
+        )
+        return PageVoices(size, regions, captions, [], [], 0.0, images, drawn)
     alone = pictures(page)
     began = time.process_time()
     grown = pictures(page, **GROWN)
