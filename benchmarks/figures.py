@@ -4,6 +4,7 @@
     python benchmarks/figures.py PDF_FOLDER --labels benchmarks/labels/manuals.json [--sure]
     python benchmarks/figures.py PDF_FOLDER --labels benchmarks/labels/tables.json --tables
     python benchmarks/figures.py PDF_FOLDER --labels benchmarks/labels/mixed.json --peer --every 3
+    python benchmarks/figures.py PDF_FOLDER --labels benchmarks/labels/mixed.json --layout
 
 PDF_FOLDER holds the labelled real files; those that are missing are left out and named. Pages of
 brochures, slides, papers and reports are drawn by `figure_pages.py`. `--labels` uses the labels of
@@ -11,7 +12,8 @@ another file instead, `--sure` leaves out those that the labeller doubted. A fig
 best box covers at least half of the label, or overlaps it with an IoU of 0.5. "boxes" is the number
 of boxes that touch a label, on average; "pages/s" is processor time for the labelled pages alone; ours
 writes images of the figures in that time, and uses no OCR. pymupdf4llm reads by OCR unless told
-otherwise; its row without OCR is beside it. `--every 3` takes every third labelled page.
+otherwise; its row without OCR is beside it. `--every 3` takes every third labelled page. `--layout`
+asks PyMuPDF's layout model too, in the ways of `layout_model.py`; "asked" is on how many pages.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from functools import partial
 from pathlib import Path
 
 from figure_pages import make_pages
+from layout_model import WAYS, iou, two_voices
 
 from mmrerank.loaders.boxes import Box, area, overlap
 from mmrerank.loaders.pdf.loader import PDFLoader
@@ -73,11 +76,6 @@ def ours_alone(path: Path, pages: list[int], *, tables: bool = False) -> Boxes:
 PEERS = {"pymupdf4llm": peer, "pymupdf4llm, no OCR": partial(peer, options={"use_ocr": False})}
 
 
-def iou(first: Box, second: Box) -> float:
-    shared = area(overlap(first, second))
-    return shared / (area(first) + area(second) - shared)
-
-
 def judge(label: dict, boxes: Iterable[Box]) -> dict:
     """Whether a label is hit, the best IoU, and how many boxes touch it."""
     wanted: Box = tuple(label["box"])
@@ -93,26 +91,55 @@ def evaluate(
     """Labels with how well they are hit; `alone` finds the same without reading other pages."""
     judged = []
     for name, (path, labels) in files.items():
-        pages = sorted({label["page"] for label in labels})
+        pages = labelled_pages(labels)
         boxes, seconds = timed(find, path, pages)
         if alone:
             _, seconds = timed(alone, path, pages)
-        judged += [
-            {"file": name, **label, **judge(label, boxes[label["page"]])} for label in labels
-        ]
-        extra = [
-            (page, [round(value) for value in box])
-            for page in pages
-            for box in boxes[page]
-            if all(
-                area(overlap(box, tuple(label["box"]))) < 0.02 * area(box)
-                for label in labels
-                if label["page"] == page
-            )
-        ]
-        found = sum(len(boxes[page]) for page in pages)
-        row = {"file": name, "extra": extra, "pages": len(pages), "found": found}
-        judged.append({**row, "seconds": seconds})
+        judged += judge_file(name, labels, boxes, seconds)
+    return judged
+
+
+def labelled_pages(labels: Iterable[dict]) -> list[int]:
+    return sorted({label["page"] for label in labels})
+
+
+def judge_file(
+    name: str, labels: list[dict], boxes: Boxes, seconds: float, **counts: int
+) -> list[dict]:
+    """The labels of a file with how well they are hit, and a row of what its pages have."""
+    judged = [{"file": name, **label, **judge(label, boxes[label["page"]])} for label in labels]
+    extra = [
+        (page, [round(value) for value in box])
+        for page in boxes
+        for box in boxes[page]
+        if all(
+            area(overlap(box, tuple(label["box"]))) < 0.02 * area(box)
+            for label in labels
+            if label["page"] == page
+        )
+    ]
+    found = sum(map(len, boxes.values()))
+    row = {"file": name, "extra": extra, "pages": len(boxes), "found": found, "seconds": seconds}
+    return [*judged, {**row, **counts}]
+
+
+def evaluate_layout_model(files: dict[str, LabelledFile]) -> dict[str, list[dict]]:
+    """Labels with how well they are hit by the loader and by the ways to listen to the model too.
+
+    The time of a way is that of the loader and of the model on the pages where it is asked.
+    """
+    judged: dict[str, list[dict]] = {name: [] for name in ("mmrerank", *WAYS)}
+    for name, (path, labels) in files.items():
+        voices = two_voices(path, labelled_pages(labels))
+        _, seconds = timed(ours_alone, path, list(voices))
+        ours = {number: page.ours for number, page in voices.items()}
+        judged["mmrerank"] += judge_file(name, labels, ours, seconds, asked=0)
+        for way, (asks, combine) in WAYS.items():
+            asked = {number: page for number, page in voices.items() if asks(page)}
+            boxes = ours | {number: combine(page) for number, page in asked.items()}
+            own = 0.0 if way.startswith("layout model") else seconds
+            cost = own + sum(page.seconds for page in asked.values())
+            judged[way] += judge_file(name, labels, boxes, cost, asked=len(asked))
     return judged
 
 
@@ -125,6 +152,7 @@ def summary(judged: list[dict]) -> dict:
     rows = [row for row in judged if "hit" in row]
     files = [row for row in judged if "extra" in row]
     count, pages = len(rows), sum(row["pages"] for row in files)
+    asked = {"asked": sum(row["asked"] for row in files)} if "asked" in files[0] else {}
     return {
         "labels": count,
         "pages": pages,
@@ -135,6 +163,7 @@ def summary(judged: list[dict]) -> dict:
         "boxes a page": round(sum(row["found"] for row in files) / pages, 2),
         "extra": sum(len(row["extra"]) for row in files),
         "pages/s": round(pages / max(sum(row["seconds"] for row in files), 1e-3), 1),
+        **asked,
     }
 
 
@@ -148,6 +177,7 @@ def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--peer", action="store_true", help="pymupdf4llm too")
+    parser.add_argument("--layout", action="store_true", help="PyMuPDF's layout model too")
     parser.add_argument("--misses", action="store_true", help="list what is missed or too much")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--labels", type=Path, help="a file of labels in place of the usual ones")
@@ -207,9 +237,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         files = labelled_files(options, Path(folder))
         alone = {"mmrerank": partial(ours_alone, tables=options.tables)}
-        judged = {
+        judged = evaluate_layout_model(files) if options.layout else {}
+        judged |= {
             name: evaluate(files, partial(find, tables=options.tables), alone=alone.get(name))
             for name, find in finders.items()
+            if name not in judged
         }
     results = {name: by_file(rows) for name, rows in judged.items()}
     print_results(results)
