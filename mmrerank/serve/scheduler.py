@@ -24,6 +24,7 @@ from mmrerank.types import Content, RerankResult
 
 __all__ = ["Scheduler", "SchedulerStats", "ScoredRequest"]
 
+_Waiting = asyncio.Future[ScoredRequest]
 _FEW_TOKENS = 4096  # planned by the loop itself: a thread would take longer to begin
 
 
@@ -75,8 +76,7 @@ class Scheduler:
         self._changed = threading.Condition()  # guards everything below
         self._limits = Limits(max_queue_tokens, max_queue_seconds)
         self._queue = FairQueue()
-        self._requests: dict[Request, asyncio.Future[ScoredRequest]] = {}  # not answered yet
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._requests: dict[Request, _Waiting] = {}  # not answered yet
         self._outside = 0  # tokens of requests that were accepted and are not in the queue
         self._accepted = self._in_flight = self._batches = self._items = 0
         self._answered = self._failed = self._cancelled = 0
@@ -174,8 +174,7 @@ class Scheduler:
                 request = await asyncio.to_thread(self._work.plan, query, documents)
         if not request.left:
             return request.finish(request.results)
-        self._loop = asyncio.get_running_loop()
-        future: asyncio.Future[ScoredRequest] = self._loop.create_future()
+        future: _Waiting = asyncio.get_running_loop().create_future()
         with self._changed:
             if self._stopped:
                 raise DrainingError("the server ended before the request's turn")
@@ -278,17 +277,22 @@ class Scheduler:
         return [(request, request.outcome()) for request in done]
 
     def _tell(self, outcomes: list[tuple[Request, Outcome]]) -> None:
-        """Have the loop give requests their answers: it is woken once for all of them."""
-        if outcomes and self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._settle, outcomes)
-
-    def _settle(self, outcomes: list[tuple[Request, Outcome]]) -> None:
-        """Give requests their answers or errors, unless they have one or their client left."""
+        """Have each loop give its requests their answers: it is woken once for all of them."""
+        by_loop: dict[asyncio.AbstractEventLoop, list[tuple[_Waiting, Outcome]]] = {}
         for request, outcome in outcomes:
-            future = self._requests.get(request)
-            if future is None or future.done():
-                continue
-            if isinstance(outcome, Exception):
-                future.set_exception(outcome)
-            else:
-                future.set_result(outcome)
+            if future := self._requests.get(request):  # or its client left
+                by_loop.setdefault(future.get_loop(), []).append((future, outcome))
+        for loop, some in by_loop.items():
+            with contextlib.suppress(RuntimeError):  # a loop that was closed: nobody waits there
+                loop.call_soon_threadsafe(_settle, some)
+
+
+def _settle(outcomes: list[tuple[_Waiting, Outcome]]) -> None:
+    """Give answers and errors to those who still wait for one."""
+    for future, outcome in outcomes:
+        if future.done():
+            continue
+        if isinstance(outcome, Exception):
+            future.set_exception(outcome)
+        else:
+            future.set_result(outcome)

@@ -409,6 +409,19 @@ async def test_draining_ends_with_its_limit(gated):
         assert scheduler.stats().requests == 0
 
 
+async def test_requests_of_several_event_loops(gated):
+    reranker = gated()
+    reranker.open()
+    wanted = reranker.score("?", TEXTS[:1])
+    async with serving(reranker) as scheduler:
+
+        def ask():
+            return scores(asyncio.run(scheduler.submit("?", TEXTS[:1])))
+
+        found = await asyncio.gather(*[asyncio.to_thread(ask) for _ in range(3)])
+    assert found == [pytest.approx(wanted, abs=1e-6, rel=0)] * 3
+
+
 async def test_nothing_is_taken_before_the_start():
     scheduler = Scheduler(FakeReranker())
     assert not scheduler.is_ready
@@ -501,6 +514,7 @@ async def test_nobody_waits_for_a_worker_that_ended(monkeypatch):
     with pytest.raises(DrainingError):
         await asyncio.wait_for(scheduler.submit("q", ["d"]), PATIENCE)
     assert not scheduler.is_ready
+    scheduler._thread.join(PATIENCE)  # its error is noticed within this test
 
 
 @pytest.mark.slow
