@@ -25,14 +25,14 @@ def cut_at_captions(
     """
     titled = [block.box for block in text.captions if _has_title(block)]
     gaps = list(_between_captions(text, settings))
-    lowest = 2.0 * settings.min_side
     reach = 2 * settings.reach * settings.cell
     kept: list[DrawnPath] = []
     strips = list(gaps)
     for path in paths:
-        between = []
-        if titled and height(path.box) > lowest and not path.frames:
-            between = _strips(path.box, titled, settings)
+        if not text.captions or path.frames or height(path.box) <= settings.min_side:
+            kept.append(path)
+            continue
+        between = _strips(path.box, titled, settings)
         for piece in _pieces(path, between):
             kept += _sides_of(piece, gaps, settings)
         strips += (grown(strip, reach, 0.0) for strip in between)
@@ -71,8 +71,6 @@ def _pieces(path: DrawnPath, strips: Iterable[Box]) -> Iterator[DrawnPath]:
 def _sides_of(path: DrawnPath, gaps: Iterable[Box], settings: FigureSettings) -> list[DrawnPath]:
     """A path; its left and its right part where it runs across a gap between two captions."""
     x0, top, x1, bottom = path.box
-    if path.frames or height(path.box) <= settings.min_side:
-        return [path]
     for gap in gaps:
         level = shared_height(path.box, gap) > settings.inside_share * height(path.box)
         if level and gap[0] - x0 > settings.min_side and x1 - gap[2] > settings.min_side:
