@@ -13,6 +13,7 @@ __all__ = [
     "distance_key",
     "gap_between",
     "has_heading_between",
+    "is_continuation",
     "is_in_zone",
     "zone_of_caption",
 ]
@@ -45,9 +46,24 @@ def _obstacles(
 ) -> list[Box]:
     """What stands above or below a caption and is not its figure."""
     others = (other.box for other in layout.captions if other is not caption)
-    obstacles = [*(block.box for block in layout.body), *layout.text_boxes, *taken, *others]
+    body = (block.box for block in layout.body if not is_continuation(block, caption, settings))
+    obstacles = [*body, *layout.text_boxes, *taken, *others]
     least = settings.obstacle_width
     return [obstacle for obstacle in obstacles if shared_width(obstacle, caption.box) > least]
+
+
+def is_continuation(block: Block, caption: Block, settings: FigureSettings) -> bool:
+    """Whether a block is the next lines of a caption, which an exponent or a mark cut off.
+
+    Body text below a caption stands farther away than one of its lines from the next.
+    """
+    box, above, margin = block.box, caption.box, settings.column_tolerance
+    gap = box[1] - above[3]
+    if box[1] <= above[1] or gap > settings.line_slack_share * settings.max_line_slack:
+        return False
+    within = above[0] - margin < box[0] and box[2] < above[2] + margin
+    short = len(block.lines) <= settings.max_sentence_lines and box[3] > above[3]
+    return within and short and block.is_of_size(caption.size)
 
 
 def _zone_width(

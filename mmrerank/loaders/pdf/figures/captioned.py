@@ -83,24 +83,35 @@ def _caption_beside(
     layout: PageLayout, caption: Block, drawing: Box, claims: Claims, settings: FigureSettings
 ) -> Block | None:
     """A caption of the same kind without a drawing that stands beside one, under its drawing."""
-    for other in _without_drawings(layout.captions, claims):
-        lowest = settings.level_share * min(height(other.box), height(caption.box))
-        level = shared_height(other.box, caption.box) > lowest
-        under = shared_width(other.box, drawing) > settings.zone_caption_share * width(other.box)
-        if level and under and is_table_caption(other) == is_table_caption(caption):
-            return other
-    return None
+    free = _without_drawings(layout.captions, claims)
+    return next((other for other in free if _is_at_too(other, caption, drawing, settings)), None)
+
+
+def _is_at_too(other: Block, caption: Block, drawing: Box, settings: FigureSettings) -> bool:
+    """Whether another caption stands beside that of a drawing, at the drawing too."""
+    lowest = settings.level_share * min(height(other.box), height(caption.box))
+    level = shared_height(other.box, caption.box) > lowest
+    under = shared_width(other.box, drawing) > settings.zone_caption_share * width(other.box)
+    return level and under and is_table_caption(other) == is_table_caption(caption)
 
 
 def _without_labels_of(layout: PageLayout, drawing: Box, figures: Iterable[Box]) -> PageLayout:
-    """The page without the labels that stand in the drawings of other figures."""
+    """The page without the labels that stand in the drawings of other figures, or nearer to them."""
     others = [box for box in figures if box != drawing]
-    labels = (
-        line
-        for line in layout.labels
-        if mostly_inside(line.box, drawing) or not any(mostly_inside(line.box, o) for o in others)
-    )
+    labels = (line for line in layout.labels if not _is_of_other(line.box, drawing, others))
     return replace(layout, labels=tuple(labels)) if others else layout
+
+
+def _is_of_other(label: Box, drawing: Box, others: Iterable[Box]) -> bool:
+    own = _distance(label, drawing)
+    if own <= 0.0 and mostly_inside(label, drawing):
+        return False
+    return any(_distance(label, box) < own or mostly_inside(label, box) for box in others)
+
+
+def _distance(label: Box, drawing: Box) -> float:
+    """Points from a label to a drawing, straight or along the longer way; below 0, they overlap."""
+    return max(-shared_width(label, drawing), -shared_height(label, drawing))
 
 
 def _drawn_region(
@@ -168,12 +179,22 @@ def _claims(layout: PageLayout, settings: FigureSettings, *, above_first: bool) 
     claims: Claims = []
     for above in (above_first, not above_first):
         for caption in _without_drawings(upright, claims):
+            if _shares_drawing(caption, claims, settings):
+                continue
             if parts := _drawings_beside(layout, caption, _taken(claims), settings, above=above):
                 claims.append((caption, parts))
     for caption in turned:
         if parts := _drawings_beside_turned(layout, _taken(claims), settings):
             claims.append((caption, parts))
     return claims
+
+
+def _shares_drawing(caption: Block, claims: Claims, settings: FigureSettings) -> bool:
+    """Whether the one drawing of a caption beside this one is to be shared out among both."""
+    return any(
+        len(parts) == 1 and _is_at_too(caption, owner, parts[0].box, settings)
+        for owner, parts in claims
+    )
 
 
 def _without_drawings(captions: Iterable[Block], claims: Claims) -> list[Block]:

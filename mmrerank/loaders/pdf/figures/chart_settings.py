@@ -104,3 +104,21 @@ class ChartSettings:
     """Pages that are asked whether they draw the same."""
     min_repeated: int = 3
     """Pages of those: fewer that draw the same may be steps of one figure."""
+
+    # -- Paths that run past a caption (caption_cuts) ----------------------------------------------
+    cut_share: float = 0.3
+    """Of a caption: no line of one figure runs through so much of it."""
+
+    # -- Captions without a figure, beside a figure without a caption (lone_captions) --------------
+    max_lone_gap: float = 0.4
+    """Of the page's height, between a caption and a region that are alone on the page."""
+    min_far_share: float = 0.03
+    """Of the page: a smaller region far from a caption is a logo."""
+    lone_width_share: float = 0.15
+    """Of the narrower of the two: a caption may be centred under a picture and the text beside it."""
+    max_lone_label: int = 40
+    """Characters: longer lines between a caption and a region are text."""
+    max_noted_gap: float = 60.0
+    """Between a caption and a region with a title, a note or the name of an axis between them."""
+    max_listing_gap: float = 36.0
+    """Between a caption and the listing or table without lines at it: captions stand off."""

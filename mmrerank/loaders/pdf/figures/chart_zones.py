@@ -12,11 +12,16 @@ from mmrerank.loaders.pdf.figures.layout import PageLayout
 from mmrerank.loaders.pdf.figures.settings import FigureSettings
 from mmrerank.loaders.pdf.page import Block, Line
 
-__all__ = ["chart_zone"]
+__all__ = ["chart_zone", "is_note"]
 
 _NOTE = re.compile(
     r"(?:notes?|sources?|base|anmerkung|quelle|lecture|nota|fuente|fonte)\s?[:.]", re.IGNORECASE
 )
+
+
+def is_note(text: str) -> bool:
+    """Whether text begins as notes and sources under figures do."""
+    return _NOTE.match(text) is not None
 
 
 def chart_zone(
@@ -92,7 +97,7 @@ def _top_of_note(labels: Iterable[Line], rows: Box, settings: FigureSettings) ->
             for line in labels
             if line.box[1] > rows[3] - settings.title_overlap
             and shared_width(line.box, rows) > 0.0
-            and (_NOTE.match(line.text) or len(line.text) > settings.max_axis_title)
+            and (is_note(line.text) or len(line.text) > settings.max_axis_title)
         ),
         default=float("inf"),
     )

@@ -15,6 +15,7 @@ from mmrerank.loaders.boxes import Box, area, overlap, part_inside
 from mmrerank.loaders.pdf.figures.captioned import captioned_regions
 from mmrerank.loaders.pdf.figures.components import is_big
 from mmrerank.loaders.pdf.figures.layout import read_layout
+from mmrerank.loaders.pdf.figures.lone_captions import with_lone_captions
 from mmrerank.loaders.pdf.figures.path_reader import read_paths
 from mmrerank.loaders.pdf.figures.paths import PageDrawing, shows_text
 from mmrerank.loaders.pdf.figures.pictures import merged_strips
@@ -57,6 +58,7 @@ def find_regions(
     layout = read_layout(whole, blocks, body_size, drawing, settings)
     regions = captioned_regions(layout, settings, tables=tables)
     regions += uncaptioned_regions(layout, [region.box for region in regions], settings)
+    regions = with_lone_captions(layout, regions, settings)
     if tables:
         found = find_tables(page, blocks, settings.min_table_cells)
         regions = with_tables(regions, found, layout.captions, settings)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import permutations, takewhile
+from itertools import takewhile
 
 from mmrerank.loaders.boxes import (
     Box,
@@ -15,7 +15,6 @@ from mmrerank.loaders.boxes import (
     height,
     overlap,
     part_inside,
-    shared_height,
     shared_width,
     width,
 )
@@ -25,6 +24,7 @@ from mmrerank.loaders.pdf.figures.backgrounds import (
     without_backdrops,
     without_backgrounds,
 )
+from mmrerank.loaders.pdf.figures.caption_cuts import cut_at_captions
 from mmrerank.loaders.pdf.figures.charts import find_charts, with_charts
 from mmrerank.loaders.pdf.figures.components import (
     Component,
@@ -36,7 +36,12 @@ from mmrerank.loaders.pdf.figures.diagrams import find_diagrams
 from mmrerank.loaders.pdf.figures.paths import DrawnPath, PageDrawing
 from mmrerank.loaders.pdf.figures.pictures import merged_pictures
 from mmrerank.loaders.pdf.figures.settings import FigureSettings
-from mmrerank.loaders.pdf.figures.text_layout import TextLayout, lines_inside, read_text_layout
+from mmrerank.loaders.pdf.figures.text_layout import (
+    TextLayout,
+    captions_outside,
+    lines_inside,
+    read_text_layout,
+)
 from mmrerank.loaders.pdf.page import Block, Line
 from mmrerank.loaders.pdf.text.lines import is_panel_caption, make_block
 
@@ -88,19 +93,21 @@ def read_layout(
     paths = with_charts(paths, charts, diagrams)
     panels = find_panels(paths, pictures, text, settings)
     paths = without_backgrounds(paths, panels, pictures, whole, settings)
-    barriers = find_barriers(paths, text, settings)
+    paths, strips = cut_at_captions(paths, text, settings)
+    barriers = find_barriers(paths, text, settings) + strips
     line_boxes = [line.box for line in text.lines]
     parts = components(paths, pictures, whole, settings, barriers=barriers, text=line_boxes)
     parts = without_decoration(parts, text, settings)
     text_boxes = [part.box for part in parts if _is_text_box(part, text, settings)]
     drawings = [part for part in parts if part.box not in text_boxes]
     body = prose_outside(drawings, text, settings)
-    no_labels = (*text.captions, *body)
+    captions = captions_outside(text, drawings)
+    no_labels = (*captions, *body)
     return PageLayout(
         whole,
         body_size,
         text.columns,
-        text.captions,
+        captions,
         tuple(body),
         tuple(label_lines(block for block in blocks if block not in no_labels)),
         tuple(drawings),
@@ -136,31 +143,11 @@ def find_pictures(images: Sequence[Box], text: TextLayout, settings: FigureSetti
 def find_barriers(
     paths: Iterable[DrawnPath], text: TextLayout, settings: FigureSettings
 ) -> list[Box]:
-    """The boxes that keep drawings apart: lines of text, gutters, the white around frames."""
+    """The boxes that keep drawings apart: lines of text, gutters, white at frames."""
     margin, page = settings.gutter_margin, text.whole
     gutters = [grown((x0, 0.0, x1, page[3]), margin, 0.0) for x0, _, x1, _ in text.gutters]
     sides = [side for path in paths if path.frames for side in _sides(path.box, margin)]
-    between = list(_between_captions(text, settings))
-    return _text_barriers(text, settings) + gutters + sides + between
-
-
-def _between_captions(text: TextLayout, settings: FigureSettings) -> Iterator[Box]:
-    """The strips between captions that stand side by side, up and down to the next text.
-
-    The figures of such captions stand side by side too, and may nearly touch.
-    """
-    stops = [block.box for block in (*text.prose, *text.captions)]
-    for left, right in permutations((block.box for block in text.captions), 2):
-        gap = right[0] - left[2]
-        level = shared_height(left, right) > settings.level_share * min(height(left), height(right))
-        if not level or not gap > 0.0:
-            continue
-        middle = (left[2] + right[0]) / 2
-        between = [box for box in stops if box[0] < middle < box[2]]
-        top, bottom = min(left[1], right[1]), max(left[3], right[3])
-        above = max((box[3] for box in between if box[3] <= top), default=0.0)
-        below = min((box[1] for box in between if box[1] >= bottom), default=text.whole[3])
-        yield grown((middle, above, middle, below), settings.gutter_margin, 0.0)
+    return _text_barriers(text, settings) + gutters + sides
 
 
 def _text_barriers(text: TextLayout, settings: FigureSettings) -> list[Box]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from mmrerank.loaders.boxes import (
@@ -70,5 +71,7 @@ def _lie_on_each_other(first: Box, second: Box, settings: FigureSettings) -> boo
 def _are_icons(first: Box, second: Box, settings: FigureSettings) -> bool:
     """Whether two small images are large enough for icons and near each other."""
     gap = max(-shared_width(first, second), -shared_height(first, second))
-    near = gap < settings.icon_gap * max(width(first), height(first))
+    # Bars of a chart that are images are long, and reach no farther for it.
+    side = math.sqrt(min(area(first), area(second)))
+    near = gap < settings.icon_gap * side
     return near and is_big(first, settings) and is_big(second, settings)

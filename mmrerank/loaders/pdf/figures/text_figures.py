@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from mmrerank.loaders.boxes import (
     Box,
@@ -46,6 +47,7 @@ def text_region(
     layout: PageLayout, caption: Block, taken: Sequence[Box], settings: FigureSettings
 ) -> Region | None:
     """A listing, boxed text or a table without lines; `taken` are the boxes of other figures."""
+    layout = _without_labels(layout, settings)
     if is_table_caption(caption):  # most documents set these above, captions of figures below
         box = lines_of_caption(layout, caption, taken, settings, above_first=False)
         return Region(box, "table", caption) if box else None
@@ -57,6 +59,16 @@ def text_region(
     if not box and _may_be_open(caption):
         box = text_at_top(layout, caption, taken, settings)
     return Region(box, "text", caption) if box else None
+
+
+def _without_labels(layout: PageLayout, settings: FigureSettings) -> PageLayout:
+    """The page without the words in its drawings of curves, which are no listing."""
+    drawn = [item.box for item in layout.drawings if item.shapes > item.straight]
+    drawn = [box for box in drawn if is_big(box, settings)]
+    labels = (
+        line for line in layout.labels if not any(mostly_inside(line.box, box) for box in drawn)
+    )
+    return replace(layout, labels=tuple(labels)) if drawn else layout
 
 
 def _may_be_open(caption: Block) -> bool:
@@ -209,7 +221,8 @@ def _lines_beside(
     largest = settings.heading_ratio * layout.body_size
     near = caption.box
     for line in sorted(lines, key=lambda line: distance_key(line.box, above=above)):
-        if gap_between(near, line.box, above=above) > settings.max_line_gap or line.size > largest:
+        farthest = settings.max_line_gap if near is not caption.box else settings.max_listing_gap
+        if gap_between(near, line.box, above=above) > farthest or line.size > largest:
             return
         yield line
         near = union(near, line.box)

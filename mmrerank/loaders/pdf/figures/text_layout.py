@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from mmrerank.loaders.boxes import Box, part_inside
+from mmrerank.loaders.boxes import Box, mostly_inside, part_inside
+from mmrerank.loaders.pdf.figures.components import Component
 from mmrerank.loaders.pdf.figures.settings import FigureSettings
 from mmrerank.loaders.pdf.page import Block, Line
 from mmrerank.loaders.pdf.text.lines import is_prose
 from mmrerank.loaders.pdf.text.reading_order import text_columns
 
-__all__ = ["TextLayout", "lines_inside", "read_text_layout"]
+__all__ = ["TextLayout", "captions_outside", "lines_inside", "read_text_layout"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,21 @@ def read_text_layout(
         tuple(columns),
         tuple(_gutters(columns, prose, captions, settings)),
     )
+
+
+def captions_outside(text: TextLayout, drawings: Sequence[Component]) -> tuple[Block, ...]:
+    """The captions but "Table 1" with nothing else, within a drawing of curves: its label."""
+    curved = [part.box for part in drawings if part.shapes > part.straight]
+    return tuple(
+        block
+        for block in text.captions
+        if not _is_bare_table(block) or not any(mostly_inside(block.box, box) for box in curved)
+    )
+
+
+def _is_bare_table(block: Block) -> bool:
+    caption = block.caption
+    return bool(caption and caption.kind == "table" and not block.text[caption.title :].strip())
 
 
 def lines_inside(

@@ -147,3 +147,26 @@ def test_a_frame_with_two_figures_is_neither():
     found = captioned_regions(page, DEFAULT_SETTINGS, tables=False)
     assert len(found) == 2
     assert all(region.box[3] - region.box[1] < 160 for region in found)
+
+
+def test_a_label_between_two_charts_belongs_to_the_one_that_it_is_nearer_to():
+    left = Component((80.0, 250.0, 270.0, 380.0), shapes=9)
+    right = Component((310.0, 250.0, 500.0, 380.0), shapes=9)
+    captions = (block("Figure 1. A belt.", 90, 400, 260, 412),)
+    captions += (block("Figure 2. A hall.", 320, 400, 490, 412),)
+    axis = (Line((278, 280, 284, 350), "pressure", 7.0), Line((300, 280, 306, 350), "wear", 7.0))
+    page = layout(captions=captions, drawings=(left, right), labels=axis)
+    boxes = [region.box for region in captioned_regions(page, DEFAULT_SETTINGS, tables=False)]
+    assert 284 <= boxes[0][2] <= boxes[1][0] <= 300
+
+
+def test_the_next_lines_of_a_caption_do_not_keep_it_from_its_drawing():
+    caption = block("Figure 1. A belt over x", 72, 100, 540, 112)
+    chart = Component((100.0, 140.0, 300.0, 300.0), shapes=9)
+    second = block("2 and the hall.", 72, 108, 200, 122)
+    page = layout(captions=(caption,), body=(second,), drawings=(chart,))
+    [region] = captioned_regions(page, DEFAULT_SETTINGS, tables=False)
+    assert region.caption is caption
+    prose = block("prose below", 72, 122, 200, 134)
+    page = replace(page, body=(prose,))
+    assert captioned_regions(page, DEFAULT_SETTINGS, tables=False) == []

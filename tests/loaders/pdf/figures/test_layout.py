@@ -79,16 +79,6 @@ def test_barriers_are_lines_gutters_and_the_white_around_frames():
     assert boxes[17] == (94, 294, 206, 300)
 
 
-def test_the_figures_of_captions_side_by_side_are_kept_apart():
-    left = block("Figure 1. A belt.", 100, 400, 250, 412)
-    right = block("Figure 2. A belt.", 330, 402, 480, 414)
-    under = block("Figure 3. A belt.", 330, 500, 480, 512)
-    strips = [box for box in find_barriers([], text(left, right), DEFAULT_SETTINGS) if box[1] == 0]
-    assert strips == [(284, 0, 296, 792)]
-    apart = find_barriers([], text(left, under), DEFAULT_SETTINGS)
-    assert not any(box[1] == 0 for box in apart)
-
-
 def test_underlines_and_ornaments_are_decoration_and_drawings_are_not():
     underline = Component((72, 111, 150, 112), straight=1)
     area_behind_text = Component((60, 90, 552, 160), straight=1)

@@ -33,3 +33,8 @@ def test_icons_in_a_row_are_one_picture_unless_a_gutter_runs_between():
     gutter = (145, 50, 155, 700)
     assert merged_pictures(icons, ICON_AREA, (), DEFAULT_SETTINGS) == [(100, 100, 200, 140)]
     assert sorted(merged_pictures(icons, ICON_AREA, [gutter], DEFAULT_SETTINGS)) == icons
+
+
+def test_long_bars_of_two_charts_are_no_row_of_icons():
+    bars = [(100, 100, 120, 230), (100, 350, 120, 480)]
+    assert sorted(merged_pictures(bars, 5000.0, (), DEFAULT_SETTINGS)) == bars

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from mmrerank.loaders.pdf.figures.components import Component
 from mmrerank.loaders.pdf.figures.settings import DEFAULT_SETTINGS
-from mmrerank.loaders.pdf.figures.text_layout import read_text_layout
+from mmrerank.loaders.pdf.figures.text_layout import captions_outside, read_text_layout
 from mmrerank.loaders.pdf.page import Line
 from mmrerank.loaders.pdf.text.lines import make_block
 
@@ -38,3 +39,13 @@ def test_captions_and_labels_are_not_prose():
     text = read_text_layout(WHOLE, [prose, label, caption], 10.0, DEFAULT_SETTINGS)
     assert (text.captions, text.prose, text.prose_lines) == ((caption,), (prose,), prose.lines)
     assert len(text.lines) == 5
+
+
+def test_the_name_of_a_table_in_a_drawing_of_curves_is_a_label():
+    bare = make_block([Line((162, 394, 184, 401), "Table 1", 6.0)])
+    titled = make_block([Line((162, 404, 300, 411), "Table 2. Belts.", 6.0)])
+    text = read_text_layout(WHOLE, [bare, titled], 10.0, DEFAULT_SETTINGS)
+    circles = Component((150.0, 350.0, 332.0, 524.0), straight=1, shapes=4)
+    lines = Component((150.0, 350.0, 332.0, 524.0), straight=9)
+    assert captions_outside(text, [circles]) == (titled,)
+    assert captions_outside(text, [lines]) == (bare, titled)
