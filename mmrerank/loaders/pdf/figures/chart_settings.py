@@ -88,7 +88,7 @@ class ChartSettings:
     """Of the page: larger boxes are frames around a diagram."""
 
     # -- Straight lines that are a table, not a drawing (uncaptioned) ---------------------------
-    min_free_ends: float = 0.9
+    min_free_ends: float = 0.6
     """Times its straight paths: where they begin or end in fewer places, they are a grid."""
     max_cell_lines: float = 1.5
     """Times its straight paths: with more lines of text between them they are a table."""

@@ -43,6 +43,15 @@ def test_lines_with_common_ends_are_a_table_even_with_empty_cells():
     grid = Component((100, 300, 300, 400), straight=20, ends=9)
     assert regions(grid) == []
     assert len(regions(replace(grid, shapes=1))) == 1
+    assert len(regions(replace(grid, straight=100, ends=65))) == 1  # a histogram of outlines
+
+
+def test_boxes_of_many_colours_are_a_heat_map():
+    colours = frozenset((shade / 10, 0.2, 0.5) for shade in range(8))
+    cells = tuple(Line((100, y, 300, y + 10), "0.7", 10.0) for y in (310, 330, 350))
+    grid = Component((100, 300, 300, 400), straight=20, ends=9, colours=colours)
+    assert len(regions(grid, labels=cells)) == 1
+    assert regions(replace(grid, colours=frozenset([*colours][:7])), labels=cells) == []
 
 
 def test_many_lines_of_text_between_few_lines_are_a_table():
