@@ -48,6 +48,7 @@ def test_a_document_that_fails_costs_no_other(actor, outcomes, docs, opened):
     assert len(opened().files()) == 3
 
 
+@pytest.mark.slow
 def test_a_batch_is_not_read_twice(actor, outcomes, worked, docs, monkeypatch):
     fill(docs)
     first = actor()
@@ -60,6 +61,7 @@ def test_a_batch_is_not_read_twice(actor, outcomes, worked, docs, monkeypatch):
     assert {one[0] for one in outcomes(actor()).values()} == {"known"}
 
 
+@pytest.mark.slow
 def test_a_changed_document_is_read_again(actor, outcomes, docs, opened):
     fill(docs)
     outcomes(actor())
@@ -83,6 +85,7 @@ def test_a_document_that_hangs(actor, outcomes, docs):
     assert time.monotonic() - begun < 30
 
 
+@pytest.mark.slow
 def test_documents_on_object_storage_are_named_by_their_url(actor, outcomes, tmp_path, bucket, s3):
     docs, other = bucket("docs"), bucket("docs")
     for place in (docs, other):
@@ -119,6 +122,7 @@ def upload(url, folder):
         store.put(path.name, path.read_bytes())
 
 
+@pytest.mark.slow
 def test_local_images_do_not_pile_up(actor, outcomes, docs):
     fill(docs)
     worker = actor()
@@ -128,6 +132,7 @@ def test_local_images_do_not_pile_up(actor, outcomes, docs):
     assert not worker._folder.exists()
 
 
+@pytest.mark.slow
 def test_storage_that_stays_away_stops_the_work(actor, worked, docs, monkeypatch):
     fill(docs)
     (docs / "bad.pdf").write_bytes(b"%PDF-1.4 nonsense")

@@ -106,6 +106,7 @@ def captioner(server, cache):
 SAID = {"text_in_image": [], "data_points": [], "brief": "A boat.", "detailed": "", "keywords": []}
 
 
+@pytest.mark.slow
 def test_a_failed_commit_is_repeated_and_marks_come_last(
     pictures, batches, committer, opened, tmp_path, monkeypatch
 ):

@@ -43,6 +43,7 @@ def statuses(found):
     return {name: one[0] for name, one in found.items()}
 
 
+@pytest.mark.slow
 def test_captions_are_found_by_a_search(actor, outcomes, pictures, opened, tmp_path):
     with LocalChatServer(SAID) as server:
         given = step(server, tmp_path)
@@ -61,6 +62,7 @@ def test_captions_of_documents_that_are_in_the_index(actor, outcomes, pictures, 
     assert opened().search("sailing yacht", routes=["captions"])
 
 
+@pytest.mark.slow
 def test_a_server_that_fails_leaves_the_documents_to_the_next_run(
     actor, outcomes, pictures, tmp_path
 ):
@@ -74,6 +76,7 @@ def test_a_server_that_fails_leaves_the_documents_to_the_next_run(
         assert len(server.calls) == 2
 
 
+@pytest.mark.slow
 def test_a_wrong_key_ends_the_work(actor, outcomes, pictures, tmp_path):
     with LocalChatServer(SAID) as server:
         found = outcomes(actor(captions=step(server, tmp_path, "another")))

@@ -94,6 +94,7 @@ def test_checking_an_index_that_is_not_there_makes_none(tmp_path, capsys):
     assert not (tmp_path / "store").exists()
 
 
+@pytest.mark.slow
 def test_an_interrupt_is_one_line(tmp_path):
     """As Ctrl-C in a terminal: all processes of the group get it, also while pages are read."""
     command = [sys.executable, "-m", "mmrerank", "index", "tests/data/pdf/geotopo.pdf"]

@@ -321,6 +321,7 @@ def test_words_of_an_older_tokenizer_are_cut_anew_when_it_is_opened(folder):
         assert names(index.search("machines", routes=["words"])) == ["b.pdf"]
 
 
+@pytest.mark.slow
 def test_images_in_a_folder_are_read_ahead_and_damaged_ones_are_failures(tmp_path, monkeypatch):
     monkeypatch.setenv("MMRERANK_CACHE", str(tmp_path / "cache"))
     folder = tmp_path / "images"

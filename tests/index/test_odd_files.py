@@ -122,7 +122,13 @@ def test_a_path_that_stands_alone_is_not_taken_for_its_letters(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "query", ["\ud800 turbine", "turbine " + " ".join(f"w{i}" for i in range(300_000))]
+    "query",
+    [
+        "\ud800 turbine",
+        pytest.param(
+            "turbine " + " ".join(f"w{i}" for i in range(300_000)), marks=pytest.mark.slow
+        ),
+    ],
 )
 def test_queries_with_half_characters_and_very_many_words_are_searched(tmp_path, query):
     index = _index(tmp_path)

@@ -99,6 +99,7 @@ def test_files_that_come_change_and_go_are_followed(index, docs):
     assert watched.errors == []
 
 
+@pytest.mark.slow
 def test_a_folder_that_goes_keeps_its_entries_and_may_come_back(tmp_path, docs):
     other = tmp_path / "other"
     other.mkdir()
@@ -118,6 +119,7 @@ def test_a_folder_that_goes_keeps_its_entries_and_may_come_back(tmp_path, docs):
         assert len(watched.errors) == 1
 
 
+@pytest.mark.slow
 def test_a_named_file_that_an_editor_replaces_is_followed(index, docs):
     with watching(index, docs / "a.md") as watched:
         (docs / "a.md~").write_text("The castle.")
@@ -125,6 +127,7 @@ def test_a_named_file_that_an_editor_replaces_is_followed(index, docs):
         watched.wait(("changed", "a.md"))
 
 
+@pytest.mark.slow
 def test_a_file_that_cannot_be_read_costs_no_other(index, docs):
     with watching(index, docs) as watched:
         (docs / "bad.pdf").write_bytes(b"no PDF")
@@ -136,6 +139,7 @@ def test_a_file_that_cannot_be_read_costs_no_other(index, docs):
         watched.wait(("added", "c.md"))
 
 
+@pytest.mark.slow
 def test_a_sync_that_fails_is_said_and_tried_again(index, docs):
     with watching(index, docs) as watched:
         ledger = SQLiteLedger(index.folder / "ledger.sqlite3")
@@ -148,6 +152,7 @@ def test_a_sync_that_fails_is_said_and_tried_again(index, docs):
         watched.wait(("added", "b.md"), ("added", "c.md"))
 
 
+@pytest.mark.slow
 def test_without_notifications_the_folders_are_looked_through(index, docs, monkeypatch):
     monkeypatch.setenv("WATCHFILES_FORCE_POLLING", "1")
     with watching(index, docs) as watched:

@@ -32,6 +32,7 @@ def images(tmp_path, monkeypatch):
     spare_workers.stop()
 
 
+@pytest.mark.slow
 def test_processes_read_what_this_one_reads(images):
     reader = ImageReader(None)
     with reader.reading_ahead(images):

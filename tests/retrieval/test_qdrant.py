@@ -53,6 +53,7 @@ def other_process(store_folder) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
+@pytest.mark.slow
 def test_a_second_process_is_refused_until_the_first_has_closed(store, tmp_path):
     store.upsert([record("1")])
     assert "takes one process at a time" in other_process(tmp_path / "store")

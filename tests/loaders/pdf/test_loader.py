@@ -35,6 +35,7 @@ pymupdf = pytest.importorskip("pymupdf")
 pytest.importorskip("scipy")
 
 
+@pytest.mark.slow
 def test_nothing_is_lost_of_a_textbook(root):
     """Every word, and every figure linked to a chunk; authors' own links in these pages: nine."""
     pages = [3, 8, 9, 12, 13, 14, 22, 23, 30, 31, 40, 49, 50, 55, 56, 57]

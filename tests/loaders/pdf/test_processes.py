@@ -57,6 +57,7 @@ def test_a_call_that_takes_too_long_is_stopped():
     pages.close()
 
 
+@pytest.mark.slow
 def test_a_page_that_is_too_slow_costs_its_time_limit_once():
     pages = InWorkers(str(DATA / "pdf-damaged" / "slow.pdf"), None, 1, 0.05)
     for retry, seconds in ((False, "0.04"), (True, "0.01")):
@@ -66,6 +67,7 @@ def test_a_page_that_is_too_slow_costs_its_time_limit_once():
     pages.close()
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_is_replaced(book):
     pages = InWorkers(str(book), None, 1, 60.0)
     dying = pages._idle.get()
