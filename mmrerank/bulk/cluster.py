@@ -28,7 +28,8 @@ _LONGEST_PATH = 40  # of the folder of Ray's sockets, whose own names take 60 of
 class Workers:
     """Where actors run: how many (None: one for each processor), and the GPUs that each gets.
 
-    `address` is that of a Ray cluster ("ray://head:10001", "auto"); None starts Ray on this
+    `address` is that of a Ray cluster of which this machine is a part ("auto", "head:6379"); Ray
+    Data 2.60 does not run through Ray's client ("ray://"). None starts Ray on this
     machine, where only this machine can reach it.
     """
 
@@ -39,6 +40,11 @@ class Workers:
     def __post_init__(self) -> None:
         if self.count is not None and (type(self.count) is not int or self.count < 1):
             raise InvalidInputError(f"workers is a whole number from 1 on, not {self.count!r}")
+        if self.address is not None and self.address.startswith("ray://"):
+            raise InvalidInputError(
+                f"{self.address}: Ray Data does not run through Ray's client; run this on a machine "
+                "of the cluster, with auto or HOST:6379 as the address"
+            )
         if not isinstance(self.gpus, (int, float)) or self.gpus < 0:
             raise InvalidInputError(f"gpus is a number of GPUs a worker, not {self.gpus!r}")
 

@@ -61,7 +61,7 @@ def _add_workers(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--address",
         metavar="ADDRESS",
-        help="the Ray cluster: ray://HOST:10001, or auto on one of its machines "
+        help="the Ray cluster that this machine is a part of: auto or HOST:6379 "
         "(default: Ray on this machine alone)",
     )
     command.add_argument(

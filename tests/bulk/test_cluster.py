@@ -17,3 +17,8 @@ def test_counts_that_cannot_be_used(count):
 def test_gpus_that_cannot_be_used():
     with pytest.raises(InvalidInputError, match="gpus"):
         Workers(gpus=-1)
+
+
+def test_the_address_of_ray_s_client_is_refused():
+    with pytest.raises(InvalidInputError, match="auto or HOST:6379"):
+        Workers("ray://head:10001")
