@@ -118,7 +118,8 @@ class EmbeddingGemma2Embedder(LocalEmbedder):
         begin, place, end = self._image_tokens
         counts = inputs.pop("num_soft_tokens_per_image").tolist()
         prompts = [f"{begin}{place * count}{end}" for count in counts]
-        tokens = self._tokenizer(prompts, padding=True, return_tensors="pt")
+        with self._tokenizing:
+            tokens = self._tokenizer(prompts, padding=True, return_tensors="pt")
         inputs |= {name: tokens[name] for name in ("input_ids", "attention_mask")}
         inputs["pixel_values"] = inputs["pixel_values"].to(self.dtype)
         return self._vectors(inputs, self._mean)

@@ -69,6 +69,7 @@ class LocalEmbedder(Configurable, Embedder):
         )
         self.model = str(model)
         self._lock = threading.RLock()
+        self._tokenizing = threading.Lock()  # a tokenizer keeps the padding of its last call
         require("torch")
         require("transformers")
         self.device = pick_device(settings["device"])
@@ -154,11 +155,9 @@ class LocalEmbedder(Configurable, Embedder):
         # Some vocabularies have the control tokens among their words, too.
         for token in tokenizer.all_special_tokens:
             texts = [text.replace(token, f"{token[0]} {token[1:]}") for text in texts]
-        lengths = [len(ids) for ids in tokenizer(list(texts), **plain)["input_ids"]]
-        if cut := sum(own > length for own in lengths):
-            warn(f"{cut} of {len(texts)} texts were cut to {length} tokens")
-        return dict(
-            tokenizer(
+        with self._tokenizing:
+            lengths = [len(ids) for ids in tokenizer(list(texts), **plain)["input_ids"]]
+            encoded = tokenizer(
                 list(texts),
                 max_length=length,
                 truncation=True,
@@ -166,4 +165,6 @@ class LocalEmbedder(Configurable, Embedder):
                 **plain,
                 **options,
             )
-        )
+        if cut := sum(own > length for own in lengths):
+            warn(f"{cut} of {len(texts)} texts were cut to {length} tokens")
+        return dict(encoded)
