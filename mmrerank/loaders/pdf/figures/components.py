@@ -33,6 +33,7 @@ __all__ = [
     "is_big",
     "is_content",
     "kind_of",
+    "merged",
 ]
 
 
@@ -250,14 +251,18 @@ def _with_images(
     group: Sequence[tuple[Box, set[int]]], path_components: Sequence[Component]
 ) -> Component:
     """One component of images and of the components of paths with the given indices."""
-    images = tuple(image for image, _ in group)
     indices = sorted(_union(own for _, own in group))
-    parts = [path_components[index] for index in indices]
+    return merged([path_components[index] for index in indices], [image for image, _ in group])
+
+
+def merged(parts: Sequence[Component], images: Iterable[Box] = ()) -> Component:
+    """One component of several, and of images."""
+    every = (*images, *(image for item in parts for image in item.images))
     return Component(
-        union(*images, *(item.box for item in parts)),
+        union(*every, *(item.box for item in parts)),
         sum(item.straight for item in parts),
         sum(item.shapes for item in parts),
-        images,
+        every,
         sum(item.ends for item in parts),
         frozenset().union(*(item.colours for item in parts)),
     )

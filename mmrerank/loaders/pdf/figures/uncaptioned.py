@@ -18,7 +18,7 @@ from mmrerank.loaders.boxes import (
     width,
 )
 from mmrerank.loaders.pdf.figures.chart_zones import chart_zone
-from mmrerank.loaders.pdf.figures.components import Component, around, is_big, kind_of
+from mmrerank.loaders.pdf.figures.components import Component, around, is_big, kind_of, merged
 from mmrerank.loaders.pdf.figures.labels import box_with_labels
 from mmrerank.loaders.pdf.figures.layout import PageLayout
 from mmrerank.loaders.pdf.figures.settings import FigureSettings
@@ -94,7 +94,7 @@ def _figures_of_panels(
         free = not any(overlap(box, panel) for box in (*taken, *layout.text_boxes))
         wordy = covered_area(panel, texts) > settings.table_text_share * area(panel)
         if free and not wordy and _are_figure(layout, parts, panel, settings):
-            yield _joined(parts)
+            yield merged(parts)
 
 
 def _are_figure(
@@ -118,7 +118,7 @@ def _with_rows_joined(
     def are_one(one: Component, other: Component) -> bool:
         return _are_in_row(layout, one, other, settings)
 
-    return [_joined(group) for group in connected_groups(figures, are_one)]
+    return [merged(group) for group in connected_groups(figures, are_one)]
 
 
 def _are_in_row(
@@ -132,17 +132,6 @@ def _are_in_row(
     both = union(one.box, other.box)
     framed = any(mostly_inside(one.box, p) != mostly_inside(other.box, p) for p in layout.panels)
     return level and alike and not framed and not any(overlap(b.box, both) for b in layout.body)
-
-
-def _joined(parts: Sequence[Component]) -> Component:
-    return Component(
-        around(parts),
-        sum(item.straight for item in parts),
-        sum(item.shapes for item in parts),
-        tuple(image for item in parts for image in item.images),
-        sum(item.ends for item in parts),
-        frozenset().union(*(item.colours for item in parts)),
-    )
 
 
 def _is_photograph(item: Component, settings: FigureSettings) -> bool:
